@@ -1,0 +1,1 @@
+"""The command asr: one file a verb."""

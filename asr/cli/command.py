@@ -1,0 +1,117 @@
+"""What every verb shares: its parser, its log, its progress bar and its way of failing."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from asr.errors import AsrError
+
+_quiet = False
+
+
+def make_parser(verb: str, description: str, examples: str = "") -> argparse.ArgumentParser:
+    """Gives the parser of a verb, with ``--quiet`` and its examples below the options."""
+    parser = argparse.ArgumentParser(
+        prog=f"asr {verb}",
+        description=description,
+        epilog=f"examples:\n{examples}" if examples else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--quiet", action="store_true", help="print results and errors only")
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
+    """Parses the arguments of a verb and heeds ``--quiet``."""
+    global _quiet
+    arguments = parser.parse_args(argv)
+    _quiet = arguments.quiet
+    return arguments
+
+
+def log(message: str) -> None:
+    """Prints a line of log to stderr, unless ``--quiet`` was given."""
+    if not _quiet:
+        print(message, file=sys.stderr, flush=True)
+
+
+def warn(message: str) -> None:
+    """Prints a line to stderr, with ``--quiet`` too: something failed or was left out."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def command(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | None], int]:
+    """Turns an :class:`AsrError` of a verb into one line on stderr and an exit status.
+
+    The status is 0 when all is done, 1 when some work failed, 2 for wrong usage, 130 on Ctrl-C.
+    """
+    verb = main.__module__.rpartition(".")[2] if main.__module__ != "__main__" else _module_verb(main)
+
+    @functools.wraps(main)
+    def run(argv: list[str] | None = None) -> int:
+        try:
+            return main(argv)
+        except AsrError as error:
+            warn(f"asr {verb}: {error}")
+            return error.exit_status
+        except KeyboardInterrupt:
+            warn(f"asr {verb}: interrupted")
+            return 128 + signal.SIGINT
+        except BrokenPipeError:
+            sys.stderr.close()
+            return 128 + signal.SIGPIPE
+
+    return run
+
+
+def _module_verb(main: Callable[..., int]) -> str:
+    spec = main.__globals__.get("__spec__")
+    return spec.name.rpartition(".")[2] if spec else "command"
+
+
+class Progress:
+    """Counts seconds of audio; draws a bar on a terminal and ends with the real-time factor."""
+
+    def __init__(self, total_seconds: float | None, description: str) -> None:
+        """Starts the clock.
+
+        Args:
+            total_seconds: audio to come, in seconds; None if unknown.
+            description: what is being done, such as "features".
+        """
+        self.total, self.description, self.done = total_seconds, description, 0.0
+        self._start = self._drawn = time.monotonic()
+        self._draws = sys.stderr.isatty() and not _quiet
+
+    def advance(self, seconds: float) -> None:
+        """Counts audio that is done, in seconds."""
+        self.done += seconds
+        now = time.monotonic()
+        if self._draws and now - self._drawn >= 0.1:
+            self._drawn = now
+            share = f" {100 * self.done / self.total:3.0f} %" if self.total else ""
+            print(f"\r{self.description}:{share} {self.done:,.0f} s of audio", end="", file=sys.stderr, flush=True)
+
+    def finish(self) -> None:
+        """Prints the final line."""
+        elapsed = time.monotonic() - self._start
+        if self._draws:
+            print("\r\033[K", end="", file=sys.stderr)
+        if self.done:
+            factor = elapsed / self.done
+            log(f"{self.description}: {self.done:,.1f} s of audio in {elapsed:.1f} s, real-time factor {factor:.4f}")
+
+
+@contextmanager
+def progress(total_seconds: float | None, description: str) -> Iterator[Progress]:
+    """Gives a :class:`Progress` that prints its final line when all went well."""
+    bar = Progress(total_seconds, description)
+    yield bar
+    bar.finish()

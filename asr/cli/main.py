@@ -1,0 +1,52 @@
+"""The command ``asr``: finds the verb's module and runs it as a program of its own."""
+
+from __future__ import annotations
+
+import pkgutil
+import runpy
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import asr.cli
+from asr import __version__
+
+_NOT_VERBS = {"main", "command"}
+
+
+def verbs() -> list[str]:
+    """Gives the verbs: one module of ``asr.cli`` each."""
+    return sorted(
+        module.name
+        for module in pkgutil.iter_modules(asr.cli.__path__)
+        if module.name not in _NOT_VERBS and not module.name.startswith("_")
+    )
+
+
+def summary(verb: str) -> str:
+    """Gives the first line of a verb's module docstring, without importing it."""
+    spec = find_spec(f"asr.cli.{verb}")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"asr.cli.{verb}")
+    with Path(spec.origin).open(encoding="utf-8") as source:
+        return source.readline().strip().strip('"')
+
+
+def main() -> int:
+    """Runs ``asr VERB …`` as ``python -m asr.cli.VERB …``, so that Lightning can run it again for each rank."""
+    known = verbs()
+    verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if verb in ("-h", "--help"):
+        print("usage: asr VERB [options]\n\nCTC speech recognition with deep bidirectional LSTMs\n\nverbs:")
+        print("\n".join(f"  {name:<12} {summary(name)}" for name in known))
+        print("\nasr VERB --help explains a verb")
+        return 0
+    if verb == "--version":
+        print(f"carousel-asr {__version__}")
+        return 0
+    if verb not in known:
+        print(f"asr: {verb}: no such verb; the verbs are {', '.join(known)}", file=sys.stderr)
+        return 2
+    sys.argv = [sys.argv[0], *sys.argv[2:]]
+    runpy.run_module(f"asr.cli.{verb}", run_name="__main__", alter_sys=True)
+    return 0

@@ -1,0 +1,1 @@
+"""Corpora: a folder as it comes to Lhotse cuts with the official splits."""

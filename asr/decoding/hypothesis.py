@@ -1,0 +1,61 @@
+"""What every decoder gives: one hypothesis, with times and confidence."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Span:
+    """A token or word with its place in the recording.
+
+    Attributes:
+        text: the token or word.
+        start: seconds from the start of the recording.
+        end: seconds from the start of the recording, never before ``start``.
+        confidence: between 0 and 1, 1 for sure.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+
+    def shift(self, seconds: float) -> Span:
+        """Gives the same span ``seconds`` later."""
+        return replace(self, start=self.start + seconds, end=self.end + seconds)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One way to read an utterance.
+
+    Attributes:
+        text: the words, joined as the token table joins them.
+        tokens: spans of the tokens, in order of time.
+        words: spans of the words (of the phones, where the tokens are phones), in order of time.
+        score: natural-log score by which the N-best list is sorted.
+        confidence: the least of its words' confidences; 1 where there are none.
+    """
+
+    text: str
+    tokens: tuple[Span, ...]
+    words: tuple[Span, ...]
+    score: float
+    confidence: float
+
+    def shift(self, seconds: float) -> Hypothesis:
+        """Gives the same hypothesis ``seconds`` later in the recording."""
+        tokens = tuple(token.shift(seconds) for token in self.tokens)
+        return replace(self, tokens=tokens, words=tuple(word.shift(seconds) for word in self.words))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Gives it as plain lists and dicts, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Hypothesis:
+        """Reads back what :meth:`to_dict` gave; other keys, such as the utterance id, are left aside."""
+        tokens, words = (tuple(Span(**span) for span in fields[name]) for name in ("tokens", "words"))
+        return cls(fields["text"], tokens, words, fields["score"], fields["confidence"])

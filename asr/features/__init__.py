@@ -1,0 +1,1 @@
+"""Acoustic features: front end, statistics, augmentation."""

@@ -1,0 +1,1 @@
+"""Networks: recurrent layers, encoders and the acoustic model."""

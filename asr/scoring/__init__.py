@@ -1,0 +1,1 @@
+"""Error counts, intervals and reports."""

@@ -1,0 +1,1 @@
+"""Text: policies, phone sets and token tables."""

@@ -1,0 +1,1 @@
+"""CTC training under Lightning."""

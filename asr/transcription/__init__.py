@@ -1,0 +1,1 @@
+"""From one checkpoint and anyone's audio to text."""
