@@ -7,8 +7,9 @@ import functools
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol, cast
 
 from asr.errors import AsrError
 
@@ -47,12 +48,19 @@ def warn(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def command(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | None], int]:
+class Main(Protocol):
+    """The ``main`` of a verb."""
+
+    def __call__(self, argv: list[str] | None = None) -> int:
+        """Runs the verb with these arguments, or with those of the process, and gives its exit status."""
+
+
+def command(main: Main) -> Main:
     """Turns an :class:`AsrError` of a verb into one line on stderr and an exit status.
 
     The status is 0 when all is done, 1 when some work failed, 2 for wrong usage, 130 on Ctrl-C.
     """
-    verb = main.__module__.rpartition(".")[2] if main.__module__ != "__main__" else _module_verb(main)
+    verb = _verb(main)
 
     @functools.wraps(main)
     def run(argv: list[str] | None = None) -> int:
@@ -68,12 +76,13 @@ def command(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
             sys.stderr.close()
             return 128 + signal.SIGPIPE
 
-    return run
+    return cast(Main, run)
 
 
-def _module_verb(main: Callable[..., int]) -> str:
-    spec = main.__globals__.get("__spec__")
-    return spec.name.rpartition(".")[2] if spec else "command"
+def _verb(main: Main) -> str:
+    """Gives the name of the module that a verb's ``main`` stands in, also where it runs as a program."""
+    spec = getattr(main, "__globals__", {}).get("__spec__")
+    return (spec.name if spec else main.__module__).rpartition(".")[2]
 
 
 class Progress:

@@ -11,7 +11,7 @@ from pathlib import Path
 import asr.cli
 from asr import __version__
 
-_NOT_VERBS = {"main", "command"}
+_NOT_VERBS = {"main", "command", "composition"}
 
 
 def verbs() -> list[str]:

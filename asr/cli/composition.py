@@ -1,0 +1,146 @@
+"""Composes a training configuration with Hydra: the only door to it."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import asr
+from asr.errors import ConfigError, UsageError
+
+_BEST_METRIC = {"char": "val/wer", "phone": "val/per"}
+
+
+def conf_dir() -> Path:
+    """Gives the folder of configurations: inside an installed package, beside it in a checkout."""
+    package = Path(asr.__file__).parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+def groups() -> dict[str, list[str]]:
+    """Gives the menu: for each group of ``conf/`` its choices."""
+    menu: dict[str, list[str]] = {}
+    for file in sorted(conf_dir().glob("*/**/*.yaml")):
+        group, _, name = file.relative_to(conf_dir()).with_suffix("").as_posix().partition("/")
+        menu.setdefault(group, []).append(name)
+    return menu
+
+
+def best_metric(unit: str) -> str:
+    """Gives the metric that chooses the best checkpoint, for the unit of the token table.
+
+    Raises:
+        ConfigError: for another unit.
+    """
+    if unit not in _BEST_METRIC:
+        raise ConfigError("unit", f"{unit!r} is no unit", f"use one of {', '.join(_BEST_METRIC)}")
+    return _BEST_METRIC[unit]
+
+
+def compose_config(overrides: list[str]) -> dict[str, Any]:
+    """Composes ``conf/train.yaml`` with overrides.
+
+    Args:
+        overrides: as Hydra takes them, such as ``experiment=an4/blstm`` and ``trainer.max_epochs=3``.
+
+    Returns:
+        The configuration, resolved, as plain dicts and lists.
+
+    Raises:
+        ConfigError: naming the key that is misspelt, missing or contradictory.
+    """
+    OmegaConf.register_new_resolver("best_metric", best_metric, replace=True)
+    try:
+        with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
+            config = compose("train", overrides)
+        return resolve(config)
+    except HydraException as error:
+        raise ConfigError("configuration", _first_sentence(error), "asr train --help lists the choices") from error
+
+
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """Gives a configuration as plain dicts and lists.
+
+    Raises:
+        ConfigError: if a value is missing or points nowhere.
+    """
+    missing = [str(key) for key in config if OmegaConf.is_missing(config, key)]
+    if missing:
+        remedy = "choose an experiment, as in asr train experiment=an4/blstm, or give each as KEY=VALUE"
+        raise ConfigError("configuration", f"no value for {', '.join(missing)}", remedy)
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError("configuration", _first_sentence(error), "check the key that it names") from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def load_config(path: str, overrides: list[str]) -> dict[str, Any]:
+    """Reads a configuration that a run saved, and changes single keys of it.
+
+    Args:
+        path: the run's ``config.yaml``.
+        overrides: ``key=value`` with dots.
+
+    Raises:
+        ConfigError: if the file cannot be read, or a key is not in it.
+    """
+    try:
+        saved = OmegaConf.load(path)
+    except (OSError, OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(path, f"cannot be read ({_first_sentence(error)})", "give a run's config.yaml") from error
+    if not isinstance(saved, DictConfig) or "model" not in saved:
+        raise ConfigError(path, "is not a training configuration", "give a run's config.yaml")
+    OmegaConf.set_struct(saved, True)
+    for override in overrides:
+        key, equals, _ = override.partition("=")
+        if not equals or OmegaConf.select(saved, key, default=saved) is saved:
+            raise ConfigError(
+                override, f"no such key in {path}", "with --config, overrides are key=value of keys it has"
+            )
+        OmegaConf.set_struct(saved, False)
+        saved.merge_with_dotlist([override])
+        OmegaConf.set_struct(saved, True)
+    return resolve(saved)
+
+
+def to_yaml(config: dict[str, Any]) -> str:
+    """Gives a configuration as YAML, as :func:`load_config` reads it."""
+    return OmegaConf.to_yaml(OmegaConf.create(config))
+
+
+def expand_sweep(overrides: list[str]) -> list[list[str]]:
+    """Gives the override lists of ``--multirun``: every combination of the comma-separated values.
+
+    Raises:
+        UsageError: where nothing is swept.
+
+    Example:
+        >>> expand_sweep(["seed=0,1", "name=x"])
+        [['seed=0', 'name=x'], ['seed=1', 'name=x']]
+    """
+    choices = []
+    for override in OverridesParser.create().parse_overrides(overrides):
+        key = override.get_key_element()
+        values = (
+            override.sweep_string_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
+        )
+        choices.append([f"{key}={value}" for value in values])
+    runs = [list(run) for run in itertools.product(*choices)]
+    if len(runs) < 2:
+        raise UsageError("--multirun", "no key has several values", "give some as in seed=0,1,2")
+    return runs
+
+
+def _first_sentence(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

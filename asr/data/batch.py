@@ -1,0 +1,73 @@
+"""What a training step is fed with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+
+@dataclass
+class Batch:
+    """Utterances padded to one length: waveforms or cached features, with their targets.
+
+    Attributes:
+        utterance_ids: B names.
+        texts: B transcripts, after the text policy.
+        waveforms: samples in [-1, 1], shape (B, S); None where features are given.
+        features: the front end's static features, shape (B, T, static_dim); None where waveforms are given.
+        lengths: samples or frames of each utterance, shape (B,).
+        targets: token ids of all utterances, one behind the other, shape (sum of target_lengths,).
+        target_lengths: tokens of each utterance, shape (B,).
+        seeds: seed of each utterance's augmentation in this epoch, shape (B,).
+    """
+
+    utterance_ids: list[str]
+    texts: list[str]
+    waveforms: Tensor | None
+    features: Tensor | None
+    lengths: Tensor
+    targets: Tensor
+    target_lengths: Tensor
+    seeds: Tensor
+
+    def __len__(self) -> int:
+        """Gives the number of utterances, B."""
+        return len(self.utterance_ids)
+
+    def _map_tensors(self, function: str, *arguments: object, **options: object) -> Batch:
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {
+            name: getattr(value, function)(*arguments, **options)
+            for name, value in tensors.items()
+            if isinstance(value, Tensor)
+        }
+        return replace(self, **moved)
+
+    def to(self, *arguments: object, **options: object) -> Batch:
+        """Gives the batch on another device, as ``Tensor.to`` does."""
+        return self._map_tensors("to", *arguments, **options)
+
+    def pin_memory(self) -> Batch:
+        """Gives the batch in pinned memory, for a loader that feeds a GPU."""
+        return self._map_tensors("pin_memory")
+
+
+def pad(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Pads rows with zeros to the longest.
+
+    Args:
+        rows: B tensors of shape (T_b, ...).
+
+    Returns:
+        Shape (B, T, ...) and the lengths T_b, shape (B,).
+
+    Example:
+        >>> pad([torch.ones(1), torch.ones(2)])
+        (tensor([[1., 0.],
+                [1., 1.]]), tensor([1, 2]))
+    """
+    return pad_sequence(list(rows), batch_first=True), torch.tensor([len(row) for row in rows])

@@ -1,0 +1,85 @@
+"""Reads the audio or the cached features of a planned batch; this is what loader processes run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from lhotse.cut import Cut
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from asr.data.batch import Batch, pad
+from asr.data.plan import PlannedBatch
+from asr.data.utterances import Utterance
+from asr.errors import DataError
+from asr.features.random import utterance_seed
+
+
+class SpeechDataset(Dataset[Batch]):
+    """Utterances to batches."""
+
+    def __init__(self, utterances: Sequence[Utterance], sample_rate: int, cached: bool, seed: int) -> None:
+        """Keeps the utterances.
+
+        Args:
+            utterances: all of the set.
+            sample_rate: of the front end, in Hz.
+            cached: whether features are read in place of audio.
+            seed: of the whole training.
+        """
+        self.utterances, self.sample_rate, self.cached, self.seed = utterances, sample_rate, cached, seed
+
+    def __getitem__(self, planned: PlannedBatch) -> Batch:
+        """Reads one batch.
+
+        Raises:
+            DataError: naming the utterance whose audio or features cannot be read.
+        """
+        utterances = [self.utterances[index] for index in planned.indices]
+        read = self._features if self.cached else self._waveform
+        inputs, lengths = pad([read(utterance, planned.speed) for utterance in utterances])
+        token_ids = [token_id for utterance in utterances for token_id in utterance.token_ids]
+        return Batch(
+            utterance_ids=[utterance.cut.id for utterance in utterances],
+            texts=[utterance.text for utterance in utterances],
+            waveforms=None if self.cached else inputs,
+            features=inputs if self.cached else None,
+            lengths=lengths,
+            targets=torch.tensor(token_ids),
+            target_lengths=torch.tensor([len(utterance.token_ids) for utterance in utterances]),
+            seeds=torch.tensor(
+                [utterance_seed(self.seed, planned.epoch, utterance.cut.id) for utterance in utterances]
+            ),
+        )
+
+    def _features(self, utterance: Utterance, speed: float) -> Tensor:
+        cut = utterance.cut if speed == 1.0 else utterance.copies[speed]
+        try:
+            return torch.from_numpy(cut.load_features())
+        except Exception as error:  # whatever the storage raises, the user needs to know which utterance it was
+            raise DataError(cut.id, f"cached features cannot be read ({error})", "run asr features again") from error
+
+    def _waveform(self, utterance: Utterance, speed: float) -> Tensor:
+        return read_waveform(utterance.cut if speed == 1.0 else utterance.cut.perturb_speed(speed), self.sample_rate)
+
+
+def read_waveform(cut: Cut, sample_rate: int) -> Tensor:
+    """Reads the audio of a cut as one channel.
+
+    Args:
+        cut: what to read.
+        sample_rate: to resample to, in Hz.
+
+    Returns:
+        Samples in [-1, 1], shape (S,).
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    try:
+        audio = (cut if cut.sampling_rate == sample_rate else cut.resample(sample_rate)).load_audio()
+    except Exception as error:
+        found = f"audio cannot be read ({error})"
+        raise DataError(f"{cut.id} ({cut.recording.sources[0].source})", found, "run asr prepare again") from error
+    return torch.from_numpy(audio).mean(dim=0)

@@ -1,0 +1,93 @@
+"""A loader that knows where in the epoch it stands, so that training resumes on the very next batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from torch.utils.data import DataLoader, Dataset
+
+from asr.data.batch import Batch
+from asr.data.plan import PlannedBatch
+
+PREFETCHED_BATCHES = 8
+
+
+@dataclass
+class Position:
+    """How far training has come.
+
+    Attributes:
+        epoch: the epoch that is being read, counted from 0.
+        batches_done: batches of it that were handed out.
+    """
+
+    epoch: int = 0
+    batches_done: int = 0
+
+
+def read_batches(
+    dataset: Dataset[Batch], plan: Sequence[PlannedBatch], num_workers: int, pin_memory: bool
+) -> DataLoader[Batch]:
+    """Gives a loader of planned batches, in their order.
+
+    Args:
+        dataset: gives a batch for a planned batch.
+        plan: the batches.
+        num_workers: processes that read ahead; 0 reads in this one.
+        pin_memory: whether batches go to pinned memory, for a GPU.
+    """
+    return DataLoader(
+        dataset,
+        sampler=plan,
+        batch_size=None,
+        num_workers=num_workers,
+        pin_memory=pin_memory,
+        prefetch_factor=PREFETCHED_BATCHES if num_workers else None,
+    )
+
+
+class ResumableLoader:
+    """Hands out the batches of an epoch, from the position on.
+
+    It is its own ``sampler``, so that Lightning tells it the epoch. ``__iter__`` is a generator because Lightning
+    asks for the iterator before it tells the epoch: the plan is made when the first batch is wanted.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset[Batch],
+        plan: Callable[[int], list[PlannedBatch]],
+        position: Position,
+        num_workers: int,
+        pin_memory: bool,
+    ) -> None:
+        """Builds the loader.
+
+        Args:
+            dataset: gives a batch for a planned batch.
+            plan: gives the batches of an epoch; always the same number.
+            position: read for where to start, kept up to date.
+            num_workers: processes that read ahead; 0 reads in this one.
+            pin_memory: whether batches go to pinned memory, for a GPU.
+        """
+        self.dataset, self.plan, self.position = dataset, plan, position
+        self.num_workers, self.pin_memory = num_workers, pin_memory
+        self.sampler = self
+        self._length = len(plan(position.epoch))
+
+    def __len__(self) -> int:
+        """Gives the batches of a whole epoch."""
+        return self._length
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begins an epoch; the same epoch again goes on where it stood."""
+        if epoch != self.position.epoch:
+            self.position.epoch, self.position.batches_done = epoch, 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Gives the batches that remain of the epoch."""
+        remaining = self.plan(self.position.epoch)[self.position.batches_done :]
+        for batch in read_batches(self.dataset, remaining, self.num_workers, self.pin_memory):
+            self.position.batches_done += 1
+            yield batch

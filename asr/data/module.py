@@ -1,0 +1,222 @@
+"""The Lightning data module: cut files in, batches out, and the position in the epoch kept for resuming."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning
+import torch
+from lhotse.cut import Cut
+from torch.utils.data import DataLoader
+
+from asr.corpora.checks import Problem, write_quarantine
+from asr.corpora.manifests import read_cuts
+from asr.data.batch import Batch
+from asr.data.dataset import SpeechDataset
+from asr.data.loader import Position, ResumableLoader, read_batches
+from asr.data.plan import PlannedBatch, padding_waste, plan_epoch
+from asr.data.statistics import estimate_statistics
+from asr.data.utterances import Utterance, num_samples, read_utterances
+from asr.errors import ConfigError, DataError
+from asr.models.acoustic import AcousticModel
+from asr.text.policy import get_policy
+from asr.text.tokens import TokenTable
+
+logger = logging.getLogger(__name__)
+
+
+class SpeechData(lightning.LightningDataModule):
+    """Training and validation sets of cuts, as batches of waveforms or of cached features.
+
+    The model that trains on them says at which rate, with which tokens and how many encoder frames remain: the data
+    module asks ``trainer.lightning_module`` for its ``model``, ``tokens`` and ``text_policy``.
+    """
+
+    def __init__(
+        self,
+        train_cuts: list[str],
+        val_cuts: list[str],
+        batch_seconds: float,
+        max_batch_size: int,
+        speeds: list[float] | None = None,
+        ascending_epochs: int = 0,
+        num_workers: int = 1,
+        on_problem: Literal["refuse", "leave-out"] = "refuse",
+        cmvn_utterances: int = 2000,
+        seed: int = 0,
+        quarantine: str | None = None,
+    ) -> None:
+        """Keeps the settings; files are read in :meth:`setup`.
+
+        Args:
+            train_cuts: cut files, with features where ``asr features`` wrote them.
+            val_cuts: cut files that choose the best checkpoint.
+            batch_seconds: most seconds of a padded batch on one device; larger is fewer and smoother steps.
+            max_batch_size: most utterances of a batch.
+            speeds: factors of speed perturbation, one drawn for each batch.
+            ascending_epochs: first epochs in which batches come shortest first (SortaGrad).
+            num_workers: loader processes; 0 reads in the training process.
+            on_problem: whether utterances that cannot be trained on stop the run or are left out and counted.
+            cmvn_utterances: utterances that global statistics are measured on, at the most.
+            seed: of the order, the speeds and the augmentation.
+            quarantine: where utterances that cannot be trained on are listed.
+        """
+        super().__init__()
+        self.train_cuts, self.val_cuts = train_cuts, val_cuts
+        self.batch_seconds, self.max_batch_size = batch_seconds, max_batch_size
+        self.speeds = speeds or [1.0]
+        self.ascending_epochs, self.num_workers, self.on_problem = ascending_epochs, num_workers, on_problem
+        self.cmvn_utterances, self.seed, self.quarantine = cmvn_utterances, seed, quarantine
+        self.position = Position()
+
+    def setup(self, stage: str) -> None:
+        """Reads and checks the cuts, and measures the statistics that the front end still lacks."""
+        module: Any = self.trainer.lightning_module  # type: ignore[union-attr]
+        self._model: AcousticModel = module.model
+        self._tokens, self._policy = TokenTable.from_state(module.tokens), get_policy(module.text_policy)
+        self.val_set = self._read("validation", self.val_cuts, [1.0])
+        if stage != "fit":
+            return
+        self.train_set = self._read("training", self.train_cuts, self.speeds)
+        if self.train_set.cached and module.augments_waveforms:
+            found = "waveform augmentation is set, but the training cuts carry cached features"
+            remedy = "take the augmentation out of model, or train on the cuts without features"
+            raise ConfigError("data.train_cuts", found, remedy)
+        frontend = self._model.frontend
+        if frontend.cmvn == "global" and not bool(frontend.has_statistics):
+            statistics = estimate_statistics(frontend, self.train_set, self.cmvn_utterances)
+            frontend.set_statistics(statistics.mean, statistics.std)
+            logger.info("normalisation measured on %s frames of training features", f"{statistics.num_frames:,}")
+        seconds = self._seconds(self.train_set)
+        waste = padding_waste(seconds, [batch for rank in range(self._world_size) for batch in self._plan(0, rank)])
+        logger.info("%d batches an epoch and rank, %.1f %% of them padding", len(self._plan(0, 0)), 100 * waste)
+
+    def _read(self, name: str, files: Sequence[str], speeds: Sequence[float]) -> SpeechDataset:
+        utterances: list[Utterance] = []
+        problems: list[Problem] = []
+        cached = set()
+        for file in files:
+            cuts = read_cuts(file)
+            has_features = self._check_cache(Path(file), next(iter(cuts)))
+            cached.add(has_features)
+            good, bad = read_utterances(
+                cuts,
+                self._tokens,
+                self._policy,
+                self._encoder_frames if not has_features else self._cached_frames,
+                speeds,
+            )
+            if has_features:
+                _check_copies(file, good, speeds)
+            utterances += good
+            problems += bad
+        if len(cached) > 1:
+            raise ConfigError(", ".join(files), "some cuts carry features and some do not", "run asr features on all")
+        self._report(name, utterances, problems)
+        return SpeechDataset(utterances, self._model.frontend.sample_rate, cached.pop(), self.seed)
+
+    def _check_cache(self, file: Path, cut: Cut) -> bool:
+        if not cut.has_features:
+            return False
+        described = file.with_name("frontend.json")
+        if not described.exists():
+            raise DataError(described, "no such file beside cuts with cached features", "run asr features again")
+        found = json.loads(described.read_text(encoding="utf-8"))
+        frontend = self._model.frontend
+        if found["fingerprint"] != frontend.fingerprint:
+            ours = frontend.settings()
+            other = [
+                f"{key} {value}, here {ours[key]}" for key, value in found["settings"].items() if ours.get(key) != value
+            ]
+            differs = f"features were made with {', '.join(other)}"
+            raise ConfigError(described, differs, "run asr features with the model's front end, or change the model's")
+        return True
+
+    def _encoder_frames(self, cut: Cut, speed: float) -> int:
+        samples = torch.tensor([num_samples(cut, self._model.frontend.sample_rate, speed)])
+        return int(self._model.encoder.output_lengths(self._model.frontend.frame_lengths(samples)))
+
+    def _cached_frames(self, cut: Cut, speed: float) -> int:
+        frames = self._model.frontend.frame_lengths(torch.tensor([num_samples(cut, cut.sampling_rate, speed)]))
+        return int(self._model.encoder.output_lengths(frames))
+
+    def _report(self, name: str, utterances: Sequence[Utterance], problems: Sequence[Problem]) -> None:
+        if problems:
+            where = self.quarantine or "quarantine.tsv"
+            write_quarantine(problems, Path(where))
+            first = "; ".join(f"{problem.utterance_id} ({problem.reason}: {problem.found})" for problem in problems[:3])
+            found = f"{len(problems)} of {len(utterances) + len(problems)} {name} utterances cannot be used: {first}"
+            if self.on_problem == "refuse":
+                raise DataError(where, found, "mend them, or set data.on_problem=leave-out")
+            logger.warning("%s: %s; left out", where, found)
+        if not utterances:
+            raise DataError(f"data.{name}", "no utterance is left", "check the cuts and the token table")
+        hours = sum(utterance.seconds for utterance in utterances) / 3600
+        logger.info("%s: %s utterances, %.2f hours", name, f"{len(utterances):,}", hours)
+
+    @property
+    def _rank(self) -> int:
+        return self.trainer.global_rank  # type: ignore[union-attr]
+
+    @property
+    def _world_size(self) -> int:
+        return self.trainer.world_size  # type: ignore[union-attr]
+
+    @staticmethod
+    def _seconds(dataset: SpeechDataset) -> list[float]:
+        return [utterance.seconds for utterance in dataset.utterances]
+
+    def _plan(self, epoch: int, rank: int) -> list[PlannedBatch]:
+        return plan_epoch(
+            self._seconds(self.train_set),
+            batch_seconds=self.batch_seconds,
+            max_batch_size=self.max_batch_size,
+            speeds=self.speeds,
+            seed=self.seed,
+            epoch=epoch,
+            rank=rank,
+            world_size=self._world_size,
+            ascending=epoch < self.ascending_epochs,
+        )
+
+    @property
+    def _pins_memory(self) -> bool:
+        return self.trainer.strategy.root_device.type == "cuda"  # type: ignore[union-attr]
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Gives the batches of this rank, from the position on."""
+        plan = functools.partial(self._plan, rank=self._rank)
+        return ResumableLoader(self.train_set, plan, self.position, self.num_workers, self._pins_memory)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Gives the validation batches of this rank, always the same."""
+        plan = plan_epoch(
+            self._seconds(self.val_set),
+            batch_seconds=self.batch_seconds,
+            max_batch_size=self.max_batch_size,
+            rank=self._rank,
+            world_size=self._world_size,
+            shuffle=False,
+        )
+        return read_batches(self.val_set, plan, self.num_workers, self._pins_memory)
+
+    def state_dict(self) -> dict[str, int]:
+        """Gives the position, for the checkpoint."""
+        return {"epoch": self.position.epoch, "batches_done": self.position.batches_done}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Takes the position back from a checkpoint."""
+        self.position.epoch, self.position.batches_done = state_dict["epoch"], state_dict["batches_done"]
+
+
+def _check_copies(file: str, utterances: Sequence[Utterance], speeds: Sequence[float]) -> None:
+    for speed in speeds:
+        lacking = [utterance.cut.id for utterance in utterances if speed not in (1.0, *utterance.copies)]
+        if lacking:
+            found = f"no cached copy of {lacking[0]} and {len(lacking) - 1} others at speed {speed:g}"
+            raise ConfigError(file, found, "add it to asr features --speeds, or take it out of data.speeds")

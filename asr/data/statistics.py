@@ -1,0 +1,39 @@
+"""Mean and variance of a training set's features, for global normalisation."""
+
+from __future__ import annotations
+
+import torch
+
+from asr.data.dataset import SpeechDataset
+from asr.data.plan import PlannedBatch
+from asr.features.cmvn import Statistics
+from asr.features.frontend import FrontEnd
+
+BATCH_SIZE = 16
+
+
+@torch.no_grad()
+def estimate_statistics(frontend: FrontEnd, dataset: SpeechDataset, max_utterances: int) -> Statistics:
+    """Measures the complete features of utterances evenly spread over a set.
+
+    Args:
+        frontend: whose features, deltas included, are measured before normalisation.
+        dataset: the training set.
+        max_utterances: how many utterances are read at the most.
+
+    Returns:
+        The statistics, with ``num_frames``.
+    """
+    total = len(dataset.utterances)
+    step = max(1, -(-total // max_utterances))
+    chosen = sorted(range(0, total, step), key=lambda index: dataset.utterances[index].seconds)
+    statistics = Statistics(frontend.feature_dim)
+    for first in range(0, len(chosen), BATCH_SIZE):
+        batch = dataset[PlannedBatch(tuple(chosen[first : first + BATCH_SIZE]), speed=1.0, epoch=0)]
+        if batch.waveforms is not None:
+            static, lengths = frontend.static(batch.waveforms, batch.lengths)
+        else:
+            assert batch.features is not None
+            static, lengths = batch.features, batch.lengths
+        statistics.update(frontend.with_deltas(static, lengths), lengths)
+    return statistics

@@ -1,0 +1,123 @@
+"""Cuts made ready for training: text policy applied, tokens looked up, too short ones found."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from lhotse import CutSet
+from lhotse.cut import Cut
+from lhotse.utils import perturb_num_samples
+
+from asr.corpora.checks import Problem
+from asr.corpora.targets import target_text
+from asr.errors import DataError
+from asr.text.policy import TextPolicy
+from asr.text.tokens import TokenTable
+
+NumEncoderFrames = Callable[[int, float], int]
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One utterance of a training or validation set.
+
+    Attributes:
+        cut: where its audio or its features lie.
+        text: its transcript, after the text policy.
+        token_ids: the same as tokens.
+        copies: cached copies of other speeds, by their factor.
+    """
+
+    cut: Cut
+    text: str
+    token_ids: tuple[int, ...]
+    copies: dict[float, Cut]
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return float(self.cut.duration)
+
+
+def required_frames(token_ids: Sequence[int]) -> int:
+    """Gives the encoder frames that CTC needs at the least: one a token, and a blank between equal neighbours.
+
+    **Source**: Graves et al. 2006.
+
+    Example:
+        >>> required_frames([1, 1, 2])
+        4
+    """
+    repeats = sum(first == second for first, second in itertools.pairwise(token_ids))
+    return len(token_ids) + repeats
+
+
+def split_copies(cuts: CutSet) -> tuple[list[Cut], dict[str, dict[float, Cut]]]:
+    """Separates the speed copies of a cache from the utterances themselves.
+
+    Args:
+        cuts: all cuts; a copy is named as Lhotse names it, ``<utterance id>_sp<factor>``.
+
+    Returns:
+        The utterances, and for each id its copies by factor.
+    """
+    originals: list[Cut] = []
+    copies: dict[str, dict[float, Cut]] = {}
+    for cut in cuts:
+        name, mark, factor = cut.id.rpartition("_sp")
+        if mark and factor.replace(".", "", 1).isdigit():
+            copies.setdefault(name, {})[float(factor)] = cut
+        else:
+            originals.append(cut)
+    return originals, copies
+
+
+def num_samples(cut: Cut, sample_rate: int, speed: float) -> int:
+    """Gives the samples of a cut at another rate and speed."""
+    samples = cut.num_samples if cut.sampling_rate == sample_rate else cut.resample(sample_rate).num_samples
+    return int(samples if speed == 1.0 else perturb_num_samples(samples, speed))
+
+
+def read_utterances(
+    cuts: CutSet,
+    tokens: TokenTable,
+    policy: TextPolicy,
+    encoder_frames: Callable[[Cut, float], int],
+    speeds: Iterable[float],
+) -> tuple[list[Utterance], list[Problem]]:
+    """Checks each cut and gives those that can be trained on.
+
+    Args:
+        cuts: the set, speed copies of a cache included.
+        tokens: the token table.
+        policy: the text policy.
+        encoder_frames: gives the encoder frames N of a cut at a speed.
+        speeds: factors that training draws from.
+
+    Returns:
+        Utterances, and the problems of the others: a label outside the table, no text, or fewer encoder frames than the
+        ``L + repeats`` that CTC needs.
+    """
+    fastest = max(speeds, default=1.0)
+    originals, copies = split_copies(cuts)
+    utterances, problems = [], []
+    for cut in originals:
+        path = str(cut.recording.sources[0].source) if cut.has_recording else ""
+        try:
+            text = policy.apply(target_text(cut, tokens.unit))
+            token_ids = tuple(tokens.encode(text, where=cut.id))
+        except DataError as error:
+            problems.append(Problem(cut.id, path, "label", error.found))
+            continue
+        if not token_ids:
+            problems.append(Problem(cut.id, path, "empty-text", f"no text after policy {policy.name}"))
+            continue
+        frames, needed = encoder_frames(cut, fastest), required_frames(token_ids)
+        if frames < needed:
+            found = f"{frames} encoder frames at speed {fastest:g}, {len(token_ids)} tokens need {needed}"
+            problems.append(Problem(cut.id, path, "too-short-for-labels", found))
+            continue
+        utterances.append(Utterance(cut, text, token_ids, copies.get(cut.id, {})))
+    return utterances, problems

@@ -1,0 +1,226 @@
+"""Augmentation of batches, in training only: each utterance is changed by its own seed, whatever shares its batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from asr.errors import ConfigError
+from asr.features.random import normal, uniform
+
+_MASK_STREAM, _NOISE_STREAM, _WHITE_STREAM, _ENVELOPE_STREAM = 201, 211, 212, 213
+_NUM_TAPS = 512  # of the filters that colour noise
+_SYLLABLES = 8.0  # random levels a second of each band of babble: syllables come about four times a second
+_BABBLE_BANDS = ((80.0, 500.0), (500.0, 1500.0), (1500.0, 3000.0), (3000.0, math.inf))  # Hz
+NOISE_KINDS = ("white", "pink", "babble")
+
+
+class SpecAugment(nn.Module):
+    """Masks stretches of time and bands of frequency with 0, the mean of normalised features.
+
+    Of an utterance of T frames, each time mask hides a uniform number of frames from 0 to
+    ``min(max_time_width, floor(max_time_fraction * T / num_time_masks))``, so that all of them together never hide
+    more than ``max_time_fraction``. Masks may overlap.
+
+    Source: Park et al. (2019), https://arxiv.org/abs/1904.08779, without time warping; adaptive size as Park et al.
+        (2020), https://arxiv.org/abs/1912.05533.
+    """
+
+    def __init__(
+        self,
+        num_time_masks: int,
+        max_time_width: int,
+        max_time_fraction: float,
+        num_freq_masks: int,
+        max_freq_width: int,
+        num_groups: int = 1,
+    ) -> None:
+        """Checks the settings.
+
+        Args:
+            num_time_masks: stretches of time to hide.
+            max_time_width: longest stretch in frames.
+            max_time_fraction: largest part of an utterance that all its time masks may hide, 0 to 1.
+            num_freq_masks: bands to hide.
+            max_freq_width: widest band in bins.
+            num_groups: parts of a frame that hold the same bins and are masked alike: ``delta_order + 1``.
+
+        Raises:
+            ConfigError: a setting is negative, or the fraction above 1.
+        """
+        super().__init__()
+        counts = (num_time_masks, max_time_width, num_freq_masks, max_freq_width, num_groups - 1)
+        if min(counts) < 0 or not 0 <= max_time_fraction <= 1:
+            raise ConfigError(
+                "SpecAugment", "a count is negative or the fraction is not in 0..1", "correct its settings"
+            )
+        self.num_time_masks, self.max_time_width, self.max_time_fraction = (
+            num_time_masks,
+            max_time_width,
+            max_time_fraction,
+        )
+        self.num_freq_masks, self.max_freq_width, self.num_groups = num_freq_masks, max_freq_width, num_groups
+
+    def forward(self, features: Tensor, lengths: Tensor, seeds: Tensor) -> Tensor:
+        """Masks a batch.
+
+        Args:
+            features: normalised features, shape (B, T, F).
+            lengths: frames of each utterance, shape (B,).
+            seeds: int64, shape (B,), from :func:`asr.features.random.utterance_seed`.
+
+        Returns:
+            Features, shape (B, T, F); the same object outside training.
+        """
+        if not self.training or self.num_time_masks + self.num_freq_masks == 0:
+            return features
+        num_frames, num_bins = features.shape[1], features.shape[2] // self.num_groups
+        lengths, seeds = lengths.to(features.device), seeds.to(features.device)
+        draws = uniform(seeds, 2 * (self.num_time_masks + self.num_freq_masks), _MASK_STREAM)
+        time_draws, freq_draws = draws[:, : 2 * self.num_time_masks], draws[:, 2 * self.num_time_masks :]
+        share = (lengths * (self.max_time_fraction / max(1, self.num_time_masks)) + 1e-4).floor()
+        hidden_frames = _masks(time_draws, num_frames, lengths, share.clamp(max=self.max_time_width))
+        widest = torch.full_like(share, min(self.max_freq_width, num_bins))
+        hidden_bins = _masks(freq_draws, num_bins, torch.full_like(lengths, num_bins), widest)
+        hidden_bins = hidden_bins.repeat(1, self.num_groups)
+        if hidden_bins.shape[1] != features.shape[2]:
+            found = f"{features.shape[2]} features are not {self.num_groups} groups of the same size"
+            raise ConfigError("SpecAugment, num_groups", found, "set it to the front end's delta_order + 1")
+        return features.masked_fill(hidden_frames.unsqueeze(2) | hidden_bins.unsqueeze(1), 0.0)
+
+
+def _masks(draws: Tensor, size: int, lengths: Tensor, max_widths: Tensor) -> Tensor:
+    """Gives where any mask lies, shape (B, size), from two draws for each mask."""
+    places = torch.arange(size, device=draws.device)
+    widths = _integers(draws[:, 0::2], max_widths.unsqueeze(1))
+    starts = _integers(draws[:, 1::2], lengths.unsqueeze(1) - widths)
+    starts, ends = starts.unsqueeze(2), (starts + widths).unsqueeze(2)
+    return ((places >= starts) & (places < ends)).any(dim=1)
+
+
+def _integers(draws: Tensor, largest: Tensor) -> Tensor:
+    """Turns numbers in [0, 1) into whole numbers from 0 to ``largest``, all equally likely."""
+    return torch.minimum((draws * (largest + 1)).floor(), largest.to(draws.dtype))
+
+
+class AddNoise(nn.Module):
+    """Adds noise of a random kind at a random signal-to-noise ratio, exact over the utterance's own samples.
+
+    White noise is flat, pink noise falls by 3 dB an octave, babble has the long-term spectrum of speech and in four
+    bands the rhythm of syllables. All of it is computed from the utterance's seed: nothing comes from files or from
+    other utterances.
+    """
+
+    filters: Tensor
+
+    def __init__(
+        self,
+        snr_db: tuple[float, float],
+        kinds: tuple[str, ...] = NOISE_KINDS,
+        probability: float = 1.0,
+        sample_rate: int = 16000,
+    ) -> None:
+        """Computes the filters that colour the noise.
+
+        Args:
+            snr_db: lowest and highest signal-to-noise ratio in dB, drawn uniformly between.
+            kinds: of "white", "pink", "babble"; each utterance gets one of them.
+            probability: part of the utterances that get noise.
+            sample_rate: Hz of the waveforms.
+
+        Raises:
+            ConfigError: a setting is not possible.
+        """
+        super().__init__()
+        if not kinds or not set(kinds) <= set(NOISE_KINDS):
+            raise ConfigError("AddNoise, kinds", f"is {list(kinds)}", f"take some of {', '.join(NOISE_KINDS)}")
+        if len(snr_db) != 2 or snr_db[0] > snr_db[1] or not 0 <= probability <= 1:
+            remedy = "snr_db is lowest and highest, probability in 0..1"
+            raise ConfigError("AddNoise", f"snr_db is {list(snr_db)}, probability {probability}", remedy)
+        self.snr_db, self.kinds, self.probability, self.sample_rate = snr_db, tuple(kinds), probability, sample_rate
+        colours = [_fir(_pink, sample_rate), *(_fir(_speech_band(*band), sample_rate) for band in _BABBLE_BANDS)]
+        self.register_buffer("filters", torch.stack(colours), persistent=False)
+
+    def forward(self, waveforms: Tensor, lengths: Tensor, seeds: Tensor) -> Tensor:
+        """Adds noise to a batch.
+
+        Args:
+            waveforms: shape (B, S).
+            lengths: samples of each utterance, shape (B,).
+            seeds: int64, shape (B,), from :func:`asr.features.random.utterance_seed`.
+
+        Returns:
+            Waveforms, shape (B, S), with padding as it was; the same object outside training.
+        """
+        if not self.training or self.probability == 0 or waveforms.shape[1] == 0:
+            return waveforms
+        lengths, seeds = lengths.to(waveforms.device), seeds.to(waveforms.device)
+        is_own = torch.arange(waveforms.shape[1], device=waveforms.device) < lengths.unsqueeze(1)
+        draws = uniform(seeds, 3, _NOISE_STREAM)
+        with torch.autocast(waveforms.device.type, enabled=False):
+            noise = self._noise(seeds, draws[:, 0], waveforms.shape[1])
+            snr = self.snr_db[0] + (self.snr_db[1] - self.snr_db[0]) * draws[:, 1]
+            signal_power, noise_power = (_power(samples, is_own) for samples in (waveforms, noise))
+            gains = (signal_power / (noise_power * 10.0 ** (snr / 10))).sqrt()
+            gains = torch.where((draws[:, 2] < self.probability) & (noise_power > 0), gains, 0.0)
+            return torch.where(is_own, waveforms + gains.unsqueeze(1) * noise, waveforms)
+
+    def _noise(self, seeds: Tensor, draws: Tensor, num_samples: int) -> Tensor:
+        """Makes all kinds and chooses one for each row, which costs no question to the GPU: -> (B, num_samples)."""
+        white = normal(seeds, num_samples + _NUM_TAPS, _WHITE_STREAM)
+        size = 1 << (num_samples + 2 * _NUM_TAPS).bit_length()
+        spectrum = torch.fft.rfft(white, n=size) if self.kinds != ("white",) else white
+        made = []
+        for kind in self.kinds:
+            if kind == "white":
+                made.append(white[:, :num_samples])
+            elif kind == "pink":
+                made.append(self._colour(spectrum, 0, num_samples))
+            else:
+                made.append(self._babble(spectrum, seeds, num_samples))
+        choice = _integers(draws, torch.full_like(draws, len(made) - 1)).long()
+        return torch.stack(made, dim=1)[torch.arange(len(seeds), device=seeds.device), choice]
+
+    def _babble(self, spectrum: Tensor, seeds: Tensor, num_samples: int) -> Tensor:
+        knot = round(self.sample_rate / _SYLLABLES)  # samples from one random level to the next
+        bands = []
+        for band in range(len(_BABBLE_BANDS)):
+            levels = uniform(seeds, num_samples // knot + 2, _ENVELOPE_STREAM + band).square().unsqueeze(1)
+            envelope = nn.functional.interpolate(levels, scale_factor=float(knot), mode="linear")[:, 0, :num_samples]
+            bands.append(self._colour(spectrum, 1 + band, num_samples) * envelope)
+        return torch.stack(bands).sum(0)
+
+    def _colour(self, spectrum: Tensor, number: int, num_samples: int) -> Tensor:
+        """Filters white noise; sample i depends on white samples i + 1 to i + 512, in any batch."""
+        size = 2 * (spectrum.shape[1] - 1)
+        filtered: Tensor = torch.fft.irfft(spectrum * torch.fft.rfft(self.filters[number], n=size), n=size)
+        return filtered[:, _NUM_TAPS : _NUM_TAPS + num_samples]
+
+
+def _power(samples: Tensor, is_own: Tensor) -> Tensor:
+    """Gives the sum of the squares of each row's own samples, shape (B,)."""
+    return samples.masked_fill(~is_own, 0.0).square().sum(1)
+
+
+def _pink(hertz: Tensor) -> Tensor:
+    return hertz.clamp(min=40.0).rsqrt()
+
+
+def _speech_band(low: float, high: float) -> Callable[[Tensor], Tensor]:
+    """Gives a band of the long-term spectrum of speech: flat to 500 Hz, then 9 dB an octave down."""
+
+    def amplitude(hertz: Tensor) -> Tensor:
+        slope = (hertz.clamp(min=500.0) / 500.0).pow(-1.5)
+        return slope.masked_fill((hertz < low) | (hertz >= high), 0.0)
+
+    return amplitude
+
+
+def _fir(amplitude: Callable[[Tensor], Tensor], sample_rate: int) -> Tensor:
+    """Gives a filter with linear phase and about the wanted amplitudes over Hz, shape (512,)."""
+    hertz = torch.linspace(0.0, sample_rate / 2, _NUM_TAPS // 2 + 1)
+    taps: Tensor = torch.fft.irfft(amplitude(hertz), n=_NUM_TAPS).roll(_NUM_TAPS // 2)
+    return taps * torch.hann_window(_NUM_TAPS)

@@ -1,0 +1,40 @@
+"""What a front end's settings may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from asr.errors import ConfigError
+
+
+def check_settings(settings: dict[str, Any]) -> None:
+    """Raises a :class:`ConfigError` that names the first setting of a front end that cannot be."""
+    nyquist = settings["sample_rate"] / 2
+    upper = settings["high_freq"] if settings["high_freq"] > 0 else settings["high_freq"] + nyquist
+    shift, length = settings["frame_shift_ms"], settings["frame_length_ms"]
+    checks = (
+        ("kind", settings["kind"] in ("fbank", "mfcc"), "fbank or mfcc"),
+        ("cmvn", settings["cmvn"] in ("none", "global", "utterance"), "none, global or utterance"),
+        ("sample_rate", settings["sample_rate"] >= 1000, "1000 Hz or more"),
+        ("num_mels", settings["num_mels"] >= 4, "4 or more"),
+        ("num_ceps", settings["kind"] == "fbank" or 1 <= settings["num_ceps"] <= settings["num_mels"], "1 to num_mels"),
+        ("frame_shift_ms", settings["sample_rate"] * shift >= 1000, "1 sample or more"),
+        ("frame_length_ms", length >= shift, "frame_shift_ms or more"),
+        ("low_freq", 0 <= settings["low_freq"] < upper, f"0 or more and below the upper edge at {upper:g} Hz"),
+        ("high_freq", 0 < upper <= nyquist, f"at most {nyquist:g} Hz, half the sample rate"),
+        ("delta_order", 0 <= settings["delta_order"] <= 8, "0 to 8"),
+        ("dither", settings["dither"] >= 0, "0 or more"),
+    )
+    for name, is_possible, expected in checks:
+        if not is_possible:
+            raise ConfigError(f"front end, {name}", f"is {settings[name]}", f"it has to be {expected}")
+
+
+def check_filters(filters: Tensor) -> None:
+    """Raises a :class:`ConfigError` when a mel filter, a column of (bins, num_mels), has no bin under it."""
+    empty = [number for number, total in enumerate(filters.sum(0).tolist(), start=1) if total == 0]
+    if empty:
+        found = f"filter {empty[0]} of {filters.shape[1]} is too narrow to see any bin of the spectrum"
+        raise ConfigError("front end, num_mels", found, "take fewer filters, longer frames or a higher low_freq")

@@ -1,0 +1,236 @@
+"""Token tables: the symbols that a model gives posteriors for, and their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Literal, get_args
+
+from asr.errors import DataError
+from asr.files import written_whole
+
+Unit = Literal["char", "phone"]
+
+BLANK = 0
+BLANK_TOKEN = "<blank>"
+SPACE_TOKEN = "|"
+
+_UNITS: tuple[str, ...] = get_args(Unit)
+_REBUILD = "build the table again with: asr tokens"
+
+
+@dataclass(frozen=True)
+class TokenTable:
+    """The tokens of a model; the place of a token is its id, and the blank of CTC is token 0.
+
+    Attributes:
+        unit: "char" for characters, with ``|`` for the space between words; "phone" for symbols between blanks, each of
+            which counts as a word.
+        tokens: the symbols, V of them with the blank.
+    """
+
+    unit: Unit
+    tokens: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Checks the table.
+
+        Raises:
+            DataError: the unit is unknown, the blank is not first, or a token is empty, doubled or holds white space.
+        """
+        where = f"token table ({self.unit})"
+        if self.unit not in _UNITS:
+            raise DataError(where, "there is no such unit", f"the units are {', '.join(_UNITS)}")
+        for place, found in _faults(self.tokens, self.unit):
+            raise DataError(where, f"token {place}: {found}", _REBUILD)
+
+    @classmethod
+    def build(cls, texts: Iterable[str], unit: Unit) -> TokenTable:
+        """Gives the table of all symbols that occur, sorted by code point.
+
+        Args:
+            texts: transcripts, after the text policy.
+            unit: "char" or "phone".
+
+        Raises:
+            DataError: nothing occurs, or a text holds ``<blank>`` or (with characters) ``|``.
+
+        Example:
+            >>> TokenTable.build(["AB A"], "char").tokens
+            ('<blank>', 'A', 'B', '|')
+        """
+        symbols: set[str] = set()
+        for text in texts:
+            _refuse_reserved(text, unit)
+            symbols.update(text.split() if unit == "phone" else "".join(text.split()))
+        if not symbols:
+            raise DataError(
+                f"token table ({unit})", "the texts hold no symbols", "check the transcripts and the text policy"
+            )
+        if unit == "char":
+            symbols.add(SPACE_TOKEN)
+        return cls(unit, (BLANK_TOKEN, *sorted(symbols)))
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> TokenTable:
+        """Gives the table that :meth:`state` described.
+
+        Raises:
+            DataError: it does not describe a table.
+        """
+        unit, tokens = state.get("unit"), state.get("tokens")
+        if unit not in _UNITS or not isinstance(tokens, list | tuple) or not all(isinstance(t, str) for t in tokens):
+            raise DataError("token table", f"unit {unit!r} with tokens of type {type(tokens).__name__}", _REBUILD)
+        return cls(unit, tuple(tokens))  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: str | Path) -> TokenTable:
+        """Reads ``tokens_<unit>.txt``: one token a line, the line number counted from 0 is its id.
+
+        Raises:
+            DataError: the file is missing or not such a table, with the line.
+        """
+        path = Path(path)
+        name = path.stem.removeprefix("tokens_")
+        units = [unit for unit in get_args(Unit) if path.name == f"tokens_{unit}.txt"]
+        if not units:
+            expected = " or ".join(f"tokens_{unit}.txt" for unit in _UNITS)
+            raise DataError(path, f"{name!r} is no unit of tokens", f"name it {expected}")
+        try:
+            lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        except FileNotFoundError:
+            raise DataError(path, "no such file", "make it with: asr tokens") from None
+        except OSError as error:
+            raise DataError(path, f"cannot be read ({error.strerror})", "check the path") from None
+        except UnicodeDecodeError:
+            raise DataError(path, "is not UTF-8 text", _REBUILD) from None
+        for place, found in _faults(lines, units[0]):
+            raise DataError(f"{path}:{place + 1}", found, _REBUILD)
+        return cls(units[0], tuple(lines))
+
+    def save(self, path: str | Path) -> None:
+        """Writes the table, whole or not at all.
+
+        Raises:
+            DataError: the file is not named ``tokens_<unit>.txt``, or cannot be written.
+        """
+        path = Path(path)
+        if path.name != f"tokens_{self.unit}.txt":
+            raise DataError(
+                path, f"a table of unit {self.unit} is kept under another name", f"name it tokens_{self.unit}.txt"
+            )
+        with written_whole(path) as beside:
+            beside.write_text("".join(f"{token}\n" for token in self.tokens), encoding="utf-8", newline="\n")
+
+    def state(self) -> dict[str, object]:
+        """Gives the table as plain values, as checkpoints carry it."""
+        return {"unit": self.unit, "tokens": list(self.tokens)}
+
+    def __len__(self) -> int:
+        """Gives V, the number of tokens with the blank."""
+        return len(self.tokens)
+
+    @cached_property
+    def ids(self) -> Mapping[str, int]:
+        """The id of each token."""
+        return {token: token_id for token_id, token in enumerate(self.tokens)}
+
+    def encode(self, text: str, where: str = "") -> list[int]:
+        """Gives the token ids of a text, shape (L,); none of them is the blank.
+
+        Args:
+            text: a transcript, after the text policy.
+            where: utterance id or place, for the error.
+
+        Raises:
+            DataError: symbols are not in the table; all of them are named.
+
+        Example:
+            >>> TokenTable.build(["AB A"], "char").encode("B A")
+            [2, 3, 1]
+        """
+        words = text.split()
+        symbols = words if self.unit == "phone" else " ".join(words)
+        known = self.ids
+        unknown = {s for s in symbols if s not in known or s in (BLANK_TOKEN, SPACE_TOKEN)} - {" "}
+        if unknown:
+            named = ", ".join(describe(symbol) for symbol in sorted(unknown))
+            found = f"{named} not in the table of {len(self)} tokens"
+            raise DataError(where, found, "correct the transcript, change the text policy or build the table anew")
+        return [known[SPACE_TOKEN if symbol == " " else symbol] for symbol in symbols]
+
+    def decode(self, token_ids: Iterable[int]) -> str:
+        """Gives the text of token ids, with single blanks between words and none at the ends.
+
+        Args:
+            token_ids: ids without blanks and with repeats already collapsed, shape (L,).
+
+        Raises:
+            ValueError: an id is the blank or outside the table.
+
+        Example:
+            >>> TokenTable.build(["AB A"], "char").decode([3, 2, 3, 3, 1])
+            'B A'
+        """
+        token_ids = list(token_ids)
+        if token_ids and not 0 < min(token_ids) <= max(token_ids) < len(self):
+            raise ValueError(f"token ids must be from 1 to {len(self) - 1}. Found {min(token_ids)} to {max(token_ids)}")
+        spans = self.word_spans(token_ids)
+        return " ".join("".join(self.tokens[token_id] for token_id in token_ids[begin:end]) for begin, end in spans)
+
+    def word_spans(self, token_ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Gives where in a list of token ids each word begins and ends (half open).
+
+        Characters: what lies between spaces, never empty. Phones: every token is a word.
+
+        Example:
+            >>> TokenTable.build(["AB A"], "char").word_spans([2, 1, 3, 1])
+            [(0, 2), (3, 4)]
+        """
+        if self.unit == "phone":
+            return [(place, place + 1) for place in range(len(token_ids))]
+        space = self.ids[SPACE_TOKEN]
+        runs = groupby(range(len(token_ids)), key=lambda place: token_ids[place] == space)
+        words = [list(places) for is_space, places in runs if not is_space]
+        return [(places[0], places[-1] + 1) for places in words]
+
+
+def describe(symbol: str) -> str:
+    """Names a symbol for an error message, with its code point where it may not show.
+
+    Example:
+        >>> describe("A"), describe("\u0301"), describe("ix")
+        ("'A'", 'U+0301', "'ix'")
+    """
+    if len(symbol) == 1 and not (symbol.isalnum() or symbol.isascii()):
+        return f"U+{ord(symbol):04X}"
+    return repr(symbol)
+
+
+def _refuse_reserved(text: str, unit: Unit) -> None:
+    reserved = [BLANK_TOKEN] if unit == "phone" else [BLANK_TOKEN, SPACE_TOKEN]
+    for symbol in reserved:
+        if symbol in (text.split() if unit == "phone" else text):
+            shortened = text if len(text) <= 40 else f"{text[:40]}…"
+            raise DataError(f"transcript {shortened!r}", f"{symbol!r} is kept for the table itself", "take it out")
+
+
+def _faults(tokens: Sequence[str], unit: str) -> list[tuple[int, str]]:
+    """Gives the first thing that is wrong with a table, with its place, or nothing."""
+    seen: dict[str, int] = {}
+    if not tokens or tokens[0] != BLANK_TOKEN:
+        return [(0, f"{tokens[0] if tokens else 'nothing'!r} where {BLANK_TOKEN} must be")]
+    for place, token in enumerate(tokens):
+        if not token or token.split() != [token]:
+            return [(place, "holds no token" if not token.strip() else f"{token!r} holds white space")]
+        if unit == "char" and place and len(token) != 1:
+            return [(place, f"{token!r} is more than one character")]
+        if token in seen:
+            return [(place, f"{describe(token)} is there already, as token {seen[token]}")]
+        seen[token] = place
+    if unit == "char" and SPACE_TOKEN not in seen:
+        return [(len(tokens) - 1, f"{SPACE_TOKEN}, which stands for the space, is missing")]
+    return []

@@ -1,0 +1,88 @@
+"""Callbacks: checkpoints to resume from and to compare with, and one line of log an epoch."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback, Checkpoint
+
+logger = logging.getLogger(__name__)
+
+
+class LastCheckpoint(Checkpoint):
+    """Writes one file every so many steps and at the end of each epoch; training resumes from it exactly.
+
+    The last batch of an epoch is left to the end of the epoch: a checkpoint between the two would lose the validation.
+    """
+
+    def __init__(self, path: str, every_num_steps: int) -> None:
+        """Keeps the settings.
+
+        Args:
+            path: the file, written anew each time.
+            every_num_steps: optimiser steps from one checkpoint to the next.
+        """
+        self.path, self.every_num_steps = Path(path), every_num_steps
+        self._saved_step = 0
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: Any
+    ) -> None:
+        """Writes the file when enough steps have passed."""
+        due = trainer.global_step - self._saved_step >= self.every_num_steps
+        if due and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Writes the file after the epoch's validation."""
+        self._save(trainer)
+
+    def _save(self, trainer: lightning.Trainer) -> None:
+        self._saved_step = trainer.global_step
+        trainer.save_checkpoint(self.path)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Gives the step of the last checkpoint."""
+        return {"saved_step": self._saved_step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes it back."""
+        self._saved_step = state_dict["saved_step"]
+
+
+class InitialCheckpoint(Checkpoint):
+    """Writes the weights as they are before the first step, to hold a trained model against."""
+
+    def __init__(self, path: str) -> None:
+        """Keeps the path."""
+        self.path = Path(path)
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Writes the file, unless training is resumed."""
+        if trainer.global_step == 0:
+            trainer.save_checkpoint(self.path)
+
+
+class EpochLog(Callback):
+    """Logs one line an epoch: losses, error rates, learning rate, time."""
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Starts the clock."""
+        self._start = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Logs the line, on the first rank."""
+        if not trainer.is_global_zero:
+            return
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        shown = [f"{name} {metrics[name]:.3f}" for name in ("train/loss", "val/loss") if name in metrics]
+        shown += [
+            f"{name} {100 * metrics[name]:.2f} %" for name in ("val/cer", "val/wer", "val/per") if name in metrics
+        ]
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        seconds = time.monotonic() - self._start
+        logger.info("epoch %d: %s, learning rate %.2e, %.1f s", trainer.current_epoch, ", ".join(shown), rate, seconds)

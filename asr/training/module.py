@@ -1,0 +1,193 @@
+"""The Lightning module: an acoustic model, its CTC loss, its optimiser and its error rates on the dev set."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from asr.data.batch import Batch
+from asr.decoding.greedy import GreedyDecoder
+from asr.errors import AsrError
+from asr.features.augment import AddNoise, SpecAugment
+from asr.features.frontend import FrontEnd
+from asr.features.random import utterance_seed
+from asr.models.acoustic import AcousticModel
+from asr.models.lengths import valid_frames
+from asr.scoring.counts import ErrorCounts, count_errors
+from asr.text.tokens import BLANK, TokenTable
+from asr.training.losses import ctc_losses
+from asr.training.schedules import Schedule
+
+logger = logging.getLogger(__name__)
+
+NUM_SAMPLES = 3
+
+
+class CTCModule(lightning.LightningModule):
+    """Trains an :class:`AcousticModel` with CTC.
+
+    Logs ``train/loss`` (nats a token), ``train/blank_ratio`` (share of frames whose best token is blank),
+    ``train/gradient_norm`` (before clipping), ``val/loss``, and ``val/cer`` and ``val/wer`` or ``val/per`` as fractions.
+    """
+
+    def __init__(
+        self,
+        frontend: FrontEnd,
+        encoder: Callable[[int], nn.Module],
+        tokens: dict[str, Any],
+        text_policy: str,
+        optimizer: OptimizerCallable,
+        schedule: Schedule,
+        spec_augment: SpecAugment | None = None,
+        add_noise: AddNoise | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Builds the model.
+
+        Args:
+            frontend: waveforms to features.
+            encoder: called with the width of a feature frame.
+            tokens: state of a token table; on the command line the path of its file.
+            text_policy: name of the policy that transcripts go through.
+            optimizer: called with the parameters.
+            schedule: called with the optimiser and the steps of the whole run.
+            spec_augment: masks for the features of training.
+            add_noise: noise for the waveforms of training.
+            seed: of dropout.
+        """
+        super().__init__()
+        self.save_hyperparameters()
+        self.tokens, self.text_policy, self.seed = tokens, text_policy, seed
+        self.table = TokenTable.from_state(tokens)
+        self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(self.table))
+        self.spec_augment, self.add_noise = spec_augment, add_noise
+        self._optimizer, self._schedule = optimizer, schedule
+        self._decoder = GreedyDecoder(self.table, self.model.frame_seconds)
+        self._units = ("phone",) if self.table.unit == "phone" else ("char", "word")
+        self._unchecked: tuple[list[str], Tensor] | None = None
+        self._counts: dict[str, ErrorCounts] = {}
+        self._samples: list[tuple[str, str]] = []
+
+    @property
+    def augments_waveforms(self) -> bool:
+        """Whether training changes waveforms, which cached features cannot follow."""
+        return self.add_noise is not None or self.model.frontend.dither > 0
+
+    def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Gives the complete features of a batch, shape (B, T, F), and their lengths, augmented in training."""
+        if batch.features is not None:
+            features, lengths = self.model.frontend.complete(batch.features, batch.lengths), batch.lengths
+        else:
+            assert batch.waveforms is not None
+            waveforms = batch.waveforms
+            if self.add_noise is not None:
+                waveforms = self.add_noise(waveforms, batch.lengths, batch.seeds)
+            features, lengths = self.model.frontend(waveforms, batch.lengths, batch.seeds)
+        if self.spec_augment is not None:
+            features = self.spec_augment(features, lengths, batch.seeds)
+        return features, lengths
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seeds dropout from the seed, the rank and the batch, so that a resumed run draws the same masks."""
+        torch.manual_seed(utterance_seed(self.seed, self.trainer.fit_loop.total_batch_idx, f"rank {self.global_rank}"))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Gives the loss in nats a token."""
+        self._check_losses()
+        log_probs, lengths = self.model.classify(*self.features(batch))
+        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, BLANK)
+        self._unchecked = (batch.utterance_ids, losses.detach())
+        loss = losses.sum() / batch.target_lengths.sum()
+        self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=len(batch))
+        valid = valid_frames(lengths, log_probs.size(1))
+        blanks = (log_probs.detach().argmax(dim=2) == BLANK) & valid
+        self.log("train/blank_ratio", blanks.sum() / valid.sum(), batch_size=len(batch))
+        return loss
+
+    def _check_losses(self) -> None:
+        """Names the utterances whose loss was not finite.
+
+        The losses of one step are looked at in the next, when they are there without waiting for a GPU.
+        """
+        if self._unchecked is None:
+            return
+        utterance_ids, losses = self._unchecked
+        self._unchecked = None
+        bad = [name for name, loss in zip(utterance_ids, losses.tolist(), strict=True) if not math.isfinite(loss)]
+        if bad:
+            step = self.trainer.fit_loop.total_batch_idx - 1
+            raise AsrError(
+                f"batch {step} of training",
+                f"the loss of {len(bad)} of {len(utterance_ids)} utterances is not finite: {', '.join(bad[:5])}",
+                "lower the learning rate or clip gradients more, then resume with ckpt_path= and the last checkpoint",
+            )
+
+    def on_train_epoch_end(self) -> None:
+        """Looks at the losses of the last step too."""
+        self._check_losses()
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips, and logs the norm that was found before."""
+        if gradient_clip_val and gradient_clip_algorithm == "value":
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        norm = nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val or float("inf"))
+        self.log("train/gradient_norm", norm)
+
+    def on_validation_epoch_start(self) -> None:
+        """Begins the counts."""
+        self._counts = {unit: ErrorCounts() for unit in self._units}
+        self._samples = []
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Counts the errors of greedy decoding."""
+        log_probs, lengths = self.model.classify(*self.features(batch))
+        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, BLANK)
+        loss = losses.sum() / batch.target_lengths.sum()
+        self.log("val/loss", loss, batch_size=int(batch.target_lengths.sum()), sync_dist=True)
+        hyps = [nbest[0].text for nbest in self._decoder(log_probs, lengths)]
+        for unit in self._units:
+            self._counts[unit] = sum(count_errors(batch.texts, hyps, unit), self._counts[unit])
+        self._samples += zip(batch.texts, hyps, strict=True)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the error rates over all ranks, and some hypotheses."""
+        for unit, name in (("char", "cer"), ("word", "wer"), ("phone", "per")):
+            if unit in self._counts:
+                counts = self._counts[unit]
+                errors = counts.substitutions + counts.deletions + counts.insertions
+                local = torch.tensor([errors, counts.num_ref], dtype=torch.float64, device=self.device)
+                total = self.trainer.strategy.reduce(local, reduce_op="sum")
+                self.log(f"val/{name}", (total[0] / total[1]).float(), rank_zero_only=False, sync_dist=False)
+        if self.trainer.is_global_zero and not self.trainer.sanity_checking:
+            self._show_samples()
+
+    def _show_samples(self) -> None:
+        step = max(1, len(self._samples) // NUM_SAMPLES)
+        chosen = self._samples[::step][:NUM_SAMPLES]
+        for ref, hyp in chosen:
+            logger.info("  ref %s", ref)
+            logger.info("  hyp %s", hyp)
+        board = getattr(self.logger, "experiment", None)
+        if board is not None and hasattr(board, "add_text"):
+            text = "\n\n".join(f"ref: {ref}\n\nhyp: {hyp}" for ref, hyp in chosen)
+            board.add_text("val/hypotheses", text, self.global_step)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Gives the optimiser and its schedule, counted in steps."""
+        optimizer = self._optimizer(self.parameters())
+        scheduler = self._schedule(optimizer, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -1,0 +1,85 @@
+"""Learning-rate schedules, all counted in optimiser steps of the whole run."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+
+class Schedule(ABC):
+    """A factor on the optimiser's own learning rate, as a function of the step."""
+
+    def __call__(self, optimizer: Optimizer, total_steps: int) -> LambdaLR:
+        """Gives the scheduler.
+
+        Args:
+            optimizer: its learning rate is the peak.
+            total_steps: optimiser steps of the whole run.
+        """
+        return LambdaLR(optimizer, lambda step: self.factor(min(step, total_steps), total_steps))
+
+    @abstractmethod
+    def factor(self, step: int, total_steps: int) -> float:
+        """Gives the share of the learning rate, between 0 and 1, at a step."""
+
+
+class Constant(Schedule):
+    """The optimiser's learning rate throughout."""
+
+    def factor(self, step: int, total_steps: int) -> float:
+        """Gives 1."""
+        return 1.0
+
+
+class OneCycle(Schedule):
+    """Up along a cosine to the peak, then down along a cosine to almost nothing.
+
+    **Source**: Smith & Topin 2018, two phases.
+
+    Example:
+        >>> [round(OneCycle(warmup_fraction=0.5).factor(step, 4), 3) for step in range(5)]
+        [0.04, 0.52, 1.0, 0.5, 0.0]
+    """
+
+    def __init__(self, warmup_fraction: float = 0.25, start: float = 0.04, end: float = 1e-4) -> None:
+        """Keeps the shape.
+
+        Args:
+            warmup_fraction: share of all steps until the peak.
+            start: share of the peak at the first step.
+            end: share of the peak at the last step.
+        """
+        self.warmup_fraction, self.start, self.end = warmup_fraction, start, end
+
+    def factor(self, step: int, total_steps: int) -> float:
+        """Gives the share of the peak."""
+        warmup = self.warmup_fraction * total_steps
+        if step < warmup:
+            return _cosine(self.start, 1.0, step / warmup)
+        return _cosine(1.0, self.end, (step - warmup) / max(1.0, total_steps - warmup))
+
+
+class WarmupInverseSquareRoot(Schedule):
+    """Up in a straight line over a number of steps, then down with the square root of the step.
+
+    **Source**: Vaswani et al. 2017.
+    """
+
+    def __init__(self, warmup_steps: int) -> None:
+        """Keeps the shape.
+
+        Args:
+            warmup_steps: steps until the peak.
+        """
+        self.warmup_steps = warmup_steps
+
+    def factor(self, step: int, total_steps: int) -> float:
+        """Gives the share of the peak."""
+        return min((step + 1) / self.warmup_steps, math.sqrt(self.warmup_steps / (step + 1)))
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1.0 + math.cos(math.pi * share)) / 2.0

@@ -1,0 +1,71 @@
+"""A tiny corpus that the tests make: letters as tones, with cuts and a token table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
+
+SAMPLE_RATE = 16000
+LETTER_SECONDS = 0.12
+TONES = {"A": 500.0, "B": 1100.0, "C": 2300.0, " ": 0.0}
+
+
+@dataclass(frozen=True)
+class TinyCorpus:
+    """Where the tiny corpus lies: ``data/tiny`` below ``root``, as recipes leave theirs."""
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data" / "tiny"
+
+
+def speak(text: str, generator: np.random.Generator) -> np.ndarray:
+    """Gives each letter as a tone of its own with a little noise."""
+    times = np.arange(round(LETTER_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
+    tones = [0.3 * np.sin(2 * np.pi * TONES[letter] * times) * np.hanning(len(times)) for letter in text]
+    samples = np.concatenate([*tones, np.zeros(generator.integers(1600, 4800))])
+    return (samples + 0.003 * generator.standard_normal(len(samples))).astype(np.float32)
+
+
+def make_cut(folder: Path, utterance_id: str, text: str, speaker: str, generator: np.random.Generator) -> MonoCut:
+    path = folder / f"{utterance_id}.wav"
+    soundfile.write(path, speak(text, generator), SAMPLE_RATE)
+    recording = Recording.from_file(path, recording_id=utterance_id)
+    supervision = SupervisionSegment(utterance_id, utterance_id, 0.0, recording.duration, text=text, speaker=speaker)
+    return MonoCut(utterance_id, 0.0, recording.duration, 0, recording=recording, supervisions=[supervision])
+
+
+@pytest.fixture(scope="session")
+def make_tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TinyCorpus]:
+    """Gives a function that makes a tiny corpus in a folder of its own."""
+
+    def make(num_train: int = 40, num_dev: int = 8, seed: int = 0) -> TinyCorpus:
+        corpus = TinyCorpus(tmp_path_factory.mktemp("tiny"))
+        generator = np.random.default_rng(seed)
+        corpus.data.mkdir(parents=True)
+        for split, count in (("train", num_train), ("dev", num_dev)):
+            cuts = []
+            for number in range(count):
+                letters = generator.choice(list("ABC"), generator.integers(3, 8))
+                text = "".join(letters[:2]) + " " + "".join(letters[2:])
+                speaker = f"speaker{number % 4}"
+                cuts.append(make_cut(corpus.data, f"{split}-{number:03d}", text, speaker, generator))
+            CutSet.from_cuts(cuts).to_file(corpus.data / f"{split}_cuts.jsonl.gz")
+        (corpus.data / "tokens_char.txt").write_text("<blank>\nA\nB\nC\n|\n", encoding="utf-8")
+        return corpus
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(make_tiny_corpus: Callable[..., TinyCorpus]) -> TinyCorpus:
+    """Gives the tiny corpus that tests share; they write below folders of their own."""
+    return make_tiny_corpus()

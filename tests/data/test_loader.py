@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import torch
+from torch.utils.data import Dataset
+
+from asr.data.batch import Batch, pad
+from asr.data.loader import Position, ResumableLoader
+from asr.data.plan import PlannedBatch
+
+
+class Named(Dataset[Batch]):
+    def __getitem__(self, planned: PlannedBatch) -> Batch:
+        rows, lengths = pad([torch.full((index + 1,), float(index)) for index in planned.indices])
+        names = [f"{planned.epoch}:{index}" for index in planned.indices]
+        ones = torch.ones(len(names), dtype=torch.long)
+        return Batch(names, names, rows, None, lengths, ones, ones, ones)
+
+
+def plan(epoch: int) -> list[PlannedBatch]:
+    return [PlannedBatch((number, number + epoch), 1.0, epoch) for number in range(5)]
+
+
+def names(loader: ResumableLoader, limit: int = 99) -> list[str]:
+    return [batch.utterance_ids[0] for batch, _ in zip(loader, range(limit), strict=False)]
+
+
+def test_counts_and_goes_on_where_it_stood() -> None:
+    for workers in (0, 2):
+        position = Position()
+        loader = ResumableLoader(Named(), plan, position, workers, pin_memory=False)
+        assert len(loader) == 5
+        iterator = iter(loader)
+        loader.set_epoch(0)
+        assert [next(iterator).utterance_ids[0] for _ in range(3)] == ["0:0", "0:1", "0:2"]
+        assert position == Position(0, 3)
+        resumed = ResumableLoader(Named(), plan, Position(0, 3), workers, pin_memory=False)
+        resumed.set_epoch(0)
+        assert names(resumed) == ["0:3", "0:4"]
+        resumed.set_epoch(1)
+        assert names(resumed) == ["1:0", "1:1", "1:2", "1:3", "1:4"]
+
+
+def test_batch_moves_to_another_type_and_keeps_its_names() -> None:
+    batch = Named()[PlannedBatch((1, 2), 1.0, 0)]
+    moved = batch.to("meta")
+    assert moved.waveforms is not None
+    assert moved.waveforms.is_meta
+    assert moved.features is None
+    assert moved.utterance_ids == batch.utterance_ids == ["0:1", "0:2"]
+    assert len(batch) == 2

@@ -1,0 +1,81 @@
+"""Batch invariance on every encoder of the menu, and what the acoustic model promises."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from asr.cli.composition import compose_config, groups
+from asr.data.batch import pad
+from asr.features.frontend import FrontEnd
+from asr.models.acoustic import AcousticModel
+from asr.models.encoder import RecurrentEncoder
+
+NUM_TOKENS = 9
+
+
+def model_of(choice: str, *overrides: str) -> AcousticModel:
+    config = compose_config([f"model={choice}", "corpus=none", "name=none", *overrides])
+    settings = config["model"]["encoder"]["init_args"] | {"hidden_dim": 20}
+    frontend = FrontEnd(**config["model"]["frontend"]["init_args"])
+    torch.manual_seed(0)
+    return AcousticModel(frontend, RecurrentEncoder(frontend.feature_dim, **settings), NUM_TOKENS).eval()
+
+
+def noises(count: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    lengths = torch.randint(200, 9000, (count,), generator=generator).tolist()
+    return [0.1 * torch.randn(length, generator=generator) for length in lengths]
+
+
+@pytest.mark.parametrize("choice", groups()["model"])
+@torch.inference_mode()
+def test_log_probs_do_not_depend_on_what_shares_the_batch(choice: str) -> None:
+    model, waveforms = model_of(choice), noises(16)
+    together, lengths = model(*pad(waveforms))
+    shuffled = torch.randperm(16, generator=torch.Generator().manual_seed(2)).tolist()
+    again, _ = model(*pad([waveforms[row] for row in shuffled]))
+    for row, waveform in enumerate(waveforms):
+        alone, length = model(*pad([waveform]))
+        assert length.tolist() == [lengths[row]]
+        frames = int(length)
+        assert torch.allclose(alone[0, :frames], together[row, :frames], atol=1e-5)
+        assert torch.allclose(alone[0, :frames], again[shuffled.index(row), :frames], atol=1e-5)
+
+
+@torch.inference_mode()
+def test_what_stands_in_padding_does_not_matter() -> None:
+    model = model_of("lstm", "frontend=graves123", "model.frontend.init_args.cmvn=utterance")
+    waveforms, lengths = pad(noises(3))
+    dirty = waveforms.clone()
+    for row, length in enumerate(lengths.tolist()):
+        dirty[row, length:] = 7.0
+    clean_probs, encoded_lengths = model(waveforms, lengths)
+    dirty_probs, _ = model(dirty, lengths)
+    for row, length in enumerate(encoded_lengths.tolist()):
+        assert torch.allclose(clean_probs[row, :length], dirty_probs[row, :length], atol=1e-6)
+
+
+@torch.inference_mode()
+def test_cached_features_give_what_waveforms_give() -> None:
+    model = model_of("gru")
+    waveforms, lengths = pad(noises(3))
+    assert torch.equal(model(waveforms, lengths)[0], model.from_features(*model.frontend.static(waveforms, lengths))[0])
+
+
+@torch.inference_mode()
+def test_posteriors_times_and_lengths() -> None:
+    model = model_of("lstm")
+    log_probs, lengths = model(*pad([torch.zeros(16000), torch.zeros(4000)]))
+    assert log_probs.shape == (2, 25, NUM_TOKENS)
+    assert lengths.tolist() == [25, 7]
+    assert torch.allclose(log_probs.exp().sum(dim=2), torch.ones(2, 25), atol=1e-5)
+    assert model.frame_seconds == pytest.approx(0.04)
+
+
+def test_half_precision_still_gives_posteriors_in_float32() -> None:
+    model = model_of("lstm")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        log_probs, _ = model(*pad(noises(2)))
+    assert log_probs.dtype == torch.float32

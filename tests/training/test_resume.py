@@ -1,0 +1,64 @@
+"""Killed in the middle of an epoch and resumed, a run equals one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.conftest import TinyCorpus
+
+
+def arguments(exp_dir: Path, *more: str) -> list[str]:
+    settings = (
+        "corpus=tiny name=resume frontend=fbank40 augmentation=spec_noise model.encoder.init_args.hidden_dim=12"
+        " model.encoder.init_args.num_layers=2 model.encoder.init_args.conv_channels=2 data.speeds=[0.9,1.0,1.1]"
+        " data.batch_seconds=6.0 data.num_workers=2 trainer.max_epochs=3 trainer.log_every_n_steps=1"
+        " callbacks.last.init_args.every_num_steps=2 trainer.accelerator=cpu"
+    )
+    return [*settings.split(), f"exp_dir={exp_dir}", *more]
+
+
+def run(corpus: TinyCorpus, *overrides: str) -> subprocess.CompletedProcess[str]:
+    here = Path(__file__).parent
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(here), str(here.parents[1])]),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "asr.cli.train", *overrides]
+    return subprocess.run(command, cwd=corpus.root, env=environment, text=True, capture_output=True, check=False)
+
+
+def losses(exp_dir: Path) -> dict[int, float]:
+    accumulator = EventAccumulator(str(exp_dir))
+    accumulator.Reload()
+    return {event.step: event.value for event in accumulator.Scalars("train/loss_step")}
+
+
+@pytest.mark.parametrize("step", [7])
+def test_resumed_run_equals_the_uninterrupted_one(tiny_corpus: TinyCorpus, tmp_path: Path, step: int) -> None:
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    finished = run(tiny_corpus, *arguments(straight))
+    assert finished.returncode == 0, finished.stderr
+    kill = ["+callbacks.kill.class_path=kill_at.KillAt", f"+callbacks.kill.init_args.step={step}"]
+    died = run(tiny_corpus, *arguments(killed, *kill))
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    checkpoint = torch.load(killed / "last.ckpt", weights_only=True)
+    per_epoch = len(losses(straight)) // 3
+    assert 0 < checkpoint["global_step"] % per_epoch < per_epoch - 1, "the kill has to fall inside an epoch"
+    resumed = run(tiny_corpus, *arguments(killed, f"ckpt_path={killed / 'last.ckpt'}"))
+    assert resumed.returncode == 0, resumed.stderr
+    expected, found = losses(straight), losses(killed)
+    assert expected == found
+    for name in ("last.ckpt", "best.ckpt"):
+        one, other = (torch.load(folder / name, weights_only=True) for folder in (straight, killed))
+        assert one["global_step"] == other["global_step"]
+        for weights in ("state_dict", "current_model_state"):
+            for key, value in one[weights].items():
+                assert torch.equal(value, other[weights][key]), (name, weights, key)

@@ -1,0 +1,155 @@
+"""asr train as people use it: it learns, two ranks do the same work, and bad settings get one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from asr.cli.train import main
+from asr.transcription.checkpoint import load_checkpoint
+from tests.conftest import TinyCorpus
+
+SMALL = (
+    "corpus=tiny name=run frontend=fbank40 model.encoder.init_args.hidden_dim=24"
+    " model.encoder.init_args.num_layers=1 model.encoder.init_args.conv_channels=4 model.encoder.init_args.dropout=0.0"
+    " model.encoder.init_args.time_stride=2 model.optimizer.init_args.lr=0.01 data.batch_seconds=12.0"
+    " data.num_workers=0 trainer.accelerator=cpu trainer.max_epochs=2"
+).split()
+
+
+def scalars(exp_dir: Path, name: str) -> list[float]:
+    accumulator = EventAccumulator(str(exp_dir))
+    accumulator.Reload()
+    return [event.value for event in accumulator.Scalars(name)]
+
+
+def test_learns_and_leaves_what_recipes_need(
+    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    exp_dir = tmp_path / "exp"
+    assert main([*SMALL, "trainer.max_epochs=25", f"exp_dir={exp_dir}"]) == 0
+    log = capsys.readouterr().err
+    assert "training: 40 utterances" in log
+    assert log.count("  hyp ") == 25 * 3
+    rates = scalars(exp_dir, "val/wer")
+    assert rates[0] >= 0.9
+    assert rates[-1] < 0.3
+    for name in ("train/loss_step", "train/blank_ratio", "train/gradient_norm", "val/loss", "val/cer", "lr-AdamW"):
+        assert all(value == value for value in scalars(exp_dir, name)), name
+    for name in ("best.ckpt", "last.ckpt", "initial.ckpt"):
+        assert load_checkpoint(exp_dir / name).tokens.tokens == ("<blank>", "A", "B", "C", "|")
+    assert (
+        main(["--config", str(exp_dir / "config.yaml"), "trainer.max_epochs=1", f"exp_dir={tmp_path / 'again'}"]) == 0
+    )
+
+
+def test_init_from_takes_weights_only(tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main([*SMALL, f"exp_dir={first}"]) == 0
+    assert main([*SMALL, f"exp_dir={second}", f"init_from={first / 'last.ckpt'}"]) == 0
+    trained, started = (torch.load(path, weights_only=True) for path in (first / "last.ckpt", second / "initial.ckpt"))
+    assert started["global_step"] == 0
+    for name, value in trained["state_dict"].items():
+        assert torch.equal(value, started["state_dict"][name])
+
+
+def test_two_ranks_share_the_utterances_and_agree(tiny_corpus: TinyCorpus, tmp_path: Path) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    ddp = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.log_every_n_steps=1", f"exp_dir={tmp_path}"]
+    command = [sys.executable, "-m", "asr.cli.train", *SMALL, *ddp]
+    done = subprocess.run(command, cwd=tiny_corpus.root, env=environment, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("training: 40 utterances") == 1, "only the first rank logs"
+    checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    alone = tmp_path / "alone"
+    check = [f"init_from={tmp_path / 'last.ckpt'}", f"exp_dir={alone}", "trainer.max_epochs=1"]
+    frozen = ["model.optimizer.init_args.lr=0.0", "model.optimizer.init_args.weight_decay=0.0"]
+    command = [sys.executable, "-m", "asr.cli.train", *SMALL, *check, *frozen]
+    subprocess.run(command, cwd=tiny_corpus.root, env=environment, text=True, capture_output=True, check=True)
+    for name in ("val/wer", "val/cer", "val/loss"):
+        assert scalars(alone, name)[-1] == pytest.approx(scalars(tmp_path, name)[-1], rel=1e-5), name
+    assert checkpoint["global_step"] == 2 * len(scalars(tmp_path, "train/gradient_norm")) // 2
+
+
+BAD = {
+    "misspelt key": (["trainer.max_epoch=3"], 2, "Could not override 'trainer.max_epoch'"),
+    "misspelt choice": (["model=lstmm"], 2, "Could not find 'model/lstmm'"),
+    "wrong type": (["trainer.max_epochs=many"], 2, "trainer.max_epochs"),
+    "wrong type in the encoder": (["model.encoder.init_args.hidden_dim=wide"], 2, "hidden_dim"),
+    "unknown argument": (["+model.encoder.init_args.hiden_dim=3"], 2, "hiden_dim"),
+    "unknown unit": (["unit=letter"], 2, "'letter' is no unit"),
+    "no token table": (["model.tokens=nowhere/tokens_char.txt"], 1, "nowhere/tokens_char.txt: no such file"),
+    "no cuts": (["data.train_cuts=[nowhere.jsonl.gz]"], 1, "nowhere.jsonl.gz"),
+    "no checkpoint": (["ckpt_path=nowhere.ckpt"], 1, "nowhere.ckpt: no such file"),
+    "checkpoint that is none": (["ckpt_path=data/tiny/tokens_char.txt"], 1, "tokens_char.txt: is not a checkpoint"),
+    "both ways to start": (["ckpt_path=a.ckpt", "init_from=b.ckpt"], 2, "both are set"),
+    "option that is none": (["--epochs"], 2, "--epochs: no such option"),
+    "sweep over nothing": (["--multirun"], 2, "no key has several values"),
+    "sweep on two devices": (["--multirun", "seed=0,1", "trainer.devices=2"], 2, "trainer.devices is not 1"),
+    "sweep into one folder": (["--multirun", "model=lstm,gru"], 2, "several runs would write to"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_settings_get_one_line(
+    tiny_corpus: TinyCorpus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    overrides, status, line = BAD[case]
+    assert main([*SMALL, *overrides]) == status
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    assert line in error
+
+
+def test_utterances_that_cannot_be_trained_on_are_named_and_refused_or_left_out(
+    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    import lhotse
+
+    cuts = list(lhotse.CutSet.from_file(tiny_corpus.data / "train_cuts.jsonl.gz"))
+    cuts[0].supervisions[0].text = "AB Z"
+    cuts[1].supervisions[0].text = "A" * 200
+    cuts[2].supervisions[0].text = " "
+    lhotse.CutSet.from_cuts(cuts).to_file(tmp_path / "bad_cuts.jsonl.gz")
+    settings = [
+        *SMALL,
+        f"exp_dir={tmp_path}",
+        f"data.train_cuts=[{tmp_path / 'bad_cuts.jsonl.gz'}]",
+        "trainer.max_epochs=1",
+    ]
+    assert main(settings) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "3 of 40 training utterances cannot be used" in error
+    assert "'Z'" in error
+    assert main([*settings, "data.on_problem=leave-out"]) == 0
+    assert "training: 37 utterances" in capsys.readouterr().err
+    listed = (tmp_path / "quarantine.tsv").read_text(encoding="utf-8")
+    for name, reason in (("train-000", "label"), ("train-001", "too-short-for-labels"), ("train-002", "empty-text")):
+        assert any(name in line and reason in line for line in listed.splitlines())
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(tiny_corpus: TinyCorpus, tmp_path: Path) -> None:
+    settings = [*SMALL, f"exp_dir={tmp_path}", "trainer.max_epochs=1"]
+    limited = (
+        "import resource, signal, sys; from asr.cli.train import main;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000));"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    (tmp_path / "initial.ckpt").write_text("old", encoding="utf-8")
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", limited, *settings]
+    done = subprocess.run(command, cwd=tiny_corpus.root, env=environment, text=True, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert "initial.ckpt: cannot be written (File too large)" in done.stderr.splitlines()[-1]
+    assert (tmp_path / "initial.ckpt").read_text(encoding="utf-8") == "old"
+    assert [path.name for path in tmp_path.glob(".part*")] == []

@@ -1,0 +1,161 @@
+"""Times our training step against a bare loop over the same batches: what Lightning and the rest of the house cost.
+
+    python tools/bench_training.py experiment=an4/blstm
+
+Both sides train the model of the configuration on its cached features with the same loader, loss, clipping, averaging and
+optimiser; one is ``asr train``, the other a plain loop without Lightning. They take turns in one process, A B A B, and the
+medians of their steps are compared. Also printed: the share of an epoch that is padding, and the share of our step that is
+spent waiting for the loader. Needs the corpus of the configuration, prepared and with its features; run it with nothing
+else running.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import nn
+
+from asr.cli.composition import compose_config
+from asr.data.loader import read_batches
+from asr.data.plan import padding_waste
+from asr.text.tokens import BLANK
+from asr.training.losses import ctc_losses
+from asr.training.run import TrainingCLI, build
+
+NUM_STEPS = 30
+WARMUP_STEPS = 5
+NUM_ROUNDS = 5
+
+
+class StepTimes(Callback):
+    """Keeps when each training step began; with a step's end the time of the next batch is known too."""
+
+    def __init__(self) -> None:
+        self.begun: list[float] = []
+        self.waits: list[float] = []
+        self._ended = 0.0
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._ended = time.perf_counter()
+
+    def on_train_batch_start(self, trainer: lightning.Trainer, *_arguments: Any) -> None:
+        self.begun.append(time.perf_counter())
+
+    @contextmanager
+    def timed_loader(self, cli: TrainingCLI) -> Iterator[None]:
+        """Measures how long ``next`` of the training loader takes."""
+        make = cli.datamodule.train_dataloader
+
+        def timed() -> Any:
+            loader = make()
+            iterate = type(loader).__iter__
+
+            class Timed(type(loader)):  # type: ignore[misc]
+                def __iter__(self) -> Iterator[Any]:
+                    batches = iterate(self)
+                    while True:
+                        start = time.perf_counter()
+                        batch = next(batches, None)
+                        if batch is None:
+                            return
+                        waits.append(time.perf_counter() - start)
+                        yield batch
+
+            loader.__class__ = Timed
+            return loader
+
+        waits = self.waits
+        cli.datamodule.train_dataloader = timed
+        yield
+        cli.datamodule.train_dataloader = make
+
+
+def configuration(overrides: list[str]) -> dict[str, Any]:
+    """Gives the configuration with a bounded run, no validation and no files."""
+    bounds = [
+        f"trainer.max_steps={NUM_STEPS}",
+        "+trainer.limit_val_batches=0",
+        "+trainer.enable_progress_bar=false",
+        "data.ascending_epochs=0",
+        "trainer.logger=false",
+        "~callbacks.learning_rate",
+        "~callbacks.best",
+        "~callbacks.last",
+        "~callbacks.initial",
+        "~callbacks.early_stopping",
+        "~callbacks.epoch_log",
+    ]
+    return compose_config([*overrides, *bounds])
+
+
+def ours(cli: TrainingCLI) -> tuple[list[float], list[float]]:
+    """Trains with Lightning and gives the seconds of each step, and those that went on waiting for its batch."""
+    times = StepTimes()
+    cli.trainer.callbacks.append(times)
+    with times.timed_loader(cli):
+        cli.trainer.fit(cli.model, cli.datamodule)
+    steps = [later - earlier for earlier, later in zip(times.begun, times.begun[1:], strict=False)]
+    return steps[WARMUP_STEPS:], times.waits[WARMUP_STEPS + 1 :]
+
+
+def bare(cli: TrainingCLI) -> list[float]:
+    """Trains the same model on the same batches without Lightning and gives the seconds of each step."""
+    module, data = cli.model, cli.datamodule
+    model = module.model.train()
+    optimizer = module._optimizer(module.parameters())
+    schedule = module._schedule(optimizer, 1000)
+    average = [parameter.detach().clone() for parameter in model.parameters()]
+    clip = cli.trainer.gradient_clip_val or float("inf")
+    plan = data._plan(0, 0)[:NUM_STEPS]
+    begun = []
+    for batch in read_batches(data.train_set, plan, data.num_workers, pin_memory=False):
+        begun.append(time.perf_counter())
+        features = model.frontend.complete(batch.features, batch.lengths)
+        if module.spec_augment is not None:
+            features = module.spec_augment(features, batch.lengths, batch.seeds)
+        log_probs, lengths = model.classify(features, batch.lengths)
+        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, BLANK)
+        loss = losses.sum() / batch.target_lengths.sum()
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+        schedule.step()
+        torch._foreach_lerp_(average, [parameter.detach() for parameter in model.parameters()], 0.005)
+    return [later - earlier for earlier, later in zip(begun, begun[1:], strict=False)][WARMUP_STEPS:]
+
+
+def main() -> int:
+    config = configuration(sys.argv[1:])
+    with_house, without, waits, total = [], [], [], 0.0
+    for number in range(NUM_ROUNDS):
+        cli = build(config)
+        steps, waited = ours(cli)
+        if number == 0:
+            seconds = cli.datamodule._seconds(cli.datamodule.train_set)
+            waste = padding_waste(seconds, cli.datamodule._plan(0, 0))
+        plain = bare(cli)
+        with_house += steps
+        without += plain
+        waits += waited
+        total += sum(steps)
+        print(
+            f"round {number + 1}: ours {statistics.median(steps):.4f} s, bare {statistics.median(plain):.4f} s a step"
+        )
+    ratio = statistics.median(with_house) / statistics.median(without)
+    print(f"ours / bare: {ratio:.3f} (medians of {len(with_house)} steps, {torch.get_num_threads()} threads)")
+    print(f"waiting for the loader: {100 * sum(waits) / total:.2f} % of step time")
+    print(f"padding: {100 * waste:.2f} % of an epoch's frames")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
