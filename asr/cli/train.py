@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,20 @@ options:
   --multirun       one run after another for keys with several values (seed=0,1,2); one device only
   --quiet          print errors only
 
-resume:   asr train experiment=an4/blstm ckpt_path=exp/an4/blstm/seed0/last.ckpt
+resume:   asr train experiment=an4/blstm ckpt_path=last
 weights:  asr train experiment=an4/blstm init_from=other.ckpt
 many:     asr train experiment=an4/blstm trainer.devices=8 trainer.strategy=ddp
 
 choices, the first word being the key:"""
+
+_KNOWN_WARNINGS = (
+    "Checkpoint directory .* exists and is not empty",  # it holds the run's config.yaml
+    "The '.*_dataloader' does not have many workers",  # one process reads faster than a CPU trains
+    "The `srun` command is available",
+    "GPU available but not used",
+    "The number of training batches .* is smaller than the logging interval",  # epoch means are logged all the same
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # lightning 2.6 beside torch 2.11
+)
 
 
 def usage() -> str:
@@ -89,6 +99,7 @@ def _run(config: dict[str, Any]) -> None:
     if _is_first_rank():
         with written_whole(Path(config["exp_dir"]) / "config.yaml") as beside:
             beside.write_text(to_yaml(config | {"ckpt_path": None, "init_from": None}), encoding="utf-8")
+    _quieten_lightning()
     trainer = train(config)
     if trainer.is_global_zero:
         log(f"asr train: {trainer.current_epoch} epochs done, checkpoints in {config['exp_dir']}")
@@ -115,8 +126,14 @@ def _set_up_logging(quiet: bool) -> None:
     ours = logging.getLogger("asr")
     ours.handlers, ours.propagate = [handler], False
     ours.setLevel(logging.INFO if _is_first_rank() and not quiet else logging.WARNING)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+
+
+def _quieten_lightning() -> None:
+    """Leaves out what Lightning says of every run; its loggers set their own level when they are imported."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in _KNOWN_WARNINGS:
+        warnings.filterwarnings("ignore", message=message)
 
 
 def _is_first_rank() -> bool:

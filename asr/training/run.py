@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from asr.data.module import SpeechData
 from asr.errors import CheckpointError, ConfigError
 from asr.text.tokens import TokenTable
 from asr.training.module import CTCModule
+
+os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's own use of it is what it complains of
 
 _ARGUMENTS = ("model", "data", "trainer")
 
@@ -73,17 +76,34 @@ def train(config: dict[str, Any]) -> Trainer:
     Raises:
         AsrError: for whatever a user can cause.
     """
-    ckpt_path, init_from = config.get("ckpt_path"), config.get("init_from")
-    if ckpt_path and init_from:
-        raise ConfigError("ckpt_path, init_from", "both are set", "ckpt_path resumes a run, init_from starts another")
-    if ckpt_path:
-        read_checkpoint(ckpt_path)
+    ckpt_path, init_from = starting_point(config)
     cli = build(config)
     if init_from:
         take_weights(cli.model, init_from)
     torch.set_float32_matmul_precision("high")
     cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=ckpt_path)
     return cli.trainer
+
+
+def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Gives the checkpoint to resume from and the one to take weights from, at most one of them.
+
+    Raises:
+        CheckpointError: if the checkpoint is none.
+        ConfigError: if both are asked for, or a run would be lost.
+    """
+    ckpt_path, init_from, last = config.get("ckpt_path"), config.get("init_from"), Path(config["exp_dir"]) / "last.ckpt"
+    if ckpt_path and init_from:
+        raise ConfigError("ckpt_path, init_from", "both are set", "ckpt_path resumes a run, init_from starts another")
+    if ckpt_path == "last":
+        ckpt_path = str(last) if last.exists() else None
+    elif not ckpt_path and last.exists() and not config.get("overwrite"):
+        remedy = "resume it with ckpt_path=last, choose another name= or seed=, or say overwrite=true"
+        raise ConfigError(last, "there is a run already", remedy)
+    for path in (ckpt_path, init_from):
+        if path:
+            read_checkpoint(path)
+    return ckpt_path, init_from
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -1,0 +1,215 @@
+"""Learning curves: read from the TensorBoard files of a run, and drawn."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asr.errors import DataError
+from asr.files import written_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_ERROR_RATES = {"val/per": "phones (PER)", "val/wer": "words (WER)", "val/cer": "characters (CER)"}
+_TRAIN, _VAL = "#7a8ba6", "#c8452f"
+_RATE_COLOURS = {"val/per": _VAL, "val/wer": _VAL, "val/cer": "#2f6f8f"}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A number that a run logged again and again.
+
+    Attributes:
+        steps: optimiser steps, rising.
+        values: the number at each of these steps.
+    """
+
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class History:
+    """What a run logged, over all its resumptions.
+
+    Attributes:
+        curves: by name, such as ``val/loss``; ``learning_rate`` whichever the optimiser is.
+        seconds: time spent, the pauses between the resumptions left out.
+    """
+
+    curves: Mapping[str, Curve]
+    seconds: float
+
+    @property
+    def num_steps(self) -> int:
+        """Optimiser steps of the run."""
+        return max(curve.steps[-1] for curve in self.curves.values()) + 1
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs of the run, the last perhaps in part."""
+        return int(self.curves["epoch"].values[-1]) + 1 if "epoch" in self.curves else 0
+
+
+def read_history(exp_dir: str | Path) -> History:
+    """Reads the TensorBoard files of a run.
+
+    A run that was resumed, or begun again in the same folder, left several: what a later file begins with replaces
+    whatever the earlier ones had from that step on.
+
+    Args:
+        exp_dir: folder of the run.
+
+    Raises:
+        DataError: if it has no TensorBoard files, or nothing is in them.
+    """
+    files = sorted(Path(exp_dir).glob("events.out.tfevents.*"))  # their names begin with the time they were begun
+    points: dict[str, dict[int, float]] = {}
+    seconds = 0.0
+    for file in files:
+        scalars, elapsed = _read_events(file)
+        if not scalars:
+            continue
+        first = min(min(values) for values in scalars.values())
+        points = {name: {step: old[step] for step in old if step < first} for name, old in points.items()}
+        for name, values in scalars.items():
+            points.setdefault(name, {}).update(values)
+        seconds += elapsed
+    curves = {_short(name): _curve(values) for name, values in points.items() if values}
+    if not curves:
+        raise DataError(exp_dir, "no TensorBoard files with numbers in them", "give the folder that asr train wrote")
+    return History(curves, seconds)
+
+
+def _read_events(file: Path) -> tuple[dict[str, dict[int, float]], float]:
+    """Gives the scalars of one file, by name and step, and the seconds from its first to its last."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it warns of files that a killed run left
+    events = EventAccumulator(str(file), size_guidance={"scalars": 0})
+    events.Reload()
+    scalars = {name: events.Scalars(name) for name in events.Tags()["scalars"] if name != "hp_metric"}
+    times = [event.wall_time for found in scalars.values() for event in found]
+    values = {name: {event.step: event.value for event in found} for name, found in scalars.items()}
+    return values, max(times, default=0.0) - min(times, default=0.0)
+
+
+def _short(name: str) -> str:
+    return "learning_rate" if name.startswith("lr-") else name
+
+
+def _curve(values: Mapping[int, float]) -> Curve:
+    steps = sorted(values)
+    return Curve(tuple(steps), tuple(values[step] for step in steps))
+
+
+def draw_history(history: History, path: str | Path, title: str = "") -> None:
+    """Draws the learning curves of a run: losses, dev error rates, learning rate, gradient norm and blank ratio.
+
+    Args:
+        history: of the run.
+        path: image file; its ending says the format.
+        title: above the panels.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 6.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(2, 6, height_ratios=[3, 2])
+    _draw_losses(figure.add_subplot(grid[0, :3]), history)
+    _draw_error_rates(figure.add_subplot(grid[0, 3:]), history)
+    curves = history.curves
+    _draw_small(figure.add_subplot(grid[1, :2]), curves.get("learning_rate"), "learning rate", smooth=False)
+    gradient = _draw_small(
+        figure.add_subplot(grid[1, 2:4]), curves.get("train/gradient_norm"), "gradient norm before clipping"
+    )
+    _set_log_scale(gradient)
+    blanks = _draw_small(
+        figure.add_subplot(grid[1, 4:]), curves.get("train/blank_ratio"), "blank frames in training, %", 100
+    )
+    blanks.set_ylim(0, 100)
+    for panel in figure.axes:
+        _dress(panel)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    with written_whole(path) as beside:
+        figure.savefig(beside, dpi=120)
+
+
+def _draw_losses(panel: Axes, history: History) -> None:
+    panel.set_title("loss, nats a token", loc="left")
+    for name, label, colour in (("train/loss_step", "training", _TRAIN), ("val/loss", "dev", _VAL)):
+        curve = history.curves.get(name)
+        if curve is None:
+            continue
+        if name == "train/loss_step":
+            panel.plot(curve.steps, curve.values, color=colour, alpha=0.3, linewidth=0.8)
+            panel.plot(curve.steps, smoothed(curve.values), color=colour, label=label)
+        else:
+            panel.plot(curve.steps, curve.values, color=colour, label=label, marker="o", markersize=3)
+    _set_log_scale(panel)
+
+
+def _draw_error_rates(panel: Axes, history: History) -> None:
+    panel.set_title("greedy error rate on dev, %", loc="left")
+    for name, label in _ERROR_RATES.items():
+        curve = history.curves.get(name)
+        if curve is None:
+            continue
+        percent = [100 * value for value in curve.values]
+        best = min(range(len(percent)), key=percent.__getitem__)
+        colour = _RATE_COLOURS[name]
+        text = f"{label}, best {percent[best]:.1f} at step {curve.steps[best] + 1:,}"
+        panel.plot(curve.steps, percent, color=colour, marker="o", markersize=3, label=text)
+        panel.plot(curve.steps[best], percent[best], color=colour, marker="o", markersize=9, fillstyle="none")
+    panel.set_ylim(bottom=0)
+
+
+def _draw_small(panel: Axes, curve: Curve | None, title: str, scale: float = 1.0, *, smooth: bool = True) -> Axes:
+    panel.set_title(title, loc="left")
+    panel.set_xlabel("optimiser steps")
+    if curve is not None:
+        values = [scale * value for value in curve.values]
+        panel.plot(curve.steps, values, color=_TRAIN, alpha=0.3 if smooth else 1.0, linewidth=0.8 if smooth else 1.5)
+        if smooth:
+            panel.plot(curve.steps, smoothed(values), color=_TRAIN)
+    return panel
+
+
+def _set_log_scale(panel: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    panel.set_yscale("log")
+    panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
+    panel.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _dress(panel: Axes) -> None:
+    panel.grid(color="#e3e3e3", linewidth=0.6)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+    if panel.get_legend_handles_labels()[0]:
+        panel.legend(frameon=False)
+
+
+def smoothed(values: Sequence[float], window: int = 9) -> list[float]:
+    """Gives the running median: the middle of each value and its neighbours.
+
+    Args:
+        values: to be smoothed.
+        window: how many values, an odd number; larger is smoother.
+
+    Example:
+        >>> smoothed([1.0, 9.0, 1.0, 2.0], window=3)
+        [5.0, 1.0, 2.0, 1.5]
+    """
+    half = window // 2
+    return [float(np.median(values[max(0, index - half) : index + half + 1])) for index in range(len(values))]
