@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from asr.audio_headers import missing_bytes
 from asr.errors import DataError
+from asr.files import written_whole
 
 if TYPE_CHECKING:
     import torch
@@ -149,19 +150,20 @@ def write_wav(path: str | Path, waveform: torch.Tensor, sample_rate: int) -> Non
     """Writes a 16-bit WAV file that appears whole or not at all.
 
     Args:
-        path: file to write; its folder must exist.
+        path: file to write; missing folders are made.
         waveform: samples, shape (S,); what lies outside -1 to 1 is clipped.
         sample_rate: Hz.
+
+    Raises:
+        DataError: the file cannot be written.
     """
     import soundfile
 
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        soundfile.write(beside, waveform.detach().cpu().numpy(), sample_rate, subtype="PCM_16", format="WAV")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with written_whole(path) as beside:
+        try:
+            soundfile.write(beside, waveform.detach().cpu().numpy(), sample_rate, subtype="PCM_16", format="WAV")
+        except soundfile.LibsndfileError as error:
+            raise OSError(error.error_string) from None
 
 
 def _segment(path: Path, sound: Any, start: Seconds, duration: Seconds | None) -> tuple[int, int]:

@@ -1,20 +1,23 @@
-"""compute and cache the features of cuts"""
+"""Computes the features of cuts in parallel and caches them."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli.command import command, log, make_parser, parse, progress
-from asr.errors import ConfigError, UsageError
+from asr.errors import UsageError
 
 if TYPE_CHECKING:
-    from asr.features.cmvn import Statistics
+    from lhotse import CutSet
+
+    from asr.data.extraction import Extraction
     from asr.features.frontend import FrontEnd
 
-_DESCRIPTION = """Computes the static features of cuts with the front end of the model, in parallel, and writes cuts that refer to them.
+_DESCRIPTION = """Computes static features of cuts in parallel, and writes cuts that refer to them.
 
 Training takes such cuts in place of those with audio alone and reads features instead of waveforms. The settings here
 have to be those of the model's front end. What was computed before is not computed again."""
@@ -38,29 +41,104 @@ _SETTINGS: tuple[tuple[str, type, float | str, str], ...] = (
 def main(argv: list[str] | None = None) -> int:
     """Runs the command."""
     arguments = parse(_parser(), argv)
-    outputs = {Path(cuts): arguments.out / f"{_stem(Path(cuts))}.jsonl.gz" for cuts in arguments.cuts}
-    if len(set(outputs.values())) < len(outputs):
-        raise UsageError("--cuts", "two files have the same name", "extract them into different folders")
-    for cuts, output in outputs.items():
-        if cuts.resolve() == output.resolve():
-            raise UsageError(cuts, "lies in the output folder", "choose another --out")
+    outputs = _outputs([Path(path) for path in arguments.cuts], arguments.out)
 
     from asr.corpora.manifests import read_cuts
     from asr.features.cmvn import Statistics, save_statistics
     from asr.features.frontend import FrontEnd
 
     settings = {name: getattr(arguments, name) for name, *_ in _SETTINGS}
-    frontend = FrontEnd(
-        kind=arguments.kind, use_energy=arguments.use_energy, delta_order=arguments.delta_order, **settings
-    )
+    frontend = FrontEnd(arguments.kind, use_energy=arguments.use_energy, delta_order=arguments.delta_order, **settings)
     all_cuts = {path: read_cuts(path) for path in outputs}
     _describe(frontend, arguments.out)
     statistics = Statistics(frontend.feature_dim) if arguments.cmvn else None
     for path, output in outputs.items():
-        _extract(all_cuts[path], frontend, output, arguments, statistics)
+        extraction = _extract(all_cuts[path], frontend, output, arguments)
+        if statistics is not None:
+            extraction.count_statistics(statistics)
         print(output)
     if statistics is not None:
         save_statistics(arguments.out / "cmvn.json", statistics, frontend)
         log(f"mean and deviation of {statistics.num_frames:,} frames")
         print(arguments.out / "cmvn.json")
     return 0
+
+
+def _outputs(inputs: list[Path], folder: Path) -> dict[Path, Path]:
+    """Gives the cut file to write for each one to read."""
+    outputs = {path: folder / f"{path.name.removesuffix('.gz').removesuffix('.jsonl')}.jsonl.gz" for path in inputs}
+    if len(set(outputs.values())) < len(inputs):
+        raise UsageError("--cuts", "two files have the same name", "run the command once for each, with another --out")
+    for path, output in outputs.items():
+        if path.resolve() == output.resolve():
+            raise UsageError(path, "would be overwritten", "choose another --out")
+    return outputs
+
+
+def _describe(frontend: FrontEnd, folder: Path) -> None:
+    """Writes ``frontend.json``, or checks the one that is there against the settings."""
+    from asr.features.description import read_description, write_description
+
+    path = folder / "frontend.json"
+    if path.exists():
+        read_description(path, frontend)
+    else:
+        write_description(path, frontend)
+
+
+def _extract(cuts: CutSet, frontend: FrontEnd, output: Path, arguments: argparse.Namespace) -> Extraction:
+    from asr.corpora.manifests import write_cuts
+    from asr.data.extraction import Extraction
+
+    name = output.name.removesuffix(".jsonl.gz").removesuffix("_cuts")
+    extraction = Extraction(cuts, frontend, output.parent / name, arguments.speeds)
+    if extraction.num_missing < len(extraction):
+        done = len(extraction) - extraction.num_missing
+        log(f"{name}: {done:,} of {len(extraction):,} cuts were computed before")
+    with (
+        progress(extraction.missing_seconds, f"features of {name}") as bar,
+        closing(extraction.run(arguments.jobs)) as run,
+    ):
+        for seconds in run:
+            bar.advance(seconds)
+    write_cuts(extraction.cuts(), output)
+    log(f"{name}: {len(extraction):,} cuts with {frontend.static_dim} values a frame in {output}")
+    return extraction
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("features", _DESCRIPTION, _EXAMPLES)
+    parser.add_argument("--cuts", nargs="+", required=True, metavar="FILE", help="cut files, <split>_cuts.jsonl.gz")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="gets <split>_cuts.jsonl.gz, frontend.json and <split>/"
+    )
+    parser.add_argument(
+        "--speeds", type=float, nargs="+", default=[1.0], metavar="X", help="make copies at these speeds (default: 1.0)"
+    )
+    parser.add_argument("--jobs", type=_count, default=_num_cpus(), metavar="N", help="processes (default: all CPUs)")
+    parser.add_argument(
+        "--cmvn", action="store_true", help="count mean and deviation over all of --cuts, copies left aside: cmvn.json"
+    )
+    group = parser.add_argument_group("front end, as in the model")
+    group.add_argument("--kind", choices=("fbank", "mfcc"), default="fbank", help="log-mel energies or cepstra")
+    for name, convert, default, text in _SETTINGS:
+        flag = f"--{name.replace('_', '-')}"
+        group.add_argument(flag, type=convert, default=default, metavar="X", help=f"{text} (default: {default})")
+    group.add_argument("--use-energy", action="store_true", help="log energy in front, or in the place of C0")
+    group.add_argument("--delta-order", type=int, default=0, metavar="N", help="differences, for --cmvn (default: 0)")
+    return parser
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("has to be 1 or more")
+    return count
+
+
+def _num_cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -9,6 +9,8 @@ from lhotse.cut import Cut
 from torch import Tensor
 from torch.utils.data import Dataset
 
+import asr.corpora.manifests  # noqa: F401 - sets the audio backend, in spawned loader processes too
+from asr.audio import probe
 from asr.data.batch import Batch, pad
 from asr.data.plan import PlannedBatch
 from asr.data.utterances import Utterance
@@ -79,7 +81,8 @@ def read_waveform(cut: Cut, sample_rate: int) -> Tensor:
     """
     try:
         audio = (cut if cut.sampling_rate == sample_rate else cut.resample(sample_rate)).load_audio()
-    except Exception as error:
-        found = f"audio cannot be read ({error})"
+    except Exception as error:  # Lhotse raises many kinds, pages long
+        probe(cut.recording.sources[0].source)  # says in a line what is wrong with the file
+        found = f"audio cannot be read ({type(error).__name__})"
         raise DataError(f"{cut.id} ({cut.recording.sources[0].source})", found, "run asr prepare again") from error
     return torch.from_numpy(audio).mean(dim=0)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import re
 import signal
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import threading
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,13 @@ from lhotse.cut import Cut
 from lhotse.cut.data import DataCut
 from lhotse.utils import fastcopy
 
-from asr.audio import Seconds
+import asr.corpora.manifests  # noqa: F401  (chooses Lhotse's audio backend, in worker processes too)
+from asr.audio import Seconds, probe
 from asr.data.dataset import read_waveform
 from asr.errors import AsrError, ConfigError, DataError
 from asr.features.cmvn import Statistics
 from asr.features.frontend import FrontEnd
+from asr.files import written_whole
 
 _CHUNK = 16  # cuts that a process takes at once
 
@@ -87,7 +90,7 @@ class Extraction:
         """Cuts, copies included, that are still to be computed."""
         return len(self._missing)
 
-    def run(self, num_jobs: int = 1) -> Iterator[Seconds]:
+    def run(self, num_jobs: int = 1) -> Generator[Seconds, None, None]:
         """Computes what is missing.
 
         Args:
@@ -97,33 +100,44 @@ class Extraction:
             Seconds of audio that were done since the last time.
 
         Raises:
-            DataError: naming the utterance whose audio cannot be read.
-            AsrError: a file cannot be written.
+            DataError: naming the utterance whose audio cannot be read, or the file that cannot be written.
+            AsrError: a process was killed.
         """
         chunks = [self._missing[first : first + _CHUNK] for first in range(0, len(self._missing), _CHUNK)]
         if num_jobs == 1 or len(chunks) < 2:
-            for chunk in chunks:
-                yield _compute(chunk, self.frontend, self.folder)
+            yield from self._run_here(chunks)
         else:
             yield from self._run_processes(chunks, min(num_jobs, len(chunks)))
         self._missing, self.missing_seconds = [], 0.0
 
-    def _run_processes(self, chunks: list[list[_Job]], num_jobs: int) -> Iterator[Seconds]:
-        pool = ProcessPoolExecutor(
-            num_jobs,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(self.frontend.settings(),),
-        )
+    def _run_here(self, chunks: list[list[_Job]]) -> Iterator[Seconds]:
+        num_threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # single utterances are too small to be shared
         try:
-            futures = [pool.submit(_compute_in_worker, chunk, self.folder) for chunk in chunks]
+            for chunk in chunks:
+                yield _compute(chunk, self.frontend, self.folder)
+        finally:
+            torch.set_num_threads(num_threads)
+
+    def _run_processes(self, chunks: list[list[_Job]], num_jobs: int) -> Iterator[Seconds]:
+        others = set(multiprocessing.active_children())
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(num_jobs, context, _start_worker, (self.frontend.settings(),))
+        futures: list[Future[Seconds]] = []
+        try:
+            with _without_ctrl_c():
+                futures += [pool.submit(_compute_in_worker, chunk, self.folder) for chunk in chunks]
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool:
             found = "a process that computes features was killed, for lack of memory perhaps"
             raise AsrError(self.folder, found, "run the command again with fewer jobs; what is done is kept") from None
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            with _without_ctrl_c():
+                if not all(future.done() for future in futures):
+                    for process in set(multiprocessing.active_children()) - others:
+                        process.terminate()
+                pool.shutdown(cancel_futures=True)
 
     def cuts(self) -> CutSet:
         """Gives the cuts with their features, copies included."""
@@ -156,7 +170,8 @@ class Extraction:
             values = np.load(self.folder / job.key, mmap_mode="r")
         except (OSError, ValueError):
             return False
-        return values.shape == (self._num_frames(job.cut), self.frontend.static_dim) and values.dtype == np.float32
+        shape = (self._num_frames(job.cut), self.frontend.static_dim)
+        return bool(values.shape == shape and values.dtype == np.float32)
 
     def _with_features(self, job: _Job) -> Cut:
         rate = self.frontend.sample_rate
@@ -180,16 +195,32 @@ class Extraction:
 def _file_name(cut: Cut, fingerprint: str) -> str:
     """Names a cut's file: a folder of two digits, the id as far as it makes a file name, and a digest."""
     recording = cut.recording.to_dict()
-    stats = [os.stat(source.source) for source in cut.recording.sources if source.type == "file"]
     content = [fingerprint, cut.id, cut.start, cut.duration, cut.channel, recording]
-    content += [(stat.st_size, stat.st_mtime_ns) for stat in stats]
+    for path in (Path(source.source) for source in cut.recording.sources if source.type == "file"):
+        try:
+            content += [path.stat().st_size, path.stat().st_mtime_ns]
+        except OSError as error:
+            found = f"audio of {cut.id} cannot be read ({error.strerror})"
+            raise DataError(path, found, "check the path or run asr prepare again") from None
     digest = hashlib.sha256(json.dumps(content, default=repr).encode()).hexdigest()[:16]
     return f"{digest[:2]}/{re.sub(r'[^A-Za-z0-9._-]', '_', cut.id)[-100:]}-{digest}.npy"
 
 
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Ignores Ctrl-C, and so for good in processes that are started meanwhile: they are told to stop by this one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 def _start_worker(settings: dict[str, Any]) -> None:
     global _frontend
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     torch.set_num_threads(1)
     _frontend = FrontEnd(**settings).eval()
 
@@ -202,7 +233,7 @@ def _compute_in_worker(chunk: list[_Job], folder: Path) -> Seconds:
 def _compute(chunk: list[_Job], frontend: FrontEnd, folder: Path) -> Seconds:
     """Computes and writes the features of some cuts; gives their seconds."""
     for job in chunk:
-        waveform = read_waveform(job.cut, frontend.sample_rate)
+        waveform = _read(job.cut, frontend.sample_rate)
         if len(waveform) != job.cut.num_samples:
             found = f"the audio has {len(waveform)} samples, the manifest {job.cut.num_samples}"
             raise DataError(job.cut.id, found, "run asr prepare again")
@@ -211,15 +242,16 @@ def _compute(chunk: list[_Job], frontend: FrontEnd, folder: Path) -> Seconds:
     return float(sum(job.cut.duration for job in chunk))
 
 
-def _write(path: Path, values: np.ndarray[Any, np.dtype[np.float32]]) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _read(cut: Cut, sample_rate: int) -> torch.Tensor:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            np.save(file, values, allow_pickle=False)
-        beside.replace(path)
-    except OSError as error:
-        remedy = "make room or choose another --out, and run the command again; what is done is kept"
-        raise AsrError(path, f"cannot be written ({error.strerror})", remedy) from None
-    finally:
-        beside.unlink(missing_ok=True)
+        return read_waveform(cut, sample_rate)
+    except DataError:
+        for source in cut.recording.sources:
+            if source.type == "file":
+                probe(source.source)  # knows better what is wrong with a file
+        raise
+
+
+def _write(path: Path, values: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+    with written_whole(path) as beside, beside.open("wb") as file:
+        np.save(file, values, allow_pickle=False)

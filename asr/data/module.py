@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from asr.data.plan import PlannedBatch, padding_waste, plan_epoch
 from asr.data.statistics import estimate_statistics
 from asr.data.utterances import Utterance, num_samples, read_utterances
 from asr.errors import ConfigError, DataError
+from asr.features.description import read_description
 from asr.models.acoustic import AcousticModel
 from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
@@ -88,7 +88,7 @@ class SpeechData(lightning.LightningDataModule):
             remedy = "take the augmentation out of model, or train on the cuts without features"
             raise ConfigError("data.train_cuts", found, remedy)
         frontend = self._model.frontend
-        if frontend.cmvn == "global" and not bool(frontend.has_statistics):
+        if frontend.needs_statistics:
             statistics = estimate_statistics(frontend, self.train_set, self.cmvn_utterances)
             frontend.set_statistics(statistics.mean, statistics.std)
             logger.info("normalisation measured on %s frames of training features", f"{statistics.num_frames:,}")
@@ -123,18 +123,7 @@ class SpeechData(lightning.LightningDataModule):
     def _check_cache(self, file: Path, cut: Cut) -> bool:
         if not cut.has_features:
             return False
-        described = file.with_name("frontend.json")
-        if not described.exists():
-            raise DataError(described, "no such file beside cuts with cached features", "run asr features again")
-        found = json.loads(described.read_text(encoding="utf-8"))
-        frontend = self._model.frontend
-        if found["fingerprint"] != frontend.fingerprint:
-            ours = frontend.settings()
-            other = [
-                f"{key} {value}, here {ours[key]}" for key, value in found["settings"].items() if ours.get(key) != value
-            ]
-            differs = f"features were made with {', '.join(other)}"
-            raise ConfigError(described, differs, "run asr features with the model's front end, or change the model's")
+        read_description(file.with_name("frontend.json"), self._model.frontend)
         return True
 
     def _encoder_frames(self, cut: Cut, speed: float) -> int:

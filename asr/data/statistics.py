@@ -35,5 +35,5 @@ def estimate_statistics(frontend: FrontEnd, dataset: SpeechDataset, max_utteranc
         else:
             assert batch.features is not None
             static, lengths = batch.features, batch.lengths
-        statistics.update(frontend.with_deltas(static, lengths), lengths)
+        statistics.update(frontend.add_deltas(static, lengths), lengths)
     return statistics

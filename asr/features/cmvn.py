@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from asr.errors import ConfigError, DataError
+from asr.features.description import read_description, write_description
 from asr.features.frontend import FrontEnd
 
 
@@ -80,22 +78,15 @@ class Statistics:
 
 
 def save_statistics(path: str | Path, statistics: Statistics, frontend: FrontEnd) -> None:
-    """Writes statistics with the settings of their front end as JSON; the file appears whole or not at all.
+    """Writes statistics with the settings of their front end as JSON.
 
     Raises:
-        DataError: no frame was counted.
+        DataError: no frame was counted, or the file cannot be written.
     """
-    path = Path(path)
     if not statistics.num_frames:
         raise DataError(path, "no frames were counted for it", "give utterances of at least one frame")
-    content = {
-        "fingerprint": frontend.fingerprint,
-        "settings": frontend.settings(),
-        "num_frames": statistics.num_frames,
-        "mean": statistics.mean.tolist(),
-        "std": statistics.std.tolist(),
-    }
-    write_json(path, content)
+    mean, std = statistics.mean.tolist(), statistics.std.tolist()
+    write_description(path, frontend, num_frames=statistics.num_frames, mean=mean, std=std)
 
 
 def load_statistics(path: str | Path, frontend: FrontEnd) -> None:
@@ -105,44 +96,13 @@ def load_statistics(path: str | Path, frontend: FrontEnd) -> None:
         DataError: the file is missing, or not one of statistics.
         ConfigError: they belong to a front end with other settings.
     """
-    content = read_json(path)
+    content = read_description(path, frontend)
     try:
         mean, std = (torch.tensor(content[name], dtype=torch.float32) for name in ("mean", "std"))
-        order, fingerprint = int(content["settings"]["delta_order"]), content["fingerprint"]
+        order = content["settings"]["delta_order"]
     except (KeyError, TypeError, ValueError):
-        raise DataError(path, "is not a file of feature statistics", "write it with: asr features --cmvn") from None
-    if (fingerprint, order) != (frontend.fingerprint, frontend.delta_order):
-        wanted = frontend.settings()
-        other = ", ".join(name for name, value in content["settings"].items() if wanted.get(name) != value)
-        remedy = "compute them again with the settings of this front end"
-        raise ConfigError(
-            path, f"holds the statistics of another front end (it differs in {other or 'version'})", remedy
-        )
+        raise DataError(path, "has no feature statistics", "write it with: asr features --cmvn") from None
+    if order != frontend.delta_order:
+        found = f"was counted with delta_order {order}, this front end has {frontend.delta_order}"
+        raise ConfigError(path, found, "count it again: asr features --cmvn --delta-order")
     frontend.set_statistics(mean, std)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Writes a file of JSON that appears whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def read_json(path: str | Path) -> dict[str, Any]:
-    """Reads a file of JSON that holds one object.
-
-    Raises:
-        DataError: it is missing, or holds something else.
-    """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror})", "check the path") from None
-    except ValueError as error:
-        raise DataError(path, f"is not JSON ({error})", "write it again") from None
-    if not isinstance(content, dict):
-        raise DataError(path, "is not a JSON object", "write it again")
-    return content

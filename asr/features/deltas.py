@@ -53,8 +53,11 @@ def difference_weights(order: int) -> list[float]:
         >>> difference_weights(1)
         [-0.2, -0.1, 0.0, 0.1, 0.2]
     """
-    first = torch.arange(_WINDOW, -_WINDOW - 1, -1, dtype=torch.float64)  # conv1d reads its kernel backwards
-    weights = torch.ones(1, dtype=torch.float64)
+    weights = [1.0]
     for _ in range(order):
-        weights = torch.nn.functional.conv1d(weights.view(1, 1, -1), first.view(1, 1, -1), padding=2 * _WINDOW).view(-1)
-    return [float(weight) for weight in weights / 10**order]
+        terms = [0.0] * (len(weights) + 2 * _WINDOW)
+        for i, weight in enumerate(weights):
+            for j in range(-_WINDOW, _WINDOW + 1):
+                terms[i + j + _WINDOW] += weight * j
+        weights = terms
+    return [weight / 10**order for weight in weights]

@@ -15,7 +15,7 @@ from asr.errors import ConfigError
 from asr.features import deltas
 from asr.features.mel import cepstral_transform, mel_filters, povey_window
 from asr.features.random import normal
-from asr.features.settings import check_filters, check_settings
+from asr.features.settings import check_filters, check_settings, static_settings
 
 _PREEMPHASIS = 0.97
 _FLOOR = torch.finfo(torch.float32).eps  # of energies, as in Kaldi; near the rounding noise of 16-bit samples
@@ -113,17 +113,21 @@ class FrontEnd(nn.Module):
         self.fft_length = 1 << (self.window_length - 1).bit_length()
         self.static_dim = num_ceps if kind == "mfcc" else num_mels + use_energy
         self.feature_dim = self.static_dim * (delta_order + 1)
-        upper = high_freq if high_freq > 0 else high_freq + sample_rate / 2
-        filters = mel_filters(num_mels, self.fft_length, sample_rate, low_freq, upper)
+        self._register_buffers()
+        self._is_ready = False  # has_statistics where no GPU has to be asked for it
+
+    def _register_buffers(self) -> None:
+        num_mels, low, high = (self._settings[name] for name in ("num_mels", "low_freq", "high_freq"))
+        upper = high if high > 0 else high + self.sample_rate / 2
+        filters = mel_filters(num_mels, self.fft_length, self.sample_rate, low, upper)
         check_filters(filters)
-        cepstra = cepstral_transform(num_mels, num_ceps) if kind == "mfcc" else None
+        cepstra = cepstral_transform(num_mels, self._settings["num_ceps"]) if self.kind == "mfcc" else None
         self.register_buffer("window", povey_window(self.window_length), persistent=False)
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("cepstra", cepstra, persistent=False)
         self.register_buffer("cmvn_mean", torch.zeros(self.feature_dim))
         self.register_buffer("cmvn_std", torch.ones(self.feature_dim))
         self.register_buffer("has_statistics", torch.tensor(False))
-        self._is_ready = False  # has_statistics where no GPU has to be asked for it
 
     def settings(self) -> dict[str, Any]:
         """Gives the arguments that make the same front end again."""
@@ -132,10 +136,8 @@ class FrontEnd(nn.Module):
     @property
     def fingerprint(self) -> str:
         """16 hex digits that two front ends share when their static values are the same for every waveform."""
-        left_out = {"delta_order", "cmvn", "dither"} | ({"num_ceps"} if self.kind == "fbank" else set())
-        content = {name: value for name, value in self._settings.items() if name not in left_out}
-        for name, value in content.items():
-            content[name] = value if isinstance(value, str) else float(value)
+        static = static_settings(self._settings)
+        content = {name: value if isinstance(value, str) else float(value) for name, value in static.items()}
         return hashlib.sha256(json.dumps([_DEFINITION, content], sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -227,9 +229,9 @@ class FrontEnd(nn.Module):
         Raises:
             ConfigError: they are of another dimension, or not finite.
         """
-        for name, values in (("mean", mean), ("std", std)):
+        for values in (mean, std):
             if tuple(values.shape) != (self.feature_dim,) or not bool(values.isfinite().all()):
-                found = f"the {name} has shape {tuple(values.shape)} or is not finite"
+                found = f"mean or deviation has shape {tuple(values.shape)} or is not finite"
                 raise ConfigError("cmvn", found, f"this front end takes {self.feature_dim} finite values")
         self.cmvn_mean.copy_(mean)
         self.cmvn_std.copy_(std.clamp(min=_SMALLEST_STD))
@@ -242,10 +244,9 @@ class FrontEnd(nn.Module):
         right = self.window_length  # more than the last frame reaches beyond the end
         lengths = waveform_lengths.clamp(min=1).unsqueeze(1)
         steps = torch.arange(right, device=waveforms.device)
-        before = _reflect(steps[:left] - left, lengths)
         beyond = lengths + steps
         extended = F.pad(waveforms, (0, right)).scatter(1, beyond, waveforms.gather(1, _reflect(beyond, lengths)))
-        return torch.cat((waveforms.gather(1, before), extended), dim=1)
+        return torch.cat((waveforms.gather(1, _reflect(steps[:left] - left, lengths)), extended), dim=1)
 
     def _frames_to_features(self, extended: Tensor, num_frames: int) -> Tensor:
         """Computes frames block by block, so that a CPU's caches hold them: -> (B, T, static_dim)."""

@@ -9,6 +9,17 @@ from torch import Tensor
 from asr.errors import ConfigError
 
 
+def static_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Gives those settings of a front end that its static values follow from.
+
+    Example:
+        >>> static_settings({"kind": "fbank", "num_mels": 80, "num_ceps": 13, "cmvn": "none"})
+        {'kind': 'fbank', 'num_mels': 80}
+    """
+    left_out = {"delta_order", "cmvn", "dither"} | (set() if settings.get("kind") == "mfcc" else {"num_ceps"})
+    return {name: value for name, value in settings.items() if name not in left_out}
+
+
 def check_settings(settings: dict[str, Any]) -> None:
     """Raises a :class:`ConfigError` that names the first setting of a front end that cannot be."""
     nyquist = settings["sample_rate"] / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from asr.features.frontend import FrontEnd
 from asr.features.random import utterance_seed
 from asr.models.acoustic import AcousticModel
 from asr.models.lengths import valid_frames
-from asr.scoring.counts import ErrorCounts, count_errors
+from asr.scoring.counts import ErrorCounts, Unit, count_errors
 from asr.text.tokens import BLANK, TokenTable
 from asr.training.losses import ctc_losses
 from asr.training.schedules import Schedule
@@ -35,7 +36,7 @@ class CTCModule(lightning.LightningModule):
     """Trains an :class:`AcousticModel` with CTC.
 
     Logs ``train/loss`` (nats a token), ``train/blank_ratio`` (share of frames whose best token is blank),
-    ``train/gradient_norm`` (before clipping), ``val/loss``, and ``val/cer`` and ``val/wer`` or ``val/per`` as fractions.
+    ``train/gradient_norm`` (before clipping), ``val/loss``, and ``val/cer``, ``val/wer`` or ``val/per`` as fractions.
     """
 
     def __init__(
@@ -71,10 +72,17 @@ class CTCModule(lightning.LightningModule):
         self.spec_augment, self.add_noise = spec_augment, add_noise
         self._optimizer, self._schedule = optimizer, schedule
         self._decoder = GreedyDecoder(self.table, self.model.frame_seconds)
-        self._units = ("phone",) if self.table.unit == "phone" else ("char", "word")
+        self._units: tuple[Unit, ...] = ("phone",) if self.table.unit == "phone" else ("char", "word")
         self._unchecked: tuple[list[str], Tensor] | None = None
         self._counts: dict[str, ErrorCounts] = {}
         self._samples: list[tuple[str, str]] = []
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CTCModule:
+        """Copies the weights, for averaging; what builds the optimiser is shared, for it may hold locks."""
+        memo |= {id(shared): shared for shared in (self._optimizer, self._schedule)}
+        other = memo[id(self)] = type(self).__new__(type(self))
+        other.__dict__.update(copy.deepcopy(self.__getstate__(), memo))
+        return other
 
     @property
     def augments_waveforms(self) -> bool:

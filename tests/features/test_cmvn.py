@@ -5,6 +5,7 @@ import torch
 
 from asr.errors import ConfigError, DataError
 from asr.features.cmvn import Statistics, load_statistics, save_statistics
+from asr.features.description import write_description
 from asr.features.frontend import FrontEnd
 
 
@@ -68,9 +69,11 @@ def test_statistics_of_another_front_end_are_refused(tmp_path):
     path = tmp_path / "cmvn.json"
     statistics, _ = counted(feature_dim=23)
     save_statistics(path, statistics, FrontEnd(num_mels=23))
-    with pytest.raises(ConfigError, match=r"cmvn.json: holds the statistics of another .*low_freq.*; compute them"):
+    with pytest.raises(
+        ConfigError, match=r"cmvn.json: was written with another front end: low_freq 20.0 there and 50.0 here;"
+    ):
         load_statistics(path, FrontEnd(num_mels=23, low_freq=50.0))
-    with pytest.raises(ConfigError, match="differs in delta_order"):
+    with pytest.raises(ConfigError, match="counted with delta_order 0, this front end has 1"):
         load_statistics(path, FrontEnd(num_mels=23, delta_order=1))
     load_statistics(path, FrontEnd(num_mels=23, cmvn="utterance"))
 
@@ -82,13 +85,19 @@ def test_no_frames_are_no_statistics(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("", "is not JSON"), ("[]", "is not a JSON object"), ("{}", "is not a file of feature statistics")],
+    [("", "is not a description"), ("[]", "is not a description"), ("{}", "is not a description")],
 )
 def test_other_files_are_named(tmp_path, text, found):
     path = tmp_path / "cmvn.json"
     path.write_text(text)
     with pytest.raises(DataError, match=found):
         load_statistics(path, FrontEnd())
+
+
+def test_a_description_without_statistics_is_named(tmp_path):
+    write_description(tmp_path / "frontend.json", FrontEnd())
+    with pytest.raises(DataError, match="has no feature statistics"):
+        load_statistics(tmp_path / "frontend.json", FrontEnd())
 
 
 def test_missing_file_is_named(tmp_path):

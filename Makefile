@@ -1,0 +1,41 @@
+# What people and CI run. .venv is built when it is missing, and brought up to date when pyproject.toml has changed.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench clean
+
+BIN := .venv/bin
+SHELL_FILES := .ci/run $(wildcard recipes/*.sh recipes/*/*.sh tools/*.sh)
+
+help: ## print these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/demo.stamp ## speak a corpus, train on it, decode, score, transcribe: offline, minutes on two cores
+	recipes/synth/run.sh
+
+# The tests' tensors are too small to share out between threads.
+test: export OMP_NUM_THREADS ?= 1
+test: .venv/dev.stamp ## run all tests
+	$(BIN)/python -m pytest
+
+check: .venv/dev.stamp ## lint, formatting, types, import contracts, shell scripts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/shellcheck --external-sources $(SHELL_FILES)
+
+bench: .venv/dev.stamp ## run the benchmarks of tools/, one after another
+	for bench in tools/bench_*.py; do echo "== $$bench"; $(BIN)/python "$$bench"; done
+
+clean: ## remove caches and builds; keeps .venv, data and exp
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find asr tests tools -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/demo.stamp: pyproject.toml
+	tools/install.sh demo
+	touch $@
+
+.venv/dev.stamp: pyproject.toml
+	tools/install.sh dev
+	touch $@ .venv/demo.stamp # dev holds all of demo

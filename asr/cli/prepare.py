@@ -1,0 +1,271 @@
+"""Turns a corpus into Lhotse cuts: an4, synth, timit, or a folder with your own speech."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr.cli.command import command, log, make_parser, parse, progress, warn
+from asr.errors import DataError, UsageError
+from asr.text.policy import POLICIES, TextPolicy, get_policy
+
+if TYPE_CHECKING:
+    from lhotse import CutSet
+
+    from asr.corpora.checks import Problem
+    from asr.corpora.summary import Summary
+
+    Splits = dict[str, CutSet]
+
+_EXAMPLES = """\
+  asr prepare an4 --out data/an4                                 downloads CMU AN4
+  asr prepare an4 --corpus-dir /data/an4 --out data/an4
+  asr prepare synth --minutes 20 --speakers 40 --out data/synth  makes it, with espeak-ng
+  asr prepare folder my.csv --dev-fraction 0.1 --out data/mine   your own speech
+  asr prepare folder my/ --splits --out data/mine                my/train, my/dev.csv and so on
+
+asr prepare folder --help says in which forms your own speech may lie"""
+
+_FORMS = """\
+PATH is one of
+  my.csv, my.tsv      with a header: audio, text, and if known id, speaker, split, start, end, language
+  my.jsonl            the same names, one JSON object a line
+  manifest.json       NeMo's: audio_filepath, text, duration, offset
+  data/train/         Kaldi's: wav.scp, text, and if there utt2spk, segments
+  cuts.jsonl.gz       Lhotse cuts with one supervision each
+  recordings/         x.wav (or .flac, .mp3, .opus, .sph …) beside x.txt
+Paths of audio files are taken from the folder of the list that names them."""
+
+_NAMED = 5  # problems that are printed
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command and gives its exit status."""
+    arguments = parse(_parser(), argv)
+    if not 0 <= arguments.min_duration < arguments.max_duration:
+        found = f"{arguments.min_duration:g} s is not below {arguments.max_duration:g} s"
+        raise UsageError("--min-duration, --max-duration", found, "give seconds, the smaller first")
+    policy = None if arguments.policy is None else get_policy(arguments.policy)
+
+    problems: list[Problem] = []
+    splits = _checked(arguments.prepare(arguments, problems), problems, policy, arguments)
+
+    from asr.corpora.manifests import write_cuts
+    from asr.corpora.summary import summarise
+
+    summaries = {split: summarise(cuts, policy) for split, cuts in splits.items()}
+    for split, cuts in splits.items():
+        write_cuts(cuts, arguments.out / f"{split}_cuts.jsonl.gz")
+        _print_summary(split, summaries[split], policy, arguments.sample_rate)
+    _note_shared_speakers(summaries)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("prepare", __doc__ or "", _EXAMPLES)
+    corpora = parser.add_subparsers(dest="corpus", required=True, metavar="CORPUS")
+
+    an4 = _add_corpus(corpora, "an4", "CMU AN4: 50 minutes of names, numbers and spelled letters", _prepare_an4)
+    an4.add_argument(
+        "--corpus-dir", type=Path, metavar="D", help="the folder with wav/ and etc/; else it is downloaded"
+    )
+
+    synth = _add_corpus(corpora, "synth", "speech made by espeak-ng, with the layout of TIMIT", _prepare_synth)
+    synth.add_argument("--corpus-dir", type=Path, metavar="D", help="a finished corpus; else it is made in OUT/corpus")
+    synth.add_argument("--minutes", type=float, default=20.0, help="speech to make (20)", metavar="N")
+    synth.add_argument("--speakers", type=int, default=40, help="speakers to make (40)", metavar="N")
+    synth.add_argument(
+        "--seed", type=int, default=0, help="what sentences, voices and noise follow from (0)", metavar="N"
+    )
+
+    timit = _add_corpus(corpora, "timit", "TIMIT as the LDC gives it", _prepare_timit)
+    timit.add_argument("--corpus-dir", type=Path, required=True, metavar="D", help="the folder with TRAIN and TEST")
+
+    folder = _add_corpus(corpora, "folder", "your own speech", _prepare_folder, _FORMS, out=None)
+    folder.add_argument("path", type=Path, metavar="PATH", help="see below")
+    division = folder.add_mutually_exclusive_group()
+    division.add_argument(
+        "--dev-fraction", type=float, default=0.0, metavar="F", help="share held out as dev, whole speakers where known"
+    )
+    division.add_argument("--splits", action="store_true", help="PATH holds a list or a folder for each split")
+    return parser
+
+
+def _add_corpus(
+    corpora: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    summary: str,
+    prepare: Callable[[argparse.Namespace, list[Problem]], Splits],
+    epilog: str = "",
+    out: str | None = "data/{}",
+) -> argparse.ArgumentParser:
+    """Adds a corpus with the options that all corpora share."""
+    parser = corpora.add_parser(
+        name,
+        help=summary,
+        description=f"Prepares {summary}.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    default = Path(out.format(name)) if out else None
+    shown = f" ({default})" if default else ""
+    parser.set_defaults(prepare=prepare)
+    parser.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help="print results and errors only")
+    parser.add_argument(
+        "--out", type=Path, default=default, required=default is None, metavar="D", help=f"folder for the cuts{shown}"
+    )
+    parser.add_argument("--policy", metavar="NAME", help=f"check texts and count under it: {', '.join(POLICIES)}")
+    parser.add_argument(
+        "--min-duration", type=float, default=0.1, metavar="S", help="shortest utterance, seconds (0.1)"
+    )
+    parser.add_argument("--max-duration", type=float, default=60.0, metavar="S", help="longest utterance, seconds (60)")
+    parser.add_argument(
+        "--sample-rate", type=int, default=16000, metavar="HZ", help="of the model to be trained (16000)"
+    )
+    parser.add_argument("--strict-rate", action="store_true", help="other sample rates are problems, not resampled")
+    parser.add_argument(
+        "--on-problem",
+        choices=["refuse", "leave-out"],
+        default="refuse",
+        help="with utterances that cannot be used: write no cuts (refuse), or go on without them",
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="files read at a time")
+    return parser
+
+
+def _prepare_an4(arguments: argparse.Namespace, problems: list[Problem]) -> Splits:
+    from asr.corpora import an4
+
+    corpus_dir = arguments.corpus_dir or an4.download(arguments.out / "corpus", _download_log(an4.URL))
+    return an4.prepare(corpus_dir, problems=problems, num_jobs=arguments.jobs)
+
+
+def _download_log(url: str) -> Callable[[int, int | None], None]:
+    """Gives what prints how far a download is, every ten seconds."""
+    printed = 0.0
+
+    def advance(done: int, total: int | None) -> None:
+        nonlocal printed
+        if time.monotonic() - printed >= 10 or done == total:
+            printed = time.monotonic()
+            log(f"{url}: {done / 1e6:.1f} MB" + (f" of {total / 1e6:.1f} MB" if total else ""))
+
+    return advance
+
+
+def _prepare_synth(arguments: argparse.Namespace, problems: list[Problem]) -> Splits:
+    del problems  # a damaged corpus of our own making is made again, not shortened
+    from asr.corpora import timit
+
+    corpus_dir = arguments.corpus_dir
+    if corpus_dir is None:
+        from asr.corpora import synth
+
+        corpus_dir = arguments.out / "corpus"
+        with progress(60 * arguments.minutes, "synth") as bar:
+            synth.generate(
+                corpus_dir,
+                minutes=arguments.minutes,
+                num_speakers=arguments.speakers,
+                seed=arguments.seed,
+                jobs=arguments.jobs,
+                on_seconds=bar.advance,
+            )
+    return timit.prepare(corpus_dir)
+
+
+def _prepare_timit(arguments: argparse.Namespace, problems: list[Problem]) -> Splits:
+    del problems  # the published protocol needs every utterance: what is damaged is an error
+    from asr.corpora import timit
+
+    return timit.prepare(arguments.corpus_dir)
+
+
+def _prepare_folder(arguments: argparse.Namespace, problems: list[Problem]) -> Splits:
+    from asr.corpora import folder
+
+    return folder.prepare(
+        arguments.path,
+        by_name=arguments.splits,
+        dev_fraction=arguments.dev_fraction,
+        problems=problems,
+        num_jobs=arguments.jobs,
+    )
+
+
+def _checked(
+    splits: Splits, problems: list[Problem], policy: TextPolicy | None, arguments: argparse.Namespace
+) -> Splits:
+    """Examines all utterances, writes the quarantine list, and refuses or leaves out what is on it."""
+    from asr.corpora.checks import Limits, examine, leave_out, write_quarantine
+
+    limits = Limits(
+        arguments.min_duration,
+        arguments.max_duration,
+        arguments.sample_rate if arguments.strict_rate else None,
+        policy,
+    )
+    seconds = sum({cut.id: cut.duration for cuts in splits.values() for cut in cuts}.values())
+    with progress(seconds, "check") as bar:
+        problems = problems + examine(splits, limits, arguments.jobs, bar.advance)
+    quarantine = arguments.out / "quarantine.tsv"
+    write_quarantine(problems, quarantine)
+    if not problems:
+        return splits
+    bad = {problem.utterance_id for problem in problems}
+    total = len(bad | {cut.id for cuts in splits.values() for cut in cuts})
+    for problem in problems[:_NAMED]:
+        warn(f"{problem.utterance_id}: {problem.reason}: {problem.found} ({problem.path})")
+    if arguments.on_problem == "refuse":
+        found = f"{len(bad)} of {total} utterances cannot be used, listed in {quarantine}"
+        raise DataError(
+            getattr(arguments, "path", arguments.corpus),
+            found,
+            "correct them, or go on without them with --on-problem leave-out",
+        )
+    reasons = Counter(problem.reason for problem in problems).most_common()
+    counts = ", ".join(f"{count} {reason}" for reason, count in reasons)
+    warn(f"left out {len(bad)} of {total} utterances ({counts}), listed in {quarantine}")
+    return leave_out(splits, problems)
+
+
+def _print_summary(split: str, summary: Summary, policy: TextPolicy | None, sample_rate: int) -> None:
+    from asr.corpora.summary import readable
+
+    speakers = _counted(len(summary.speakers), "speaker") if summary.speakers else "speakers unknown"
+    if summary.speakers and summary.num_unknown_speakers:
+        speakers += f", {_counted(summary.num_unknown_speakers, 'utterance')} of unknown speakers"
+    rates = ", ".join(f"{rate} Hz ({count})" for rate, count in sorted(summary.sample_rates.items()))
+    kind = "phones" if policy is not None and policy.phones else "characters"
+    under = f" under {policy.name} ({policy.hash})" if policy is not None else ""
+    utterances = _counted(summary.num_utterances, "utterance")
+    print(f"{split}: {summary.seconds / 3600:.3f} hours, {utterances}, {speakers}")
+    print(f"  sample rates: {rates}")
+    for rate, count in sorted(summary.sample_rates.items()):
+        if rate != sample_rate:
+            print(f"  {_counted(count, 'utterance')} at {rate} Hz will be resampled")
+    print(f"  {len(summary.symbols)} {kind}{under}: {readable(summary.symbols)}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _note_shared_speakers(summaries: dict[str, Summary]) -> None:
+    """Warns where a split to tune or test on has speakers of the training split."""
+    train = summaries["train"].speakers if "train" in summaries else frozenset()
+    for split, summary in summaries.items():
+        shared = summary.speakers & train
+        if shared and not split.startswith("train"):
+            warn(f"{len(shared)} of the {len(summary.speakers)} speakers of {split} are in train, too")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,78 @@
+"""Reports on runs: table of error rates, learning curves, settings; means over several runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr.cli.command import command, log, make_parser, parse
+from asr.errors import DataError
+from asr.files import written_whole
+
+if TYPE_CHECKING:
+    from asr.scoring.summary import ScoredFile
+    from asr.training.curves import History
+
+_DESCRIPTION = """Reports on runs: report.md and learning_curves.png in each run's folder, error rates on stdout.
+
+The error rates are those of the files *_scores.json there, which asr score --json writes. Of several runs, such as one
+for each seed, the means are printed too."""
+
+_EXAMPLES = """  asr report exp/synth/blstm/seed0
+  asr report exp/an4/blstm_all/seed*"""
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Runs the verb."""
+    parser = make_parser("report", _DESCRIPTION, _EXAMPLES)
+    parser.add_argument("exp_dirs", nargs="+", metavar="EXP_DIR", help="folder of a run, as asr train wrote it")
+    arguments = parse(parser, argv)
+    from asr.scoring.summary import means_table
+
+    runs = [report(Path(exp_dir)) for exp_dir in arguments.exp_dirs]
+    if len(runs) > 1:
+        print(f"means over {len(runs)} runs\n\n{means_table(runs)}")
+    return 0
+
+
+def report(exp_dir: Path) -> list[ScoredFile]:
+    """Writes the report of one run and gives its scores."""
+    from asr.scoring.summary import read_scores, scores_table
+    from asr.training.curves import draw_history, read_history
+
+    if not exp_dir.is_dir():
+        raise DataError(exp_dir, "no such folder", "give the folder of a run, such as exp/an4/blstm/seed0")
+    history = read_history(exp_dir)
+    draw_history(history, exp_dir / "learning_curves.png", title=str(exp_dir))
+    scores = [score for file in sorted(exp_dir.glob("*_scores.json")) for score in read_scores(file)]
+    table = scores_table(scores) if scores else f"Nothing is scored yet: asr score --json {exp_dir}/test_scores.json"
+    text = f"# {exp_dir}\n\n{_settings(exp_dir, history)}\n\n## Error rates\n\n{table}\n\n"
+    text += "## Learning curves\n\n![learning curves](learning_curves.png)\n"
+    with written_whole(exp_dir / "report.md") as beside:
+        beside.write_text(text, encoding="utf-8")
+    print(f"{exp_dir}\n\n{table}\n")
+    log(f"written to {exp_dir / 'report.md'}")
+    return scores
+
+
+def _settings(exp_dir: Path, history: History) -> str:
+    """Gives the table of what was trained, and for how long."""
+    from asr.cli.info import describe
+    from asr.scoring.summary import markdown_table
+    from asr.transcription.checkpoint import load_checkpoint
+
+    checkpoint = next((file for file in (exp_dir / "best.ckpt", exp_dir / "last.ckpt") if file.exists()), None)
+    if checkpoint is None:
+        raise DataError(exp_dir, "neither best.ckpt nor last.ckpt is there", "train first, or wait for the first epoch")
+    minutes, seconds = divmod(round(history.seconds), 60)
+    time = f"{history.num_epochs} epochs, {history.num_steps:,} steps, {minutes} min {seconds} s"
+    rows = [
+        ["", checkpoint.name],
+        *([name, value.replace("|", "\\|")] for name, value in describe(load_checkpoint(checkpoint))),
+    ]
+    return markdown_table([*rows, ["training", time], ["configuration", "[config.yaml](config.yaml)"]], num_left=2)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

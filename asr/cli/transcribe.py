@@ -1,0 +1,173 @@
+"""Transcribes audio files and folders with a checkpoint: text, JSON, subtitles or tables."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr.cli.command import command, log, make_parser, parse, progress, warn
+from asr.errors import AsrError, UsageError
+from asr.files import written_whole
+from asr.transcription.formats import FORMATS, PATHS_AND_TEXT, Format
+from asr.transcription.inputs import Recording, find_recordings, output_names
+
+if TYPE_CHECKING:
+    from asr.transcription.recognizer import Recognizer
+    from asr.transcription.transcript import Transcript
+
+_EXAMPLES = """  asr transcribe --checkpoint best.ckpt talk.wav
+  asr transcribe --checkpoint best.ckpt recordings/ extra.mp3 --format jsonl > transcripts.jsonl
+  asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --beam-size 16
+
+Text goes to stdout; of several files, each line begins with the path and a tab. Folders are searched with all folders
+in them. With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; names that would meet keep their ending as well.
+Exit status 1 says that some files failed; the last line on stderr says how many."""
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Runs the verb."""
+    arguments = parse(_parser(), argv)
+    recordings = _find(arguments.audio)
+    form = _choose_format(arguments, len(recordings))
+    recognizer = _load(arguments)
+    failures: list[AsrError] = []
+
+    def fail(_: Path, error: AsrError) -> None:
+        failures.append(error)
+        warn(f"asr transcribe: {error}")
+
+    with progress(_survey(recordings, recognizer.sample_rate), "transcribing") as bar:
+        transcripts = recognizer.transcribe(
+            [recording.path for recording in recordings],
+            recognizer.decoder(arguments.beam_size),
+            batch_seconds=arguments.batch_seconds,
+            on_failure=fail,
+            on_progress=bar.advance,
+        )
+        _write(_named(transcripts, recordings), form, arguments)
+    if failures:
+        warn(f"{len(failures)} of {len(recordings)} files failed")
+    return 1 if failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("transcribe", "Transcribes recordings of any length, rate and format.", _EXAMPLES)
+    parser.add_argument("audio", nargs="+", metavar="AUDIO", help="audio files and folders of them")
+    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
+    parser.add_argument("--format", choices=list(FORMATS), default="txt", help="what to write (default: txt)")
+    parser.add_argument("--out-dir", metavar="DIR", help="write a file for each recording here, not to stdout")
+    parser.add_argument(
+        "--beam-size", type=_whole_number, default=1, metavar="K", help="hypotheses kept; 1 is greedy (default: 1)"
+    )
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there is one)")
+    parser.add_argument("--threads", type=_whole_number, metavar="N", help="CPU threads (default: one a core)")
+    parser.add_argument(
+        "--batch-seconds",
+        type=_seconds,
+        default=160.0,
+        metavar="S",
+        help="seconds of audio recognised together; more is faster on a GPU and takes memory (default: 160)",
+    )
+    return parser
+
+
+def _whole_number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _find(audio: Sequence[str]) -> list[Recording]:
+    recordings, num_repeated = find_recordings(audio)
+    if num_repeated:
+        log(f"asr transcribe: {num_repeated} files are named more than once and are transcribed once")
+    return recordings
+
+
+def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format:
+    form = FORMATS[arguments.format]
+    if arguments.out_dir or num_recordings == 1:
+        return form
+    if form.many is None:
+        found = f"cannot hold the {num_recordings} recordings in one file"
+        raise UsageError(f"--format {arguments.format}", found, "add --out-dir to write a file for each")
+    return PATHS_AND_TEXT if arguments.format == "txt" else form
+
+
+def _load(arguments: argparse.Namespace) -> Recognizer:
+    import torch
+
+    from asr.transcription.recognizer import Recognizer
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return Recognizer.from_checkpoint(arguments.checkpoint, device)
+
+
+def _survey(recordings: Sequence[Recording], sample_rate: int) -> float:
+    """Gives the seconds of audio to come and logs how many recordings have another rate than the model."""
+    from asr.audio import probe
+
+    seconds, num_resampled = 0.0, 0
+    for recording in recordings:
+        try:
+            info = probe(recording.path)
+        except AsrError:
+            continue  # reported in its turn
+        seconds += info.duration
+        num_resampled += info.sample_rate != sample_rate
+    if num_resampled:
+        log(f"asr transcribe: {num_resampled} of {len(recordings)} files are resampled to {sample_rate} Hz")
+    return seconds
+
+
+def _named(transcripts: Iterator[Transcript], recordings: Sequence[Recording]) -> Iterator[Transcript]:
+    names = dict(zip((recording.path for recording in recordings), output_names(recordings), strict=True))
+    return (replace(transcript, name=str(names[transcript.path])) for transcript in transcripts)
+
+
+def _write(transcripts: Iterator[Transcript], form: Format, arguments: argparse.Namespace) -> None:
+    import torch
+
+    try:
+        if arguments.out_dir:
+            _write_files(transcripts, form, Path(arguments.out_dir), arguments.format)
+        else:
+            _print(form.documents(transcripts) if form.many else map(form.document, transcripts))
+    except torch.OutOfMemoryError as error:
+        found = f"{arguments.batch_seconds:g} is more than this GPU's memory holds"
+        raise UsageError("--batch-seconds", found, "give less") from error
+
+
+def _write_files(transcripts: Iterator[Transcript], form: Format, folder: Path, suffix: str) -> None:
+    for transcript in transcripts:
+        with written_whole(folder / f"{transcript.name}.{suffix}") as beside:
+            beside.write_text(form.document(transcript), encoding="utf-8", errors="surrogateescape")
+
+
+def _print(pieces: Iterable[str]) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):  # any script, and paths as the file system has them
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    for piece in pieces:
+        print(piece, end="", flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,134 @@
+"""TIMIT as it comes from the LDC, and corpora with its layout, to Lhotse cuts with the published splits.
+
+Splits, without the SA sentences, which all speakers read: train 3696 utterances (462 speakers), dev 400 (50), test 192
+(the core test set, 24), and on demand test_full 1344 (all 168 test speakers). **test_full contains the dev speakers**:
+settings that were chosen on dev must not be reported on it as if it were unseen.
+
+A corpus with a file ``SPLITS.TXT`` of lines "SPEAKER split" has its own splits instead, as :mod:`asr.corpora.synth`
+writes it; its dev speakers come out of ``TEST``, too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
+from lhotse.audio import AudioSource
+from lhotse.supervision import AlignmentItem
+
+from asr.audio import AudioInfo, probe, samples_to_seconds
+from asr.corpora.timit_layout import Utterance, complaints, read_layout
+from asr.errors import DataError
+from asr.text.phones import TIMIT_61
+
+_LISTED = 20  # complaints that are named in one error
+
+
+def prepare(corpus_dir: Path, *, full_test: bool = False) -> dict[str, CutSet]:
+    """Gives the cuts of each split, one supervision each.
+
+    The text of a supervision is the sentence of its ``.TXT``; ``alignment["word"]`` and ``alignment["phone"]`` have the
+    symbols and times of ``.WRD`` and ``.PHN``; ``custom`` has ``sex`` (F or M) and ``dialect`` (DR1 to DR8).
+
+    Args:
+        corpus_dir: the folder that holds TRAIN and TEST, or one above it; names in upper or lower case, audio as NIST
+            SPHERE or RIFF.
+        full_test: whether to give test_full, too, with ids that are also in dev and test.
+
+    Returns:
+        cuts by split: train, dev, test, and test_full where it was asked for.
+
+    Raises:
+        DataError: something is missing or damaged; all of it is named, or the first twenty.
+    """
+    layout = read_layout(corpus_dir)
+    _refuse(layout.root, complaints(layout))
+    names = ("train", "dev", "test", *(("test_full",) if full_test else ()))
+    cuts: dict[str, MonoCut] = {}
+    damages: list[str] = []
+    for utterance in layout.utterances:
+        try:
+            cuts[utterance.id] = _cut(utterance)
+        except DataError as error:
+            damages.append(f"{error.where}: {error.found}")
+    _refuse(layout.root, damages)
+    return {name: CutSet.from_cuts(cuts[utterance.id] for utterance in layout.of(name)) for name in names}
+
+
+def _refuse(root: Path, found: list[str]) -> None:
+    if found:
+        more = f"; and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        number = f"{len(found)} complaint{'s' if len(found) > 1 else ''}"
+        raise DataError(root, f"{number}: {'; '.join(found[:_LISTED])}{more}", "copy the corpus again, whole")
+
+
+def _cut(utterance: Utterance) -> MonoCut:
+    path = utterance.files["WAV"]
+    info = probe(path)
+    if info.num_channels != 1 or not info.num_samples:
+        raise DataError(path, f"{info.num_samples} samples in {info.num_channels} channels, one channel is expected")
+    alignment = {
+        "word": _read_labels(utterance.files["WRD"], info),
+        "phone": _read_labels(utterance.files["PHN"], info, frozenset(TIMIT_61)),
+    }
+    supervision = SupervisionSegment(
+        id=utterance.id,
+        recording_id=utterance.id,
+        start=0.0,
+        duration=info.duration,
+        text=_read_text(utterance.files["TXT"]),
+        language="English",
+        speaker=utterance.speaker,
+        custom={"sex": utterance.speaker[0], "dialect": utterance.dialect},
+        alignment=alignment,
+    )
+    recording = Recording(
+        id=utterance.id,
+        sources=[AudioSource("file", [0], str(path))],
+        sampling_rate=info.sample_rate,
+        num_samples=info.num_samples,
+        duration=info.duration,
+    )
+    return MonoCut(utterance.id, 0.0, info.duration, 0, supervisions=[supervision], recording=recording)
+
+
+def _read_text(path: Path) -> str:
+    fields = _read(path).split(maxsplit=2)
+    if len(fields) != 3 or not all(number.isdecimal() for number in fields[:2]):
+        raise DataError(path, "is not two sample numbers and a sentence")
+    return " ".join(fields[2].split())
+
+
+def _read_labels(path: Path, info: AudioInfo, symbols: frozenset[str] | None = None) -> list[AlignmentItem]:
+    """Reads lines of first sample, end sample and symbol.
+
+    Args:
+        path: a ``.PHN`` or ``.WRD`` file.
+        info: of the recording, in whose samples the times are.
+        symbols: those that may occur; None for any.
+    """
+    items: list[AlignmentItem] = []
+    for number, line in enumerate(_read(path).splitlines(), 1):
+        fields = line.split()
+        if not fields:
+            continue
+        where = f"{path}:{number}"
+        if len(fields) != 3 or not all(field.isdecimal() for field in fields[:2]):
+            raise DataError(where, f"{line!r} is not two sample numbers and a symbol")
+        start, end, symbol = int(fields[0]), min(int(fields[1]), info.num_samples), fields[2]
+        if symbols is not None and symbol not in symbols:
+            raise DataError(where, f"{symbol!r} is not one of the {len(symbols)} phones of TIMIT")
+        if start > end or (items and start < round(items[-1].start * info.sample_rate)):
+            raise DataError(where, f"{line!r} lies outside the {info.num_samples} samples or before the line above")
+        seconds = samples_to_seconds(start, info.sample_rate)
+        items.append(AlignmentItem(symbol, seconds, samples_to_seconds(end - start, info.sample_rate)))
+    if not items:
+        raise DataError(path, "is empty")
+    return items
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(path, f"cannot be read as text ({error.__class__.__name__})") from None

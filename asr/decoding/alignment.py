@@ -1,0 +1,139 @@
+"""The best path of a given token sequence through the posteriors: CTC forced alignment, batched."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+_BLANK_FRAME = -1
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Which token each frame belongs to.
+
+    Attributes:
+        token_index: place of the frame's token in its sequence, -1 for blank and for padding, shape (B, K, N).
+        scores: natural-log probability of the path, -inf where the tokens do not fit the frames, shape (B, K).
+    """
+
+    token_index: torch.Tensor
+    scores: torch.Tensor
+
+
+def align(
+    log_probs: torch.Tensor,
+    input_lengths: torch.Tensor,
+    token_ids: torch.Tensor,
+    token_lengths: torch.Tensor,
+    blank: int,
+) -> Alignment:
+    """Finds the best CTC path of K token sequences for each of B utterances.
+
+    A sequence of L tokens of which R equal the one before them fits N frames when N >= L + R; where it does not, its
+    score is -inf and its frames mean nothing.
+
+    Source: Graves et al., "Connectionist temporal classification", 2006, with the maximum in place of the sum;
+    the same paths and scores as ``torchaudio.functional.forced_align``, tested.
+
+    Args:
+        log_probs: natural-log posteriors, shape (B, N, V).
+        input_lengths: frames of each utterance, shape (B,).
+        token_ids: sequences without blanks, padded with any valid index, shape (B, K, L).
+        token_lengths: tokens of each sequence, shape (B, K).
+        blank: index of blank.
+
+    Returns:
+        The alignment of every sequence.
+    """
+    labels = torch.full((*token_ids.shape[:2], 2 * token_ids.shape[2] + 1), blank, device=log_probs.device)
+    labels[..., 1::2] = token_ids  # blank, token, blank, token, …, blank: (B, K, 2L+1)
+    # From one token straight to the next, past the blank between them, unless they are the same.
+    may_skip = torch.zeros_like(labels, dtype=torch.bool)
+    may_skip[..., 3::2] = labels[..., 3::2] != labels[..., 1:-2:2]
+    skip = torch.where(may_skip, 0.0, -math.inf).to(log_probs.dtype)
+
+    moves, last_scores = _forward(log_probs, input_lengths, labels, skip)
+    ends = torch.stack([2 * token_lengths, 2 * token_lengths - 1])  # last blank or last token: (2, B, K)
+    end_scores = last_scores.expand(2, -1, -1, -1).gather(3, (ends + 2)[..., None])[..., 0]
+    scores, choice = end_scores.max(dim=0)
+    state = ends.gather(0, choice[None])[0]
+    return Alignment(_walk_back(moves, state, input_lengths), scores)
+
+
+def _forward(
+    log_probs: torch.Tensor, input_lengths: torch.Tensor, labels: torch.Tensor, skip: torch.Tensor
+) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Runs the best-path recursion.
+
+    Returns:
+        For each frame how many states each best path moved, (B, K, S) of 0, 1 or 2, and the scores after the last frame
+        with two impossible states put in front, (B, K, S+2).
+    """
+    batch, num_sequences, num_states = labels.shape
+    flat_labels = labels.flatten(1)
+    shortest = int(input_lengths.min()) if batch else 0
+    scores = log_probs.new_full((batch, num_sequences, num_states + 2), -math.inf)
+    scores[..., 2] = 0.0  # before the first frame stands the first blank, so that frame shows it or the first token
+    moves = []
+    for frame in range(log_probs.shape[1]):
+        arrivals = torch.stack([scores[..., 2:], scores[..., 1:-1], scores[..., :-2] + skip])
+        best, move = arrivals.max(dim=0)
+        best = best + log_probs[:, frame].gather(1, flat_labels).view(labels.shape)
+        if frame >= shortest:
+            active = (frame < input_lengths)[:, None, None]
+            best, move = torch.where(active, best, scores[..., 2:]), torch.where(active, move, 0)
+        moves.append(move)
+        scores = torch.nn.functional.pad(best, (2, 0), value=-math.inf)
+    return moves, scores
+
+
+def _walk_back(moves: list[torch.Tensor], state: torch.Tensor, input_lengths: torch.Tensor) -> torch.Tensor:
+    """Follows the best paths back from their last states, (B, K), and gives the token of each frame, (B, K, N)."""
+    token_index = torch.full((len(moves), *state.shape), _BLANK_FRAME, device=state.device)
+    for frame in range(len(moves) - 1, -1, -1):
+        shows_token = (state % 2 == 1) & (frame < input_lengths[:, None])
+        token_index[frame] = torch.where(shows_token, state // 2, _BLANK_FRAME)
+        state = state - moves[frame].gather(2, state[..., None])[..., 0]
+    return token_index.permute(1, 2, 0)
+
+
+def token_frames(token_index: torch.Tensor, num_tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gives the first and the last frame of each token.
+
+    Args:
+        token_index: place of each frame's token in its sequence, -1 for none, shape (B, K, N).
+        num_tokens: L, tokens of the longest sequence.
+
+    Returns:
+        First and last frames, both inclusive, each (B, K, L); N and -1 for tokens that no frame shows.
+
+    Example:
+        >>> first, last = token_frames(torch.tensor([[[0, 0, -1, 1]]]), num_tokens=2)
+        >>> first.tolist(), last.tolist()
+        ([[[0, 3]]], [[[1, 3]]])
+    """
+    num_frames = token_index.shape[-1]
+    frames = torch.arange(num_frames, device=token_index.device).expand(token_index.shape)
+    first = least_over_tokens(frames, token_index, num_tokens, none=num_frames)
+    last = -least_over_tokens(-frames, token_index, num_tokens, none=1)
+    return first, last
+
+
+def least_over_tokens(values: torch.Tensor, token_index: torch.Tensor, num_tokens: int, none: float) -> torch.Tensor:
+    """Gives the least of the values over the frames of each token.
+
+    Args:
+        values: one value a frame, shape (B, K, N).
+        token_index: place of each frame's token in its sequence, -1 for none, shape (B, K, N).
+        num_tokens: L, tokens of the longest sequence.
+        none: the value of tokens that no frame shows.
+
+    Returns:
+        The least values, shape (B, K, L).
+    """
+    slots = torch.where(token_index < 0, num_tokens, token_index)  # blank frames go to a slot that is cut off
+    least = values.new_full((*values.shape[:-1], num_tokens + 1), none)
+    return least.scatter_reduce(-1, slots, values, reduce="amin")[..., :num_tokens]

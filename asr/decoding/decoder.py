@@ -1,0 +1,131 @@
+"""What a decoder is, and what all decoders share: from paths through the frames to hypotheses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from asr.decoding.alignment import least_over_tokens, token_frames
+from asr.decoding.confidence import frame_confidence
+from asr.decoding.hypothesis import Hypothesis, Span
+from asr.errors import DataError
+from asr.text.tokens import TokenTable
+
+
+class Decoder(Protocol):
+    """Turns log-probabilities into hypotheses."""
+
+    def __call__(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> list[list[Hypothesis]]:
+        """Decodes a batch.
+
+        Args:
+            log_probs: natural-log posteriors, shape (B, N, V).
+            input_lengths: frames of each utterance, shape (B,).
+
+        Returns:
+            For each utterance its N-best list, best first, at least one hypothesis long.
+
+        Raises:
+            DataError: an utterance's log_probs are not numbers or leave no path possible.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TokenPaths:
+    """K token sequences for each of B utterances, with their way through the frames.
+
+    Attributes:
+        token_ids: the sequences without blanks, padded, shape (B, K, L).
+        token_lengths: tokens of each sequence, shape (B, K).
+        token_index: place of each frame's token in its sequence, -1 for blank and for padding, shape (B, K, N).
+        scores: natural-log scores, best first along K; -inf marks a place that is not taken, shape (B, K).
+    """
+
+    token_ids: torch.Tensor
+    token_lengths: torch.Tensor
+    token_index: torch.Tensor
+    scores: torch.Tensor
+
+
+def check_log_probs(log_probs: torch.Tensor, input_lengths: torch.Tensor, num_tokens: int) -> None:
+    """Makes sure that a decoder gets what it expects.
+
+    Raises:
+        ValueError: shapes do not fit each other or the token table.
+        DataError: an utterance has log-probabilities that are not numbers.
+    """
+    if log_probs.dim() != 3 or log_probs.shape[2] != num_tokens:
+        raise ValueError(f"log_probs must be (B, N, {num_tokens}), as the token table has it. Found {log_probs.shape}")
+    batch, num_frames = log_probs.shape[:2]
+    if input_lengths.shape != (batch,):
+        raise ValueError(f"input_lengths must be ({batch},). Found {tuple(input_lengths.shape)}")
+    if bool(((input_lengths < 0) | (input_lengths > num_frames)).any()):
+        raise ValueError(f"input_lengths must lie in 0..{num_frames}. Found {input_lengths.tolist()}")
+    frames = torch.arange(num_frames, device=log_probs.device)
+    is_broken = (log_probs.isnan().any(dim=2) & (frames < input_lengths[:, None])).any(dim=1)
+    if bool(is_broken.any()):
+        rows = ", ".join(str(row) for row in is_broken.nonzero()[:, 0].tolist())
+        raise DataError("log_probs", f"not a number in rows {rows} of the batch", "the model or its input is broken")
+
+
+def trace(
+    paths: TokenPaths, log_probs: torch.Tensor, tokens: TokenTable, frame_seconds: float, blank: int
+) -> list[list[Hypothesis]]:
+    """Gives the paths as hypotheses, with the times and the confidence of each token and word.
+
+    A token starts with its first frame and ends with its last one: ``start = first * frame_seconds`` and
+    ``end = (last + 1) * frame_seconds``. Its confidence is the least over its frames, a word's the least over its
+    tokens, see :func:`asr.decoding.confidence.frame_confidence`.
+
+    Args:
+        paths: the sequences and where they lie.
+        log_probs: natural-log posteriors, shape (B, N, V).
+        tokens: names the tokens and finds the words.
+        frame_seconds: seconds from one frame to the next.
+        blank: index of blank.
+
+    Returns:
+        For each utterance its hypotheses in the order of the paths, those with a score of -inf left out.
+    """
+    max_tokens = paths.token_ids.shape[2]
+    first, last = token_frames(paths.token_index, max_tokens)
+    confidence = frame_confidence(log_probs.float(), blank)[:, None].expand(paths.token_index.shape)  # (B, K, N)
+    confidence = least_over_tokens(confidence, paths.token_index, max_tokens, none=1.0)
+    columns = (paths.token_lengths, paths.scores, paths.token_ids, first, last, confidence)
+    return [
+        [
+            _hypothesis(ids[:length], begins, ends, sure, score, tokens, frame_seconds)
+            for length, score, ids, begins, ends, sure in zip(*utterance, strict=True)
+            if score != -torch.inf
+        ]
+        for utterance in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+
+
+def _hypothesis(
+    token_ids: list[int],
+    first: list[int],
+    last: list[int],
+    confidence: list[float],
+    score: float,
+    tokens: TokenTable,
+    frame_seconds: float,
+) -> Hypothesis:
+    spans = tuple(
+        Span(tokens.tokens[token], begin * frame_seconds, (end + 1) * frame_seconds, sure)
+        for token, begin, end, sure in zip(token_ids, first, last, confidence, strict=False)  # the rest is padding
+    )
+    words = tuple(
+        Span(
+            tokens.decode(token_ids[begin:end]),
+            spans[begin].start,
+            spans[end - 1].end,
+            min(confidence[begin:end]),
+        )
+        for begin, end in tokens.word_spans(token_ids)
+    )
+    least = min((word.confidence for word in words), default=1.0)
+    return Hypothesis(tokens.decode(token_ids), spans, words, score, least)

@@ -1,0 +1,188 @@
+"""CTC prefix beam search, the beams of a whole batch as tensors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from asr.decoding.alignment import align
+from asr.decoding.decoder import TokenPaths, check_log_probs, trace
+from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.prefix_search import Beams, Extensions, Frames, PrefixSearch, Step, hash_of_tokens
+from asr.decoding.token_scorer import TokenScorer
+from asr.errors import ConfigError, DataError
+from asr.text.tokens import BLANK, TokenTable
+
+
+class PrefixBeamDecoder:
+    """Finds the token sequences whose alignments are likeliest in sum.
+
+    A hypothesis scores ``log P(tokens | audio) + lm_weight * log P_lm(tokens) + token_score * number of tokens``, where
+    the first term sums over all alignments. The search is exact when no prefix ever leaves the beam. Utterances do not
+    touch each other: a batch gives what its utterances give one by one. Times come from the best alignment of each
+    hypothesis.
+
+    Source: Graves, "Supervised sequence labelling with recurrent neural networks", 2012, section 7.5; Hannun et al.,
+    "First-pass large vocabulary continuous speech recognition using bi-directional recurrent DNNs", 2014, algorithm 1.
+    Where equal prefixes meet is found by comparing 64-bit hashes of them.
+    """
+
+    def __init__(
+        self,
+        tokens: TokenTable,
+        frame_seconds: float,
+        beam_size: int,
+        beam_threshold: float = math.inf,
+        nbest: int = 1,
+        blank: int = BLANK,
+        lm: TokenScorer | None = None,
+        lm_weight: float = 0.0,
+        token_score: float = 0.0,
+        token_topk: int | None = None,
+        blank_threshold: float = 1.0,
+    ) -> None:
+        """Makes a decoder.
+
+        Args:
+            tokens: names the V tokens.
+            frame_seconds: seconds from one frame to the next.
+            beam_size: K, prefixes kept per frame; larger is slower and more exact.
+            beam_threshold: prefixes whose score is this much (natural log) below the best are dropped.
+            nbest: hypotheses to give for each utterance, at most ``beam_size``.
+            blank: index of blank.
+            lm: scores the next token given those before it.
+            lm_weight: what its natural-log scores are multiplied by; 0 switches it off.
+            token_score: natural-log score added per token; above 0 favours longer hypotheses.
+            token_topk: likeliest tokens of a frame by which prefixes may grow; None for all.
+            blank_threshold: runs of frames in which blank is likelier than this count as one frame of blank. Posteriors
+                are peaky, so 0.999 takes a fraction of the time; 1 looks at every frame.
+
+        Raises:
+            ConfigError: a number is out of its range.
+        """
+        _require("beam_size", beam_size, beam_size >= 1, "1 or more")
+        _require("beam_threshold", beam_threshold, beam_threshold > 0, "above 0")
+        _require("nbest", nbest, 1 <= nbest <= beam_size, f"from 1 to beam_size, which is {beam_size}")
+        _require("token_topk", token_topk, token_topk is None or token_topk >= 1, "1 or more")
+        _require("blank_threshold", blank_threshold, 0 < blank_threshold <= 1, "above 0 and at most 1")
+        _require("tokens", len(tokens), len(tokens) >= 2, "blank and at least one more")
+        self.tokens, self.frame_seconds, self.blank = tokens, frame_seconds, blank
+        self.beam_size, self.beam_threshold, self.nbest = beam_size, beam_threshold, nbest
+        self.lm, self.lm_weight, self.token_score = lm if lm_weight else None, lm_weight, token_score
+        self.token_topk = min(token_topk or math.inf, len(tokens) - 1)
+        self.blank_threshold = blank_threshold
+
+    @torch.inference_mode()
+    def __call__(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> list[list[Hypothesis]]:
+        """Decodes a batch; see :class:`asr.decoding.decoder.Decoder`."""
+        input_lengths = input_lengths.to(log_probs.device)
+        check_log_probs(log_probs, input_lengths, len(self.tokens))
+        log_probs = log_probs.float()
+        token_ids, token_lengths, scores = self._search(log_probs, input_lengths)
+        alignment = align(log_probs, input_lengths, token_ids, token_lengths, self.blank)
+        paths = TokenPaths(token_ids, token_lengths, alignment.token_index, scores)
+        return trace(paths, log_probs, self.tokens, self.frame_seconds, self.blank)
+
+    def _search(
+        self, log_probs: torch.Tensor, input_lengths: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Gives the N best sequences: token_ids (B, nbest, L), their lengths and scores, each (B, nbest)."""
+        if self.blank_threshold < 1:
+            log_probs, input_lengths = merge_blank_frames(log_probs, input_lengths, self.blank, self.blank_threshold)
+        batch, num_frames, num_tokens = log_probs.shape
+        device, beam_size = log_probs.device, self.beam_size
+        # Without a language model no more than K + 1 tokens of a frame can matter, see Extensions.of.
+        num_best = int(self.token_topk) if self.lm else min(int(self.token_topk), beam_size + 1)
+        frames = Frames.of(log_probs, self.blank, num_best)
+        extensions = Extensions.of(beam_size, num_best, self.lm is None, device)
+        search = PrefixSearch(
+            extensions, hash_of_tokens(num_tokens, device), self.blank, self.beam_threshold, self.token_score
+        )
+        beams = Beams.start(batch, beam_size, self.blank, device)
+        states = self.lm.start(batch, beam_size, device) if self.lm else None
+        shortest = int(input_lengths.min()) if batch else 0
+        own, steps = torch.arange(beam_size, device=device), []
+        for frame in range(num_frames):
+            token_bonus = self.lm_weight * self.lm.score(states) if self.lm else None
+            after, step = search.advance(beams, frames, frame, token_bonus)
+            if frame >= shortest:  # utterances that are over stand still
+                active = (frame < input_lengths)[:, None]
+                after = after.where(active, beams)
+                step = Step(torch.where(active, step.sources, own), torch.where(active, step.token_ids, -1))
+            if self.lm:
+                states = self.lm.advance(states, step.sources, step.token_ids.clamp(min=0), step.token_ids >= 0)
+            beams = after
+            steps.append(step)
+        return self._best(beams, states, steps)
+
+    def _best(self, beams: Beams, states: Any, steps: list[Step]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        scores = beams.scores
+        if self.lm:
+            scores = torch.where(scores.isinf(), scores, scores + self.lm_weight * self.lm.finish(states))
+        scores, slots = scores.topk(self.nbest, dim=1)
+        impossible = scores[:, 0].isinf().nonzero()[:, 0].tolist()
+        if impossible:
+            raise DataError("log_probs", f"no path is possible in rows {impossible} of the batch", "check the model")
+        token_ids, token_lengths = _walk_back(steps, slots)
+        return token_ids, torch.where(scores.isinf(), 0, token_lengths), scores
+
+
+def _require(name: str, value: float | None, is_right: bool, allowed: str) -> None:
+    if not is_right:
+        raise ConfigError(name, f"cannot be {value}", f"make it {allowed}")
+
+
+def _walk_back(steps: list[Step], slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Follows prefixes ``slots`` of the last beams back to the start: token_ids (B, nbest, L), lengths (B, nbest)."""
+    if not steps or not len(slots):
+        return torch.zeros((*slots.shape, 0), dtype=torch.int64, device=slots.device), torch.zeros_like(slots)
+    added = []
+    for step in reversed(steps):
+        added.append(step.token_ids.gather(1, slots))
+        slots = step.sources.gather(1, slots)
+    by_frame = torch.stack(added[::-1], dim=2)  # (B, nbest, N), -1 where nothing was added
+    is_token = by_frame >= 0
+    token_lengths = is_token.sum(dim=2)
+    order = (~is_token).byte().argsort(dim=2, stable=True)[..., : int(token_lengths.max())]
+    return by_frame.gather(2, order).clamp(min=0), token_lengths
+
+
+def merge_blank_frames(
+    log_probs: torch.Tensor, input_lengths: torch.Tensor, blank: int, threshold: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Merges each run of frames that are surely blank into its first one, which takes the product of their blanks.
+
+    The probability of every sequence stays the same but for the paths that show a token in a frame that is dropped,
+    less than ``1 - threshold`` of all paths for each such frame.
+
+    Source: Chen et al., "Phone synchronous speech recognition with CTC lattices", 2017.
+
+    Args:
+        log_probs: natural-log posteriors, shape (B, N, V).
+        input_lengths: frames of each utterance, shape (B,).
+        blank: index of blank.
+        threshold: probability of blank above which a frame is sure.
+
+    Returns:
+        Posteriors with fewer frames, (B, N', V), and their lengths, (B,).
+
+    Example:
+        >>> probs = torch.tensor([[[0.75, 0.25], [0.75, 0.25], [0.25, 0.75]]])
+        >>> merged, lengths = merge_blank_frames(probs.log(), torch.tensor([3]), blank=0, threshold=0.5)
+        >>> merged.exp().tolist(), lengths.tolist()
+        ([[[0.5625, 0.25], [0.25, 0.75]]], [2])
+    """
+    is_frame = torch.arange(log_probs.shape[1], device=log_probs.device) < input_lengths[:, None]
+    is_sure = (log_probs[..., blank] > math.log(threshold)) & is_frame
+    is_kept = is_frame.clone()
+    is_kept[:, 1:] &= ~(is_sure[:, 1:] & is_sure[:, :-1])
+    lengths = is_kept.sum(dim=1)
+    num_frames = int(lengths.max()) if len(lengths) else 0
+    order = (~is_kept).byte().argsort(dim=1, stable=True)[:, :num_frames]
+    merged = log_probs.gather(1, order[..., None].expand(-1, -1, log_probs.shape[2]))
+    dropped = torch.where(is_frame & ~is_kept, log_probs[..., blank], 0.0)
+    place = (is_kept.cumsum(dim=1) - 1).clamp(min=0)
+    merged[..., blank] += torch.zeros_like(dropped).scatter_add(1, place, dropped)[:, :num_frames]
+    return merged, lengths

@@ -1,0 +1,65 @@
+"""What was really said, and its joining with what was heard."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asr.errors import DataError
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What was said in an utterance.
+
+    Attributes:
+        utterance_id: unique in the test set.
+        text: raw transcript, before the text policy.
+        speaker: who said it, None if nobody knows.
+        duration: seconds.
+    """
+
+    utterance_id: str
+    text: str
+    speaker: str | None
+    duration: float
+
+
+def join(
+    references: Sequence[Reference], hypotheses: Mapping[str, str], where: str | Path
+) -> list[tuple[Reference, str]]:
+    """Gives each reference with the hypothesis of its utterance, in the order of the references.
+
+    Args:
+        references: what was said.
+        hypotheses: text by utterance id.
+        where: where the hypotheses come from, for the errors.
+
+    Raises:
+        DataError: there are no references, or ids are doubled, missing or too many; the first three are named.
+    """
+    if not references:
+        raise DataError(where, "there are no references to score against", "give cuts that are not empty")
+    ids = Counter(reference.utterance_id for reference in references)
+    _refuse([name for name, count in ids.items() if count > 1], where, "twice among the references", "give each once")
+    _refuse(
+        [name for name in ids if name not in hypotheses], where, "without a hypothesis", "decode these cuts to the end"
+    )
+    _refuse(
+        [name for name in hypotheses if name not in ids],
+        where,
+        "not among the references",
+        "score with the cuts decoded",
+    )
+    return [(reference, hypotheses[reference.utterance_id]) for reference in references]
+
+
+def _refuse(ids: Collection[str], where: str | Path, found: str, remedy: str) -> None:
+    if ids:
+        named = ", ".join(list(ids)[:_SHOWN]) + (", …" if len(ids) > _SHOWN else "")
+        count = "1 utterance is" if len(ids) == 1 else f"{len(ids)} utterances are"
+        raise DataError(where, f"{count} {found}: {named}", remedy)

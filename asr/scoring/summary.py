@@ -1,0 +1,113 @@
+"""Error rates of many score files side by side: of one run, and the means over several."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from asr.errors import DataError
+from asr.scoring.counts import ErrorCounts
+from asr.scoring.tables import pad
+
+
+@dataclass(frozen=True)
+class ScoredFile:
+    """The errors of one file of hypotheses in one unit, as ``asr score --json`` wrote them.
+
+    Attributes:
+        label: name of the hypotheses, such as "test_greedy".
+        unit: what was counted.
+        counts: the errors.
+        interval: 95 % interval of the rate, as fractions; None if there is none.
+        policy: name and hash of the text policy.
+    """
+
+    label: str
+    unit: str
+    counts: ErrorCounts
+    interval: tuple[float, float] | None
+    policy: str
+
+
+def read_scores(path: str | Path) -> list[ScoredFile]:
+    """Reads what ``asr score --json`` wrote.
+
+    Raises:
+        DataError: if the file is something else.
+    """
+    try:
+        report = json.loads(Path(path).read_text(encoding="utf-8"))
+        policy = f"{report['policy']['name']} ({report['policy']['hash']})"
+        return [
+            ScoredFile(
+                label=each["label"],
+                unit=each["unit"],
+                counts=ErrorCounts(*(each[name] for name in ("hits", "substitutions", "deletions", "insertions"))),
+                interval=None if each["interval"] is None else (each["interval"][0], each["interval"][1]),
+                policy=policy,
+            )
+            for each in report["scores"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        reason = f"cannot be read as scores ({type(error).__name__}: {error})"
+        raise DataError(path, reason, "make it with asr score --json") from error
+
+
+def scores_table(scores: Sequence[ScoredFile]) -> str:
+    """Gives a Markdown table of one run, one row for each score, rates in percent, and below it the text policy."""
+    rows = [["hypotheses", "unit", "ref", "sub", "del", "ins", "error rate, %", "95 % interval"]]
+    for score in scores:
+        counts = score.counts
+        numbers = (counts.num_ref, counts.substitutions, counts.deletions, counts.insertions)
+        interval = "-" if score.interval is None else " to ".join(_percent(bound) for bound in score.interval)
+        rows.append([score.label, score.unit, *map(str, numbers), _percent(counts.rate), interval])
+    policies = ", ".join(sorted({score.policy for score in scores}))
+    return f"{markdown_table(rows, num_left=2)}\n\nText policy {policies}; intervals by bootstrap over speakers."
+
+
+def means_table(runs: Sequence[Sequence[ScoredFile]]) -> str:
+    """Gives a Markdown table of the mean over several runs, one row for each score that all of them have.
+
+    Args:
+        runs: the scores of each run, such as one for each seed.
+    """
+    rates: list[dict[tuple[str, str], float]] = [{(s.label, s.unit): s.counts.rate for s in run} for run in runs]
+    rows = [["hypotheses", "unit", "mean, %", "deviation", f"the {len(runs)} runs, %"]]
+    for label, unit in rates[0]:
+        values = [run[label, unit] for run in rates if (label, unit) in run]
+        if len(values) == len(runs):
+            spread = _percent(statistics.stdev(values)) if len(values) > 1 and all(map(isfinite, values)) else "-"
+            rows.append([label, unit, _percent(statistics.fmean(values)), spread, " ".join(map(_percent, values))])
+    return markdown_table(rows, num_left=2)
+
+
+def markdown_table(rows: Sequence[Sequence[str]], num_left: int) -> str:
+    """Sets rows in a Markdown table whose columns are even in plain text too.
+
+    Args:
+        rows: the first is the head.
+        num_left: columns that stand to the left; the others stand to the right.
+
+    Example:
+        >>> print(markdown_table([["name", "rate"], ["a", "9.1"]], num_left=1))
+        | name | rate |
+        |:-----|-----:|
+        | a    |  9.1 |
+    """
+    widths = [max(3, *(len(cell) for cell in column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            pad(cell, width, place < num_left) for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    rules = [":" + "-" * (w + 1) if place < num_left else "-" * (w + 1) + ":" for place, w in enumerate(widths)]
+    return "\n".join([lines[0], f"|{'|'.join(rules)}|", *lines[1:]])
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.2f}"

@@ -1,0 +1,254 @@
+"""Recordings to transcripts: reads, cuts, batches, recognises, and puts everything back in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from asr.audio import Seconds, samples_to_seconds, stream
+from asr.decoding.decoder import Decoder
+from asr.decoding.greedy import GreedyDecoder
+from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.prefix_beam import PrefixBeamDecoder
+from asr.errors import AsrError, ConfigError, DataError
+from asr.models.acoustic import AcousticModel
+from asr.text.tokens import TokenTable
+from asr.transcription.checkpoint import load_checkpoint
+from asr.transcription.long_audio import Chunk, Cutting, cut
+from asr.transcription.transcript import Transcript, join, stitch
+
+BATCH_SECONDS: Seconds = 160.0  # eight chunks of the longest kind: a CPU gains little from more
+_POOLED_BATCHES = 4  # that are filled before they are sorted by length
+_BLOCK_SECONDS: Seconds = 10.0
+_NOTHING = Hypothesis(text="", tokens=(), words=(), score=0.0, confidence=1.0)
+
+
+class Recognizer:
+    """A trained model that reads recordings of any length.
+
+    Example::
+
+        recognizer = Recognizer.from_checkpoint("best.ckpt")
+        for transcript in recognizer.transcribe(["a.wav", "b.flac"]):
+            print(transcript.path, transcript.text)
+    """
+
+    def __init__(self, model: AcousticModel, tokens: TokenTable, device: str | torch.device = "cpu") -> None:
+        """Moves the model to its device.
+
+        Args:
+            model: a trained model.
+            tokens: the table of its outputs.
+            device: "cpu", "cuda" or "cuda:N".
+
+        Raises:
+            ConfigError: there is no such device here.
+        """
+        try:
+            self.device = torch.device(device)
+            self.model = model.eval().to(self.device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ConfigError(f"device {device}", f"cannot be used ({reason})", "use cpu") from error
+        self.tokens = tokens
+
+    @classmethod
+    def from_checkpoint(cls, path: str | Path, device: str | torch.device = "cpu") -> Recognizer:
+        """Gives the recogniser of a checkpoint that ``asr train`` wrote.
+
+        Raises:
+            CheckpointError: the file holds no model that can be built.
+            ConfigError: there is no such device here.
+        """
+        loaded = load_checkpoint(path)
+        return cls(loaded.model, loaded.tokens, device)
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz that recordings are resampled to."""
+        return self.model.frontend.sample_rate
+
+    def decoder(self, beam_size: int = 1) -> Decoder:
+        """Gives the decoder that keeps so many hypotheses: with 1 the greedy one, with more a prefix beam search.
+
+        Raises:
+            ConfigError: ``beam_size`` is below 1.
+        """
+        if beam_size == 1:
+            return GreedyDecoder(self.tokens, self.model.frame_seconds)
+        return PrefixBeamDecoder(self.tokens, self.model.frame_seconds, beam_size=beam_size)
+
+    def transcribe(
+        self,
+        paths: Iterable[str | Path],
+        decoder: Decoder | None = None,
+        *,
+        batch_seconds: Seconds = BATCH_SECONDS,
+        cutting: Cutting | None = None,
+        on_failure: Callable[[Path, AsrError], None] | None = None,
+        on_progress: Callable[[Seconds], None] | None = None,
+    ) -> Iterator[Transcript]:
+        """Gives the transcript of each recording, in their order.
+
+        Recordings are read block by block and cut at pauses; chunks of about the same length, of whichever recording,
+        are recognised together. Memory grows with ``batch_seconds``, not with the length of recordings.
+
+        Args:
+            paths: audio files of any rate and number of channels.
+            decoder: log-probabilities to hypotheses; greedy when None.
+            batch_seconds: seconds of audio, with padding, that are recognised together.
+            cutting: how long recordings are cut.
+            on_failure: called, in the order of paths, with a file that cannot be transcribed and the reason.
+            on_progress: called with seconds of audio when they have been recognised.
+
+        Yields:
+            One transcript for each path; none for those that fail.
+
+        Raises:
+            AsrError: a file cannot be transcribed, and there is no ``on_failure``.
+        """
+        decoder = decoder or self.decoder()
+        pending: deque[_Reading] = deque()
+        pool: list[_Task] = []
+        pooled: Seconds = 0.0
+        for path in map(Path, paths):
+            pending.append(reading := _Reading(path))
+            for task in self._read(reading, cutting):
+                pool.append(task)
+                pooled += task.seconds
+                if pooled >= _POOLED_BATCHES * batch_seconds:
+                    self._recognize_pool(pool, decoder, batch_seconds, on_progress)
+                    pool, pooled = [], 0.0
+                    yield from _finished(pending, on_failure)
+        self._recognize_pool(pool, decoder, batch_seconds, on_progress)
+        yield from _finished(pending, on_failure)
+
+    @torch.inference_mode()
+    def recognize(self, waveforms: Sequence[Tensor], decoder: Decoder) -> list[Hypothesis]:
+        """Recognises a batch of waveforms.
+
+        Args:
+            waveforms: samples at :attr:`sample_rate`, shape (S,) each.
+            decoder: log-probabilities to hypotheses.
+
+        Returns:
+            The best hypothesis of each; an empty one for a waveform that is shorter than a frame.
+        """
+        sample_lengths = torch.tensor([len(waveform) for waveform in waveforms])
+        frames = self.model.encoder.output_lengths(self.model.frontend.frame_lengths(sample_lengths))
+        if not bool((frames > 0).all()):
+            voiced = [waveform for waveform, length in zip(waveforms, frames.tolist(), strict=True) if length]
+            found = iter(self.recognize(voiced, decoder) if voiced else [])
+            return [next(found) if length else _NOTHING for length in frames.tolist()]
+        padded = pad_sequence(list(waveforms), batch_first=True)  # (B, S)
+        nbest = decoder(*self.model(padded.to(self.device), sample_lengths.to(self.device)))
+        return [hypotheses[0] for hypotheses in nbest]
+
+    def _read(self, reading: _Reading, cutting: Cutting | None) -> Iterator[_Task]:
+        try:
+            blocks = stream(reading.path, self.sample_rate, _BLOCK_SECONDS)
+            for chunk in cut(blocks, self.sample_rate, cutting):
+                yield reading.expect(chunk, self.sample_rate)
+        except AsrError as error:
+            reading.error = error
+        reading.is_read = True
+
+    def _recognize_pool(
+        self,
+        pool: Sequence[_Task],
+        decoder: Decoder,
+        batch_seconds: Seconds,
+        on_progress: Callable[[Seconds], None] | None,
+    ) -> None:
+        """Recognises the chunks that wait, those of about the same length together."""
+        for batch in _batches([task for task in pool if task.reading.error is None], batch_seconds):
+            self._recognize_batch(batch, decoder)
+            if on_progress is not None:
+                on_progress(sum(task.new_seconds for task in batch))
+
+    def _recognize_batch(self, batch: Sequence[_Task], decoder: Decoder) -> None:
+        try:
+            found = self.recognize([task.chunk.waveform for task in batch], decoder)
+        except AsrError as error:
+            if len(batch) == 1:
+                batch[0].reading.error = DataError(batch[0].reading.path, f"cannot be recognised ({error})")
+                return
+            for task in batch:  # one of them is at fault; the others need not suffer
+                self._recognize_batch([task], decoder)
+            return
+        for task, hypothesis in zip(batch, found, strict=True):
+            task.reading.receive(task.place, hypothesis.shift(task.chunk.start))
+
+
+@dataclass(eq=False)
+class _Reading:
+    """A recording on its way: what has been read of it, and what has been recognised."""
+
+    path: Path
+    duration: Seconds = 0.0
+    is_read: bool = False
+    error: AsrError | None = None
+    joins: list[tuple[Seconds, Seconds] | None] = field(default_factory=list)
+    hypotheses: dict[int, Hypothesis] = field(default_factory=dict)
+
+    @property
+    def is_done(self) -> bool:
+        return self.error is not None or (self.is_read and len(self.hypotheses) == len(self.joins))
+
+    def expect(self, chunk: Chunk, sample_rate: int) -> _Task:
+        end = chunk.start + samples_to_seconds(len(chunk.waveform), sample_rate)
+        task = _Task(self, len(self.joins), chunk, end - chunk.start, end - self.duration)
+        self.joins.append(chunk.join)
+        self.duration = end
+        return task
+
+    def receive(self, place: int, hypothesis: Hypothesis) -> None:
+        self.hypotheses[place] = hypothesis
+
+    def transcript(self) -> Transcript:
+        parts = [self.hypotheses[place] for place in range(len(self.joins))]
+        for place, between in enumerate(self.joins):
+            if between is not None:
+                parts[place - 1], parts[place] = stitch(parts[place - 1], parts[place], *between)
+        return Transcript(self.path, self.duration, join(parts))
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """A chunk to recognise, and where its hypothesis belongs."""
+
+    reading: _Reading
+    place: int
+    chunk: Chunk
+    seconds: Seconds
+    new_seconds: Seconds  # without what overlaps the chunk before it
+
+
+def _batches(tasks: Iterable[_Task], batch_seconds: Seconds) -> Iterator[list[_Task]]:
+    """Puts tasks of about the same length together, the longest first, until padded they would be too long."""
+    batch: list[_Task] = []
+    for task in sorted(tasks, key=lambda task: task.seconds, reverse=True):
+        if batch and (len(batch) + 1) * batch[0].seconds > batch_seconds:
+            yield batch
+            batch = []
+        batch.append(task)
+    if batch:
+        yield batch
+
+
+def _finished(pending: deque[_Reading], on_failure: Callable[[Path, AsrError], None] | None) -> Iterator[Transcript]:
+    """Takes the recordings that are done from the front, as far as there is none before them that is not."""
+    while pending and pending[0].is_done:
+        reading = pending.popleft()
+        if reading.error is None:
+            yield reading.transcript()
+        elif on_failure is None:
+            raise reading.error
+        else:
+            on_failure(reading.path, reading.error)

@@ -1,0 +1,76 @@
+import gzip
+
+import pytest
+from lhotse import CutSet
+from lhotse.audio.backend import LibsndfileBackend, get_current_audio_backend
+
+from asr.corpora.listing import Listed, make_splits
+from asr.corpora.manifests import read_cuts, write_cuts
+from asr.errors import DataError
+
+
+@pytest.fixture
+def cuts(tmp_path, make_audio):
+    listed = [Listed(f"ü{n}", make_audio(tmp_path / f"{n}.wav", n), "größe ნ", speaker="s") for n in range(3)]
+    return make_splits({"train": listed})["train"]
+
+
+def test_cuts_come_back_equal_and_in_order(tmp_path, cuts):
+    for name in ("new/a_cuts.jsonl.gz", "b.jsonl.gz"):
+        write_cuts(cuts, tmp_path / name)
+        again = read_cuts(tmp_path / name)
+        assert list(again) == list(cuts)
+        assert not again.is_lazy
+    assert (tmp_path / "new/a_cuts.jsonl.gz").read_bytes() == (tmp_path / "b.jsonl.gz").read_bytes()
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["a_cuts.jsonl.gz"]
+    assert "größe ნ" in gzip.decompress((tmp_path / "b.jsonl.gz").read_bytes()).decode()
+
+
+def test_lhotse_itself_reads_them_and_reads_audio_with_libsndfile(tmp_path, cuts):
+    write_cuts(cuts, tmp_path / "a.jsonl.gz")
+    assert list(CutSet.from_file(tmp_path / "a.jsonl.gz")) == list(cuts)
+    assert isinstance(get_current_audio_backend(), LibsndfileBackend)
+    assert cuts[0].load_audio().shape == (1, 8000)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", r": holds no cuts; make it with: asr prepare"),
+        (b"\n\n", r": holds no cuts"),
+        (b"\n{broken\n", r":2: is not a JSON object"),
+        (b"[1]\n", r":1: is not a JSON object"),
+        (b'{"audio": "a.wav"}\n', r":1: is not a Lhotse cut"),
+        (b'{"type": "MonoCut", "id": "a"}\n', r":1: is not a Lhotse cut"),
+        (b"\xff\xfe\n", r": is not UTF-8 text"),
+    ],
+)
+def test_files_without_cuts_are_named_with_the_line(tmp_path, content, found):
+    (tmp_path / "a.jsonl").write_bytes(content)
+    with pytest.raises(DataError, match=rf"a\.jsonl{found}"):
+        read_cuts(tmp_path / "a.jsonl")
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(content))
+    with pytest.raises(DataError, match=rf"a\.jsonl\.gz{found}"):
+        read_cuts(tmp_path / "a.jsonl.gz")
+
+
+def test_missing_folder_and_damaged_files(tmp_path, cuts):
+    path = tmp_path / "a.jsonl.gz"
+    with pytest.raises(DataError, match=r"a\.jsonl\.gz: no such file"):
+        read_cuts(path)
+    write_cuts(cuts, path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match="is no whole gzip file"):
+        read_cuts(path)
+    path.write_bytes(b"plain text")
+    with pytest.raises(DataError, match="is no whole gzip file"):
+        read_cuts(path)
+    (tmp_path / "folder.jsonl").mkdir()
+    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\)"):
+        read_cuts(tmp_path / "folder.jsonl")
+
+
+def test_doubled_ids_are_refused(tmp_path, cuts):
+    write_cuts([*cuts, cuts[1]], tmp_path / "a.jsonl.gz")
+    with pytest.raises(DataError, match="utterance id ü1 stands in it twice"):
+        read_cuts(tmp_path / "a.jsonl.gz")

@@ -1,0 +1,85 @@
+"""Every command that a README or a recipe names exists, with the options it is given there."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from asr.cli.composition import compose_config, expand_sweep
+from asr.cli.main import verbs
+
+ROOT = Path(__file__).parents[2]
+READMES = [ROOT / "README.md", *sorted(ROOT.glob("recipes/*/README.md"))]
+RECIPES = sorted(ROOT.glob("recipes/*/run.sh"))
+SUBCOMMANDS = {"prepare"}
+_BLOCK = re.compile(r"^```(?:bash|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def shell_lines(file: Path) -> list[str]:
+    """Gives the lines of shell in a file, continuation lines joined and comments left out."""
+    text = file.read_text(encoding="utf-8")
+    shell = text if file.suffix == ".sh" else "\n".join(_BLOCK.findall(text))
+    return [line.strip() for line in shell.replace("\\\n", " ").splitlines()]
+
+
+def commands(program: str) -> list[tuple[str, list[str]]]:
+    """Gives every command line of a program in READMEs and recipes, with where it stands."""
+    lines = [(file.relative_to(ROOT).as_posix(), line) for file in [*READMES, *RECIPES] for line in shell_lines(file)]
+    return [(where, shlex.split(line, comments=True)[1:]) for where, line in lines if line.startswith(f"{program} ")]
+
+
+def help_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Gives the help text of a verb, and of its subcommand where it has some."""
+    depth = 2 if words[0] in SUBCOMMANDS else 1
+    main = importlib.import_module(f"asr.cli.{words[0]}").main
+    with contextlib.suppress(SystemExit):  # argparse leaves this way
+        main([*words[1:depth], "--help"])
+    return capsys.readouterr().out
+
+
+def test_there_are_commands_to_look_at() -> None:
+    assert {words[0] for _, words in commands("asr")} >= {"prepare", "tokens", "train", "decode", "score", "transcribe"}
+
+
+@pytest.mark.parametrize(("where", "words"), commands("asr"))
+def test_options_exist(where: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert words[0] in verbs(), where
+    text = help_of(words, capsys)
+    options = [word.partition("=")[0] for word in words if word.startswith("--")]
+    assert not [option for option in options if not re.search(rf"{option}\b", text)], where
+
+
+@pytest.mark.parametrize(("where", "words"), [item for item in commands("asr") if item[1][0] == "train"])
+def test_training_overrides_compose(where: str, words: list[str]) -> None:
+    settings = [word for word in words[1:] if "=" in word and not word.startswith("-")]
+    settings = [setting.replace("$seed", "0").replace("$experiment", "blstm") for setting in settings]
+    if "--config" not in words:
+        runs = expand_sweep(settings) if "--multirun" in words else [settings]
+        assert all(compose_config(run)["model"] for run in runs), where
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.parent.name)
+def test_recipes_have_the_options_that_readmes_and_their_help_give(recipe: Path) -> None:
+    text = recipe.read_text(encoding="utf-8")
+    (names,) = re.findall(r'^parse_options "([a-z_ ]+)"', text, re.MULTILINE)
+    known = {f"--{name.replace('_', '-')}" for name in [*names.split(), "stage", "stop_stage"]}
+    named = {word for _, words in commands(recipe.relative_to(ROOT).as_posix()) for word in words}
+    assert {word for word in named if word.startswith("--")} <= known
+    head = text.partition("\n\n")[0]
+    assert set(re.findall(r"--[a-z-]+", head)) == known
+
+
+@pytest.mark.parametrize("readme", READMES, ids=str)
+def test_files_that_a_readme_names_exist(readme: Path) -> None:
+    text = readme.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    links += re.findall(r'src="([^"]+)"', text)
+    assert not [link for link in links if not (readme.parent / link).exists()]
+    targets = re.findall(r"^(?:make|`make) ([a-z]+)", "\n".join(shell_lines(readme)), re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert not [target for target in targets if f"\n{target}:" not in makefile]

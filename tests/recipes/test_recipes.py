@@ -1,0 +1,92 @@
+"""The recipes, run as people run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RECIPES = sorted(ROOT.glob("recipes/*/run.sh"))
+
+
+def run(recipe: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a recipe in a folder of its own, with the ``asr`` of these tests."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [ROOT / "recipes" / recipe / "run.sh", *arguments],
+        cwd=cwd,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("recipe", [recipe.parent.name for recipe in RECIPES])
+def test_help_is_the_comment_at_the_top(recipe: str, tmp_path: Path) -> None:
+    printed = run(recipe, "--help", cwd=tmp_path)
+    assert printed.returncode == 0
+    assert f"recipes/{recipe}/run.sh [" in printed.stdout
+    assert "#" not in printed.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("recipe", [recipe.parent.name for recipe in RECIPES])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--no-such"], "--no-such: no such option; --help lists them"),
+        (["--path", "x"], "--path: no such option; --help lists them"),
+        (["--stage"], "--stage: no value behind it"),
+        (["--stage", "two"], "--stage, --stop-stage: two, 99; give numbers"),
+        (["extra"], "extra: neither an option nor KEY=VALUE; --help lists the options"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(recipe: str, arguments: list[str], message: str, tmp_path: Path) -> None:
+    failed = run(recipe, *arguments, cwd=tmp_path)
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr == f"{ROOT}/recipes/{recipe}/run.sh: {message}\n"
+
+
+def test_an4_names_the_split_that_is_none(tmp_path: Path) -> None:
+    failed = run("an4", "--split", "train", cwd=tmp_path)
+    assert failed.returncode == 2
+    assert failed.stderr.endswith("--split: train; give dev or test\n")
+
+
+def test_an4_names_the_folder_that_is_missing(tmp_path: Path) -> None:
+    failed = run("an4", "--corpus-dir", "nowhere", cwd=tmp_path)
+    assert failed.returncode in (1, 2)
+    stage, message = failed.stderr.splitlines()
+    assert "stage 1" in stage
+    assert "nowhere" in message
+    assert message.startswith("asr prepare: ")
+
+
+def test_stages_from_and_to(tmp_path: Path) -> None:
+    nothing = run("synth", "--stage", "8", cwd=tmp_path)
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "")
+    failed = run("synth", "--stage", "2", "--stop-stage", "2", cwd=tmp_path)
+    assert failed.returncode == 1
+    assert "data/synth/train_cuts.jsonl.gz" in failed.stderr
+
+
+def test_synth_from_beginning_to_end(tmp_path: Path) -> None:
+    small = ("--minutes", "1.5", "--speakers", "10", "trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=16")
+    done = run("synth", *small, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    exp = tmp_path / "exp/synth/blstm/seed0"
+    report = (exp / "report.md").read_text(encoding="utf-8")
+    rows = [line for line in report.splitlines() if line.startswith(("| dev", "| test"))]
+    assert [[cell.strip() for cell in row.split("|")[1:3]] for row in rows] == [
+        [split, decoder] for split in ("dev", "test") for decoder in ("untrained", "greedy", "beam16")
+    ]
+    assert all(row in done.stdout for row in rows)
+    assert (exp / "learning_curves.png").read_bytes().startswith(b"\x89PNG")
+    again = run("synth", *small, "--stage", "5", "--stop-stage", "6", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr

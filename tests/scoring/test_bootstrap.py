@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+
+from asr.scoring.bootstrap import bootstrap_interval
+from asr.scoring.counts import ErrorCounts
+
+
+def test_same_seed_same_interval():
+    groups = [ErrorCounts(hits=90 - 5 * k, substitutions=10 + 5 * k) for k in range(10)]
+    assert bootstrap_interval(groups, seed=1) == bootstrap_interval(groups, seed=1)
+    assert bootstrap_interval(groups, seed=1) != bootstrap_interval(groups, seed=2)
+
+
+def test_holds_the_rate_and_narrows_with_more_speakers():
+    generator = np.random.default_rng(0)
+
+    def width(number: int) -> float:
+        errors = generator.binomial(100, 0.2, size=number)
+        groups = [ErrorCounts(hits=int(100 - e), deletions=int(e)) for e in errors]
+        low, high = bootstrap_interval(groups)
+        assert low <= sum(groups, ErrorCounts()).rate <= high
+        return high - low
+
+    assert width(400) < width(40) < width(10)
+
+
+def test_is_close_to_the_normal_interval_for_many_equal_groups():
+    errors = np.random.default_rng(1).binomial(50, 0.3, size=300)
+    low, high = bootstrap_interval([ErrorCounts(hits=int(50 - e), substitutions=int(e)) for e in errors])
+    half = 1.96 * (errors / 50).std() / np.sqrt(300)
+    assert abs((high - low) / 2 - half) < 0.1 * half
+
+
+def test_a_lower_level_is_narrower():
+    groups = [ErrorCounts(hits=90 - 5 * k, substitutions=10 + 5 * k) for k in range(10)]
+    (low, high), (inner_low, inner_high) = bootstrap_interval(groups), bootstrap_interval(groups, level=0.5)
+    assert low < inner_low < inner_high < high
+
+
+def test_one_group_tells_nothing():
+    assert bootstrap_interval([]) is None
+    assert bootstrap_interval([ErrorCounts(hits=5)]) is None
+    assert bootstrap_interval([ErrorCounts(insertions=1)] * 3) is None
+
+
+def test_groups_without_reference_tokens_do_not_break_it():
+    interval = bootstrap_interval([ErrorCounts(hits=9, deletions=1), ErrorCounts(insertions=1)], num_samples=100)
+    assert interval is not None
+    assert np.isfinite(interval).all()

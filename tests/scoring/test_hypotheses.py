@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from asr.decoding.hypothesis import Hypothesis, Span
+from asr.errors import DataError
+from asr.scoring.hypotheses import read_hypotheses, write_hypotheses
+
+
+def make(text: str, score: float = -1.0) -> Hypothesis:
+    return Hypothesis(text, (Span(text, 0.1, 0.2, 0.5),), (Span(text, 0.1, 0.2, 0.5),), score, 0.5)
+
+
+def test_come_back_as_they_were(tmp_path):
+    path = tmp_path / "new" / "hyps.jsonl"
+    nbests = {"u1": [make("語 \u2028 é")], "u2": [make("a"), make("b", -2.0)], "u3": [Hypothesis("", (), (), 0.0, 1.0)]}
+    write_hypotheses(path, nbests.items())
+    assert read_hypotheses(path) == nbests
+    assert [file.name for file in path.parent.iterdir()] == ["hyps.jsonl"]
+    first, second, _ = (json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1])
+    assert next(iter(first)) == "utterance_id"
+    assert "nbest" not in first
+    assert [hypothesis["text"] for hypothesis in second["nbest"]] == ["a", "b"]
+    assert second["text"] == "a"
+
+
+def test_an_old_file_stays_when_decoding_fails(tmp_path):
+    path = tmp_path / "hyps.jsonl"
+    write_hypotheses(path, [("u1", [make("old")])])
+
+    def broken():
+        yield "u1", [make("new")]
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_hypotheses(path, broken())
+    assert read_hypotheses(path)["u1"][0].text == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["hyps.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("{", "is not JSON"),
+        ("[1]", "is not a hypothesis"),
+        ('{"text": "a"}', "has no 'utterance_id'"),
+        ('{"utterance_id": "b", "text": "a"}', "has no 'tokens'"),
+        ('{"utterance_id": "b", "text": 1, "tokens": [], "words": [], "score": 0, "confidence": 1}', "is not a hypo"),
+        (
+            '{"utterance_id": "b", "text": "a", "tokens": [{"x": 1}], "words": [], "score": 0, "confidence": 1}',
+            "is not",
+        ),
+        ('{"utterance_id": "b", "nbest": []}', "is not a hypothesis"),
+        (
+            '{"utterance_id": "u1", "text": "", "tokens": [], "words": [], "score": 0, "confidence": 1}',
+            "u1 stands here",
+        ),
+    ],
+)
+def test_bad_lines_are_named(tmp_path, line, found):
+    path = tmp_path / "hyps.jsonl"
+    write_hypotheses(path, [("u1", [make("a")])])
+    path.write_text(path.read_text(encoding="utf-8") + f"\n{line}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=found) as caught:
+        read_hypotheses(path)
+    assert str(caught.value).startswith(f"{path}:3: ")
+
+
+def test_bad_files_are_named(tmp_path):
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00")
+    for name, found in (
+        ("missing.jsonl", "no such file"),
+        ("empty.jsonl", "holds no hypotheses"),
+        ("binary.jsonl", "is not UTF-8"),
+        (".", "cannot be read"),
+    ):
+        with pytest.raises(DataError, match=found):
+            read_hypotheses(tmp_path / name)

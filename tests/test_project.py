@@ -1,0 +1,138 @@
+"""The project itself: its make targets, its checks, the wheel, and imports that run one way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PYTHON = Path(sys.executable)
+
+
+def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command and gives what it printed."""
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def copy_tree(target: Path) -> None:
+    """Copies what a wheel is made of."""
+    for name in ("asr", "conf"):
+        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, target / name)
+
+
+def test_make_without_a_target_prints_the_targets() -> None:
+    printed = run("make", "--no-print-directory").stdout
+    assert printed == run("make", "--no-print-directory", "help").stdout
+    targets = [line.split()[1] for line in printed.splitlines()]
+    assert targets == ["help", "demo", "test", "check", "bench", "clean"]
+
+
+def test_ci_runs_what_people_run() -> None:
+    lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("make ")] == ["make test", "make check"]
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+    assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("target", "extra"), [("test", "dev"), ("demo", "demo")])
+def test_a_missing_environment_is_made_first(tmp_path: Path, target: str, extra: str) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "pyproject.toml").touch()
+    assert f"tools/install.sh {extra}" in run("make", "--dry-run", target, cwd=tmp_path).stdout.splitlines()
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / f".venv/{extra}.stamp").touch()
+    assert "install" not in run("make", "--dry-run", target, cwd=tmp_path).stdout
+    os.utime(tmp_path / f".venv/{extra}.stamp", (0, 0))
+    assert f"tools/install.sh {extra}" in run("make", "--dry-run", target, cwd=tmp_path).stdout.splitlines()
+
+
+def test_extras() -> None:
+    assert set(PROJECT["project"]["optional-dependencies"]) == {"demo", "dev", "export"}
+
+
+def test_every_package_is_listed() -> None:
+    folders = {file.parent.relative_to(ROOT) for file in (ROOT / "asr").rglob("*.py")}
+    packages = {".".join(folder.parts) for folder in folders}
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == packages | {"asr.conf"}
+    assert all((ROOT / folder / "__init__.py").is_file() for folder in folders)
+
+
+def test_the_wheel_carries_modules_and_configurations_and_composes_them(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    copy_tree(source)
+    build = "from setuptools import build_meta; build_meta.build_wheel('out')"
+    built = run(PYTHON, "-c", build, cwd=source)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = (source / "out").glob("carousel_asr-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        archive.extractall(tmp_path / "installed")
+    missing = [file for file in files_of("asr", "*.py") if file not in names]
+    missing += [file for file in files_of("conf", "*") if f"asr/{file}" not in names]
+    assert not missing
+    assert not [name for name in names if not name.startswith(("asr/", "carousel_asr-"))]
+    command = (PYTHON, "-m", "asr.cli.train", "--print-config", "experiment=an4/blstm")
+    composed = run(*command, cwd=tmp_path, PYTHONPATH=str(tmp_path / "installed"))
+    assert "corpus: an4" in composed.stdout, composed.stderr
+
+
+def files_of(folder: str, pattern: str) -> list[str]:
+    files = [file for file in (ROOT / folder).rglob(pattern) if file.is_file() and "__pycache__" not in file.parts]
+    return [file.relative_to(ROOT).as_posix() for file in files]
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    return run(
+        PYTHON, "-c", "from importlinter.cli import lint_imports_command as main; main(['--no-cache'])", cwd=folder
+    )
+
+
+def test_imports_run_one_way() -> None:
+    found = lint_imports(ROOT)
+    assert found.returncode == 0, found.stdout
+
+
+def test_the_contracts_notice_each_wrong_import(tmp_path: Path) -> None:
+    copy_tree(tmp_path)
+    wrong = {
+        "Imports run one way": ("models/lengths.py", "import asr.decoding.greedy"),
+        "never reach Lightning or Lhotse": ("transcription/checkpoint.py", "import asr.corpora.manifests"),
+        "One door to Hydra": ("training/run.py", "import omegaconf"),
+        "One door to Lightning": ("scoring/counts.py", "import lightning"),
+        "One door to Lhotse": ("training/module.py", "import lhotse"),
+        "One door to jiwer": ("cli/score.py", "import jiwer"),
+        "One door to soundfile": ("corpora/checks.py", "import soundfile"),
+        "One door to matplotlib": ("cli/report.py", "import matplotlib"),
+    }
+    for file, line in wrong.values():
+        with (tmp_path / "asr" / file).open("a", encoding="utf-8") as module:
+            module.write(f"{line}\n")
+    report = lint_imports(tmp_path).stdout
+    broken = [line for line in report.splitlines() if line.endswith("BROKEN")]
+    assert len(broken) == len(PROJECT["tool"]["importlinter"]["contracts"])
+    assert all(any(name in line for line in broken) for name in wrong), report
+
+
+def test_shell_is_clean() -> None:
+    scripts = [ROOT / ".ci/run", *ROOT.glob("recipes/**/*.sh"), *ROOT.glob("tools/*.sh")]
+    found = run(PYTHON.with_name("shellcheck"), "--external-sources", *scripts)
+    assert found.returncode == 0, found.stdout + found.stderr
