@@ -34,6 +34,7 @@ _KNOWN_WARNINGS = (
     "The '.*_dataloader' does not have many workers",  # one process reads faster than a CPU trains
     "The `srun` command is available",
     "GPU available but not used",
+    "You're resuming from a checkpoint that ended before the epoch ended",  # SpeechData keeps the position
     "The number of training batches .* is smaller than the logging interval",  # epoch means are logged all the same
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # lightning 2.6 beside torch 2.11
 )

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
+from numpy.typing import NDArray
 
 from asr.audio import Seconds, read
 from asr.corpora.targets import target_text
@@ -216,17 +218,19 @@ def _header(cut: Cut, limits: Limits) -> list[tuple[str, str]]:
 
 def _read(cut: Cut) -> tuple[bool, str]:
     """Reads the samples of a cut; gives whether they are silent, and a digest of them."""
-    import torch
-
     if _is_plain(cut):
         waveform = read(audio_path(cut), sample_rate=cut.sampling_rate, start=cut.start, duration=cut.duration)
+        samples = waveform.numpy()
     else:
         try:
-            waveform = torch.from_numpy(cut.load_audio()).mean(dim=0)
+            samples = cut.load_audio().mean(axis=0)
         except Exception as error:  # Lhotse raises whatever the storage raises
             raise DataError(cut.id, f"audio cannot be read ({error})", "check the cuts") from None
-    silent = not len(waveform) or float((waveform - waveform.mean()).abs().max()) <= SILENT_PEAK
-    return silent, hashlib.sha256(waveform.contiguous().numpy().tobytes()).hexdigest()
+    return not samples.size or bool(np.abs(samples - samples.mean()).max() <= SILENT_PEAK), _digest(samples)
+
+
+def _digest(samples: NDArray[np.float32]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(samples).data).hexdigest()
 
 
 def _is_plain(cut: Cut) -> bool:

@@ -55,21 +55,7 @@ def fetch(
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.part")
-    for attempt in range(attempts):
-        if attempt:
-            time.sleep(pause * 2 ** (attempt - 1))
-        try:
-            _transfer(url, partial, timeout, advance)
-            break
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code < 500:
-                    raise DataError(url, f"the server answers {error.code} {error.reason}", _BY_HAND) from None
-                found = f"the server answers {error.code} {error.reason}"
-        except (OSError, http.client.HTTPException) as error:
-            found = f"the transfer broke off ({getattr(error, 'reason', None) or error or type(error).__name__})"
-    else:
-        raise DataError(url, f"{found}, {attempts} times", _AGAIN)
+    _persist(url, partial, attempts, pause, timeout, advance)
     if sha256 is not None and _digest(partial) != sha256.lower():
         found = f"sha256 is {_digest(partial)}, not {sha256}"
         partial.unlink()
@@ -115,6 +101,32 @@ def unpack(archive: str | Path, member: str, folder: str | Path) -> Path:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return target
+
+
+def _persist(
+    url: str,
+    partial: Path,
+    attempts: int,
+    pause: float,
+    timeout: float,
+    advance: Callable[[int, int | None], None] | None,
+) -> None:
+    """Transfers until ``partial`` is whole or the attempts are used up."""
+    found = "no transfer was tried"
+    for attempt in range(attempts):
+        if attempt:
+            time.sleep(pause * 2 ** (attempt - 1))
+        try:
+            _transfer(url, partial, timeout, advance)
+            return
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code < 500:
+                    raise DataError(url, f"the server answers {error.code} {error.reason}", _BY_HAND) from None
+                found = f"the server answers {error.code} {error.reason}"
+        except (OSError, http.client.HTTPException) as error:
+            found = f"the transfer broke off ({getattr(error, 'reason', None) or error or type(error).__name__})"
+    raise DataError(url, f"{found}, {attempts} times", _AGAIN)
 
 
 def _transfer(url: str, partial: Path, timeout: float, advance: Callable[[int, int | None], None] | None) -> None:

@@ -63,9 +63,7 @@ def prepare(
             splits[split] = CutSet.from_cuts([*splits.get(split, ()), *cuts])
     if not splits:
         raise DataError(path, "lists no utterances", _EXPECTED)
-    for split in splits:
-        if not re.fullmatch(r"\w[\w.-]*", split):
-            raise DataError(path, f"the split {split!r} cannot be part of a file name", "use letters, digits, - and _")
+    _check_names(path, splits)
     if dev_fraction:
         if "dev" in splits or DEFAULT_SPLIT not in splits:
             found = f"the corpus names its own splits: {', '.join(splits)}"
@@ -124,6 +122,12 @@ def _sources(path: Path) -> list[tuple[str, Path]]:
     if not sources:
         raise DataError(path, "holds no list or folder for a split", "put train.csv, dev.csv … or train/, dev/ … in it")
     return sources
+
+
+def _check_names(path: Path, splits: Iterable[str]) -> None:
+    for split in splits:
+        if not re.fullmatch(r"\w[\w.-]*", split):
+            raise DataError(path, f"the split {split!r} cannot be part of a file name", "use letters, digits, - and _")
 
 
 def _check_exists(path: Path) -> None:

@@ -89,7 +89,7 @@ def _make_cut(utterance: Listed, info: AudioInfo | DataError) -> Cut:
     if isinstance(info, DataError):
         raise info
     utterance_id = normalize("NFC", utterance.utterance_id)
-    length = info.num_samples / info.sample_rate
+    length = info.duration
     duration = length - utterance.start if utterance.duration is None else utterance.duration
     end = utterance.start + duration
     if utterance.start < 0 or duration <= 0 or end > length + _ROUNDING:
@@ -99,14 +99,10 @@ def _make_cut(utterance: Listed, info: AudioInfo | DataError) -> Cut:
     if not samples:
         raise DataError(f"{utterance_id} ({utterance.audio})", _EMPTY, "correct its start and end")
     whole = utterance.start == 0 and samples == info.num_samples
-    recording = Recording(
-        id=utterance.recording_id or (utterance_id if whole else str(utterance.audio)),
-        sources=[AudioSource("file", list(range(info.num_channels)), str(utterance.audio.absolute()))],
-        sampling_rate=info.sample_rate,
-        num_samples=info.num_samples,
-        duration=length,
+    recording = _recording(
+        utterance.recording_id or (utterance_id if whole else str(utterance.audio)), utterance.audio, info
     )
-    channel = 0 if info.num_channels == 1 else list(range(info.num_channels))
+    channel = 0 if info.num_channels == 1 else recording.channel_ids
     supervision = SupervisionSegment(
         id=utterance_id,
         recording_id=recording.id,
@@ -125,4 +121,14 @@ def _make_cut(utterance: Listed, info: AudioInfo | DataError) -> Cut:
         channel=channel,
         supervisions=[supervision],
         recording=recording,
+    )
+
+
+def _recording(recording_id: str, path: Path, info: AudioInfo) -> Recording:
+    return Recording(
+        id=recording_id,
+        sources=[AudioSource("file", list(range(info.num_channels)), str(path.absolute()))],
+        sampling_rate=info.sample_rate,
+        num_samples=info.num_samples,
+        duration=info.duration,
     )

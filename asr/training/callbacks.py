@@ -70,19 +70,18 @@ class InitialCheckpoint(Checkpoint):
 class EpochLog(Callback):
     """Logs one line an epoch: losses, error rates, learning rate, time."""
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Starts the clock."""
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Starts the clock; an epoch that is resumed in its middle has no start of its own."""
         self._start = time.monotonic()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Logs the line, on the first rank."""
-        if not trainer.is_global_zero:
-            return
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         shown = [f"{name} {metrics[name]:.3f}" for name in ("train/loss", "val/loss") if name in metrics]
         shown += [
             f"{name} {100 * metrics[name]:.2f} %" for name in ("val/cer", "val/wer", "val/per") if name in metrics
         ]
         rate = trainer.optimizers[0].param_groups[0]["lr"]
-        seconds = time.monotonic() - self._start
+        now = time.monotonic()
+        seconds, self._start = now - self._start, now
         logger.info("epoch %d: %s, learning rate %.2e, %.1f s", trainer.current_epoch, ", ".join(shown), rate, seconds)

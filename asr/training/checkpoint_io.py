@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             CheckpointError: if it cannot be written, with the reason; the old file is still there then.
         """
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)  # in memory: of a full disk it would say that positions do not agree
         try:
             with written_whole(path) as beside, beside.open("wb") as stream:
-                torch.save(checkpoint, stream)
+                stream.write(buffer.getbuffer())
                 stream.flush()
                 os.fsync(stream.fileno())
-        except (DataError, RuntimeError) as error:
-            reason = error.found if isinstance(error, DataError) else f"cannot be written ({error})"
-            remedy = "make room, then resume with ckpt_path= and the last checkpoint"
-            raise CheckpointError(path, reason, remedy) from error
+        except DataError as error:
+            remedy = "make room, then resume with ckpt_path=last"
+            raise CheckpointError(path, error.found, remedy) from error

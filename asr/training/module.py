@@ -30,6 +30,7 @@ from asr.training.schedules import Schedule
 logger = logging.getLogger(__name__)
 
 NUM_SAMPLES = 3
+_RATES: dict[Unit, str] = {"char": "val/cer", "word": "val/wer", "phone": "val/per"}
 
 
 class CTCModule(lightning.LightningModule):
@@ -74,7 +75,7 @@ class CTCModule(lightning.LightningModule):
         self._decoder = GreedyDecoder(self.table, self.model.frame_seconds)
         self._units: tuple[Unit, ...] = ("phone",) if self.table.unit == "phone" else ("char", "word")
         self._unchecked: tuple[list[str], Tensor] | None = None
-        self._counts: dict[str, ErrorCounts] = {}
+        self._counts: dict[Unit, ErrorCounts] = {}
         self._samples: list[tuple[str, str]] = []
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CTCModule:
@@ -158,14 +159,14 @@ class CTCModule(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Begins the counts."""
         self._counts = {unit: ErrorCounts() for unit in self._units}
+        self._loss_and_tokens = torch.zeros(2, dtype=torch.float64, device=self.device)
         self._samples = []
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts the errors of greedy decoding."""
         log_probs, lengths = self.model.classify(*self.features(batch))
         losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, BLANK)
-        loss = losses.sum() / batch.target_lengths.sum()
-        self.log("val/loss", loss, batch_size=int(batch.target_lengths.sum()), sync_dist=True)
+        self._loss_and_tokens += torch.stack([losses.double().sum(), batch.target_lengths.sum().double()])
         hyps = [nbest[0].text for nbest in self._decoder(log_probs, lengths)]
         for unit in self._units:
             self._counts[unit] = sum(count_errors(batch.texts, hyps, unit), self._counts[unit])
@@ -173,15 +174,18 @@ class CTCModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Logs the error rates over all ranks, and some hypotheses."""
-        for unit, name in (("char", "cer"), ("word", "wer"), ("phone", "per")):
-            if unit in self._counts:
-                counts = self._counts[unit]
-                errors = counts.substitutions + counts.deletions + counts.insertions
-                local = torch.tensor([errors, counts.num_ref], dtype=torch.float64, device=self.device)
-                total = self.trainer.strategy.reduce(local, reduce_op="sum")
-                self.log(f"val/{name}", (total[0] / total[1]).float(), rank_zero_only=False, sync_dist=False)
+        self._log_share("val/loss", self._loss_and_tokens)
+        for unit, counts in self._counts.items():
+            local = torch.tensor([counts.errors, counts.num_ref], dtype=torch.float64, device=self.device)
+            self._log_share(_RATES[unit], local)
         if self.trainer.is_global_zero and not self.trainer.sanity_checking:
             self._show_samples()
+
+    def _log_share(self, name: str, local: Tensor) -> None:
+        """Logs the quotient of two numbers that are first summed over all ranks."""
+        total = self.trainer.strategy.reduce(local, reduce_op="sum")
+        assert isinstance(total, Tensor)
+        self.log(name, (total[0] / total[1]).float())
 
     def _show_samples(self) -> None:
         step = max(1, len(self._samples) // NUM_SAMPLES)

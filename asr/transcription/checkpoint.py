@@ -9,7 +9,6 @@ import inspect
 import pickle
 import typing
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +124,7 @@ def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except Exception as error:  # zipfile meets damage in whatever it is reading: names, sizes, flags
         damaged = str(error)
     if damaged:
         raise CheckpointError(path, f"is damaged ({damaged})", "copy it again, or take an earlier checkpoint")
@@ -165,7 +164,8 @@ def _argument(made: type, name: str, value: Any) -> Any:
     if not _is_spec(value):
         return value
     hint = typing.get_type_hints(made.__init__).get(name)  # type: ignore[misc]
-    is_factory = any(typing.get_origin(kind) is collections.abc.Callable for kind in (hint, *typing.get_args(hint)))
+    kinds = (hint, *typing.get_args(hint))
+    is_factory = any(collections.abc.Callable in (kind, typing.get_origin(kind)) for kind in kinds)
     return functools.partial(_build, value) if is_factory else _build(value)
 
 

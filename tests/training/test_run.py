@@ -76,8 +76,7 @@ def test_a_run_is_never_lost(
 
 def test_two_ranks_share_the_utterances_and_agree(tiny_corpus: TinyCorpus, tmp_path: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    ddp = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.log_every_n_steps=1"
-    " callbacks.averaging.init_args.decay=0.9", f"exp_dir={tmp_path}"]
+    ddp = ["trainer.devices=2", "trainer.strategy=ddp", f"exp_dir={tmp_path}"]
     command = [sys.executable, "-m", "asr.cli.train", *SMALL, *ddp]
     done = subprocess.run(command, cwd=tiny_corpus.root, env=environment, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr

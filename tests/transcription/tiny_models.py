@@ -1,0 +1,89 @@
+"""Models that tests make: a real one with random weights in a checkpoint, and one that hears tones without error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from asr.features.frontend import FrontEnd
+from asr.models.acoustic import AcousticModel
+from asr.models.encoder import RecurrentEncoder
+from asr.text.tokens import TokenTable
+from asr.transcription.recognizer import Recognizer
+
+FRONTEND = {"num_mels": 20, "cmvn": "utterance"}
+ENCODER = {"hidden_dim": 8, "num_layers": 1, "time_stride": 2, "conv_channels": 2}
+CHARACTERS = "AB CD'"
+SAMPLE_RATE = 4000
+HOP = 80  # 20 ms
+
+
+def checkpoint_content(seed: int = 0) -> dict[str, Any]:
+    """Gives what Lightning keeps of a training: a model that says something at random, and the state around it."""
+    torch.manual_seed(seed)
+    tokens = TokenTable.build([CHARACTERS], "char")
+    frontend = FrontEnd(**FRONTEND)
+    model = AcousticModel(frontend, RecurrentEncoder(frontend.feature_dim, **ENCODER), len(tokens))
+    with torch.no_grad():
+        model.output.weight.mul_(40)  # so that one token or another wins
+    optimizer = torch.optim.AdamW(model.parameters())
+    return {
+        "epoch": 3,
+        "global_step": 1234,
+        "pytorch-lightning_version": "2.6.6",
+        "state_dict": {f"model.{name}": value for name, value in model.state_dict().items()} | {"ema": torch.ones(2)},
+        "optimizer_states": [optimizer.state_dict()],
+        "hyper_parameters": {
+            "frontend": {"class_path": "asr.features.frontend.FrontEnd", "init_args": dict(FRONTEND)},
+            "encoder": {"class_path": "asr.models.encoder.RecurrentEncoder", "init_args": dict(ENCODER)},
+            "tokens": tokens.state(),
+            "text_policy": "upper-no-punctuation",
+            "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 1e-3}},
+            "seed": 0,
+            "_instantiator": "lightning.pytorch.cli.instantiate_module",
+            "_class_path": "asr.training.module.CTCModule",
+        },
+    }
+
+
+def save_checkpoint(path: Path, content: Any = None) -> Path:
+    torch.save(checkpoint_content() if content is None else content, path)
+    return path
+
+
+class ToneModel(nn.Module):
+    """Hears tone k, of 200 * (k + 1) Hz, as token k, and silence as blank: an acoustic model that makes no errors."""
+
+    def __init__(self, num_tokens: int) -> None:
+        super().__init__()
+        self.output = nn.Linear(1, num_tokens)
+        self.num_tokens = num_tokens
+        self.frame_seconds = HOP / SAMPLE_RATE
+        self.frontend = SimpleNamespace(sample_rate=SAMPLE_RATE, frame_lengths=lambda lengths: lengths // HOP)
+        self.encoder = SimpleNamespace(output_lengths=lambda lengths: lengths)
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        frames = waveforms[:, : waveforms.shape[1] // HOP * HOP].unfold(1, HOP, HOP)  # (B, N, HOP)
+        spectrum = torch.fft.rfft(frames).abs()  # bins of 50 Hz
+        tones = spectrum[..., [4 * (token + 1) for token in range(1, self.num_tokens)]]
+        silence = torch.full_like(tones[..., :1], 2.0)
+        return torch.cat((silence, tones), dim=2).log_softmax(dim=2), lengths // HOP
+
+
+def tone_recognizer(tokens: TokenTable) -> Recognizer:
+    return Recognizer(ToneModel(len(tokens)), tokens)  # type: ignore[arg-type]
+
+
+def tone(token: int, seconds: float, level: float = 0.5) -> Tensor:
+    """Gives a tone that rises and falls within 10 ms."""
+    times = torch.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    edge = (torch.minimum(times, times.flip(0)) / 0.01).clamp(max=1)
+    return level * edge * torch.sin(2 * torch.pi * 200 * (token + 1) * times)
+
+
+def silence(seconds: float) -> Tensor:
+    return torch.zeros(round(seconds * SAMPLE_RATE))
