@@ -25,8 +25,8 @@ check: .venv/dev.stamp ## lint, formatting, types, import contracts, shell scrip
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck --external-sources $(SHELL_FILES)
 
-bench: .venv/dev.stamp ## run the benchmarks of tools/, one after another
-	for bench in tools/bench_*.py; do echo "== $$bench"; $(BIN)/python "$$bench"; done
+bench: .venv/dev.stamp ## time training against a bare loop; needs data/an4 with features, and a quiet machine
+	$(BIN)/python tools/bench_training.py experiment=an4/blstm
 
 clean: ## remove caches and builds; keeps .venv, data and exp
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
             on_failure=fail,
             on_progress=bar.advance,
         )
-        _write(_named(transcripts, recordings), form, arguments)
+        _write(_named(transcripts, recordings), len(recordings), form, arguments)
     if failures:
         warn(f"{len(failures)} of {len(recordings)} files failed")
     return 1 if failures else 0
@@ -102,6 +102,8 @@ def _find(audio: Sequence[str]) -> list[Recording]:
 
 def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format:
     form = FORMATS[arguments.format]
+    if arguments.out_dir and Path(arguments.out_dir).exists() and not Path(arguments.out_dir).is_dir():
+        raise UsageError(f"--out-dir {arguments.out_dir}", "is a file", "name a folder, there or yet to be made")
     if arguments.out_dir or num_recordings == 1:
         return form
     if form.many is None:
@@ -143,14 +145,14 @@ def _named(transcripts: Iterator[Transcript], recordings: Sequence[Recording]) -
     return (replace(transcript, name=str(names[transcript.path])) for transcript in transcripts)
 
 
-def _write(transcripts: Iterator[Transcript], form: Format, arguments: argparse.Namespace) -> None:
+def _write(transcripts: Iterator[Transcript], num_recordings: int, form: Format, arguments: argparse.Namespace) -> None:
     import torch
 
     try:
         if arguments.out_dir:
             _write_files(transcripts, form, Path(arguments.out_dir), arguments.format)
         else:
-            _print(form.documents(transcripts) if form.many else map(form.document, transcripts))
+            _print(form.documents(transcripts) if num_recordings > 1 else map(form.document, transcripts))
     except torch.OutOfMemoryError as error:
         found = f"{arguments.batch_seconds:g} is more than this GPU's memory holds"
         raise UsageError("--batch-seconds", found, "give less") from error

@@ -114,7 +114,7 @@ def padding_waste(seconds: Sequence[float], plan: Sequence[PlannedBatch]) -> flo
     """Gives the share of a plan's frames that are padding, between 0 and 1.
 
     Example:
-        >>> padding_waste([1.0, 3.0], [PlannedBatch((0, 1), 1.0, 0)])
+        >>> round(padding_waste([1.0, 3.0], [PlannedBatch((0, 1), 1.0, 0)]), 3)
         0.3333333333333333
     """
     padded = sum(max(seconds[index] for index in batch.indices) * len(batch.indices) for batch in plan)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ERROR_RATES = {"val/per": "phones (PER)", "val/wer": "words (WER)", "val/cer": "characters (CER)"}
+_FEW = 10  # points, below which each is marked
 _TRAIN, _VAL = "#7a8ba6", "#c8452f"
 _RATE_COLOURS = {"val/per": _VAL, "val/wer": _VAL, "val/cer": "#2f6f8f"}
 
@@ -145,14 +146,12 @@ def draw_history(history: History, path: str | Path, title: str = "") -> None:
 
 def _draw_losses(panel: Axes, history: History) -> None:
     panel.set_title("loss, nats a token", loc="left")
-    for name, label, colour in (("train/loss_step", "training", _TRAIN), ("val/loss", "dev", _VAL)):
+    step_by_step = history.curves.get("train/loss_step")
+    if step_by_step is not None:
+        panel.plot(step_by_step.steps, step_by_step.values, color=_TRAIN, alpha=0.3, linewidth=0.8)
+    for name, label, colour in (("train/loss_epoch", "training", _TRAIN), ("val/loss", "dev", _VAL)):
         curve = history.curves.get(name)
-        if curve is None:
-            continue
-        if name == "train/loss_step":
-            panel.plot(curve.steps, curve.values, color=colour, alpha=0.3, linewidth=0.8)
-            panel.plot(curve.steps, smoothed(curve.values), color=colour, label=label)
-        else:
+        if curve is not None:
             panel.plot(curve.steps, curve.values, color=colour, label=label, marker="o", markersize=3)
     _set_log_scale(panel)
 
@@ -177,9 +176,10 @@ def _draw_small(panel: Axes, curve: Curve | None, title: str, scale: float = 1.0
     panel.set_xlabel("optimiser steps")
     if curve is not None:
         values = [scale * value for value in curve.values]
-        panel.plot(curve.steps, values, color=_TRAIN, alpha=0.3 if smooth else 1.0, linewidth=0.8 if smooth else 1.5)
+        marker = "o" if len(values) < _FEW else ""
         if smooth:
-            panel.plot(curve.steps, smoothed(values), color=_TRAIN)
+            panel.plot(curve.steps, values, color=_TRAIN, alpha=0.3, linewidth=0.8)
+        panel.plot(curve.steps, smoothed(values) if smooth else values, color=_TRAIN, marker=marker, markersize=3)
     return panel
 
 

@@ -6,6 +6,7 @@ import json
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from types import MappingProxyType
 from typing import Any
 
@@ -150,10 +151,10 @@ def cues_of(words: Sequence[Span]) -> list[Span]:
             cues[-1] = Span(f"{cue.text} {word.text}", cue.start, max(cue.end, word.end), confidence)
         else:
             cues.append(word)
-    nexts = [*(cue.start for cue in cues[1:]), float("inf")]
+    following = [*(cue.start for cue in cues), inf][1:]
     return [
-        replace(cue, end=max(cue.start, min(max(cue.end, cue.start + SHORTEST_CUE), following)))
-        for cue, following in zip(cues, nexts, strict=True)
+        replace(cue, end=max(cue.start, min(max(cue.end, cue.start + SHORTEST_CUE), limit)))
+        for cue, limit in zip(cues, following, strict=True)
     ]
 
 

@@ -98,7 +98,7 @@ def cut(blocks: Iterable[Tensor], sample_rate: int, cutting: Cutting | None = No
             first += found.place - reach
             held = held[found.place - reach :]
     if len(held):
-        yield Chunk(samples_to_seconds(first, sample_rate), held, join)
+        yield Chunk(samples_to_seconds(first, sample_rate), held.clone(), join)
 
 
 def _mark_last(blocks: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:

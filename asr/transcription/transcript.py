@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import inf
 from pathlib import Path
 
@@ -60,8 +59,9 @@ def join(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
 def stitch(left: Hypothesis, right: Hypothesis, first: Seconds, last: Seconds) -> tuple[Hypothesis, Hypothesis]:
     """Takes away what two readings of overlapping audio both say.
 
-    They are joined inside ``[first, last]`` as far as can be from the middle of any word of the left reading: there, a
-    word that the right one puts a little earlier or later is neither lost nor said twice.
+    They are joined inside ``[first, last]``, in the middle of the widest gap between words of the left reading: there,
+    a word that the right one puts a little earlier or later is neither lost nor said twice. Where no word ends there,
+    as in scripts without blanks, they are joined between tokens, and the word around the join is made of both.
 
     Args:
         left: reading of the audio up to some time after ``last``.
@@ -78,17 +78,55 @@ def stitch(left: Hypothesis, right: Hypothesis, first: Seconds, last: Seconds) -
         >>> [part.text for part in stitch(both, both, 1.1, 2.1)]
         ['A', 'B']
     """
-    middles = [_middle(word) for word in left.words]
-    edges = [first, *(middle for middle in middles if first < middle < last), last]
-    _, place = max((after - before, (before + after) / 2) for before, after in pairwise(edges))
-    num_before = sum(middle < place for middle in middles)
-    num_left_out = sum(_middle(word) < place for word in right.words)
-    stop = left.words[num_before].start if num_before < len(middles) else inf
-    begin = right.words[num_left_out].start if num_left_out < len(right.words) else inf
+    place = _widest_gap(left.words, first, last)
+    if place is not None:
+        return _join_words(left, right, place)
+    place = _widest_gap(left.tokens, first, last)
+    if place is not None:
+        return _join_tokens(left, right, place, _middle)
+    return _join_tokens(left, right, first, _start)  # one token covers all of it: the left reading has it
+
+
+def _join_words(left: Hypothesis, right: Hypothesis, place: Seconds) -> tuple[Hypothesis, Hypothesis]:
+    num_before, num_dropped = (sum(_middle(word) < place for word in part.words) for part in (left, right))
+    stop = left.words[num_before].start if num_before < len(left.words) else inf
+    begin = right.words[num_dropped].start if num_dropped < len(right.words) else inf
     return (
         _part(left, left.words[:num_before], [token for token in left.tokens if token.start < stop]),
-        _part(right, right.words[num_left_out:], [token for token in right.tokens if token.start >= begin]),
+        _part(right, right.words[num_dropped:], [token for token in right.tokens if token.start >= begin]),
     )
+
+
+def _join_tokens(
+    left: Hypothesis, right: Hypothesis, place: Seconds, time_of: Callable[[Span], Seconds]
+) -> tuple[Hypothesis, Hypothesis]:
+    tokens = [token for token in left.tokens if time_of(token) < place]
+    rest = [token for token in right.tokens if time_of(token) >= place]
+    begun, words = _around(left, tokens, place), [word for word in right.words if word.start >= place]
+    around = [*begun, *_around(right, rest, place)]
+    if around:  # goes to the right reading, as the word may reach over the next join too
+        least = min(token.confidence for token in around)
+        words.insert(0, Span("".join(token.text for token in around), around[0].start, around[-1].end, least))
+    before = [word for word in left.words if word.end <= place]
+    return _part(left, before, tokens[: len(tokens) - len(begun)]), _part(right, words, [*begun, *rest])
+
+
+def _around(hypothesis: Hypothesis, tokens: Sequence[Span], place: Seconds) -> list[Span]:
+    """Gives those of the tokens that belong to the word around a place."""
+    words = [word for word in hypothesis.words if word.start < place < word.end]
+    return [token for word in words for token in tokens if word.start <= token.start and token.end <= word.end]
+
+
+def _widest_gap(spans: Sequence[Span], first: Seconds, last: Seconds) -> Seconds | None:
+    """Gives the middle of the widest gap between spans in ``[first, last]``, None where a span covers all of it."""
+    ends, starts = [-inf, *(span.end for span in spans)], [*(span.start for span in spans), inf]
+    gaps = [(max(end, first), min(start, last)) for end, start in zip(ends, starts, strict=True)]
+    widest = max(((end - begin, (begin + end) / 2) for begin, end in gaps))
+    return widest[1] if widest[0] >= 0 else None
+
+
+def _start(span: Span) -> Seconds:
+    return span.start
 
 
 def _middle(span: Span) -> Seconds:
@@ -96,7 +134,5 @@ def _middle(span: Span) -> Seconds:
 
 
 def _part(hypothesis: Hypothesis, words: Sequence[Span], tokens: Sequence[Span]) -> Hypothesis:
-    if len(words) == len(hypothesis.words):
-        return hypothesis
     confidence = min((word.confidence for word in words), default=1.0)
     return Hypothesis(" ".join(word.text for word in words), tuple(tokens), tuple(words), hypothesis.score, confidence)

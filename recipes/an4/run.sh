@@ -35,7 +35,7 @@ for seed in $seeds; do
   exp=exp/an4/$experiment/seed$seed
 
   if stage 4 "training, seed $seed"; then
-    asr train experiment="an4/$experiment" seed="$seed" "${overrides[@]}"
+    asr train experiment="an4/$experiment" seed="$seed" ckpt_path=last "${overrides[@]}"
   fi
 
   if stage 5 "decoding $split, seed $seed"; then

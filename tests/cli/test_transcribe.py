@@ -1,0 +1,250 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+
+from asr.cli.transcribe import main
+from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_checkpoint(tmp_path_factory.mktemp("model") / "tiny.ckpt"))
+
+
+def noise(seconds: float, rate: int = 16000, channels: int = 1, seed: int = 0) -> torch.Tensor:
+    return 0.1 * torch.randn(round(seconds * rate), channels, generator=torch.Generator().manual_seed(seed))
+
+
+def write(path: Path, seconds: float = 1.0, rate: int = 16000, channels: int = 1, seed: int = 0, **kind: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, noise(seconds, rate, channels, seed).numpy(), rate, **kind)
+    return path
+
+
+def transcribe(checkpoint: str, *arguments: str | Path) -> int:
+    return main(["--checkpoint", checkpoint, "--device", "cpu", *map(str, arguments)])
+
+
+def test_one_file_gives_its_text(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    assert transcribe(checkpoint, write(tmp_path / "a.wav")) == 0
+    printed = capsys.readouterr()
+    assert printed.out.count("\n") == 1
+    assert printed.out.strip()
+    assert printed.err.startswith("transcribing: 1.0 s of audio in ")
+    assert "real-time factor" in printed.err
+
+
+def test_several_files_give_path_and_text_in_their_order(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    paths = [
+        write(tmp_path / f"{name}.wav", seconds, seed=seed)
+        for seed, (name, seconds) in enumerate([("long", 25.0), ("short", 0.5), ("middle", 2.0)])
+    ]
+    assert transcribe(checkpoint, *paths, "--quiet") == 0
+    printed = capsys.readouterr()
+    lines = [line.split("\t") for line in printed.out.splitlines()]
+    assert [path for path, _ in lines] == [str(path) for path in paths]
+    assert all(text for _, text in lines)
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "channels", "kind"),
+    [
+        ("a.flac", 16000, 1, {}),
+        ("a.ogg", 16000, 2, {}),
+        ("a.opus", 48000, 1, {"format": "OGG", "subtype": "OPUS"}),
+        ("a.mp3", 44100, 2, {}),
+        ("a.sph", 16000, 1, {"format": "NIST"}),
+        ("a.aiff", 22050, 3, {}),
+        ("a.au", 8000, 1, {"subtype": "ULAW"}),
+        ("a.caf", 11025, 1, {}),
+        ("a.w64", 16000, 2, {"subtype": "FLOAT"}),
+    ],
+)
+def test_formats_rates_and_channels(
+    tmp_path: Path, checkpoint: str, capsys: Captured, name: str, rate: int, channels: int, kind: dict[str, str]
+) -> None:
+    path = write(tmp_path / "sounds" / name, 1.0, rate, channels, **kind)
+    assert transcribe(checkpoint, path.parent, "--format", "json") == 0
+    printed = capsys.readouterr()
+    fields = json.loads(printed.out)
+    assert fields["path"] == str(path)
+    assert fields["duration"] == pytest.approx(1.0, abs=0.05)
+    assert ("asr transcribe: 1 of 1 files are resampled to 16000 Hz\n" in printed.err) == (rate != 16000)
+
+
+def test_stereo_is_the_mean_of_its_channels(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    stereo = write(tmp_path / "stereo.wav", channels=2, subtype="FLOAT")
+    mono = tmp_path / "mono.wav"
+    soundfile.write(mono, soundfile.read(stereo)[0].mean(axis=1), 16000, subtype="FLOAT")
+    assert transcribe(checkpoint, stereo, mono) == 0
+    first, second = (line.split("\t")[1] for line in capsys.readouterr().out.splitlines())
+    assert first == second
+
+
+def test_files_that_fail_are_named_and_the_rest_goes_on(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    good = [write(tmp_path / f"good{number}.wav", seed=number) for number in range(2)]
+    text = tmp_path / "text.wav"
+    text.write_text("no audio at all\n" * 20)
+    cut_off = tmp_path / "cut.wav"
+    cut_off.write_bytes(good[0].read_bytes()[:9000])
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    bad = [tmp_path / "gone.wav", text, cut_off, empty]
+    assert transcribe(checkpoint, bad[0], good[0], *bad[1:], good[1]) == 1
+    printed = capsys.readouterr()
+    assert [line.split("\t")[0] for line in printed.out.splitlines()] == [str(path) for path in good]
+    lines = [line for line in printed.err.splitlines() if line.startswith("asr transcribe: ")]
+    assert len(lines) == len(bad)
+    assert all(line.startswith(f"asr transcribe: {path}: ") for line, path in zip(lines, bad, strict=True))
+    assert printed.err.splitlines()[-1] == "4 of 6 files failed"
+
+
+def test_all_files_failing(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    assert transcribe(checkpoint, tmp_path / "gone.wav", "--format", "json", "--quiet") == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines()[-1] == "1 of 1 files failed"
+
+
+def test_out_dir_holds_a_file_for_each_recording(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    for seed, name in enumerate(["x/a.wav", "x/b/a.wav", "y/a.wav"]):
+        write(tmp_path / "in" / name, seed=seed)
+    out = tmp_path / "new" / "out"
+    assert transcribe(checkpoint, tmp_path / "in", "--out-dir", out, "--format", "srt") == 0
+    assert capsys.readouterr().out == ""
+    files = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert files == ["x/a.srt", "x/b/a.srt", "y/a.srt"]
+    assert "-->" in (out / "x/a.srt").read_text(encoding="utf-8")
+
+
+def test_same_names_in_two_folders_do_not_overwrite_each_other(
+    tmp_path: Path, checkpoint: str, capsys: Captured
+) -> None:
+    for seed, name in enumerate(["x/a.wav", "y/a.wav"]):
+        write(tmp_path / name, seed=seed)
+    arguments = [tmp_path / "x", tmp_path / "y", tmp_path / "x/a.wav"]
+    assert transcribe(checkpoint, *arguments, "--out-dir", tmp_path / "out") == 0
+    assert "1 files are named more than once and are transcribed once" in capsys.readouterr().err
+    texts = [(tmp_path / "out" / name).read_text(encoding="utf-8") for name in ("x/a.wav.txt", "y/a.wav.txt")]
+    assert texts[0] != texts[1]
+
+
+def test_tables_of_several_recordings(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    paths = [write(tmp_path / name, seed=seed) for seed, name in enumerate(["x/a.wav", "x/b/a.wav"])]
+    for name, names in (("ctm", {"a", "b/a"}), ("tsv", {"path", *map(str, paths)})):
+        assert transcribe(checkpoint, tmp_path / "x", "--format", name) == 0
+        separator = "\t" if name == "tsv" else " "
+        assert {line.split(separator)[0] for line in capsys.readouterr().out.splitlines()} == names
+    assert transcribe(checkpoint, tmp_path / "x", "--format", "json") == 0
+    assert [fields["path"] for fields in json.loads(capsys.readouterr().out)] == [str(path) for path in paths]
+
+
+def test_beam_search_and_batches(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    path = write(tmp_path / "a.wav")
+    assert transcribe(checkpoint, path, "--beam-size", "8", "--batch-seconds", "5", "--threads", "1") == 0
+    assert capsys.readouterr().out.strip()
+
+
+def test_other_scripts_reach_stdout_whatever_the_locale(tmp_path: Path) -> None:
+    content = checkpoint_content()
+    content["hyper_parameters"]["tokens"]["tokens"][1:-1] = list("абвгд")
+    path = write(tmp_path / "ж.wav")
+    other = write(tmp_path / "b.wav", seed=1)
+    model = str(save_checkpoint(tmp_path / "a.ckpt", content))
+    command = [sys.executable, "-m", "asr.cli.transcribe", "--quiet", "--checkpoint", model, str(path), str(other)]
+    done = subprocess.run(
+        command,
+        env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.stderr, done.returncode) == (b"", 0)
+    assert set(done.stdout.decode().splitlines()[0].partition("\t")[2]) <= set("абвгд ")
+    assert done.stdout.decode().startswith(f"{path}\t")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["a.wav", "b.wav", "--format", "srt"], 2, "--format srt: cannot hold the 2 recordings in one file; add --out"),
+        (["a.wav", "--device", "tpu"], 2, "device tpu: cannot be used"),
+        (["notes"], 1, "notes: holds no audio: no file in it ends in .wav"),
+        (["a.wav", "--out-dir", "notes/readme.md"], 2, "--out-dir notes/readme.md: is a file; name a folder"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    tmp_path: Path,
+    checkpoint: str,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    status: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path("a.wav"))
+    write(Path("b.wav"))
+    Path("notes").mkdir()
+    Path("notes/readme.md").touch()
+    assert transcribe(checkpoint, "--quiet", *arguments) == status
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("asr transcribe: ")
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--beam-size", "0"], ["--beam-size", "many"], ["--threads", "-1"], ["--batch-seconds", "0"], ["--format", "doc"]],
+)
+def test_wrong_usage(checkpoint: str, capsys: Captured, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        transcribe(checkpoint, "a.wav", *arguments)
+    assert caught.value.code == 2
+    assert f"argument {arguments[0]}: " in capsys.readouterr().err
+
+
+def test_checkpoints_that_are_none(tmp_path: Path, capsys: Captured) -> None:
+    audio = write(tmp_path / "a.wav")
+    path = tmp_path / "b.ckpt"
+    path.write_bytes(b"\0" * 100)
+    assert transcribe(str(path), audio) == 1
+    assert capsys.readouterr().err.startswith(f"asr transcribe: {path}: is not a checkpoint; ")
+
+
+def test_gpu_memory_that_runs_out_is_one_line(
+    tmp_path: Path, checkpoint: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asr.transcription.recognizer import Recognizer
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(Recognizer, "recognize", full)
+    assert transcribe(checkpoint, write(tmp_path / "a.wav")) == 2
+    assert "--batch-seconds: 160 is more than this GPU's memory holds; give less\n" in capsys.readouterr().err
+
+
+def test_a_whole_run_imports_neither_lightning_nor_lhotse(tmp_path: Path, checkpoint: str) -> None:
+    program = (
+        "import runpy, sys\n"
+        "try:\n"
+        "    runpy.run_module('asr.cli.transcribe', run_name='__main__', alter_sys=True)\n"
+        "except SystemExit as exit:\n"
+        "    assert exit.code == 0\n"
+        "print(sorted({'lightning', 'lhotse', 'torchaudio', 'hydra', 'jsonargparse', 'scipy'} & sys.modules.keys()))\n"
+    )
+    audio = str(write(tmp_path / "a.wav", 30.0))
+    command = [sys.executable, "-c", program, "--checkpoint", checkpoint, audio, "--format", "json", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout.endswith("}\n[]\n")

@@ -1,0 +1,226 @@
+import random
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+from torch import Tensor
+
+from asr.audio import read
+from asr.decoding.hypothesis import Hypothesis, Span
+from asr.errors import AsrError, ConfigError, DataError
+from asr.text.tokens import TokenTable
+from asr.transcription.long_audio import Cutting
+from asr.transcription.recognizer import Recognizer
+from tests.transcription.tiny_models import SAMPLE_RATE, save_checkpoint, silence, tone, tone_recognizer
+
+PHONES = TokenTable("phone", ("<blank>", "aa", "bb", "cc", "dd", "ee"))
+SHORT = Cutting(max_chunk=4.0, min_chunk=1.0, min_pause=0.2, overlap=0.6)
+
+
+def write(path: Path, *parts: Tensor) -> Path:
+    soundfile.write(path, torch.cat(parts).numpy(), SAMPLE_RATE)
+    return path
+
+
+def speech(
+    table: TokenTable, seconds: float, gaps: tuple[float, float], seed: int, spoken: Sequence[str] = PHONES.tokens[1:]
+) -> tuple[list[Tensor], list[Span]]:
+    """Gives tones with gaps between them, no two neighbours alike, and which token lies where."""
+    draw = random.Random(seed)
+    parts, spans, clock = [], [], 0.0
+    while clock < seconds:
+        others = [token for token in spoken if not spans or token != spans[-1].text]
+        token, gap, length = table.ids[draw.choice(others)], draw.uniform(*gaps), draw.uniform(0.1, 0.3)
+        parts += [silence(gap), tone(token, length)]
+        gap, length = len(parts[-2]) / SAMPLE_RATE, len(parts[-1]) / SAMPLE_RATE
+        spans.append(Span(table.tokens[token], clock + gap, clock + gap + length, 1.0))
+        clock += gap + length
+    return parts, spans
+
+
+@pytest.mark.parametrize("gaps", [(0.25, 0.6), (0.03, 0.3), (0.03, 0.15), (0.02, 0.04)])
+@pytest.mark.parametrize("cutting", [SHORT, None])
+def test_no_word_is_lost_or_doubled_at_cuts(tmp_path: Path, gaps: tuple[float, float], cutting: Cutting | None) -> None:
+    recognizer = tone_recognizer(PHONES)
+    for seed in range(3):
+        parts, spans = speech(PHONES, 70.0, gaps, seed)
+        path = write(tmp_path / "a.wav", *parts)
+        (transcript,) = recognizer.transcribe([path], cutting=cutting)
+        assert [word.text for word in transcript.words] == [span.text for span in spans]
+        for word, span in zip(transcript.words, spans, strict=True):
+            assert word.start == pytest.approx(span.start, abs=0.05)
+            assert word.end == pytest.approx(span.end, abs=0.05)
+        assert transcript.duration == pytest.approx(sum(map(len, parts)) / SAMPLE_RATE)
+
+
+@pytest.mark.parametrize("spoken", ["ABCD|", "一二三四"])
+def test_words_longer_than_the_overlap_survive_cuts_without_pauses(tmp_path: Path, spoken: str) -> None:
+    table = TokenTable("char", ("<blank>", *spoken.removesuffix("|"), "|"))
+    for seed in range(4):
+        parts, spans = speech(table, 60.0, (0.02, 0.05), seed, spoken)
+        (transcript,) = tone_recognizer(table).transcribe([write(tmp_path / "a.wav", *parts)], cutting=SHORT)
+        said = "".join(span.text for span in spans)
+        assert "".join(token.text for token in transcript.hypothesis.tokens) == said
+        assert transcript.text == " ".join(said.replace("|", " ").split())
+        assert transcript.text == " ".join(word.text for word in transcript.words)
+
+
+def test_order_of_recordings_is_kept_and_batches_hold_what_they_may(tmp_path: Path) -> None:
+    recognizer = tone_recognizer(PHONES)
+    paths, expected = [], []
+    for seed, seconds in enumerate([9.0, 0.5, 30.0, 2.0, 0.3, 12.0]):
+        parts, spans = speech(PHONES, seconds, (0.1, 0.4), seed)
+        paths.append(write(tmp_path / f"{seed}.wav", *parts))
+        expected.append(" ".join(span.text for span in spans))
+    sizes, heard = [], []
+    decoder = recognizer.decoder()
+
+    def watching(log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
+        sizes.append((log_probs.shape[0], log_probs.shape[1] * 0.02))
+        return decoder(log_probs, lengths)
+
+    transcripts = recognizer.transcribe(paths, watching, batch_seconds=8.0, cutting=SHORT, on_progress=heard.append)
+    assert [(transcript.path, transcript.text) for transcript in transcripts] == list(zip(paths, expected, strict=True))
+    assert all(count * seconds <= 8.0 for count, seconds in sizes)
+    assert max(count for count, _ in sizes) > 1
+    assert sum(heard) == pytest.approx(sum(soundfile.info(path).duration for path in paths))
+
+
+def test_batches_do_not_change_transcripts(tmp_path: Path) -> None:
+    recognizer = Recognizer.from_checkpoint(save_checkpoint(tmp_path / "a.ckpt"))
+    paths = []
+    for seed, seconds in enumerate([1.0, 3.0, 0.4, 7.0]):
+        samples = 0.1 * torch.randn(round(16000 * seconds), generator=torch.Generator().manual_seed(seed))
+        paths.append(tmp_path / f"{seed}.wav")
+        soundfile.write(paths[-1], samples.numpy(), 16000)
+    for decoder in (recognizer.decoder(), recognizer.decoder(4)):
+        together = list(recognizer.transcribe(paths, decoder))
+        alone = [transcript for path in paths for transcript in recognizer.transcribe([path], decoder)]
+        assert [transcript.text for transcript in together] == [transcript.text for transcript in alone]
+        assert all(transcript.text for transcript in together)
+        (by_hand,) = recognizer.recognize([read(paths[0], sample_rate=16000)], decoder)
+        assert by_hand.text == together[0].text
+
+
+def test_waveforms_shorter_than_a_frame_say_nothing(tmp_path: Path) -> None:
+    recognizer = Recognizer.from_checkpoint(save_checkpoint(tmp_path / "a.ckpt"))
+    decoder = recognizer.decoder()
+    samples = 0.1 * torch.randn(16000, generator=torch.Generator().manual_seed(0))
+    first, middle, last = recognizer.recognize([samples[:1], samples, samples[:79]], decoder)
+    assert (first.text, last.text, first.confidence) == ("", "", 1.0)
+    assert middle.text == recognizer.recognize([samples], decoder)[0].text != ""
+    assert recognizer.recognize([samples[:10]], decoder)[0].words == ()
+    assert recognizer.recognize([samples[:200]], decoder)[0].confidence <= 1
+
+
+def test_failures_are_reported_in_their_turn_and_the_rest_goes_on(tmp_path: Path) -> None:
+    recognizer = tone_recognizer(PHONES)
+    good = write(tmp_path / "good.wav", silence(0.3), tone(1, 0.2))
+    text = tmp_path / "text.wav"
+    text.write_text("this is no audio\n" * 10)
+    events: list[object] = []
+    paths = [tmp_path / "gone.wav", good, text, good]
+    transcripts = recognizer.transcribe(paths, on_failure=lambda path, error: events.append((path, str(error))))
+    events.extend(transcript.text for transcript in transcripts)
+    assert events[1::2] == ["aa", "aa"]
+    assert events[0] == (paths[0], f"{paths[0]}: no such file; check the path")
+    assert str(text) in str(events[2])
+    with pytest.raises(DataError, match="no such file"):
+        list(recognizer.transcribe(paths))
+
+
+def test_a_recording_that_breaks_off_fails_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import asr.transcription.recognizer as module
+
+    def broken(path: Path, *_: object) -> object:
+        yield torch.cat([tone(1, 6.0), silence(1.0)])
+        if path.name == "broken.wav":
+            raise DataError(path, "is damaged")
+
+    monkeypatch.setattr(module, "stream", broken)
+    failures: list[AsrError] = []
+    found = list(
+        tone_recognizer(PHONES).transcribe(
+            ["broken.wav", "whole.wav"], cutting=SHORT, batch_seconds=1.0, on_failure=lambda _, e: failures.append(e)
+        )
+    )
+    assert [transcript.path.name for transcript in found] == ["whole.wav"]
+    assert [str(error) for error in failures] == ["broken.wav: is damaged"]
+
+
+def test_a_recording_that_cannot_be_recognised_takes_no_other_with_it(tmp_path: Path) -> None:
+    recognizer = tone_recognizer(PHONES)
+    good = write(tmp_path / "good.wav", silence(0.3), tone(2, 0.2))
+    bad = tmp_path / "bad.wav"
+    soundfile.write(bad, torch.full((2000,), 3e38).numpy(), SAMPLE_RATE, subtype="FLOAT")
+    failures: list[AsrError] = []
+    found = list(recognizer.transcribe([good, bad, good], on_failure=lambda _, error: failures.append(error)))
+    assert [transcript.text for transcript in found] == ["bb", "bb"]
+    assert [str(bad) in str(error) and "cannot be recognised" in str(error) for error in failures] == [True]
+
+
+def test_long_recordings_reach_the_model_in_parts_as_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    import asr.transcription.recognizer as module
+
+    read_seconds = 0.0
+    waiting = []
+
+    def blocks(*_: object) -> object:
+        nonlocal read_seconds
+        for _ in range(300):
+            read_seconds += 2.0
+            yield torch.cat([tone(1, 1.5), silence(0.5)])
+
+    monkeypatch.setattr(module, "stream", blocks)
+    done = 0.0
+
+    def heard(seconds: float) -> None:
+        nonlocal done
+        waiting.append(read_seconds - done)
+        done += seconds
+
+    (transcript,) = tone_recognizer(PHONES).transcribe(["a.wav"], batch_seconds=10.0, on_progress=heard)
+    assert len(transcript.words) == 300
+    assert max(waiting) < 4 * 10.0 + 20.0 + 5.0 + 2 * 2.0
+
+
+def test_devices_that_are_not_there(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "a.ckpt")
+    with pytest.raises(ConfigError, match="device tpu7: cannot be used"):
+        Recognizer.from_checkpoint(path, "tpu7")
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="device cuda: cannot be used"):
+            Recognizer.from_checkpoint(path, "cuda")
+
+
+def test_beam_sizes_below_one_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="beam_size"):
+        Recognizer.from_checkpoint(save_checkpoint(tmp_path / "a.ckpt")).decoder(0)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_says_the_same(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "a.ckpt")
+    samples = [0.1 * torch.randn(20000, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
+    texts = []
+    for device in ("cpu", "cuda"):
+        recognizer = Recognizer.from_checkpoint(path, device)
+        for beam_size in (1, 4):
+            found = recognizer.recognize(samples, recognizer.decoder(beam_size))
+            texts.append([hypothesis.text for hypothesis in found])
+    assert texts[:2] == texts[2:]
+
+
+def test_the_package_does_not_import_torch_nor_the_recognizer_the_training(tmp_path: Path) -> None:
+    program = (
+        "import sys, asr, asr.cli.main, asr.cli.transcribe, asr.cli.info\n"
+        "assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
+        "import asr.transcription.recognizer\n"
+        "print(sorted({'lightning', 'lhotse', 'torchaudio', 'hydra', 'jsonargparse'} & sys.modules.keys()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("[]\n", "", 0)
