@@ -2,15 +2,16 @@
 
     python tools/bench_training.py experiment=an4/blstm
 
-Both sides train the model of the configuration on its cached features with the same loader, loss, clipping, averaging and
-optimiser; one is ``asr train``, the other a plain loop without Lightning. They take turns in one process, A B A B, and the
-medians of their steps are compared. Also printed: the share of an epoch that is padding, and the share of our step that is
-spent waiting for the loader. Needs the corpus of the configuration, prepared and with its features; run it with nothing
-else running.
+Both sides train the model of the configuration on its cached features with the same loader, loss, clipping, averaging
+and optimiser; one is ``asr train``, the other a plain loop without Lightning. They take turns in one process, A B A B,
+and the medians of their steps are compared. Also printed: the share of an epoch that is padding, and the share of our
+step that is spent waiting for the loader. Needs the corpus of the configuration, prepared and with its features; run it
+with nothing else running.
 """
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import sys
 import time
@@ -18,12 +19,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import nn
 
-from asr.cli.composition import compose_config
+from asr.cli.composition import compose_config, resolve
 from asr.data.loader import read_batches
 from asr.data.plan import padding_waste
 from asr.text.tokens import BLANK
@@ -39,14 +39,12 @@ class StepTimes(Callback):
     """Keeps when each training step began; with a step's end the time of the next batch is known too."""
 
     def __init__(self) -> None:
+        """Starts with no times."""
         self.begun: list[float] = []
         self.waits: list[float] = []
-        self._ended = 0.0
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._ended = time.perf_counter()
-
-    def on_train_batch_start(self, trainer: lightning.Trainer, *_arguments: Any) -> None:
+    def on_train_batch_start(self, *_arguments: Any) -> None:
+        """Takes the time."""
         self.begun.append(time.perf_counter())
 
     @contextmanager
@@ -83,7 +81,6 @@ def configuration(overrides: list[str]) -> dict[str, Any]:
     bounds = [
         f"trainer.max_steps={NUM_STEPS}",
         "+trainer.limit_val_batches=0",
-        "+trainer.enable_progress_bar=false",
         "data.ascending_epochs=0",
         "trainer.logger=false",
         "~callbacks.learning_rate",
@@ -93,7 +90,7 @@ def configuration(overrides: list[str]) -> dict[str, Any]:
         "~callbacks.early_stopping",
         "~callbacks.epoch_log",
     ]
-    return compose_config([*overrides, *bounds])
+    return resolve(compose_config([*overrides, *bounds]))
 
 
 def ours(cli: TrainingCLI) -> tuple[list[float], list[float]]:
@@ -102,7 +99,7 @@ def ours(cli: TrainingCLI) -> tuple[list[float], list[float]]:
     cli.trainer.callbacks.append(times)
     with times.timed_loader(cli):
         cli.trainer.fit(cli.model, cli.datamodule)
-    steps = [later - earlier for earlier, later in zip(times.begun, times.begun[1:], strict=False)]
+    steps = [later - earlier for earlier, later in itertools.pairwise(times.begun)]
     return steps[WARMUP_STEPS:], times.waits[WARMUP_STEPS + 1 :]
 
 
@@ -130,10 +127,11 @@ def bare(cli: TrainingCLI) -> list[float]:
         optimizer.step()
         schedule.step()
         torch._foreach_lerp_(average, [parameter.detach() for parameter in model.parameters()], 0.005)
-    return [later - earlier for earlier, later in zip(begun, begun[1:], strict=False)][WARMUP_STEPS:]
+    return [later - earlier for earlier, later in itertools.pairwise(begun)][WARMUP_STEPS:]
 
 
 def main() -> int:
+    """Runs all rounds and prints the ratio."""
     config = configuration(sys.argv[1:])
     with_house, without, waits, total = [], [], [], 0.0
     for number in range(NUM_ROUNDS):

@@ -2,9 +2,9 @@
 
     python tools/check_invariance.py data/an4/test_cuts.jsonl.gz
 
-For every choice of ``conf/model`` (with random weights) and for the checkpoints named, each utterance of the cuts is decoded
-alone and in shuffled batches of 16. Prints the largest difference of any log-probability and the number of transcripts that
-differ; ends with status 1 above 1e-4 or with a transcript that differs.
+For every choice of ``conf/model`` (with random weights) and for the checkpoints named, each utterance of the cuts is
+decoded alone and in shuffled batches of 16. Prints the largest difference of any log-probability and the number of
+transcripts that differ; ends with status 1 above 1e-4 or with a transcript that differs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import random
 import torch
 from torch import Tensor
 
-from asr.cli.composition import compose_config, groups
+from asr.cli.composition import compose_config, groups, resolve
 from asr.corpora.manifests import read_cuts
 from asr.data.batch import pad
 from asr.data.dataset import read_waveform
@@ -31,7 +31,7 @@ LETTERS = TokenTable("char", ("<blank>", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "|"))
 
 def choice(name: str) -> AcousticModel:
     """Gives the model of a choice of ``conf/model`` with random weights."""
-    config = compose_config([f"model={name}", "corpus=none", "name=none", "trainer.logger=false"])
+    config = resolve(compose_config([f"model={name}", "corpus=none", "name=none", "trainer.logger=false"]))
     config["model"]["tokens"] = LETTERS.state()
     return build(config).model.model.eval()
 
@@ -56,6 +56,7 @@ def compare(model: AcousticModel, tokens: TokenTable, waveforms: list[Tensor]) -
 
 
 def main() -> int:
+    """Checks every model and prints a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cuts", help="cut file")
     parser.add_argument("--checkpoint", nargs="*", default=[], help="trained models to check too")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,23 +46,18 @@ def best_metric(unit: str) -> str:
     return _BEST_METRIC[unit]
 
 
-def compose_config(overrides: list[str]) -> dict[str, Any]:
-    """Composes ``conf/train.yaml`` with overrides.
+def compose_config(overrides: list[str]) -> DictConfig:
+    """Composes ``conf/train.yaml`` with overrides; :func:`resolve` makes plain values of it.
 
     Args:
         overrides: as Hydra takes them, such as ``experiment=an4/blstm`` and ``trainer.max_epochs=3``.
 
-    Returns:
-        The configuration, resolved, as plain dicts and lists.
-
     Raises:
         ConfigError: naming the key that is misspelt, missing or contradictory.
     """
-    OmegaConf.register_new_resolver("best_metric", best_metric, replace=True)
     try:
         with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
-            config = compose("train", overrides)
-        return resolve(config)
+            return compose("train", overrides)
     except HydraException as error:
         raise ConfigError("configuration", _first_sentence(error), "asr train --help lists the choices") from error
 
@@ -72,6 +68,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigError: if a value is missing or points nowhere.
     """
+    OmegaConf.register_new_resolver("best_metric", best_metric, replace=True)
     missing = [str(key) for key in config if OmegaConf.is_missing(config, key)]
     if missing:
         remedy = "choose an experiment, as in asr train experiment=an4/blstm, or give each as KEY=VALUE"
@@ -84,7 +81,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-def load_config(path: str, overrides: list[str]) -> dict[str, Any]:
+def load_config(path: str, overrides: list[str]) -> DictConfig:
     """Reads a configuration that a run saved, and changes single keys of it.
 
     Args:
@@ -110,12 +107,35 @@ def load_config(path: str, overrides: list[str]) -> dict[str, Any]:
         OmegaConf.set_struct(saved, False)
         saved.merge_with_dotlist([override])
         OmegaConf.set_struct(saved, True)
-    return resolve(saved)
+    return saved
 
 
-def to_yaml(config: dict[str, Any]) -> str:
-    """Gives a configuration as YAML, as :func:`load_config` reads it."""
-    return OmegaConf.to_yaml(OmegaConf.create(config))
+def to_yaml(config: DictConfig | dict[str, Any]) -> str:
+    """Gives a configuration as YAML, as :func:`load_config` reads it; of a DictConfig, references stay references."""
+    return OmegaConf.to_yaml(config if isinstance(config, DictConfig) else OmegaConf.create(config))
+
+
+def changes(saved: dict[str, Any], config: dict[str, Any]) -> list[str]:
+    """Names the settings of model, data and trainer that differ.
+
+    Example:
+        >>> changes({"model": {"seed": 0}}, {"model": {"seed": 1}})
+        ['model.seed: 0, now 1']
+    """
+    before, after = (dict(_leaves(each)) for each in (saved, config))
+    keys = [key for key in before | after if key.partition(".")[0] in ("model", "data", "trainer")]
+    return [f"{key}: {before.get(key)}, now {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{place}]")
+    else:
+        yield path, value
 
 
 def expand_sweep(overrides: list[str]) -> list[list[str]]:

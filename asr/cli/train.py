@@ -7,11 +7,14 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from asr.cli.command import command, log
+from asr.cli.command import command, log, warn
 from asr.errors import UsageError
 from asr.files import written_whole
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 _USAGE = """usage: asr train [--quiet] [--multirun] [--config FILE | --print-config] [KEY=VALUE ...]
 
@@ -60,9 +63,9 @@ def main(argv: list[str] | None = None) -> int:
         return _multirun(config_file, overrides)
     config = _configuration(config_file, overrides)
     if "--print-config" in flags:
-        from asr.cli.composition import to_yaml
+        from asr.cli.composition import resolve, to_yaml
 
-        print(to_yaml(config), end="")
+        print(to_yaml(resolve(config)), end="")
         return 0
     _run(config)
     return 0
@@ -87,36 +90,52 @@ def _split(arguments: list[str]) -> tuple[set[str], str | None, list[str]]:
     return flags, config_file, overrides
 
 
-def _configuration(config_file: str | None, overrides: list[str]) -> dict[str, Any]:
+def _configuration(config_file: str | None, overrides: list[str]) -> DictConfig:
     from asr.cli.composition import compose_config, load_config
 
     return load_config(config_file, overrides) if config_file else compose_config(overrides)
 
 
-def _run(config: dict[str, Any]) -> None:
-    from asr.cli.composition import to_yaml
-    from asr.training.run import train
+def _run(config: DictConfig) -> None:
+    from asr.cli.composition import resolve
+    from asr.training.run import starting_point, train
 
+    plain = resolve(config)
+    ckpt_path, init_from = starting_point(plain)
     if _is_first_rank():
-        with written_whole(Path(config["exp_dir"]) / "config.yaml") as beside:
-            beside.write_text(to_yaml(config | {"ckpt_path": None, "init_from": None}), encoding="utf-8")
+        _keep(config, plain, is_resumed=ckpt_path is not None)
     _quieten_lightning()
-    trainer = train(config)
+    trainer = train(plain, ckpt_path, init_from)
     if trainer.is_global_zero:
-        log(f"asr train: {trainer.current_epoch} epochs done, checkpoints in {config['exp_dir']}")
+        log(f"asr train: {trainer.current_epoch} epochs done, checkpoints in {plain['exp_dir']}")
+
+
+def _keep(config: DictConfig, plain: dict[str, Any], is_resumed: bool) -> None:
+    """Writes the configuration into the run's folder; of a run that is resumed, says what has changed in it."""
+    from asr.cli.composition import changes, load_config, resolve, to_yaml
+
+    path = Path(plain["exp_dir"]) / "config.yaml"
+    if is_resumed and path.exists():
+        for change in changes(resolve(load_config(str(path), [])), plain):
+            warn(f"{path}: resumed with another setting, {change}")
+    kept = config.copy()
+    kept.ckpt_path = kept.init_from = None
+    with written_whole(path) as beside:
+        beside.write_text(to_yaml(kept), encoding="utf-8")
 
 
 def _multirun(config_file: str | None, overrides: list[str]) -> int:
-    from asr.cli.composition import expand_sweep
+    from asr.cli.composition import expand_sweep, resolve
 
     configs = [_configuration(config_file, run) for run in expand_sweep(overrides)]
-    if any(config["trainer"]["devices"] not in (1, "1") or config["trainer"]["num_nodes"] != 1 for config in configs):
+    plain = [resolve(config) for config in configs]
+    if any(each["trainer"]["devices"] not in (1, "1") or each["trainer"]["num_nodes"] != 1 for each in plain):
         raise UsageError("--multirun", "trainer.devices is not 1", "start the runs on several devices one by one")
-    folders = [config["exp_dir"] for config in configs]
+    folders = [each["exp_dir"] for each in plain]
     if len(set(folders)) < len(folders):
         raise UsageError("--multirun", f"several runs would write to {folders[0]}", "let name= or exp_dir= differ too")
-    for number, config in enumerate(configs, start=1):
-        log(f"asr train: run {number} of {len(configs)}, {config['exp_dir']}")
+    for number, (config, folder) in enumerate(zip(configs, folders, strict=True), start=1):
+        log(f"asr train: run {number} of {len(configs)}, {folder}")
         _run(config)
     return 0
 

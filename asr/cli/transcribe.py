@@ -117,10 +117,11 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
 
     from asr.transcription.recognizer import Recognizer
 
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return Recognizer.from_checkpoint(arguments.checkpoint, device)
+    num_threads = arguments.threads or torch.get_num_threads()
+    torch.set_num_threads(1)  # see num_workers of Recognizer
+    num_workers = 1 if device.startswith("cuda") else num_threads
+    return Recognizer.from_checkpoint(arguments.checkpoint, device, num_workers)
 
 
 def _survey(recordings: Sequence[Recording], sample_rate: int) -> float:

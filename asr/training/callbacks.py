@@ -12,6 +12,8 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 
 logger = logging.getLogger(__name__)
 
+MINUTE = 60.0  # seconds
+
 
 class LastCheckpoint(Checkpoint):
     """Writes one file every so many steps and at the end of each epoch; training resumes from it exactly.
@@ -68,11 +70,27 @@ class InitialCheckpoint(Checkpoint):
 
 
 class EpochLog(Callback):
-    """Logs one line an epoch: losses, error rates, learning rate, time."""
+    """Logs one line an epoch: losses, error rates, learning rate, time; in long epochs one a minute too."""
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Starts the clock; an epoch that is resumed in its middle has no start of its own."""
-        self._start = time.monotonic()
+        self._start = self._shown = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: Any
+    ) -> None:
+        """Logs how far the epoch is."""
+        now = time.monotonic()
+        if now - self._shown >= MINUTE:
+            self._shown = now
+            done, loss = trainer.fit_loop.batch_idx + 1, float(trainer.callback_metrics["train/loss_step"])
+            logger.info(
+                "epoch %d: %d of %s batches, train/loss %.3f",
+                trainer.current_epoch,
+                done,
+                trainer.num_training_batches,
+                loss,
+            )
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Logs the line, on the first rank."""
@@ -83,5 +101,5 @@ class EpochLog(Callback):
         ]
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         now = time.monotonic()
-        seconds, self._start = now - self._start, now
+        seconds, self._start, self._shown = now - self._start, now, now
         logger.info("epoch %d: %s, learning rate %.2e, %.1f s", trainer.current_epoch, ", ".join(shown), rate, seconds)

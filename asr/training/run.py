@@ -67,16 +67,17 @@ def token_state(tokens: Any) -> Any:
     return TokenTable.load(Path(tokens)).state() if isinstance(tokens, str) else tokens
 
 
-def train(config: dict[str, Any]) -> Trainer:
+def train(config: dict[str, Any], ckpt_path: str | None = None, init_from: str | None = None) -> Trainer:
     """Trains until the end, or until early stopping.
 
     Args:
-        config: what ``asr train`` composed. ``ckpt_path`` resumes exactly; ``init_from`` takes weights only.
+        config: what ``asr train`` composed.
+        ckpt_path: checkpoint to resume from exactly.
+        init_from: checkpoint to take weights from, and nothing else.
 
     Raises:
         AsrError: for whatever a user can cause.
     """
-    ckpt_path, init_from = starting_point(config)
     cli = build(config)
     if init_from:
         take_weights(cli.model, init_from)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,7 +26,7 @@ from asr.transcription.long_audio import Chunk, Cutting, cut
 from asr.transcription.transcript import Transcript, join, stitch
 
 BATCH_SECONDS: Seconds = 160.0  # eight chunks of the longest kind: a CPU gains little from more
-_POOLED_BATCHES = 4  # that are filled before they are sorted by length
+_POOLED_BATCHES = 4  # at least, that are filled before they are sorted by length
 _BLOCK_SECONDS: Seconds = 10.0
 _NOTHING = Hypothesis(text="", tokens=(), words=(), score=0.0, confidence=1.0)
 
@@ -39,13 +41,18 @@ class Recognizer:
             print(transcript.path, transcript.text)
     """
 
-    def __init__(self, model: AcousticModel, tokens: TokenTable, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, model: AcousticModel, tokens: TokenTable, device: str | torch.device = "cpu", num_workers: int = 1
+    ) -> None:
         """Moves the model to its device.
 
         Args:
             model: a trained model.
             tokens: the table of its outputs.
             device: "cpu", "cuda" or "cuda:N".
+            num_workers: batches that are recognised at the same time. On a CPU, as many as there are cores with
+                ``torch.set_num_threads(1)`` are faster than one batch in many threads, which wait for one another in
+                every layer and stand still when another program takes one of their cores.
 
         Raises:
             ConfigError: there is no such device here.
@@ -56,10 +63,10 @@ class Recognizer:
         except (RuntimeError, AssertionError) as error:
             reason = str(error).partition("\n")[0]
             raise ConfigError(f"device {device}", f"cannot be used ({reason})", "use cpu") from error
-        self.tokens = tokens
+        self.tokens, self.num_workers = tokens, num_workers
 
     @classmethod
-    def from_checkpoint(cls, path: str | Path, device: str | torch.device = "cpu") -> Recognizer:
+    def from_checkpoint(cls, path: str | Path, device: str | torch.device = "cpu", num_workers: int = 1) -> Recognizer:
         """Gives the recogniser of a checkpoint that ``asr train`` wrote.
 
         Raises:
@@ -67,7 +74,7 @@ class Recognizer:
             ConfigError: there is no such device here.
         """
         loaded = load_checkpoint(path)
-        return cls(loaded.model, loaded.tokens, device)
+        return cls(loaded.model, loaded.tokens, device, num_workers)
 
     @property
     def sample_rate(self) -> int:
@@ -116,13 +123,13 @@ class Recognizer:
         decoder = decoder or self.decoder()
         pending: deque[_Reading] = deque()
         pool: list[_Task] = []
-        pooled: Seconds = 0.0
+        pooled, enough = 0.0, batch_seconds * max(_POOLED_BATCHES, self.num_workers)
         for path in map(Path, paths):
             pending.append(reading := _Reading(path))
             for task in self._read(reading, cutting):
                 pool.append(task)
                 pooled += task.seconds
-                if pooled >= _POOLED_BATCHES * batch_seconds:
+                if pooled >= enough:
                     self._recognize_pool(pool, decoder, batch_seconds, on_progress)
                     pool, pooled = [], 0.0
                     yield from _finished(pending, on_failure)
@@ -167,23 +174,26 @@ class Recognizer:
         on_progress: Callable[[Seconds], None] | None,
     ) -> None:
         """Recognises the chunks that wait, those of about the same length together."""
-        for batch in _batches([task for task in pool if task.reading.error is None], batch_seconds):
-            self._recognize_batch(batch, decoder)
-            if on_progress is not None:
-                on_progress(sum(task.new_seconds for task in batch))
+        tasks = [task for task in pool if task.reading.error is None]
+        share = sum(task.seconds for task in tasks) / self.num_workers
+        batches = _batches(tasks, min(batch_seconds, share))
+        with ThreadPoolExecutor(self.num_workers) as workers:
+            for seconds in workers.map(partial(self._recognize_batch, decoder), batches):
+                if on_progress is not None:
+                    on_progress(seconds)
 
-    def _recognize_batch(self, batch: Sequence[_Task], decoder: Decoder) -> None:
+    def _recognize_batch(self, decoder: Decoder, batch: Sequence[_Task]) -> Seconds:
+        """Hands out the hypotheses of a batch and gives the seconds of audio that were new in it."""
         try:
             found = self.recognize([task.chunk.waveform for task in batch], decoder)
         except AsrError as error:
-            if len(batch) == 1:
-                batch[0].reading.error = DataError(batch[0].reading.path, f"cannot be recognised ({error})")
-                return
-            for task in batch:  # one of them is at fault; the others need not suffer
-                self._recognize_batch([task], decoder)
-            return
+            if len(batch) > 1:  # one of them is at fault; the others need not suffer
+                return sum(self._recognize_batch(decoder, [task]) for task in batch)
+            batch[0].reading.error = DataError(batch[0].reading.path, f"cannot be recognised ({error})")
+            return 0.0
         for task, hypothesis in zip(batch, found, strict=True):
-            task.reading.receive(task.place, hypothesis.shift(task.chunk.start))
+            task.reading.hypotheses[task.place] = hypothesis.shift(task.chunk.start)
+        return sum(task.new_seconds for task in batch)
 
 
 @dataclass(eq=False)
@@ -207,9 +217,6 @@ class _Reading:
         self.joins.append(chunk.join)
         self.duration = end
         return task
-
-    def receive(self, place: int, hypothesis: Hypothesis) -> None:
-        self.hypotheses[place] = hypothesis
 
     def transcript(self) -> Transcript:
         parts = [self.hypotheses[place] for place in range(len(self.joins))]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from asr.cli.composition import compose_config, groups
+from asr.cli.composition import compose_config, groups, resolve
 from asr.data.batch import pad
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel
@@ -16,7 +16,7 @@ NUM_TOKENS = 9
 
 
 def model_of(choice: str, *overrides: str) -> AcousticModel:
-    config = compose_config([f"model={choice}", "corpus=none", "name=none", *overrides])
+    config = resolve(compose_config([f"model={choice}", "corpus=none", "name=none", *overrides]))
     settings = config["model"]["encoder"]["init_args"] | {"hidden_dim": 20}
     frontend = FrontEnd(**config["model"]["frontend"]["init_args"])
     torch.manual_seed(0)

@@ -15,13 +15,23 @@ from asr.cli.train import main
 from asr.transcription.checkpoint import load_checkpoint
 from tests.conftest import TinyCorpus
 
-SMALL = (
-    "corpus=tiny name=run frontend=fbank40 model.encoder.init_args.hidden_dim=24"
-    " model.encoder.init_args.num_layers=1 model.encoder.init_args.conv_channels=4 model.encoder.init_args.dropout=0.0"
-    " model.encoder.init_args.time_stride=2 model.optimizer.init_args.lr=0.01 data.batch_seconds=12.0"
-    " data.num_workers=0 trainer.accelerator=cpu trainer.max_epochs=2 trainer.log_every_n_steps=1"
-    " callbacks.averaging.init_args.decay=0.9"
-).split()
+SMALL = [
+    "corpus=tiny",
+    "name=run",
+    "frontend=fbank40",
+    "model.encoder.init_args.hidden_dim=24",
+    "model.encoder.init_args.num_layers=1",
+    "model.encoder.init_args.conv_channels=4",
+    "model.encoder.init_args.dropout=0.0",
+    "model.encoder.init_args.time_stride=2",
+    "model.optimizer.init_args.lr=0.01",
+    "data.batch_seconds=12.0",
+    "data.num_workers=0",
+    "trainer.accelerator=cpu",
+    "trainer.max_epochs=2",
+    "trainer.log_every_n_steps=1",
+    "callbacks.averaging.init_args.decay=0.9",
+]
 
 
 def scalars(exp_dir: Path, name: str) -> list[float]:
