@@ -93,7 +93,7 @@ def load_config(path: str, overrides: list[str]) -> DictConfig:
     """
     try:
         saved = OmegaConf.load(path)
-    except (OSError, OmegaConfBaseException, ValueError) as error:
+    except Exception as error:  # OmegaConf lets PyYAML's own errors through
         raise ConfigError(path, f"cannot be read ({_first_sentence(error)})", "give a run's config.yaml") from error
     if not isinstance(saved, DictConfig) or "model" not in saved:
         raise ConfigError(path, "is not a training configuration", "give a run's config.yaml")

@@ -10,7 +10,7 @@ from lhotse import CutSet
 from lhotse.cut import Cut
 from lhotse.utils import perturb_num_samples
 
-from asr.corpora.checks import Problem
+from asr.corpora.checks import Problem, audio_path
 from asr.corpora.targets import target_text
 from asr.errors import DataError
 from asr.text.policy import TextPolicy
@@ -104,7 +104,7 @@ def read_utterances(
     originals, copies = split_copies(cuts)
     utterances, problems = [], []
     for cut in originals:
-        path = str(cut.recording.sources[0].source) if cut.has_recording else ""
+        path = audio_path(cut)
         try:
             text = policy.apply(target_text(cut, tokens.unit))
             token_ids = tuple(tokens.encode(text, where=cut.id))

@@ -69,8 +69,9 @@ def test_words_longer_than_the_overlap_survive_cuts_without_pauses(tmp_path: Pat
         assert transcript.text == " ".join(word.text for word in transcript.words)
 
 
-def test_order_of_recordings_is_kept_and_batches_hold_what_they_may(tmp_path: Path) -> None:
-    recognizer = tone_recognizer(PHONES)
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_order_of_recordings_is_kept_and_batches_hold_what_they_may(tmp_path: Path, num_workers: int) -> None:
+    recognizer = tone_recognizer(PHONES, num_workers)
     paths, expected = [], []
     for seed, seconds in enumerate([9.0, 0.5, 30.0, 2.0, 0.3, 12.0]):
         parts, spans = speech(PHONES, seconds, (0.1, 0.4), seed)

@@ -74,8 +74,8 @@ class ToneModel(nn.Module):
         return torch.cat((silence, tones), dim=2).log_softmax(dim=2), lengths // HOP
 
 
-def tone_recognizer(tokens: TokenTable) -> Recognizer:
-    return Recognizer(ToneModel(len(tokens)), tokens)  # type: ignore[arg-type]
+def tone_recognizer(tokens: TokenTable, num_workers: int = 1) -> Recognizer:
+    return Recognizer(ToneModel(len(tokens)), tokens, num_workers=num_workers)  # type: ignore[arg-type]
 
 
 def tone(token: int, seconds: float, level: float = 0.5) -> Tensor:
