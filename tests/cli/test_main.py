@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asr.cli.command import Progress, command
+from asr.cli.main import main, summary, verbs
+from asr.errors import AsrError, CheckpointError, ConfigError, DataError, UsageError
+
+
+def asr(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command_line = [sys.executable, "-c", "import sys; from asr.cli.main import main; sys.exit(main())", *arguments]
+    root = Path(__file__).parents[2]
+    return subprocess.run(command_line, cwd=root, text=True, capture_output=True, check=False)
+
+
+def test_help_names_every_verb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["asr"])
+    assert main() == 0
+    shown = capsys.readouterr().out
+    assert {"prepare", "tokens", "features", "train", "decode", "score", "transcribe", "report"} <= set(verbs())
+    for verb in verbs():
+        assert f"  {verb:<12} {summary(verb)}" in shown
+        assert summary(verb)
+
+
+def test_a_verb_runs_as_a_program_of_its_own() -> None:
+    shown = asr("score", "--help")
+    assert shown.returncode == 0
+    assert shown.stdout.startswith("usage: asr score")
+    wrong = asr("score")
+    assert wrong.returncode == 2
+    unknown = asr("transcripe")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert unknown.stderr.startswith("asr: transcripe: no such verb; the verbs are decode, ")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (AsrError("a.wav", "is empty", "record it again"), 1),
+        (DataError("a.wav", "is empty", "record it again"), 1),
+        (CheckpointError("a.wav", "is empty", "record it again"), 1),
+        (UsageError("a.wav", "is empty", "record it again"), 2),
+        (ConfigError("a.wav", "is empty", "record it again"), 2),
+    ],
+)
+def test_errors_become_one_line_and_a_status(error: AsrError, status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def fail(argv: list[str] | None = None) -> int:
+        raise error
+
+    assert fail([]) == status
+    assert capsys.readouterr().err.endswith(": a.wav: is empty; record it again\n")
+    copied = pickle.loads(pickle.dumps(error))
+    assert (type(copied), str(copied), copied.remedy) == (type(error), str(error), "record it again")
+
+
+def test_interruption_and_bugs(capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def interrupted(argv: list[str] | None = None) -> int:
+        raise KeyboardInterrupt
+
+    @command
+    def broken(argv: list[str] | None = None) -> int:
+        raise ZeroDivisionError
+
+    assert interrupted([]) == 130
+    assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(ZeroDivisionError):
+        broken([])
+
+
+def test_progress_ends_with_the_real_time_factor(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = Progress(10.0, "features")
+    bar.advance(4.0)
+    bar.advance(6.0)
+    bar.finish()
+    last = capsys.readouterr().err
+    assert last.startswith("features: 10.0 s of audio in ")
+    assert "real-time factor 0.00" in last
