@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,9 @@ def compose_config(overrides: list[str]) -> DictConfig:
         with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
             return compose("train", overrides)
     except HydraException as error:
+        misspelt = re.match(r"Could not override '([^']+)'", str(error))
+        if misspelt:
+            raise ConfigError(misspelt[1], "no such setting", _suggestion(misspelt[1])) from error
         raise ConfigError("configuration", _first_sentence(error), "asr train --help lists the choices") from error
 
 
@@ -125,6 +130,13 @@ def changes(saved: dict[str, Any], config: dict[str, Any]) -> list[str]:
     before, after = (dict(_leaves(each)) for each in (saved, config))
     keys = [key for key in before | after if key.partition(".")[0] in ("model", "data", "trainer")]
     return [f"{key}: {before.get(key)}, now {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
+
+
+def _suggestion(key: str) -> str:
+    with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
+        config = compose("train", ["corpus=none", "name=none"])
+    close = difflib.get_close_matches(key, [known for known, _ in _leaves(resolve(config))], n=1)
+    return f"did you mean {close[0]}?" if close else "asr train --print-config shows all; +KEY=VALUE adds one"
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -16,6 +16,7 @@ from asr.data.module import SpeechData
 from asr.errors import CheckpointError, ConfigError
 from asr.text.tokens import TokenTable
 from asr.training.module import CTCModule
+from asr.transcription.checkpoint import read_checkpoint
 
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's own use of it is what it complains of
 
@@ -59,7 +60,7 @@ def build(config: dict[str, Any]) -> TrainingCLI:
             parser_kwargs={"exit_on_error": False},
         )
     except ArgumentError as error:
-        raise ConfigError("configuration", _complaint(str(error)), "asr train --help lists the choices") from error
+        raise ConfigError(*complaint(str(error)), "asr train --print-config shows all settings") from error
 
 
 def token_state(tokens: Any) -> Any:
@@ -107,24 +108,6 @@ def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
     return ckpt_path, init_from
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Reads a training checkpoint.
-
-    Raises:
-        CheckpointError: if there is none, or it is none.
-    """
-    if not Path(path).is_file():
-        raise CheckpointError(path, "no such file", "give the path of a .ckpt that asr train wrote")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for files that are no checkpoints
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(path, f"is not a checkpoint ({reason})", "give a .ckpt that asr train wrote") from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        raise CheckpointError(path, "holds no state_dict", "give a .ckpt that asr train wrote")
-    return checkpoint
-
-
 def take_weights(module: CTCModule, path: str) -> None:
     """Loads the weights of a checkpoint into a module.
 
@@ -133,21 +116,25 @@ def take_weights(module: CTCModule, path: str) -> None:
     """
     try:
         module.load_state_dict(read_checkpoint(path)["state_dict"])
-    except RuntimeError as error:
+    except (KeyError, RuntimeError) as error:
         first = str(error).splitlines()[1 if "\n" in str(error) else 0].strip()
         raise CheckpointError(
             path, f"does not fit this model ({first})", "choose the model that it was trained with"
         ) from error
 
 
-def _complaint(message: str) -> str:
-    """Picks from jsonargparse's many lines the one that says what is wrong."""
-    lines = [line.strip(" -") for line in message.splitlines() if line.strip(" -")]
-    telling = [
-        line
-        for line in lines
-        if re.search(r"Expected|not accepted|not expected|Unexpected|required|No action|Invalid", line)
-    ]
-    chosen = telling[-1] if telling else lines[-1]
-    key = re.search(r'[Kk]ey "?([\w.]+)"?', message)
-    return chosen if key is None or key.group(1) in chosen else f"{key.group(1)}: {chosen}"
+def complaint(message: str) -> tuple[str, str]:
+    r"""Gives the setting that jsonargparse's many lines speak of, and what is wrong with it.
+
+    Example:
+        >>> complaint('Parser key "trainer.max_epochs":\\n  Expected a <class \'int\'>. Got value: many')
+        ('trainer.max_epochs', "'many' where int is expected")
+    """
+    message = message.partition(". Got value: Namespace(")[0]
+    key = ".".join(re.findall(r'[Pp]arser key "([^"]+)":', message)) or "configuration"
+    kinds = re.findall(r"Expected an? (?:<class '(?:\w+\.)*(\w+)'>|typing\.(Literal\[[^]]*\]))", message)
+    value = re.search(r"(?:Given|Got) value: (.*)", message)
+    if kinds and value:
+        expected = " or ".join(dict.fromkeys("null" if "NoneType" in kind else "".join(kind) for kind in kinds))
+        return key, f"{value[1]!r} where {expected} is expected"
+    return key, message.splitlines()[-1].rpartition("callable class: ")[2].strip(" -")

@@ -60,7 +60,7 @@ def load_checkpoint(path: str | Path) -> Loaded:
         CheckpointError: the file is missing, damaged, no checkpoint, or one that this version cannot build.
     """
     path = Path(path)
-    content = _read(path)
+    content = read_checkpoint(path)
     settings, state = content.get("hyper_parameters"), content.get("state_dict")
     if not isinstance(settings, Mapping) or not isinstance(state, Mapping):
         missing = "hyper_parameters" if not isinstance(settings, Mapping) else "state_dict"
@@ -87,7 +87,13 @@ def load_checkpoint(path: str | Path) -> Loaded:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Reads what Lightning's trainer saved; runs no code from the file.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or no checkpoint.
+    """
+    path = Path(path)
     _check_archive(path)
     try:
         # Mapped, the file's optimiser state, often three quarters of it, takes no memory.

@@ -103,11 +103,23 @@ def test_two_ranks_share_the_utterances_and_agree(tiny_corpus: TinyCorpus, tmp_p
 
 
 BAD = {
-    "misspelt key": (["trainer.max_epoch=3"], 2, "Could not override 'trainer.max_epoch'"),
+    "misspelt key": (
+        ["trainer.max_epoch=3"],
+        2,
+        "trainer.max_epoch: no such setting; did you mean trainer.max_epochs?",
+    ),
     "misspelt choice": (["model=lstmm"], 2, "Could not find 'model/lstmm'"),
-    "wrong type": (["trainer.max_epochs=many"], 2, "trainer.max_epochs"),
-    "wrong type in the encoder": (["model.encoder.init_args.hidden_dim=wide"], 2, "hidden_dim"),
-    "unknown argument": (["+model.encoder.init_args.hiden_dim=3"], 2, "hiden_dim"),
+    "wrong type": (["trainer.max_epochs=many"], 2, "trainer.max_epochs: 'many' where int or null is expected"),
+    "wrong type in the encoder": (
+        ["model.encoder.init_args.hidden_dim=wide"],
+        2,
+        "model.encoder.hidden_dim: 'wide' where int is",
+    ),
+    "unknown argument": (
+        ["+model.encoder.init_args.hiden_dim=3"],
+        2,
+        "model.encoder: Option 'hiden_dim' is not accepted",
+    ),
     "unknown unit": (["unit=letter"], 2, "'letter' is no unit"),
     "no token table": (["model.tokens=nowhere/tokens_char.txt"], 1, "nowhere/tokens_char.txt: no such file"),
     "no cuts": (["data.train_cuts=[nowhere.jsonl.gz]"], 1, "nowhere.jsonl.gz"),
