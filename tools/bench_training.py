@@ -111,7 +111,7 @@ def bare(cli: TrainingCLI) -> list[float]:
     schedule = module._schedule(optimizer, 1000)
     average = [parameter.detach().clone() for parameter in model.parameters()]
     clip = cli.trainer.gradient_clip_val or float("inf")
-    plan = data._plan(0, 0)[:NUM_STEPS]
+    plan = data.plan_training(0, 0)[:NUM_STEPS]
     begun = []
     for batch in read_batches(data.train_set, plan, data.num_workers, pin_memory=False):
         begun.append(time.perf_counter())
@@ -138,8 +138,8 @@ def main() -> int:
         cli = build(config)
         steps, waited = ours(cli)
         if number == 0:
-            seconds = cli.datamodule._seconds(cli.datamodule.train_set)
-            waste = padding_waste(seconds, cli.datamodule._plan(0, 0))
+            data = cli.datamodule
+            waste = padding_waste(data.train_set.seconds, data.plan_training(0, 0))
         plain = bare(cli)
         with_house += steps
         without += plain

@@ -87,13 +87,12 @@ def _decode(loaded: Loaded, file: str, arguments: Any) -> Iterator[tuple[str, li
     from asr.data.utterances import Utterance
 
     utterances = [Utterance(cut, "", (), {}) for cut in read_cuts(file)]
-    seconds = [utterance.seconds for utterance in utterances]
-    plan = plan_epoch(seconds, batch_seconds=arguments.batch_seconds, max_batch_size=64, shuffle=False)
     dataset = SpeechDataset(utterances, loaded.model.frontend.sample_rate, cached=False, seed=0)
+    plan = plan_epoch(dataset.seconds, batch_seconds=arguments.batch_seconds, max_batch_size=64, shuffle=False)
     decoder = _decoder(loaded, arguments.beam_size, arguments.nbest)
     device = loaded.model.output.weight.device
     found: dict[str, list[Hypothesis]] = {}
-    with torch.inference_mode(), progress(sum(seconds), "decoding") as bar:
+    with torch.inference_mode(), progress(sum(dataset.seconds), "decoding") as bar:
         for batch in read_batches(dataset, plan, arguments.workers, pin_memory=False):
             batch = batch.to(device)
             assert batch.waveforms is not None

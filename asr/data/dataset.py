@@ -32,6 +32,11 @@ class SpeechDataset(Dataset[Batch]):
         """
         self.utterances, self.sample_rate, self.cached, self.seed = utterances, sample_rate, cached, seed
 
+    @property
+    def seconds(self) -> list[float]:
+        """The length of each utterance."""
+        return [utterance.seconds for utterance in self.utterances]
+
     def __getitem__(self, planned: PlannedBatch) -> Batch:
         """Reads one batch.
 

@@ -92,9 +92,9 @@ class SpeechData(lightning.LightningDataModule):
             statistics = estimate_statistics(frontend, self.train_set, self.cmvn_utterances)
             frontend.set_statistics(statistics.mean, statistics.std)
             logger.info("normalisation measured on %s frames of training features", f"{statistics.num_frames:,}")
-        seconds = self._seconds(self.train_set)
-        waste = padding_waste(seconds, [batch for rank in range(self._world_size) for batch in self._plan(0, rank)])
-        logger.info("%d batches an epoch and rank, %.1f %% of them padding", len(self._plan(0, 0)), 100 * waste)
+        plans = [self.plan_training(0, rank) for rank in range(self._world_size)]
+        waste = padding_waste(self.train_set.seconds, [batch for plan in plans for batch in plan])
+        logger.info("%d batches an epoch and rank, %.1f %% of them padding", len(plans[0]), 100 * waste)
 
     def _read(self, name: str, files: Sequence[str], speeds: Sequence[float]) -> SpeechDataset:
         utterances: list[Utterance] = []
@@ -156,22 +156,14 @@ class SpeechData(lightning.LightningDataModule):
     def _world_size(self) -> int:
         return self.trainer.world_size  # type: ignore[union-attr]
 
-    @staticmethod
-    def _seconds(dataset: SpeechDataset) -> list[float]:
-        return [utterance.seconds for utterance in dataset.utterances]
+    def _plan(self, dataset: SpeechDataset, rank: int, **options: Any) -> list[PlannedBatch]:
+        limits: dict[str, Any] = {"batch_seconds": self.batch_seconds, "max_batch_size": self.max_batch_size}
+        return plan_epoch(dataset.seconds, **limits, rank=rank, world_size=self._world_size, **options)
 
-    def _plan(self, epoch: int, rank: int) -> list[PlannedBatch]:
-        return plan_epoch(
-            self._seconds(self.train_set),
-            batch_seconds=self.batch_seconds,
-            max_batch_size=self.max_batch_size,
-            speeds=self.speeds,
-            seed=self.seed,
-            epoch=epoch,
-            rank=rank,
-            world_size=self._world_size,
-            ascending=epoch < self.ascending_epochs,
-        )
+    def plan_training(self, epoch: int, rank: int) -> list[PlannedBatch]:
+        """Gives the training batches of one rank in one epoch."""
+        ascending = epoch < self.ascending_epochs
+        return self._plan(self.train_set, rank, epoch=epoch, speeds=self.speeds, seed=self.seed, ascending=ascending)
 
     @property
     def _pins_memory(self) -> bool:
@@ -179,19 +171,12 @@ class SpeechData(lightning.LightningDataModule):
 
     def train_dataloader(self) -> ResumableLoader:
         """Gives the batches of this rank, from the position on."""
-        plan = functools.partial(self._plan, rank=self._rank)
+        plan = functools.partial(self.plan_training, rank=self._rank)
         return ResumableLoader(self.train_set, plan, self.position, self.num_workers, self._pins_memory)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Gives the validation batches of this rank, always the same."""
-        plan = plan_epoch(
-            self._seconds(self.val_set),
-            batch_seconds=self.batch_seconds,
-            max_batch_size=self.max_batch_size,
-            rank=self._rank,
-            world_size=self._world_size,
-            shuffle=False,
-        )
+        plan = self._plan(self.val_set, self._rank, shuffle=False)
         return read_batches(self.val_set, plan, self.num_workers, self._pins_memory)
 
     def state_dict(self) -> dict[str, int]:
