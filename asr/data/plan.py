@@ -115,7 +115,7 @@ def padding_waste(seconds: Sequence[float], plan: Sequence[PlannedBatch]) -> flo
 
     Example:
         >>> round(padding_waste([1.0, 3.0], [PlannedBatch((0, 1), 1.0, 0)]), 3)
-        0.3333333333333333
+        0.333
     """
     padded = sum(max(seconds[index] for index in batch.indices) * len(batch.indices) for batch in plan)
     return 1.0 - sum(seconds[index] for batch in plan for index in batch.indices) / padded
