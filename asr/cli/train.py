@@ -118,6 +118,9 @@ def _keep(config: DictConfig, plain: dict[str, Any], is_resumed: bool) -> None:
     if is_resumed and path.exists():
         for change in changes(resolve(load_config(str(path), [])), plain):
             warn(f"{path}: resumed with another setting, {change}")
+    if not is_resumed:  # the curves of a run that is overwritten would mix with those of the new one
+        for events in path.parent.glob("events.out.tfevents.*"):
+            events.unlink()
     kept = config.copy()
     kept.ckpt_path = kept.init_from = None
     with written_whole(path) as beside:

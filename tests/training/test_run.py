@@ -82,6 +82,7 @@ def test_a_run_is_never_lost(
     assert "last.ckpt: there is a run already; resume it with ckpt_path=last" in capsys.readouterr().err
     assert main([*settings, "ckpt_path=last"]) == 0
     assert main([*settings, "overwrite=true"]) == 0
+    assert len(scalars(tmp_path, "val/cer")) == 1
 
 
 def test_two_ranks_share_the_utterances_and_agree(tiny_corpus: TinyCorpus, tmp_path: Path) -> None:
