@@ -22,7 +22,9 @@ from asr.data.plan import PlannedBatch, padding_waste, plan_epoch
 from asr.data.statistics import estimate_statistics
 from asr.data.utterances import Utterance, num_samples, read_utterances
 from asr.errors import ConfigError, DataError
+from asr.features.cmvn import load_statistics
 from asr.features.description import read_description
+from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel
 from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
@@ -79,6 +81,7 @@ class SpeechData(lightning.LightningDataModule):
         module: Any = self.trainer.lightning_module  # type: ignore[union-attr]
         self._model: AcousticModel = module.model
         self._tokens, self._policy = TokenTable.from_state(module.tokens), get_policy(module.text_policy)
+        self._problems: list[Problem] = []
         self.val_set = self._read("validation", self.val_cuts, [1.0])
         if stage != "fit":
             return
@@ -87,14 +90,22 @@ class SpeechData(lightning.LightningDataModule):
             found = "waveform augmentation is set, but the training cuts carry cached features"
             remedy = "take the augmentation out of model, or train on the cuts without features"
             raise ConfigError("data.train_cuts", found, remedy)
-        frontend = self._model.frontend
-        if frontend.needs_statistics:
-            statistics = estimate_statistics(frontend, self.train_set, self.cmvn_utterances)
-            frontend.set_statistics(statistics.mean, statistics.std)
-            logger.info("normalisation measured on %s frames of training features", f"{statistics.num_frames:,}")
+        if self._model.frontend.needs_statistics:
+            self._normalise(self._model.frontend)
         plans = [self.plan_training(0, rank) for rank in range(self._world_size)]
         waste = padding_waste(self.train_set.seconds, [batch for plan in plans for batch in plan])
         logger.info("%d batches an epoch and rank, %.1f %% of them padding", len(plans[0]), 100 * waste)
+
+    def _normalise(self, frontend: FrontEnd) -> None:
+        """Gives the front end the statistics that lie beside the cached features, or measures them."""
+        kept = Path(self.train_cuts[0]).with_name("cmvn.json")
+        if self.train_set.cached and kept.exists():
+            load_statistics(kept, frontend)
+            logger.info("normalisation taken from %s", kept)
+            return
+        statistics = estimate_statistics(frontend, self.train_set, self.cmvn_utterances)
+        frontend.set_statistics(statistics.mean, statistics.std)
+        logger.info("normalisation measured on %s frames of training features", f"{statistics.num_frames:,}")
 
     def _read(self, name: str, files: Sequence[str], speeds: Sequence[float]) -> SpeechDataset:
         utterances: list[Utterance] = []
@@ -104,13 +115,7 @@ class SpeechData(lightning.LightningDataModule):
             cuts = read_cuts(file)
             has_features = self._check_cache(Path(file), next(iter(cuts)))
             cached.add(has_features)
-            good, bad = read_utterances(
-                cuts,
-                self._tokens,
-                self._policy,
-                self._encoder_frames if not has_features else self._cached_frames,
-                speeds,
-            )
+            good, bad = read_utterances(cuts, self._tokens, self._policy, self._encoder_frames, speeds)
             if has_features:
                 _check_copies(file, good, speeds)
             utterances += good
@@ -130,14 +135,11 @@ class SpeechData(lightning.LightningDataModule):
         samples = torch.tensor([num_samples(cut, self._model.frontend.sample_rate, speed)])
         return int(self._model.encoder.output_lengths(self._model.frontend.frame_lengths(samples)))
 
-    def _cached_frames(self, cut: Cut, speed: float) -> int:
-        frames = self._model.frontend.frame_lengths(torch.tensor([num_samples(cut, cut.sampling_rate, speed)]))
-        return int(self._model.encoder.output_lengths(frames))
-
     def _report(self, name: str, utterances: Sequence[Utterance], problems: Sequence[Problem]) -> None:
         if problems:
             where = self.quarantine or "quarantine.tsv"
-            write_quarantine(problems, Path(where))
+            self._problems += problems
+            write_quarantine(self._problems, Path(where))
             first = "; ".join(f"{problem.utterance_id} ({problem.reason}: {problem.found})" for problem in problems[:3])
             found = f"{len(problems)} of {len(utterances) + len(problems)} {name} utterances cannot be used: {first}"
             if self.on_problem == "refuse":

@@ -16,8 +16,6 @@ from asr.errors import DataError
 from asr.text.policy import TextPolicy
 from asr.text.tokens import TokenTable
 
-NumEncoderFrames = Callable[[int, float], int]
-
 
 @dataclass(frozen=True)
 class Utterance:

@@ -30,9 +30,6 @@ class TrainingCLI(LightningCLI):
         """Checks the dict as an object: Lightning would take it for a command line and warn."""
         self.config = parser.parse_object(args)
 
-    def before_instantiate_classes(self) -> None:
-        """Nothing is read from the command line here."""
-
 
 def build(config: dict[str, Any]) -> TrainingCLI:
     """Builds module, data and trainer.

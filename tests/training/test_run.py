@@ -11,6 +11,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from asr.cli import features
 from asr.cli.train import main
 from asr.transcription.checkpoint import load_checkpoint
 from tests.conftest import TinyCorpus
@@ -167,11 +168,41 @@ def test_utterances_that_cannot_be_trained_on_are_named_and_refused_or_left_out(
     error = capsys.readouterr().err.splitlines()[-1]
     assert "3 of 40 training utterances cannot be used" in error
     assert "'Z'" in error
-    assert main([*settings, "data.on_problem=leave-out"]) == 0
+    bad_cuts = str(tmp_path / "bad_cuts.jsonl.gz")
+    assert main([*settings, "data.on_problem=leave-out", f"data.val_cuts=[{bad_cuts}]"]) == 0
+    both = (tmp_path / "quarantine.tsv").read_text(encoding="utf-8")
+    assert both.count("\ntrain-000\t") == 2, "those of validation and of training"
+    assert main([*settings, "data.on_problem=leave-out", "overwrite=true"]) == 0
     assert "training: 37 utterances" in capsys.readouterr().err
     listed = (tmp_path / "quarantine.tsv").read_text(encoding="utf-8")
     for name, reason in (("train-000", "label"), ("train-001", "too-short-for-labels"), ("train-002", "empty-text")):
         assert any(name in line and reason in line for line in listed.splitlines())
+
+
+@pytest.mark.parametrize("flags", [[], ["--cmvn"]])
+def test_global_statistics_are_those_beside_the_features_or_measured(
+    tiny_corpus: TinyCorpus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    cuts = [str(tiny_corpus.data / f"{split}_cuts.jsonl.gz") for split in ("train", "dev")]
+    cached = ["--out", str(tmp_path), "--num-mels", "40", "--jobs", "1"]
+    assert features.main(["--cuts", cuts[1], *cached]) == 0
+    assert features.main(["--cuts", cuts[0], *cached, *flags]) == 0
+    files = [
+        f"data.{name}_cuts=[{tmp_path / f'{split}_cuts.jsonl.gz'}]"
+        for name, split in (("train", "train"), ("val", "dev"))
+    ]
+    settings = ["trainer.max_epochs=1", "model.frontend.init_args.cmvn=global", f"exp_dir={tmp_path / 'exp'}"]
+    assert main([*SMALL, *files, *settings]) == 0
+    log = capsys.readouterr().err
+    assert ("normalisation taken from" in log) == bool(flags)
+    assert ("normalisation measured on" in log) != bool(flags)
+    mean = torch.load(tmp_path / "exp" / "last.ckpt", weights_only=True)["state_dict"]["model.frontend.cmvn_mean"]
+    assert -16.0 < float(mean.mean()) < 0.0
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(tiny_corpus: TinyCorpus, tmp_path: Path) -> None:
