@@ -71,6 +71,27 @@ def check_log_probs(log_probs: torch.Tensor, input_lengths: torch.Tensor, num_to
         raise DataError("log_probs", f"not a number in rows {rows} of the batch", "the model or its input is broken")
 
 
+def paths_of_frames(path: torch.Tensor, scores: torch.Tensor, blank: int) -> TokenPaths:
+    """Gives one path for each utterance as a sequence of tokens: repeats are one token, blanks none.
+
+    Args:
+        path: the token that each frame shows, blank in padding, shape (B, N).
+        scores: natural-log score of each path, shape (B,).
+        blank: index of blank.
+
+    Returns:
+        One sequence for each utterance, K = 1.
+    """
+    before = torch.nn.functional.pad(path, (1, 0), value=blank)[:, :-1]
+    starts = (path != blank) & (path != before)
+    place = torch.where(path != blank, starts.cumsum(dim=1) - 1, -1)  # (B, N)
+    token_lengths = starts.sum(dim=1)
+    max_tokens = int(token_lengths.max()) if len(token_lengths) else 0
+    token_ids = path.new_full((len(path), max_tokens + 1), blank)  # blank frames write to a slot that is cut off
+    token_ids.scatter_(1, torch.where(place < 0, max_tokens, place), path)
+    return TokenPaths(token_ids[:, None, :max_tokens], token_lengths[:, None], place[:, None], scores[:, None])
+
+
 def trace(
     paths: TokenPaths, log_probs: torch.Tensor, tokens: TokenTable, frame_seconds: float, blank: int
 ) -> list[list[Hypothesis]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from asr.decoding.decoder import TokenPaths, check_log_probs, trace
+from asr.decoding.decoder import TokenPaths, check_log_probs, paths_of_frames, trace
 from asr.decoding.hypothesis import Hypothesis
 from asr.text.tokens import BLANK, TokenTable
 
@@ -54,13 +54,5 @@ def greedy_paths(log_probs: torch.Tensor, input_lengths: torch.Tensor, blank: in
     """
     best, path = log_probs.max(dim=2)  # (B, N, V) -> (B, N)
     is_frame = torch.arange(log_probs.shape[1], device=log_probs.device) < input_lengths[:, None]
-    path = torch.where(is_frame, path, blank)
-    before = torch.nn.functional.pad(path, (1, 0), value=blank)[:, :-1]
-    starts = (path != blank) & (path != before)
-    place = torch.where(path != blank, starts.cumsum(dim=1) - 1, -1)  # (B, N)
-    token_lengths = starts.sum(dim=1)
-    max_tokens = int(token_lengths.max()) if len(token_lengths) else 0
-    token_ids = path.new_full((len(path), max_tokens + 1), blank)  # blank frames write to a slot that is cut off
-    token_ids.scatter_(1, torch.where(place < 0, max_tokens, place), path)
     scores = torch.where(is_frame, best, 0.0).sum(dim=1, dtype=torch.float64)
-    return TokenPaths(token_ids[:, None, :max_tokens], token_lengths[:, None], place[:, None], scores[:, None])
+    return paths_of_frames(torch.where(is_frame, path, blank), scores, blank)

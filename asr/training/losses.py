@@ -1,9 +1,12 @@
-"""The CTC loss of each utterance."""
+"""The CTC loss of each utterance, and what is added to it."""
 
 from __future__ import annotations
 
 from torch import Tensor
 from torch.nn import functional as F
+
+from asr.errors import ConfigError
+from asr.models.lengths import valid_frames
 
 
 def ctc_losses(log_probs: Tensor, input_lengths: Tensor, targets: Tensor, target_lengths: Tensor, blank: int) -> Tensor:
@@ -26,3 +29,59 @@ def ctc_losses(log_probs: Tensor, input_lengths: Tensor, targets: Tensor, target
     """
     time_first = log_probs.transpose(0, 1)  # (B, N, V) -> (N, B, V)
     return F.ctc_loss(time_first, targets, input_lengths, target_lengths, blank=blank, reduction="none")
+
+
+class Consistency:
+    """CR-CTC: two differently augmented views of each utterance are to agree frame by frame.
+
+    The loss of an utterance is ``(CTC_a + CTC_b) / 2 + weight * (KL(b || a) + KL(a || b)) / 2``, each divergence summed
+    over frames, with its first argument held fixed. Its masks want to be more than usual: see
+    ``conf/augmentation/spec_consistency.yaml``. A step costs two; compare at equal time.
+
+    **Source**: Yao et al. 2024, https://arxiv.org/abs/2410.05101.
+    """
+
+    def __init__(self, weight: float = 0.2, ramp_fraction: float = 0.1) -> None:
+        """Keeps the settings.
+
+        Args:
+            weight: of the divergence beside the CTC loss.
+            ramp_fraction: share of all steps over which the weight grows from 0.
+
+        Raises:
+            ConfigError: a setting is out of its range.
+        """
+        if weight < 0 or not 0 <= ramp_fraction <= 1:
+            found = f"weight is {weight}, ramp_fraction {ramp_fraction}"
+            raise ConfigError("model.consistency", found, "weight is 0 or more, ramp_fraction in 0..1")
+        self.weight, self.ramp_fraction = weight, ramp_fraction
+
+    def weight_at(self, step: int, total_steps: int) -> float:
+        """Gives the weight of the divergence at a step.
+
+        Example:
+            >>> [Consistency(0.2, 0.5).weight_at(step, 8) for step in (0, 2, 4, 8)]
+            [0.0, 0.1, 0.2, 0.2]
+        """
+        ramp = self.ramp_fraction * total_steps
+        return self.weight * (min(1.0, step / ramp) if ramp else 1.0)
+
+
+def divergences(log_probs: Tensor, input_lengths: Tensor) -> Tensor:
+    """Gives how far the two views of each utterance are apart: the mean of both divergences, summed over its frames.
+
+    No gradient flows through the distribution that is the target.
+
+    **Source**: Yao et al. 2024, equation 4.
+
+    Args:
+        log_probs: natural-log posteriors, first of all first views, then of all second views, shape (2 B, N, V).
+        input_lengths: encoder frames of each view, shape (2 B,).
+
+    Returns:
+        Divergences in nats, shape (B,).
+    """
+    target = log_probs.detach().roll(len(log_probs) // 2, dims=0)  # each view's other one
+    apart = F.kl_div(log_probs, target, reduction="none", log_target=True).sum(dim=2)  # (2 B, N, V) -> (2 B, N)
+    apart = apart.masked_fill(~valid_frames(input_lengths, apart.size(1)), 0.0).sum(dim=1)
+    return (apart / 2).view(2, -1).sum(dim=0)  # (2 B,) -> (B,)

@@ -6,7 +6,7 @@ import copy
 import logging
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -20,11 +20,12 @@ from asr.errors import AsrError
 from asr.features.augment import AddNoise, SpecAugment
 from asr.features.frontend import FrontEnd
 from asr.features.random import utterance_seed
+from asr.features.vocal_tract import VocalTractPerturbation
 from asr.models.acoustic import AcousticModel
 from asr.models.lengths import valid_frames
 from asr.scoring.counts import ErrorCounts, Unit, count_errors
 from asr.text.tokens import BLANK, TokenTable
-from asr.training.losses import ctc_losses
+from asr.training.losses import Consistency, ctc_losses, divergences
 from asr.training.schedules import Schedule
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,9 @@ class CTCModule(lightning.LightningModule):
         schedule: Schedule,
         spec_augment: SpecAugment | None = None,
         add_noise: AddNoise | None = None,
+        vocal_tract: VocalTractPerturbation | None = None,
+        consistency: Consistency | None = None,
+        loss_per: Literal["token", "utterance"] = "token",
         seed: int = 0,
     ) -> None:
         """Builds the model.
@@ -63,6 +67,9 @@ class CTCModule(lightning.LightningModule):
             schedule: called with the optimiser and the steps of the whole run.
             spec_augment: masks for the features of training.
             add_noise: noise for the waveforms of training.
+            vocal_tract: other lengths of vocal tract for the features of training.
+            consistency: whether two views of each utterance are trained to agree.
+            loss_per: what the loss that is stepped on is a mean over; logs are in nats a token either way.
             seed: of dropout.
         """
         super().__init__()
@@ -70,7 +77,8 @@ class CTCModule(lightning.LightningModule):
         self.tokens, self.text_policy, self.seed = tokens, text_policy, seed
         self.table = TokenTable.from_state(tokens)
         self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(self.table))
-        self.spec_augment, self.add_noise = spec_augment, add_noise
+        self.add_noise, self.vocal_tract, self.spec_augment = add_noise, vocal_tract, spec_augment
+        self.consistency, self.loss_per = consistency, loss_per
         self._optimizer, self._schedule = optimizer, schedule
         self._decoder = GreedyDecoder(self.table, self.model.frame_seconds)
         self._units: tuple[Unit, ...] = ("phone",) if self.table.unit == "phone" else ("char", "word")
@@ -91,7 +99,11 @@ class CTCModule(lightning.LightningModule):
         return self.add_noise is not None or self.model.frontend.dither > 0
 
     def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Gives the complete features of a batch, shape (B, T, F), and their lengths, augmented in training."""
+        """Gives the complete features of a batch, shape (B, T, F), and their lengths, augmented in training.
+
+        Where two views are trained to agree, training gets first all first views, then all second ones: (2 B, T, F).
+        """
+        seeds = batch.seeds
         if batch.features is not None:
             features, lengths = self.model.frontend.complete(batch.features, batch.lengths), batch.lengths
         else:
@@ -100,8 +112,13 @@ class CTCModule(lightning.LightningModule):
             if self.add_noise is not None:
                 waveforms = self.add_noise(waveforms, batch.lengths, batch.seeds)
             features, lengths = self.model.frontend(waveforms, batch.lengths, batch.seeds)
+        if self.training and self.consistency is not None:
+            features, lengths = features.repeat(2, 1, 1), lengths.repeat(2)
+            seeds = torch.cat([seeds, seeds ^ 1])  # neighbours give independent draws
+        if self.vocal_tract is not None:
+            features = self.vocal_tract(features, seeds)
         if self.spec_augment is not None:
-            features = self.spec_augment(features, lengths, batch.seeds)
+            features = self.spec_augment(features, lengths, seeds)
         return features, lengths
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
@@ -109,13 +126,23 @@ class CTCModule(lightning.LightningModule):
         torch.manual_seed(utterance_seed(self.seed, self.trainer.fit_loop.total_batch_idx, f"rank {self.global_rank}"))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Gives the loss in nats a token."""
+        """Gives the loss, in nats a token or an utterance."""
         self._check_losses()
         log_probs, lengths = self.model.classify(*self.features(batch))
-        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, BLANK)
+        num_views = len(log_probs) // len(batch)
+        targets, target_lengths = batch.targets.repeat(num_views), batch.target_lengths.repeat(num_views)
+        losses = ctc_losses(log_probs, lengths, targets, target_lengths, BLANK).view(num_views, -1).mean(dim=0)
         self._unchecked = (batch.utterance_ids, losses.detach())
-        loss = losses.sum() / batch.target_lengths.sum()
+        num_tokens = batch.target_lengths.sum()
+        loss = losses.sum() / num_tokens
         self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=len(batch))
+        if self.consistency is not None:
+            apart = divergences(log_probs, lengths).sum() / num_tokens
+            self.log("train/divergence", apart, batch_size=len(batch))
+            total_steps = int(self.trainer.estimated_stepping_batches)
+            loss = loss + self.consistency.weight_at(self.global_step, total_steps) * apart
+        if self.loss_per == "utterance":
+            loss = loss * num_tokens / len(batch)
         valid = valid_frames(lengths, log_probs.size(1))
         blanks = (log_probs.detach().argmax(dim=2) == BLANK) & valid
         self.log("train/blank_ratio", blanks.sum() / valid.sum(), batch_size=len(batch))

@@ -62,6 +62,17 @@ def test_learns_and_leaves_what_recipes_need(
     )
 
 
+def test_two_views_are_trained_to_agree(
+    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    more = ["augmentation=spec_consistency", "model.loss_per=utterance", "trainer.max_epochs=1"]
+    assert main([*SMALL, *more, f"exp_dir={tmp_path}"]) == 0
+    divergences = scalars(tmp_path, "train/divergence")
+    assert len(divergences) == len(scalars(tmp_path, "train/loss_step"))
+    assert min(divergences) > 0, "the views differ"
+
+
 def test_init_from_takes_weights_only(tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_corpus.root)
     first, second = tmp_path / "first", tmp_path / "second"

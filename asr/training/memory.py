@@ -1,0 +1,220 @@
+"""Memory of recurrent cells, measured: learning over long lags, and how far a gradient reaches back."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import torch
+from torch import Generator, Tensor, nn
+
+from asr.errors import ConfigError, DataError
+from asr.files import written_whole
+from asr.models.initialisation import initialise_chrono
+from asr.models.recurrent import Cell, make_cell
+from asr.training.memory_tasks import MEMORY_TASKS, MemoryTask
+
+_HELD_OUT = 500  # sequences that the loss is measured on, the same for every cell and seed
+_HELD_OUT_SEED = 20_000
+_AT_ONCE = 100  # of them
+_GRADIENT_INPUT_DIM = 16
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One cell on one task.
+
+    Attributes:
+        task: "adding", "copy" or "gradient".
+        cell: the kind of unit.
+        length: frames between what is heard and what is asked for.
+        chrono: whether gates begin with time scales up to ``length``.
+        hidden_dim: units.
+        seed: of weights and training sequences.
+        batch_size: sequences of a step; for gradients, sequences that are averaged over.
+        learning_rate: of Adam.
+        max_gradient_norm: gradients are scaled down to it.
+    """
+
+    task: str
+    cell: str
+    length: int
+    chrono: bool = False
+    hidden_dim: int = 128
+    seed: int = 0
+    batch_size: int = 50
+    learning_rate: float = 1e-3
+    max_gradient_norm: float = 1.0
+
+    @property
+    def label(self) -> str:
+        """The cell, and how it was initialised."""
+        return f"{self.cell}_chrono" if self.chrono else self.cell
+
+    def file(self, folder: str | Path) -> Path:
+        """Gives the file of its result below a folder."""
+        return Path(folder) / self.task / f"{self.label}_T{self.length}_seed{self.seed}.json"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What a trial gave.
+
+    Attributes:
+        trial: its settings.
+        places: optimiser steps, or lags in frames.
+        values: held-out losses, or norms of the gradient.
+        num_parameters: of cell and output layer; for gradients, of the cell.
+        seconds: that it took.
+    """
+
+    trial: Trial
+    places: tuple[int, ...]
+    values: tuple[float, ...]
+    num_parameters: int
+    seconds: float
+
+    def save(self, path: str | Path) -> None:
+        """Writes it as JSON.
+
+        Raises:
+            DataError: if the file cannot be written.
+        """
+        with written_whole(path) as beside:
+            beside.write_text(f"{json.dumps(asdict(self), indent=1)}\n", encoding="utf-8")
+
+
+def read_curve(path: str | Path) -> Curve:
+    """Reads what :meth:`Curve.save` wrote.
+
+    Raises:
+        DataError: if the file cannot be read or holds something else.
+    """
+    try:
+        state: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        places, values = tuple(state.pop("places")), tuple(state.pop("values"))
+        return Curve(Trial(**state.pop("trial")), places, values, **state)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(path, f"is no curve of asr memory ({error})", "run asr memory again") from error
+
+
+class MemoryNetwork(nn.Module):
+    """A recurrent layer that reads ahead and a linear output."""
+
+    def __init__(self, cell: nn.Module, hidden_dim: int, output_dim: int) -> None:
+        """Puts an output layer behind a cell of ``hidden_dim`` units."""
+        super().__init__()
+        self.cell, self.output = cell, nn.Linear(hidden_dim, output_dim)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Gives outputs, shape (B, T, O), for inputs (B, T, I)."""
+        return self.output(self.cell(inputs)[0])  # type: ignore[no-any-return]
+
+
+def cell_names() -> tuple[str, ...]:
+    """Gives the kinds of unit that there are."""
+    return get_args(Cell)
+
+
+def build_cell(trial: Trial, input_dim: int) -> nn.Module:
+    """Gives the cell of a trial.
+
+    Raises:
+        ConfigError: if it has no gates that chrono initialisation could set.
+    """
+    module = make_cell(cast(Cell, trial.cell), input_dim, trial.hidden_dim)
+    if trial.chrono:
+        try:
+            initialise_chrono(module, trial.length)
+        except ValueError as error:
+            raise ConfigError(
+                f"--chrono, --cell {trial.cell}", str(error), "leave --chrono out or take another cell"
+            ) from error
+    return module
+
+
+def learn(trial: Trial, max_steps: int, goal: float = 0.0, report: Callable[[int, float], None] | None = None) -> Curve:
+    """Trains a cell on a task and measures it on held-out sequences, again and again.
+
+    Args:
+        trial: what is tried.
+        max_steps: optimiser steps.
+        goal: held-out loss at which training ends early.
+        report: called with steps done and held-out loss, whenever it has been measured.
+
+    Raises:
+        ConfigError: if the loss is no longer a number.
+    """
+    begun = time.monotonic()
+    task = MEMORY_TASKS[trial.task]
+    torch.manual_seed(trial.seed)
+    network = MemoryNetwork(build_cell(trial, task.input_dim), trial.hidden_dim, task.output_dim)
+    optimizer = torch.optim.Adam(network.parameters(), lr=trial.learning_rate)
+    generator = torch.Generator().manual_seed(trial.seed)
+    held_out = task.draw(_HELD_OUT, trial.length, torch.Generator().manual_seed(_HELD_OUT_SEED))
+    places, values = [0], [held_out_loss(network, task, *held_out)]
+    for step in range(1, max_steps + 1):
+        _step(network, task, trial, optimizer, generator)
+        if step % max(1, min(100, max_steps // 50)) == 0 or step == max_steps:
+            places.append(step)
+            values.append(held_out_loss(network, task, *held_out))
+            if report is not None:
+                report(step, values[-1])
+            if not math.isfinite(values[-1]):
+                raise ConfigError("--learning-rate", f"the loss is {values[-1]} after {step} steps", "lower it")
+            if values[-1] <= goal:
+                break
+    return Curve(trial, tuple(places), tuple(values), num_parameters(network), time.monotonic() - begun)
+
+
+def _step(
+    network: MemoryNetwork, task: MemoryTask, trial: Trial, optimizer: torch.optim.Optimizer, generator: Generator
+) -> None:
+    inputs, targets = task.draw(trial.batch_size, trial.length, generator)
+    optimizer.zero_grad()
+    task.loss(network(inputs), targets).backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(network.parameters(), trial.max_gradient_norm)
+    optimizer.step()
+
+
+@torch.inference_mode()
+def held_out_loss(network: nn.Module, task: MemoryTask, inputs: Tensor, targets: Tensor) -> float:
+    """Gives the mean loss over sequences, shape (B, T, I), and their targets, (B, ...)."""
+    parts = zip(inputs.split(_AT_ONCE), targets.split(_AT_ONCE), strict=True)
+    losses = [float(task.loss(network(part), answers)) * len(part) for part, answers in parts]
+    return sum(losses) / len(inputs)
+
+
+def gradient_norms(trial: Trial) -> Curve:
+    """Measures how much of a gradient arrives ``lag`` frames back, for an untrained cell that reads noise.
+
+    The norm of ``d <v, h_T> / d x_{T - lag}`` over the input frame, v a random direction, in float64; the geometric mean
+    over sequences. Where it is below the smallest float64 it is given as that.
+
+    **Source**: Hochreiter 1991; Bengio, Simard & Frasconi 1994 for its vanishing.
+    """
+    begun = time.monotonic()
+    torch.manual_seed(trial.seed)
+    cell = build_cell(trial, _GRADIENT_INPUT_DIM).double()
+    inputs = torch.randn(trial.batch_size, trial.length + 1, _GRADIENT_INPUT_DIM, dtype=torch.float64)
+    direction = nn.functional.normalize(torch.randn(trial.batch_size, trial.hidden_dim, dtype=torch.float64), dim=1)
+    last = cell(inputs.requires_grad_())[0][:, -1]
+    (gradient,) = torch.autograd.grad((last * direction).sum(), inputs)
+    norms = gradient.norm(dim=2).clamp(min=torch.finfo(torch.float64).tiny).log().mean(dim=0).exp()  # (B, T, I) -> (T,)
+    return Curve(
+        trial,
+        tuple(range(trial.length + 1)),
+        tuple(norms.flip(0).tolist()),
+        num_parameters(cell),
+        time.monotonic() - begun,
+    )
+
+
+def num_parameters(module: nn.Module) -> int:
+    """Counts the parameters of a module."""
+    return sum(parameter.numel() for parameter in module.parameters())
