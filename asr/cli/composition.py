@@ -18,8 +18,6 @@ from omegaconf.errors import OmegaConfBaseException
 import asr
 from asr.errors import ConfigError, UsageError
 
-_BEST_METRIC = {"char": "val/wer", "phone": "val/per"}
-
 
 def conf_dir() -> Path:
     """Gives the folder of configurations: inside an installed package, beside it in a checkout."""
@@ -43,9 +41,9 @@ def best_metric(unit: str) -> str:
     Raises:
         ConfigError: for another unit.
     """
-    if unit not in _BEST_METRIC:
-        raise ConfigError("unit", f"{unit!r} is no unit", f"use one of {', '.join(_BEST_METRIC)}")
-    return _BEST_METRIC[unit]
+    if not re.fullmatch(r"char|phone|bpe[1-9][0-9]*", unit):
+        raise ConfigError("unit", f"{unit!r} is no unit", "use char, phone, or bpe with its size, such as bpe500")
+    return "val/per" if unit == "phone" else "val/wer"
 
 
 def compose_config(overrides: list[str]) -> DictConfig:

@@ -1,17 +1,15 @@
-"""Learning curves: read from the TensorBoard files of a run, and drawn."""
+"""The picture of a run's learning curves."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr.errors import DataError
 from asr.files import written_whole
+from asr.training.history import Curve, History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,94 +18,6 @@ _ERROR_RATES = {"val/per": "phones (PER)", "val/wer": "words (WER)", "val/cer": 
 _FEW = 10  # points, below which each is marked
 _TRAIN, _VAL = "#7a8ba6", "#c8452f"
 _RATE_COLOURS = {"val/per": _VAL, "val/wer": _VAL, "val/cer": "#2f6f8f"}
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A number that a run logged again and again.
-
-    Attributes:
-        steps: optimiser steps, rising.
-        values: the number at each of these steps.
-    """
-
-    steps: tuple[int, ...]
-    values: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class History:
-    """What a run logged, over all its resumptions.
-
-    Attributes:
-        curves: by name, such as ``val/loss``; ``learning_rate`` whichever the optimiser is.
-        seconds: time spent, the pauses between the resumptions left out.
-    """
-
-    curves: Mapping[str, Curve]
-    seconds: float
-
-    @property
-    def num_steps(self) -> int:
-        """Optimiser steps of the run."""
-        return max(curve.steps[-1] for curve in self.curves.values()) + 1
-
-    @property
-    def num_epochs(self) -> int:
-        """Epochs of the run, the last perhaps in part."""
-        return int(self.curves["epoch"].values[-1]) + 1 if "epoch" in self.curves else 0
-
-
-def read_history(exp_dir: str | Path) -> History:
-    """Reads the TensorBoard files of a run.
-
-    A run that was resumed, or begun again in the same folder, left several: what a later file begins with replaces
-    whatever the earlier ones had from that step on.
-
-    Args:
-        exp_dir: folder of the run.
-
-    Raises:
-        DataError: if it has no TensorBoard files, or nothing is in them.
-    """
-    files = sorted(Path(exp_dir).glob("events.out.tfevents.*"))  # their names begin with the time they were begun
-    points: dict[str, dict[int, float]] = {}
-    seconds = 0.0
-    for file in files:
-        scalars, elapsed = _read_events(file)
-        if not scalars:
-            continue
-        first = min(min(values) for values in scalars.values())
-        points = {name: {step: old[step] for step in old if step < first} for name, old in points.items()}
-        for name, values in scalars.items():
-            points.setdefault(name, {}).update(values)
-        seconds += elapsed
-    curves = {_short(name): _curve(values) for name, values in points.items() if values}
-    if not curves:
-        raise DataError(exp_dir, "no TensorBoard files with numbers in them", "give the folder that asr train wrote")
-    return History(curves, seconds)
-
-
-def _read_events(file: Path) -> tuple[dict[str, dict[int, float]], float]:
-    """Gives the scalars of one file, by name and step, and the seconds from its first to its last."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it warns of files that a killed run left
-    events = EventAccumulator(str(file), size_guidance={"scalars": 0})
-    events.Reload()
-    scalars = {name: events.Scalars(name) for name in events.Tags()["scalars"] if name != "hp_metric"}
-    times = [event.wall_time for found in scalars.values() for event in found]
-    values = {name: {event.step: event.value for event in found} for name, found in scalars.items()}
-    return values, max(times, default=0.0) - min(times, default=0.0)
-
-
-def _short(name: str) -> str:
-    return "learning_rate" if name.startswith("lr-") else name
-
-
-def _curve(values: Mapping[int, float]) -> Curve:
-    steps = sorted(values)
-    return Curve(tuple(steps), tuple(values[step] for step in steps))
 
 
 def draw_history(history: History, path: str | Path, title: str = "") -> None:

@@ -101,3 +101,19 @@ def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert line.startswith("asr report: ")
     assert message in line
     assert "\n" not in line
+
+
+def test_a_ladder_holds_settings_against_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for setting, hits in (("lstm", 90), ("gru", 80)):
+        (tmp_path / setting).mkdir()
+        make_run(tmp_path / setting / "seed0", hits)
+        make_run(tmp_path / setting / "seed1", hits - 2)
+    runs = [str(tmp_path / setting / seed) for setting in ("lstm", "gru") for seed in ("seed0", "seed1")]
+    ladder = tmp_path / "ladder.md"
+    assert main([*runs, "--ladder", str(ladder)]) == 0
+    printed = capsys.readouterr().out
+    assert printed == ladder.read_text(encoding="utf-8")
+    lstm, gru = printed.splitlines()[2:]
+    assert [cell.strip() for cell in lstm.strip("|").split("|")][2:] == ["2", "3", "1.8", "yes", "11.00 ± 1.41"]
+    assert gru.strip("| ").startswith("gru")
+    assert "21.00 ± 1.41" in gru

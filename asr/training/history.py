@@ -1,0 +1,123 @@
+"""What a run logged, read from its TensorBoard files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from asr.errors import DataError
+
+ERROR_RATES = ("val/per", "val/wer", "val/cer")
+"""Error rates on dev, the one that chooses the best checkpoint before the others."""
+
+_LATE, _NOTHING = 0.25, 0.01  # a run has settled when its last quarter brought less than 1 % of its error rate
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A number that a run logged again and again.
+
+    Attributes:
+        steps: optimiser steps, rising.
+        values: the number at each of these steps.
+    """
+
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class History:
+    """What a run logged, over all its resumptions.
+
+    Attributes:
+        curves: by name, such as ``val/loss``; ``learning_rate`` whichever the optimiser is.
+        seconds: time spent, the pauses between the resumptions left out.
+    """
+
+    curves: Mapping[str, Curve]
+    seconds: float
+
+    @property
+    def num_steps(self) -> int:
+        """Optimiser steps of the run."""
+        return max(curve.steps[-1] for curve in self.curves.values()) + 1
+
+    @property
+    def error_rate(self) -> Curve | None:
+        """The dev error rate that chooses the best checkpoint; None where nothing was validated."""
+        return next((self.curves[name] for name in ERROR_RATES if name in self.curves), None)
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether the dev error rate had stopped improving.
+
+        It had when the best of the whole run is less than 1 % (relative) better than the best of its first three
+        quarters. A run with a schedule that ends always settles, at what that schedule allows.
+        """
+        if self.error_rate is None:
+            return False
+        late = (1 - _LATE) * self.num_steps
+        early = [
+            value for step, value in zip(self.error_rate.steps, self.error_rate.values, strict=True) if step + 1 <= late
+        ]
+        return bool(early) and min(self.error_rate.values) > (1 - _NOTHING) * min(early)
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs of the run, the last perhaps in part."""
+        return int(self.curves["epoch"].values[-1]) + 1 if "epoch" in self.curves else 0
+
+
+def read_history(exp_dir: str | Path) -> History:
+    """Reads the TensorBoard files of a run.
+
+    A run that was resumed, or begun again in the same folder, left several: what a later file begins with replaces
+    whatever the earlier ones had from that step on.
+
+    Args:
+        exp_dir: folder of the run.
+
+    Raises:
+        DataError: if it has no TensorBoard files, or nothing is in them.
+    """
+    files = sorted(Path(exp_dir).glob("events.out.tfevents.*"))  # their names begin with the time they were begun
+    points: dict[str, dict[int, float]] = {}
+    seconds = 0.0
+    for file in files:
+        scalars, elapsed = _read_events(file)
+        if not scalars:
+            continue
+        first = min(min(values) for values in scalars.values())
+        points = {name: {step: old[step] for step in old if step < first} for name, old in points.items()}
+        for name, values in scalars.items():
+            points.setdefault(name, {}).update(values)
+        seconds += elapsed
+    curves = {_short(name): _curve(values) for name, values in points.items() if values}
+    if not curves:
+        raise DataError(exp_dir, "no TensorBoard files with numbers in them", "give the folder that asr train wrote")
+    return History(curves, seconds)
+
+
+def _read_events(file: Path) -> tuple[dict[str, dict[int, float]], float]:
+    """Gives the scalars of one file, by name and step, and the seconds from its first to its last."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it warns of files that a killed run left
+    events = EventAccumulator(str(file), size_guidance={"scalars": 0})
+    events.Reload()
+    scalars = {name: events.Scalars(name) for name in events.Tags()["scalars"] if name != "hp_metric"}
+    times = [event.wall_time for found in scalars.values() for event in found]
+    values = {name: {event.step: event.value for event in found} for name, found in scalars.items()}
+    return values, max(times, default=0.0) - min(times, default=0.0)
+
+
+def _short(name: str) -> str:
+    return "learning_rate" if name.startswith("lr-") else name
+
+
+def _curve(values: Mapping[int, float]) -> Curve:
+    steps = sorted(values)
+    return Curve(tuple(steps), tuple(values[step] for step in steps))

@@ -1,0 +1,74 @@
+"""Several settings side by side: one row for each, over all its seeds."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from asr.scoring.summary import ScoredFile, markdown_table
+from asr.training.history import History
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, and how its hypotheses were scored.
+
+    Attributes:
+        setting: what runs of the same settings share, such as the name of the experiment.
+        num_weights: of the model.
+        history: what it logged.
+        scores: of its files of hypotheses.
+    """
+
+    setting: str
+    num_weights: int
+    history: History
+    scores: Sequence[ScoredFile]
+
+
+def ladder_table(runs: Sequence[Run]) -> str:
+    """Gives a Markdown table with a row for each setting, in the order in which they come first.
+
+    Error rates are in percent, of several runs the mean and, behind ±, the standard deviation. A rate of a setting of
+    which any run had not settled stands in brackets: it says how far the training was, and carries no comparison.
+
+    Args:
+        runs: of all settings and seeds.
+    """
+    settings = list(dict.fromkeys(run.setting for run in runs))
+    keys = list(dict.fromkeys(_key(score) for run in runs for score in run.scores))
+    head = ["setting", "weights, M", "seeds", "epochs", "minutes", "dev settled", *(" ".join(key) for key in keys)]
+    rows = [head]
+    for setting in settings:
+        own = [run for run in runs if run.setting == setting]
+        settled = sum(run.history.has_settled for run in own)
+        rows.append(
+            [
+                setting,
+                f"{own[0].num_weights / 1e6:.1f}",
+                str(len(own)),
+                _mean([run.history.num_epochs for run in own], "g"),
+                _mean([run.history.seconds / 60 for run in own], ".1f"),
+                "yes" if settled == len(own) else f"no ({settled} of {len(own)})",
+                *(_rate(own, key, settled == len(own)) for key in keys),
+            ]
+        )
+    return markdown_table(rows, num_left=1)
+
+
+def _key(score: ScoredFile) -> tuple[str, str, str]:
+    return score.label, score.unit, score.policy
+
+
+def _mean(values: Sequence[float], form: str) -> str:
+    return format(statistics.fmean(values), form)
+
+
+def _rate(runs: Sequence[Run], key: tuple[str, str, str], settled: bool) -> str:
+    rates = [100 * score.counts.rate for run in runs for score in run.scores if _key(score) == key]
+    if not rates:
+        return "-"
+    spread = f" ± {statistics.stdev(rates):.2f}" if len(rates) > 1 else ""
+    text = f"{statistics.fmean(rates):.2f}{spread}"
+    return text if settled else f"({text})"
