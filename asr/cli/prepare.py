@@ -1,16 +1,18 @@
-"""Turns a corpus into Lhotse cuts: an4, synth, timit, or a folder with your own speech."""
+"""Turns a corpus into Lhotse cuts: an4, synth, timit, librispeech, or a folder with your own speech."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import command, log, make_parser, parse, progress, warn
+from asr.cli import _librispeech
+from asr.cli._download_log import download_log
+from asr.cli._lexicon_option import add_lexicon, add_phones
+from asr.cli.command import command, make_parser, parse, progress, warn
 from asr.errors import DataError, UsageError
 from asr.text.policy import POLICIES, TextPolicy, get_policy
 
@@ -26,6 +28,8 @@ _EXAMPLES = """\
   asr prepare an4 --out data/an4                                 downloads CMU AN4
   asr prepare an4 --corpus-dir /data/an4 --out data/an4
   asr prepare synth --minutes 20 --speakers 40 --out data/synth  makes it, with espeak-ng
+  asr prepare timit --corpus-dir /data/TIMIT --out data/timit
+  asr prepare librispeech --corpus-dir LibriSpeech --lexicon cmudict.dict --out data/librispeech
   asr prepare folder my.csv --dev-fraction 0.1 --out data/mine   your own speech
   asr prepare folder my/ --splits --out data/mine                my/train, my/dev.csv and so on
 
@@ -54,7 +58,9 @@ def main(argv: list[str] | None = None) -> int:
     policy = None if arguments.policy is None else get_policy(arguments.policy)
 
     problems: list[Problem] = []
-    splits = _checked(arguments.prepare(arguments, problems), problems, policy, arguments)
+    splits = arguments.prepare(arguments, problems)
+    add_phones(splits, problems, policy, arguments)
+    splits = _checked(splits, problems, policy, arguments)
 
     from asr.corpora.manifests import write_cuts
     from asr.corpora.summary import summarise
@@ -76,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
         "--corpus-dir", type=Path, metavar="D", help="the folder with wav/ and etc/; else it is downloaded"
     )
 
+    add_lexicon(an4)
+
     synth = _add_corpus(corpora, "synth", "speech made by espeak-ng, with the layout of TIMIT", _prepare_synth)
     synth.add_argument("--corpus-dir", type=Path, metavar="D", help="a finished corpus; else it is made in OUT/corpus")
     synth.add_argument("--minutes", type=float, default=20.0, help="speech to make (20)", metavar="N")
@@ -86,8 +94,13 @@ def _parser() -> argparse.ArgumentParser:
 
     timit = _add_corpus(corpora, "timit", "TIMIT as the LDC gives it", _prepare_timit)
     timit.add_argument("--corpus-dir", type=Path, required=True, metavar="D", help="the folder with TRAIN and TEST")
+    timit.add_argument("--full-test", action="store_true", help="write test_full, too: all of TEST, with dev in it")
+
+    books = "LibriSpeech, mini-LibriSpeech, and folders with their layout"
+    _librispeech.add_options(_add_corpus(corpora, "librispeech", books, _librispeech.prepare))
 
     folder = _add_corpus(corpora, "folder", "your own speech", _prepare_folder, _FORMS, out=None)
+    add_lexicon(folder)
     folder.add_argument("path", type=Path, metavar="PATH", help="see below")
     division = folder.add_mutually_exclusive_group()
     division.add_argument(
@@ -139,21 +152,8 @@ def _add_corpus(
 def _prepare_an4(arguments: argparse.Namespace, problems: list[Problem]) -> Splits:
     from asr.corpora import an4
 
-    corpus_dir = arguments.corpus_dir or an4.download(arguments.out / "corpus", _download_log(an4.URL))
+    corpus_dir = arguments.corpus_dir or an4.download(arguments.out / "corpus", download_log(an4.URL))
     return an4.prepare(corpus_dir, problems=problems, num_jobs=arguments.jobs)
-
-
-def _download_log(url: str) -> Callable[[int, int | None], None]:
-    """Gives what prints how far a download is, every ten seconds."""
-    printed = 0.0
-
-    def advance(done: int, total: int | None) -> None:
-        nonlocal printed
-        if time.monotonic() - printed >= 10 or done == total:
-            printed = time.monotonic()
-            log(f"{url}: {done / 1e6:.1f} MB" + (f" of {total / 1e6:.1f} MB" if total else ""))
-
-    return advance
 
 
 def _prepare_synth(arguments: argparse.Namespace, problems: list[Problem]) -> Splits:
@@ -181,7 +181,11 @@ def _prepare_timit(arguments: argparse.Namespace, problems: list[Problem]) -> Sp
     del problems  # the published protocol needs every utterance: what is damaged is an error
     from asr.corpora import timit
 
-    return timit.prepare(arguments.corpus_dir)
+    complaints = arguments.out / "complaints.txt"
+    splits = timit.prepare(arguments.corpus_dir, full_test=arguments.full_test, complaints_file=complaints)
+    if arguments.full_test:
+        warn("test_full contains the speakers of dev: what was chosen on dev is not unseen there")
+    return splits
 
 
 def _prepare_folder(arguments: argparse.Namespace, problems: list[Problem]) -> Splits:

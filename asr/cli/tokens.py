@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
   asr tokens --cuts data/an4/train_cuts.jsonl.gz --unit char --policy verbatim --out data/an4/tokens_char.txt
-  asr tokens --cuts data/synth/train_cuts.jsonl.gz --unit phone --policy timit-39 --out data/synth/tokens_phone.txt"""
+  asr tokens --cuts data/synth/train_cuts.jsonl.gz --unit phone --policy timit-39 --out data/synth/tokens_phone.txt
+  asr tokens --cuts data/librispeech/train-clean-5_cuts.jsonl.gz --unit bpe --size 500 --policy verbatim \\
+             --out data/librispeech/tokens_bpe500.txt"""
 
 
 @command
@@ -24,15 +26,18 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command and gives its exit status."""
     parser = make_parser("tokens", __doc__ or "", _EXAMPLES)
     parser.add_argument("--cuts", nargs="+", type=Path, required=True, help="cuts of the training set", metavar="F")
-    parser.add_argument("--unit", choices=["char", "phone"], required=True, help="what a token is")
+    parser.add_argument("--unit", choices=["char", "phone", "bpe"], required=True, help="what a token is")
+    parser.add_argument("--size", type=int, help="with --unit bpe: tokens, the blank among them", metavar="N")
     parser.add_argument("--policy", required=True, help=f"text policy: {', '.join(POLICIES)}", metavar="NAME")
-    parser.add_argument("--out", type=Path, required=True, help="file to write, tokens_<unit>.txt", metavar="F")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="file to write, tokens_<unit>.txt or tokens_bpe<N>.txt", metavar="F"
+    )
     arguments = parse(parser, argv)
     unit, policy = arguments.unit, get_policy(arguments.policy)
-    _check(unit, policy, arguments.out)
+    _check(unit, arguments.size, policy, arguments.out)
 
     texts = list(_texts(arguments.cuts, unit, policy))
-    table = TokenTable.build(texts, unit)
+    table = TokenTable.build(texts, unit, arguments.size)
     table.save(arguments.out)
     counts = _counts(table, texts)
     log(f"{arguments.out}: {len(texts)} transcripts under policy {policy.name} ({policy.hash})")
@@ -42,15 +47,20 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _check(unit: Unit, policy: TextPolicy, out: Path) -> None:
+def _check(unit: Unit, size: int | None, policy: TextPolicy, out: Path) -> None:
     if unit == "phone" and policy.phones is None and policy.name != "verbatim":
+        phone_policies = ", ".join(name for name, other in POLICIES.items() if other.phones is not None)
         raise UsageError(
-            f"--policy {policy.name}", "is made for words", "give verbatim or one of timit-61, -48, -39 to phones"
+            f"--policy {policy.name}", "is made for words", f"give verbatim or one of {phone_policies} to phones"
         )
-    if unit == "char" and policy.phones is not None:
+    if unit != "phone" and policy.phones is not None:
         raise UsageError(f"--policy {policy.name}", "is made for phones", "give --unit phone or a policy for words")
-    if out.name != f"tokens_{unit}.txt":
-        raise UsageError(f"--out {out}", "the name of a token table says its unit", f"name it tokens_{unit}.txt")
+    if (size is not None) != (unit == "bpe"):
+        found = "needs --size" if size is None else f"has no --size; {size} was given"
+        raise UsageError(f"--unit {unit}", found, "give a number of tokens with --unit bpe, such as 500, and only then")
+    name = f"tokens_{unit}{size or ''}.txt"
+    if out.name != name:
+        raise UsageError(f"--out {out}", "the name of a token table says its unit", f"name it {name}")
 
 
 def _texts(paths: list[Path], unit: Unit, policy: TextPolicy) -> Iterator[str]:

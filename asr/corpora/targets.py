@@ -13,8 +13,8 @@ def target_text(cut: Cut, unit: Unit) -> str:
 
     Args:
         cut: a cut with one supervision.
-        unit: "char" for the transcript; "phone" for phones between blanks: the string ``custom["phones"]`` of the
-            supervision where there is one, else the symbols of its phone alignment in the order of time.
+        unit: "char" or "bpe" for the transcript; "phone" for phones between blanks: the string ``custom["phones"]``
+            of the supervision where there is one, else the symbols of its phone alignment in the order of time.
 
     Raises:
         DataError: the cut has not one supervision, or what is asked for is missing.
@@ -22,7 +22,7 @@ def target_text(cut: Cut, unit: Unit) -> str:
     if len(cut.supervisions) != 1:
         raise DataError(cut.id, f"has {len(cut.supervisions)} supervisions, not one", "run asr prepare again")
     supervision = cut.supervisions[0]
-    if unit == "char":
+    if unit != "phone":
         if supervision.text is None:
             raise DataError(cut.id, "has no transcript", "add it to the corpus and run asr prepare again")
         return str(supervision.text)

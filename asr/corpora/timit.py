@@ -19,12 +19,13 @@ from lhotse.supervision import AlignmentItem
 from asr.audio import AudioInfo, probe, samples_to_seconds
 from asr.corpora.timit_layout import Utterance, complaints, read_layout
 from asr.errors import DataError
+from asr.files import written_whole
 from asr.text.phones import TIMIT_61
 
 _LISTED = 20  # complaints that are named in one error
 
 
-def prepare(corpus_dir: Path, *, full_test: bool = False) -> dict[str, CutSet]:
+def prepare(corpus_dir: Path, *, full_test: bool = False, complaints_file: Path | None = None) -> dict[str, CutSet]:
     """Gives the cuts of each split, one supervision each.
 
     The text of a supervision is the sentence of its ``.TXT``; ``alignment["word"]`` and ``alignment["phone"]`` have the
@@ -34,15 +35,16 @@ def prepare(corpus_dir: Path, *, full_test: bool = False) -> dict[str, CutSet]:
         corpus_dir: the folder that holds TRAIN and TEST, or one above it; names in upper or lower case, audio as NIST
             SPHERE or RIFF.
         full_test: whether to give test_full, too, with ids that are also in dev and test.
+        complaints_file: where to write all that is missing or damaged, a line each; an old one goes when nothing is.
 
     Returns:
         cuts by split: train, dev, test, and test_full where it was asked for.
 
     Raises:
-        DataError: something is missing or damaged; all of it is named, or the first twenty.
+        DataError: something is missing or damaged; the first twenty of it are named, and the file with all.
     """
     layout = read_layout(corpus_dir)
-    _refuse(layout.root, complaints(layout))
+    _refuse(layout.root, complaints(layout), complaints_file)
     names = ("train", "dev", "test", *(("test_full",) if full_test else ()))
     cuts: dict[str, MonoCut] = {}
     damages: list[str] = []
@@ -51,13 +53,19 @@ def prepare(corpus_dir: Path, *, full_test: bool = False) -> dict[str, CutSet]:
             cuts[utterance.id] = _cut(utterance)
         except DataError as error:
             damages.append(f"{error.where}: {error.found}")
-    _refuse(layout.root, damages)
+    _refuse(layout.root, damages, complaints_file)
+    if complaints_file is not None:
+        complaints_file.unlink(missing_ok=True)
     return {name: CutSet.from_cuts(cuts[utterance.id] for utterance in layout.of(name)) for name in names}
 
 
-def _refuse(root: Path, found: list[str]) -> None:
+def _refuse(root: Path, found: list[str], complaints_file: Path | None) -> None:
     if found:
         more = f"; and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        if complaints_file is not None:
+            with written_whole(complaints_file) as beside:
+                beside.write_text("".join(f"{line}\n" for line in found), encoding="utf-8")
+            more += f"; all are in {complaints_file}"
         number = f"{len(found)} complaint{'s' if len(found) > 1 else ''}"
         raise DataError(root, f"{number}: {'; '.join(found[:_LISTED])}{more}", "copy the corpus again, whole")
 

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asr.corpora.timit_speakers import CORE_TEST_SPEAKERS, DEV_SPEAKERS, NUM_TEST_SPEAKERS, TRAIN_SPEAKERS
+from asr.corpora.timit_speakers import (
+    CORE_TEST_SPEAKERS,
+    DEV_SPEAKERS,
+    NUM_TEST_SPEAKERS,
+    TRAIN_SPEAKERS,
+    TRAIN_SPEAKERS_BY_DIALECT,
+)
 from asr.errors import DataError
 
 KINDS = ("WAV", "TXT", "WRD", "PHN")
@@ -57,12 +63,16 @@ class Layout:
         utterances: all but the SA sentences, sorted by place.
         splits: names of the speakers by split: train, dev, test.
         is_timit: whether the splits are those of TIMIT; else they come out of the corpus' own ``SPLITS.TXT``.
+        sa_speakers: names of the speakers with an SA sentence.
+        doubles: files that are there twice, in upper and lower case.
     """
 
     root: Path
     utterances: list[Utterance]
     splits: dict[str, list[str]]
     is_timit: bool
+    sa_speakers: frozenset[str] = frozenset()
+    doubles: tuple[str, ...] = ()
 
     def of(self, split: str) -> list[Utterance]:
         """Gives the utterances of train, dev, test, or of test_full, which is all of TEST, dev included."""
@@ -83,31 +93,41 @@ def read_layout(corpus_dir: Path) -> Layout:
     """
     root = _find_root(Path(corpus_dir).absolute())
     found: dict[tuple[str, str, str, str], Utterance] = {}
+    places: dict[tuple[str, ...], Path] = {}
+    doubles: list[str] = []
+    sa_speakers: set[str] = set()
     for top in (TRAIN, TEST):
         for parts, path in _files(_child(root, top), 3):
             dialect, speaker, name = (part.upper() for part in parts)
             sentence, _, ending = name.partition(".")
             # Some copies have X.WAV as SPHERE with X.WAV.wav as RIFF beside it.
             kind = ending.split(".")[0]
-            if not dialect.startswith("DR") or sentence.startswith("SA") or kind not in KINDS:
+            if not dialect.startswith("DR") or kind not in KINDS:
                 continue
+            if sentence.startswith("SA"):
+                sa_speakers.add(speaker)
+                continue
+            other = places.setdefault((top, dialect, speaker, name), path)
+            if other != path:
+                doubles.append(f"{other.relative_to(root)} is there again as {path.relative_to(root)}")
             key = (top, dialect, speaker, sentence)
             utterance = found.setdefault(key, Utterance(*key))
             if kind not in utterance.files or ending == kind:
                 utterance.files[kind] = path
     if not found:
-        raise DataError(root, "no utterance is in its TRAIN and TEST", "give a folder with the layout of TIMIT")
+        what = "only SA sentences are" if sa_speakers else "no utterance is"
+        raise DataError(root, f"{what} in its TRAIN and TEST", "give a folder with the layout of TIMIT")
     utterances = [found[key] for key in sorted(found)]
     own = _child(root, SPLITS_FILE)
-    if own is not None:
-        return Layout(root, utterances, _read_splits(own), is_timit=False)
     splits = {"train": list(TRAIN_SPEAKERS), "dev": list(DEV_SPEAKERS), "test": list(CORE_TEST_SPEAKERS)}
-    return Layout(root, utterances, splits, is_timit=True)
+    if own is not None:
+        splits = _read_splits(own)
+    return Layout(root, utterances, splits, own is None, frozenset(sa_speakers), tuple(doubles))
 
 
 def complaints(layout: Layout) -> list[str]:
     """Gives a line on everything that is missing or too much, by name; none if the corpus is whole."""
-    return [*_speaker_complaints(layout), *_sentence_complaints(layout), *_file_complaints(layout)]
+    return [*_speaker_complaints(layout), *_sentence_complaints(layout), *_file_complaints(layout), *layout.doubles]
 
 
 def _speaker_complaints(layout: Layout) -> Iterator[str]:
@@ -118,11 +138,14 @@ def _speaker_complaints(layout: Layout) -> Iterator[str]:
         top = TRAIN if split == "train" else TEST
         for speaker in speakers:
             if speaker not in places:
-                yield f"{top}: speaker {speaker} is missing ({split})"
+                what = "has SA sentences alone" if speaker in layout.sa_speakers else "is missing"
+                yield f"{top}: speaker {speaker} {what} ({split})"
             elif not all(place.startswith(f"{top}/") for place in places[speaker]):
                 yield f"speaker {speaker} is in {', '.join(sorted(places[speaker]))} but belongs in {top} ({split})"
     for speaker in places:
         yield from _oddities(layout, speaker, sorted(places[speaker]))
+        if layout.is_timit and len(places[speaker]) == 1:
+            yield from _misplaced(speaker, min(places[speaker]))
     number = sum(min(own).startswith(TEST) for own in places.values())
     if layout.is_timit and number != NUM_TEST_SPEAKERS:
         yield f"TEST: {number} speakers instead of {NUM_TEST_SPEAKERS}"
@@ -137,6 +160,13 @@ def _oddities(layout: Layout, speaker: str, places: list[str]) -> Iterator[str]:
     # The lists name 74 of TIMIT's 168 test speakers; the others are in test_full alone.
     if not is_known and (places[0].startswith(TRAIN) or not layout.is_timit):
         yield f"{places[0]}/{speaker}: no split has this speaker"
+
+
+def _misplaced(speaker: str, place: str) -> Iterator[str]:
+    """Complains of a training speaker in the folder of another dialect region; those of TEST are not in our lists."""
+    for dialect, names in TRAIN_SPEAKERS_BY_DIALECT.items():
+        if speaker in names and place.startswith(TRAIN) and place != f"{TRAIN}/{dialect}":
+            yield f"speaker {speaker} is in {place} but belongs in {TRAIN}/{dialect}"
 
 
 def _sentence_complaints(layout: Layout) -> Iterator[str]:
@@ -164,7 +194,7 @@ def _find_root(corpus_dir: Path) -> Path:
     folder: Path | None = corpus_dir
     for _ in range(_DEEPEST + 1):
         if folder is not None:
-            here = [_child(folder, top) for top in (TRAIN, TEST)]
+            here = [_only_child(folder, top) for top in (TRAIN, TEST)]
             if any(here):
                 for top, child in zip((TRAIN, TEST), here, strict=True):
                     if child is None or not child.is_dir():
@@ -176,6 +206,13 @@ def _find_root(corpus_dir: Path) -> Path:
 
 def _child(folder: Path, name: str) -> Path | None:
     return next((path for path in sorted(folder.iterdir()) if path.name.upper() == name), None)
+
+
+def _only_child(folder: Path, name: str) -> Path | None:
+    found = [path.name for path in sorted(folder.iterdir()) if path.name.upper() == name]
+    if len(found) > 1:
+        raise DataError(folder, f"has {' and '.join(found)}", "put them together, or leave one of them")
+    return folder / found[0] if found else None
 
 
 def _files(folder: Path | None, depth: int) -> Iterator[tuple[tuple[str, ...], Path]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
 
 
@@ -87,3 +89,32 @@ class AcousticModel(nn.Module):
         encoded, encoded_lengths = self.encoder(features, lengths)  # (B, T, F) -> (B, N, D)
         logits = self.output(encoded)  # (B, N, D) -> (B, N, V)
         return torch.log_softmax(logits.float(), dim=2), encoded_lengths
+
+    def classify_layers(self, features: Tensor, lengths: Tensor, layers: Sequence[int]) -> tuple[list[Tensor], Tensor]:
+        """Gives log-probabilities out of lower layers too, through the same output layer.
+
+        Args:
+            features: what the front end gives, shape (B, T, F).
+            lengths: frames of each, shape (B,).
+            layers: lower layers of the encoder, counted from 1.
+
+        Returns:
+            Natural-log posteriors in float32, each of shape (B, N, V), first those of these layers, then those of
+            :meth:`classify`; and their lengths, shape (B,).
+
+        Raises:
+            ConfigError: the encoder cannot show its layers, has not so many, or their width is not that of its output.
+        """
+        if not layers:
+            log_probs, encoded_lengths = self.classify(features, lengths)
+            return [log_probs], encoded_lengths
+        where = f"encoder {type(self.encoder).__name__}"
+        if not hasattr(self.encoder, "outputs"):
+            raise ConfigError(where, "does not show its layers", "leave intermediate out, or take RecurrentEncoder")
+        outputs, encoded_lengths = self.encoder.outputs(features, lengths)
+        if any(not 1 <= layer < len(outputs) for layer in layers):
+            raise ConfigError(where, f"layers {list(layers)} of {len(outputs)}", f"take some below {len(outputs)}")
+        wanted = [outputs[layer - 1] for layer in layers]
+        if any(output.size(2) != self.encoder.output_dim for output in wanted):
+            raise ConfigError(where, "lower layers are of another width than its output", "leave intermediate out")
+        return [torch.log_softmax(self.output(each).float(), dim=2) for each in (*wanted, outputs[-1])], encoded_lengths

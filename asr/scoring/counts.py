@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -66,19 +67,35 @@ class AlignedToken:
     Attributes:
         ref: the reference token, None where the hypothesis inserted one.
         hyp: the hypothesis token, None where one is deleted.
+        is_forgiven: whether what is inserted or deleted here costs nothing.
     """
 
     ref: str | None
     hyp: str | None
+    is_forgiven: bool = False
 
     @property
     def kind(self) -> Literal["", "S", "D", "I"]:
         """The error at this place: substitution, deletion, insertion, or none."""
-        if self.ref == self.hyp:
+        if self.ref == self.hyp or self.is_forgiven:
             return ""
         if self.ref is None:
             return "I"
         return "D" if self.hyp is None else "S"
+
+
+def count_places(places: Sequence[AlignedToken]) -> ErrorCounts:
+    """Counts the errors of an alignment.
+
+    A forgiven deletion is a hit, so that the number of reference tokens does not depend on the hypothesis; a forgiven
+    insertion counts nowhere.
+
+    Example:
+        >>> count_places([AlignedToken("a", "a"), AlignedToken("sil", None, True), AlignedToken(None, "b")])
+        ErrorCounts(hits=2, substitutions=0, deletions=0, insertions=1)
+    """
+    kinds = Counter(place.kind for place in places if place.kind or place.ref is not None)
+    return ErrorCounts(kinds[""], kinds["S"], kinds["D"], kinds["I"])
 
 
 def split(text: str, unit: Unit) -> list[str]:

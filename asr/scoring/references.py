@@ -21,12 +21,16 @@ class Reference:
         text: raw transcript, before the text policy.
         speaker: who said it, None if nobody knows.
         duration: seconds.
+        sex: F or M, None if nobody knows.
+        dialect: dialect region, such as DR1, None if nobody knows.
     """
 
     utterance_id: str
     text: str
     speaker: str | None
     duration: float
+    sex: str | None = None
+    dialect: str | None = None
 
 
 def join(

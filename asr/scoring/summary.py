@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -23,7 +23,7 @@ class ScoredFile:
         unit: what was counted.
         counts: the errors.
         interval: 95 % interval of the rate, as fractions; None if there is none.
-        policy: name and hash of the text policy.
+        policy: name and hash of the text policy or the protocol.
     """
 
     label: str
@@ -41,48 +41,59 @@ def read_scores(path: str | Path) -> list[ScoredFile]:
     """
     try:
         report = json.loads(Path(path).read_text(encoding="utf-8"))
-        policy = f"{report['policy']['name']} ({report['policy']['hash']})"
         return [
             ScoredFile(
                 label=each["label"],
                 unit=each["unit"],
                 counts=ErrorCounts(*(each[name] for name in ("hits", "substitutions", "deletions", "insertions"))),
                 interval=None if each["interval"] is None else (each["interval"][0], each["interval"][1]),
-                policy=policy,
+                policy=_policy(each.get("protocol") or report["policy"]),
             )
             for each in report["scores"]
         ]
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         reason = f"cannot be read as scores ({type(error).__name__}: {error})"
         raise DataError(path, reason, "make it with asr score --json") from error
 
 
 def scores_table(scores: Sequence[ScoredFile]) -> str:
-    """Gives a Markdown table of one run, one row for each score, rates in percent, and below it the text policy."""
+    """Gives a Markdown table of one run, one row for each score, rates in percent, with text policy or protocol."""
+    policies = sorted({score.policy for score in scores})
+    several = len(policies) > 1
     rows = [["hypotheses", "unit", "ref", "sub", "del", "ins", "error rate, %", "95 % interval"]]
     for score in scores:
         counts = score.counts
         numbers = (counts.num_ref, counts.substitutions, counts.deletions, counts.insertions)
         interval = "-" if score.interval is None else " to ".join(_percent(bound) for bound in score.interval)
         rows.append([score.label, score.unit, *map(str, numbers), _percent(counts.rate), interval])
-    policies = ", ".join(sorted({score.policy for score in scores}))
-    return f"{markdown_table(rows, num_left=2)}\n\nText policy {policies}; intervals by bootstrap over speakers."
+    if several:
+        rows = [
+            [*row[:2], cell, *row[2:]]
+            for row, cell in zip(rows, ["scored under", *(s.policy for s in scores)], strict=True)
+        ]
+    below = f"Scored under {', '.join(policies)}; intervals by bootstrap over speakers."
+    return f"{markdown_table(rows, num_left=3 if several else 2)}\n\n{below}"
 
 
 def means_table(runs: Sequence[Sequence[ScoredFile]]) -> str:
     """Gives a Markdown table of the mean over several runs, one row for each score that all of them have.
 
+    Rates under different text policies or protocols are never averaged.
+
     Args:
         runs: the scores of each run, such as one for each seed.
     """
-    rates: list[dict[tuple[str, str], float]] = [{(s.label, s.unit): s.counts.rate for s in run} for run in runs]
-    rows = [["hypotheses", "unit", "mean, %", "deviation", f"the {len(runs)} runs, %"]]
-    for label, unit in rates[0]:
-        values = [run[label, unit] for run in rates if (label, unit) in run]
+    rates = [{(s.label, s.unit, s.policy): s.counts.rate for s in run} for run in runs]
+    several = len({s.policy for run in runs for s in run}) > 1
+    rows = [["hypotheses", "unit", "scored under", "mean, %", "deviation", f"the {len(runs)} runs, %"]]
+    for key in rates[0]:
+        values = [run[key] for run in rates if key in run]
         if len(values) == len(runs):
             spread = _percent(statistics.stdev(values)) if len(values) > 1 and all(map(isfinite, values)) else "-"
-            rows.append([label, unit, _percent(statistics.fmean(values)), spread, " ".join(map(_percent, values))])
-    return markdown_table(rows, num_left=2)
+            rows.append([*key, _percent(statistics.fmean(values)), spread, " ".join(map(_percent, values))])
+    if not several:
+        rows = [[*row[:2], *row[3:]] for row in rows]
+    return markdown_table(rows, num_left=3 if several else 2)
 
 
 def markdown_table(rows: Sequence[Sequence[str]], num_left: int) -> str:
@@ -107,6 +118,10 @@ def markdown_table(rows: Sequence[Sequence[str]], num_left: int) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     rules = [":" + "-" * (w + 1) if place < num_left else "-" * (w + 1) + ":" for place, w in enumerate(widths)]
     return "\n".join([lines[0], f"|{'|'.join(rules)}|", *lines[1:]])
+
+
+def _policy(fields: Mapping[str, str]) -> str:
+    return f"{fields['name']} ({fields['hash']})"
 
 
 def _percent(rate: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from asr.scoring.counts import Unit, align_texts
+from asr.scoring.counts import AlignedToken, Unit, align_texts
 
 _LINE_WIDTH = 100
 
@@ -55,9 +55,14 @@ def aligned_lines(ref: str, hyp: str, unit: Unit) -> list[str]:
           hyp  the  hat  ***
                     S    D
     """
+    return lines_of_places(align_texts([ref], [hyp], unit)[0])
+
+
+def lines_of_places(places: Sequence[AlignedToken]) -> list[str]:
+    """Sets an alignment in lines, as :func:`aligned_lines` does; what is forgiven has no letter below it."""
     blocks: list[list[tuple[str, ...]]] = [[]]
     used = 0
-    for place in align_texts([ref], [hyp], unit)[0]:
+    for place in places:
         cells = [_shown(place.ref), _shown(place.hyp)]
         width = max(display_width(cell) for cell in cells if cell is not None)
         column = tuple(pad("*" * width if cell is None else cell, width) for cell in [*cells, place.kind])

@@ -52,8 +52,49 @@ FOLDINGS: Mapping[PhoneSet, Mapping[str, str]] = MappingProxyType(
 ASSP 37(11), 1989, tables I and II.
 """
 
+PHONE_SETS: Mapping[PhoneSet, frozenset[str]] = MappingProxyType(
+    {to: frozenset(folding.values()) for to, folding in FOLDINGS.items()}
+)
+"""The phones of each set. Those of the 39 are all in the 48, too; ``sil``, ``cl`` and ``vcl`` are not in the 61."""
 
-def fold(phones: Iterable[str], to: PhoneSet, where: str = "") -> list[str]:
+BROAD_CLASSES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        name: frozenset(phones.split())
+        for name, phones in (
+            ("stops", "b d g p t k dx q"),
+            ("affricates", "jh ch"),
+            ("fricatives", "s sh z zh f th v dh"),
+            ("nasals", "m n ng em en eng nx"),
+            ("semivowels and glides", "l r w y hh hv el"),
+            ("vowels", "iy ih eh ey ae aa aw ay ah ao oy ow uh uw ux er ax ix axr ax-h"),
+            ("silence", "bcl dcl gcl pcl tcl kcl cl vcl pau epi h# sil"),
+        )
+    }
+)
+"""Broad classes that the phones of all three sets fall into, each phone into one.
+
+**Source**: the groups of TIMIT's DOC/PHONCODE.DOC, where the closures of stops stand beside their releases. They are
+with silence here, as they fold into it.
+"""
+
+
+def broad_class(phone: str) -> str:
+    """Gives the name of a phone's broad class.
+
+    Raises:
+        DataError: the phone is in none of TIMIT's sets.
+
+    Example:
+        >>> broad_class("ng"), broad_class("tcl")
+        ('nasals', 'silence')
+    """
+    for name, phones in BROAD_CLASSES.items():
+        if phone in phones:
+            return name
+    raise DataError(repr(phone), "is no phone of TIMIT", "check the transcript")
+
+
+def fold(phones: Iterable[str], to: PhoneSet, where: str = "", *, merge_silences: bool = True) -> list[str]:
     """Folds phones into a set; those that are in it already stay.
 
     For 48 and 39, ``q`` is removed, and after that neighbouring silences become one.
@@ -62,6 +103,7 @@ def fold(phones: Iterable[str], to: PhoneSet, where: str = "") -> list[str]:
         phones: phones of TIMIT's 61, or of a set that lies between them and the one asked for.
         to: the set to fold into.
         where: utterance id or place, for the error.
+        merge_silences: False leaves each of neighbouring silences in its place.
 
     Raises:
         DataError: a phone is in none of these sets.
@@ -77,6 +119,7 @@ def fold(phones: Iterable[str], to: PhoneSet, where: str = "") -> list[str]:
             continue
         if phone not in folding:
             raise DataError(where, f"{phone!r} is no phone that folds into the {to} of TIMIT", "check the transcript")
-        if to == "61" or folding[phone] != SILENCE or folded[-1:] != [SILENCE]:
+        is_repeated = folding[phone] == SILENCE and folded[-1:] == [SILENCE]
+        if not (merge_silences and is_repeated):
             folded.append(folding[phone])
     return folded

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from asr.errors import ConfigError, DataError
+from asr.text.arpabet import fold_arpabet
 from asr.text.phones import PhoneSet, fold
 
 _APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\uff07"), "'")  # typographic and full-width ones
@@ -34,7 +35,7 @@ class TextPolicy:
         punctuation: "keep" or "remove".
         numbers: "keep", or "refuse" to raise an error at a digit or another number character: how it is spoken is
             not guessed.
-        phones: TIMIT set that phone transcripts are folded into; None for words.
+        phones: set that phone transcripts are folded into, one of TIMIT's or "arpabet-39"; None for words.
     """
 
     name: str
@@ -42,7 +43,7 @@ class TextPolicy:
     case: Literal["keep", "upper", "lower"] = "keep"
     punctuation: Literal["keep", "remove"] = "keep"
     numbers: Literal["keep", "refuse"] = "keep"
-    phones: PhoneSet | None = None
+    phones: PhoneSet | Literal["arpabet-39"] | None = None
 
     @property
     def hash(self) -> str:
@@ -60,13 +61,15 @@ class TextPolicy:
             where: utterance id or place, for the error.
 
         Raises:
-            DataError: a number where numbers are refused, or a phone that is none of TIMIT's.
+            DataError: a number where numbers are refused, or a phone that is none of the set's.
 
         Example:
             >>> get_policy("upper-no-punctuation").apply("Well-known,  isn\u2019t it?")
             "WELL KNOWN ISN'T IT"
         """
         text = unicodedata.normalize(self.unicode, text)
+        if self.phones == "arpabet-39":
+            return " ".join(fold_arpabet(text.split(), where))
         if self.phones is not None:
             return " ".join(fold(text.split(), self.phones, where))
         if self.case != "keep":
@@ -116,6 +119,7 @@ POLICIES: Mapping[str, TextPolicy] = MappingProxyType(
             TextPolicy("timit-61", phones="61"),
             TextPolicy("timit-48", phones="48"),
             TextPolicy("timit-39", phones="39"),
+            TextPolicy("arpabet-39", phones="arpabet-39"),
         )
     }
 )

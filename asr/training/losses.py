@@ -67,6 +67,30 @@ class Consistency:
         return self.weight * (min(1.0, step / ramp) if ramp else 1.0)
 
 
+class Intermediate:
+    """Intermediate CTC: lower layers of the encoder are trained to read, too, through the same output layer.
+
+    The loss is ``(1 - weight) * last + weight * mean of the lower layers``.
+
+    **Source**: Lee & Watanabe 2021, https://arxiv.org/abs/2102.03216, with their weight.
+    """
+
+    def __init__(self, layers: list[int], weight: float = 0.3) -> None:
+        """Keeps the settings.
+
+        Args:
+            layers: which layers, counted from 1, below the last.
+            weight: of the lower layers' mean loss.
+
+        Raises:
+            ConfigError: no layer, or a weight outside 0..1.
+        """
+        if not layers or not 0 <= weight <= 1:
+            found = f"layers are {layers}, weight is {weight}"
+            raise ConfigError("model.intermediate", found, "name a layer below the last, and a weight in 0..1")
+        self.layers, self.weight = layers, weight
+
+
 def divergences(log_probs: Tensor, input_lengths: Tensor) -> Tensor:
     """Gives how far the two views of each utterance are apart: the mean of both divergences, summed over its frames.
 

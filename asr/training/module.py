@@ -25,7 +25,7 @@ from asr.models.acoustic import AcousticModel
 from asr.models.lengths import valid_frames
 from asr.scoring.counts import ErrorCounts, Unit, count_errors
 from asr.text.tokens import BLANK, TokenTable
-from asr.training.losses import Consistency, ctc_losses, divergences
+from asr.training.losses import Consistency, Intermediate, ctc_losses, divergences
 from asr.training.schedules import Schedule
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class CTCModule(lightning.LightningModule):
         add_noise: AddNoise | None = None,
         vocal_tract: VocalTractPerturbation | None = None,
         consistency: Consistency | None = None,
+        intermediate: Intermediate | None = None,
         loss_per: Literal["token", "utterance"] = "token",
         seed: int = 0,
     ) -> None:
@@ -69,6 +70,7 @@ class CTCModule(lightning.LightningModule):
             add_noise: noise for the waveforms of training.
             vocal_tract: other lengths of vocal tract for the features of training.
             consistency: whether two views of each utterance are trained to agree.
+            intermediate: whether lower layers are trained to read, too.
             loss_per: what the loss that is stepped on is a mean over; logs are in nats a token either way.
             seed: of dropout.
         """
@@ -78,7 +80,7 @@ class CTCModule(lightning.LightningModule):
         self.table = TokenTable.from_state(tokens)
         self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(self.table))
         self.add_noise, self.vocal_tract, self.spec_augment = add_noise, vocal_tract, spec_augment
-        self.consistency, self.loss_per = consistency, loss_per
+        self.consistency, self.intermediate, self.loss_per = consistency, intermediate, loss_per
         self._optimizer, self._schedule = optimizer, schedule
         self._decoder = GreedyDecoder(self.table, self.model.frame_seconds)
         self._units: tuple[Unit, ...] = ("phone",) if self.table.unit == "phone" else ("char", "word")
@@ -128,14 +130,17 @@ class CTCModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Gives the loss, in nats a token or an utterance."""
         self._check_losses()
-        log_probs, lengths = self.model.classify(*self.features(batch))
-        num_views = len(log_probs) // len(batch)
-        targets, target_lengths = batch.targets.repeat(num_views), batch.target_lengths.repeat(num_views)
-        losses = ctc_losses(log_probs, lengths, targets, target_lengths, BLANK).view(num_views, -1).mean(dim=0)
+        layers = self.intermediate.layers if self.intermediate else []
+        (*lower, log_probs), lengths = self.model.classify_layers(*self.features(batch), layers)
+        losses = self._view_losses(log_probs, lengths, batch)
         self._unchecked = (batch.utterance_ids, losses.detach())
         num_tokens = batch.target_lengths.sum()
         loss = losses.sum() / num_tokens
         self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=len(batch))
+        if self.intermediate is not None:
+            beside = torch.stack([self._view_losses(each, lengths, batch).sum() for each in lower]).mean() / num_tokens
+            self.log("train/intermediate_loss", beside, batch_size=len(batch))
+            loss = torch.lerp(loss, beside, self.intermediate.weight)
         if self.consistency is not None:
             apart = divergences(log_probs, lengths).sum() / num_tokens
             self.log("train/divergence", apart, batch_size=len(batch))
@@ -147,6 +152,13 @@ class CTCModule(lightning.LightningModule):
         blanks = (log_probs.detach().argmax(dim=2) == BLANK) & valid
         self.log("train/blank_ratio", blanks.sum() / valid.sum(), batch_size=len(batch))
         return loss
+
+    @staticmethod
+    def _view_losses(log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
+        """Gives the mean CTC loss of the one or two views of each utterance, shape (B,)."""
+        num_views = len(log_probs) // len(batch)
+        targets, target_lengths = batch.targets.repeat(num_views), batch.target_lengths.repeat(num_views)
+        return ctc_losses(log_probs, lengths, targets, target_lengths, BLANK).view(num_views, -1).mean(dim=0)
 
     def _check_losses(self) -> None:
         """Names the utterances whose loss was not finite.

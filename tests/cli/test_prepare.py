@@ -208,7 +208,7 @@ def test_wrong_usage(mine, tmp_path, capsys, options, line):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["librispeech"], ["folder", "x"], ["folder", "x", "--out", "y", "--splits", "--dev-fraction", ".1"]],
+    [[], ["switchboard"], ["folder", "x"], ["folder", "x", "--out", "y", "--splits", "--dev-fraction", ".1"]],
 )
 def test_argparse_refuses_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as exit_:

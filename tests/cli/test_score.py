@@ -19,11 +19,21 @@ def folder(tmp_path):
     cuts = []
     for name, (speaker, text) in TEXTS.items():
         phones = [AlignmentItem(symbol, 0.1 * place, 0.1) for place, symbol in enumerate(["h#", "aa", "h#"])]
-        supervision = SupervisionSegment(name, name, 0.0, 2.0, text=text, speaker=speaker, alignment={"phone": phones})
+        supervision = SupervisionSegment(
+            name,
+            name,
+            0.0,
+            2.0,
+            text=text,
+            speaker=speaker,
+            custom={"sex": "F", "dialect": "DR1"},
+            alignment={"phone": phones},
+        )
         cuts.append(MonoCut(name, 0.0, 2.0, 0, supervisions=[supervision]))
     write_cuts(CutSet.from_cuts(cuts), tmp_path / "test_cuts.jsonl.gz")
     write(tmp_path / "right.jsonl", {name: text for name, (_, text) in TEXTS.items()})
     write(tmp_path / "wrong.jsonl", {"u1": "the cat", "u2": "sad", "u3": "on mat"})
+    write(tmp_path / "phones61.jsonl", {"u1": "h# aa h#", "u2": "h# pau aa h#", "u3": "h# ae h#"})
     write(tmp_path / "phones.jsonl", {"u1": "sil aa sil", "u2": "aa", "u3": "sil aa sil"})
     return tmp_path
 
@@ -115,3 +125,86 @@ def test_what_goes_wrong_is_one_line(folder, capsys, arguments, status, line):
 def test_missing_cuts(folder, capsys):
     assert main(["--cuts", "none.jsonl.gz", "--hyps", str(folder / "right.jsonl"), "--policy", "verbatim"]) == 1
     assert "none.jsonl.gz" in capsys.readouterr().err
+
+
+def test_protocols_with_their_card(folder, capsys):
+    names = ["graves-61-39", "39-merged", "39-no-silence"]
+    arguments = ["--hyps", "phones61.jsonl", "--protocol", *names, "--json", "report.json", "--details"]
+    assert run(folder, *arguments) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("split test: 3 utterances, 2 speakers, no official split of TIMIT (hash ")
+    rows = {cells[2]: cells[3:8] for line in out.splitlines() if (cells := line.split())[:2] == ["phones61", "61"]}
+    assert rows == {
+        "graves-61-39": ["9", "1", "0", "1", "2"],
+        "39-merged": ["9", "1", "0", "0", "1"],
+        "39-no-silence": ["3", "1", "0", "0", "1"],
+    }
+    assert "aa > ae" in out
+    assert "DR1" in out
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert [card["name"] for card in report["protocols"]] == names
+    assert report["scores"][0]["confusions"]["substitutions"] == [{"ref": "aa", "hyp": "ae", "count": 1}]
+    assert report["scores"][0]["sexes"]["F"]["errors"] == 2
+
+
+def test_two_files_are_compared(folder, capsys):
+    write(folder / "worse.jsonl", {"u1": "h# ae h#", "u2": "h# ae h#", "u3": "h# ae"})
+    arguments = ["--protocol", "39-merged", "--json", "difference.json"]
+    assert run(folder, "--compare", "worse.jsonl", "phones61.jsonl", *arguments) == 0
+    out = capsys.readouterr().out
+    assert "second minus first: -33.33 points, -75.0 % relative" in out
+    assert "fewer than 50 utterances make p doubtful" in out
+    report = json.loads((folder / "difference.json").read_text(encoding="utf-8"))
+    assert report["matched_pairs"]["num_different"] == 3
+    assert report["interval"]["high"] < 0
+
+
+def test_words_are_compared_under_a_policy(folder, capsys):
+    assert run(folder, "--compare", "wrong.jsonl", "right.jsonl", "--policy", "verbatim") == 0
+    assert "second minus first: -33.33 points" in capsys.readouterr().out
+
+
+def test_score_files_and_hypotheses_are_compared(folder, capsys):
+    for name, protocol in (("a", "39-merged"), ("b", "graves-61-39")):
+        assert run(folder, "--hyps", "phones61.jsonl", "--protocol", protocol, "--json", f"{name}.json") == 0
+    capsys.readouterr()
+    assert main(["--compare", str(folder / "a.json"), "--against", str(folder / "a.json"), str(folder / "a.json")]) == 0
+    assert "+0.00 points" in capsys.readouterr().out
+    assert run(folder, "--compare", "a.json", "phones.jsonl", "--protocol", "39-merged") == 0
+    assert "first (phones61)" in capsys.readouterr().out
+    assert main(["--compare", str(folder / "a.json"), str(folder / "b.json")]) == 1
+    err = capsys.readouterr().err
+    assert "b.json: is scored under protocol graves-61-39 (" in err
+    assert "a.json under protocol 39-merged (" in err
+    assert err.endswith("their rates are not comparable; score both under one protocol\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "line"),
+    [
+        (["--hyps", "phones.jsonl", "--protocol", "61"], 1, "holds 39-phone labels, protocol 61 needs 61"),
+        (["--hyps", "phones.jsonl", "--protocol", "graves"], 2, "protocol 'graves': there is none of that name"),
+        (["--hyps", "phones.jsonl", "--protocol", "61", "--unit", "word"], 2, "--protocol: protocols count phones"),
+        (["--hyps", "right.jsonl"], 2, "--policy, --protocol: neither is given"),
+        (["--hyps", "right.jsonl", "--policy", "verbatim", "--details"], 2, "--details: phones are known to protocols"),
+        (
+            ["--hyps", "right.jsonl", "--policy", "verbatim", "--against", "a.json"],
+            2,
+            "--against: there is no --compare",
+        ),
+        (["--compare", "right.jsonl", "--policy", "verbatim"], 2, "--compare: 1 files and no --against"),
+        (["--compare", "a.jsonl", "b.jsonl", "--protocol", "61", "39-merged"], 2, "--compare: there is more than one"),
+        (["--compare", "none.json", "none.json"], 1, "none.json: has no errors by utterance"),
+    ],
+)
+def test_what_goes_wrong_with_protocols_is_one_line(folder, capsys, arguments, status, line):
+    assert run(folder, *arguments) == status
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert line in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_hypotheses_need_cuts(folder, capsys):
+    assert main(["--hyps", str(folder / "right.jsonl"), "--policy", "verbatim"]) == 2
+    assert "--cuts: there are no references for" in capsys.readouterr().err

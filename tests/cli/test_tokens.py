@@ -50,6 +50,42 @@ def test_phones(cuts, tmp_path, capsys):
     assert "4\tsil\n" in out
 
 
+def test_bpe(cuts, tmp_path, capsys):
+    path = tmp_path / "tokens_bpe9.txt"
+    arguments = ("--unit", "bpe", "--size", "9", "--policy", "upper-no-punctuation", "--out", path)
+    status, out, _ = run(capsys, "--cuts", *cuts, *arguments)
+    table = TokenTable.load(path)
+    assert (status, len(table)) == (0, 9)
+    assert out.startswith("9 tokens, the blank among them\n")
+    counts = dict(reversed(line.split("\t")) for line in out.splitlines()[1:])
+    assert counts == {
+        token: str(sum(table.encode(text).count(place) for text in ("IT'S A", "A B")))
+        for place, token in enumerate(table.tokens)
+        if place
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["bpe", "--out", "tokens_bpe9.txt"], "--unit bpe: needs --size; give a number of tokens"),
+        (["char", "--size", "9", "--out", "tokens_char.txt"], "--unit char: has no --size; 9 was given"),
+        (
+            ["bpe", "--size", "9", "--out", "tokens_bpe.txt"],
+            "the name of a token table says its unit; name it tokens_bpe9",
+        ),
+        (["bpe", "--size", "3", "--out", "tokens_bpe3.txt"], "BPE of size 3: the transcripts' characters alone take 8"),
+    ],
+)
+def test_wrong_sizes(cuts, tmp_path, capsys, monkeypatch, options, line):
+    monkeypatch.chdir(tmp_path)
+    arguments = ("--cuts", *cuts, "--policy", "upper-no-punctuation", "--unit", *options)
+    status, out, err = run(capsys, *arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert line in err
+    assert not list(tmp_path.glob("tokens*"))
+
+
 @pytest.mark.parametrize(
     ("unit", "policy", "name", "line"),
     [

@@ -16,6 +16,7 @@ ALIGNMENT = {"phone": [AlignmentItem("aa", 0.2, 0.1), AlignmentItem("h#", 0.0, 0
 def test_characters_are_the_raw_transcript():
     assert target_text(cut(text="It's, raw "), "char") == "It's, raw "
     assert target_text(cut(text=""), "char") == ""
+    assert target_text(cut(text="It's"), "bpe") == "It's"
 
 
 def test_phones_are_those_of_the_alignment_in_time_or_of_the_custom_field():

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -17,61 +16,11 @@ from asr.corpora.timit_layout import complaints, read_layout
 from asr.corpora.timit_speakers import (
     CORE_TEST_SPEAKERS,
     DEV_SPEAKERS,
-    NUM_TEST_SPEAKERS,
     TRAIN_SPEAKERS,
     TRAIN_SPEAKERS_BY_DIALECT,
 )
 from asr.errors import DataError
-
-SENTENCES = ("SA1", "SA2", "SI1027", "SI1657", "SI648", "SX127", "SX217", "SX307", "SX37", "SX397")
-TEXT = "0 3200 She had your dark suit.\n"
-WORDS = "200 900 she\n850 1600 had\n"
-PHONES = "0 200 h#\n200 500 sh\n500 900 iy\n900 3200 h#\n"
-OTHERS = tuple(f"M{a}{b}X9" for a in "QUXYZ" for b in "ABCDEFGHJKLMNPQRSTVW")[: NUM_TEST_SPEAKERS - 74]
-
-
-def make_sentence(folder: Path, name: str, *, sphere: bool = False) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    tone = 0.1 * np.sin(np.arange(3200) / 10)
-    soundfile.write(folder / f"{name}.WAV", tone, 16000, subtype="PCM_16", format="NIST" if sphere else "WAV")
-    for kind, text in (("TXT", TEXT), ("WRD", WORDS), ("PHN", PHONES)):
-        (folder / f"{name}.{kind}").write_text(text)
-
-
-def make_small(root: Path, *, sphere: bool = False) -> Path:
-    """Makes a corpus with splits of its own, of three speakers with three sentences each, one of them SA1."""
-    for place in ("TRAIN/DR1/FAAA0", "TEST/DR2/MBBB0", "TEST/DR3/MCCC0"):
-        for name in ("SA1", "SI1", "SX2"):
-            make_sentence(root / place, name, sphere=sphere)
-    (root / "SPLITS.TXT").write_text("FAAA0 train\nMBBB0 dev\nMCCC0 test\n")
-    return root
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    return make_small(tmp_path / "corpus")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree with all names of TIMIT: 630 speakers with 10 sentences; its files are links to one sentence."""
-    root = tmp_path_factory.mktemp("whole")
-    make_sentence(root / "model", "X", sphere=True)
-    places = [f"TRAIN/{dialect}/{name}" for dialect, names in TRAIN_SPEAKERS_BY_DIALECT.items() for name in names]
-    places += [f"TEST/DR1/{name}" for name in (*DEV_SPEAKERS, *CORE_TEST_SPEAKERS, *OTHERS)]
-    for place in places:
-        folder = root / "TIMIT" / place
-        folder.mkdir(parents=True)
-        for name in SENTENCES:
-            for kind in ("WAV", "TXT", "WRD", "PHN"):
-                os.link(root / "model" / f"X.{kind}", folder / f"{name}.{kind}")
-    return root
-
-
-def lower(folder: Path) -> None:
-    """Gives all files and folders below names in lower case."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rename(path.with_name(path.name.lower()))
+from tests.corpora.timit_trees import lower, make_small
 
 
 def test_speaker_lists() -> None:
@@ -101,40 +50,6 @@ def test_whole_timit_gives_the_published_splits(whole: Path) -> None:
     assert speakers["dev"] | speakers["test"] < speakers["test_full"]
     assert not any("_SA" in cut.id for cuts in splits.values() for cut in cuts)
     assert len({cut.id for name in ("train", "dev", "test") for cut in splits[name]}) == 3696 + 400 + 192
-
-
-def test_damage_to_timit_is_named(whole: Path, tmp_path: Path) -> None:
-    root = tmp_path / "timit"
-    shutil.copytree(whole / "TIMIT", root, copy_function=os.link)
-    assert complaints(read_layout(root)) == []
-    shutil.rmtree(root / "TRAIN" / "DR1" / "FCJF0")
-    shutil.rmtree(root / "TEST" / "DR1" / "FDHC0")
-    (root / "TRAIN" / "DR1" / "FDAW0" / "SX127.PHN").unlink()
-    for kind in ("WAV", "TXT", "WRD", "PHN"):
-        (root / "TRAIN" / "DR1" / "FDML0" / f"SI648.{kind}").unlink()
-    (root / "TEST" / "DR1" / "FADG0").rename(root / "TRAIN" / "DR1" / "FADG0")
-    (root / "TRAIN" / "DR2" / "FAEM0").rename(root / "TRAIN" / "DR2" / "FZZZ0")
-    found = complaints(read_layout(root))
-    assert found == [
-        "TRAIN: speaker FCJF0 is missing (train)",
-        "TRAIN: speaker FAEM0 is missing (train)",
-        "speaker FADG0 is in TRAIN/DR1 but belongs in TEST (dev)",
-        "TEST: speaker FDHC0 is missing (test)",
-        "TRAIN/DR2/FZZZ0: no split has this speaker",
-        "TEST: 166 speakers instead of 168",
-        "TRAIN/DR1/FDML0: 7 sentences instead of 8 (SI1027 SI1657 SX127 SX217 SX307 SX37 SX397)",
-        "TRAIN/DR1/FDAW0/SX127.PHN is missing",
-    ]
-    with pytest.raises(DataError, match="8 complaints: TRAIN: speaker FCJF0 is missing"):
-        prepare(root)
-
-
-def test_a_long_list_of_complaints_is_cut(whole: Path, tmp_path: Path) -> None:
-    root = tmp_path / "timit"
-    shutil.copytree(whole / "TIMIT", root, copy_function=os.link)
-    shutil.rmtree(root / "TRAIN" / "DR8")
-    with pytest.raises(DataError, match=r"22 complaints: .* and 2 more; copy the corpus again"):
-        prepare(root)
 
 
 def test_what_a_cut_says(small: Path) -> None:

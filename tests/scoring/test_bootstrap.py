@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asr.scoring.bootstrap import bootstrap_interval
+from asr.scoring.bootstrap import bootstrap_difference, bootstrap_interval
 from asr.scoring.counts import ErrorCounts
 
 
@@ -48,3 +48,34 @@ def test_groups_without_reference_tokens_do_not_break_it():
     interval = bootstrap_interval([ErrorCounts(hits=9, deletions=1), ErrorCounts(insertions=1)], num_samples=100)
     assert interval is not None
     assert np.isfinite(interval).all()
+
+
+def test_difference_of_systems_that_err_alike_is_sure_although_speakers_differ():
+    errors = np.random.default_rng(0).integers(10, 60, size=(24, 1))
+    num_ref = np.full(24, 200)
+    assert bootstrap_difference(errors, errors, num_ref) == (0.0, 0.0, 0.0)
+    low, high, share = bootstrap_difference(errors, errors - 4, num_ref)
+    np.testing.assert_allclose([low, high, share], [-0.02, -0.02, 1.0])
+
+
+def test_difference_is_close_to_the_normal_interval():
+    generator = np.random.default_rng(1)
+    first, second = generator.binomial(50, 0.3, size=(300, 1)), generator.binomial(50, 0.25, size=(300, 1))
+    low, high, share = bootstrap_difference(first, second, np.full(300, 50))
+    half = 1.96 * ((second - first) / 50).std() / np.sqrt(300)
+    assert abs((high - low) / 2 - half) < 0.1 * half
+    assert low < (second.sum() - first.sum()) / 15000 < high < 0
+    assert share > 0.99
+
+
+def test_runs_that_differ_widen_the_difference():
+    errors = np.full((20, 1), 30)
+    seeds = np.array([[24, 30, 36]] * 20)
+    low, high, _ = bootstrap_difference(errors, seeds, np.full(20, 100))
+    assert low < -0.03 < 0.03 < high
+    assert bootstrap_difference(errors, np.full((20, 3), 30), np.full(20, 100)) == (0.0, 0.0, 0.0)
+
+
+def test_difference_of_one_group_tells_nothing():
+    assert bootstrap_difference(np.array([[3]]), np.array([[2]]), np.array([9])) is None
+    assert bootstrap_difference(np.array([[3], [1]]), np.array([[2], [1]]), np.array([0, 0])) is None

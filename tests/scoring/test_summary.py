@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from asr.errors import DataError
 from asr.scoring.counts import ErrorCounts
+from asr.scoring.protocol_report import ProtocolReport, describe_split, score_protocol
+from asr.scoring.protocols import get_protocol
 from asr.scoring.references import Reference
 from asr.scoring.report import Report, score
 from asr.scoring.summary import ScoredFile, markdown_table, means_table, read_scores, scores_table
@@ -56,7 +59,7 @@ def test_rates_are_in_percent_with_their_policy() -> None:
         ["dev_greedy", "word", "100", "10", "0", "0", "10.00", "5.00 to 15.10"],
         ["dev_beam16", "word", "100", "5", "0", "0", "5.00", "-"],
     ]
-    assert "Text policy verbatim (0a1b2c3d);" in table
+    assert "Scored under verbatim (0a1b2c3d);" in table
 
 
 def test_means_over_runs_have_only_what_all_runs_scored() -> None:
@@ -67,3 +70,26 @@ def test_means_over_runs_have_only_what_all_runs_scored() -> None:
 def test_columns_are_even() -> None:
     table = markdown_table([["a", "long head"], ["long cell", "1"]], num_left=1)
     assert len({len(line) for line in table.splitlines()}) == 1
+
+
+def test_rates_under_several_protocols_are_told_apart_and_never_averaged() -> None:
+    first, second = (replace(scored("test", hits, 10), policy=f"{hits} (0)") for hits in (90, 40))
+    assert cells(scores_table([first, second]))[1:] == [
+        ["test", "word", "90 (0)", "100", "10", "0", "0", "10.00", "-"],
+        ["test", "word", "40 (0)", "50", "10", "0", "0", "20.00", "-"],
+    ]
+    assert cells(means_table([[first, second], [second]]))[1:] == [
+        ["test", "word", "40 (0)", "20.00", "0.00", "20.00 20.00"]
+    ]
+
+
+def test_protocol_reports_are_read(tmp_path: Path) -> None:
+    references = (Reference("a", "h# ix h#", "anna", 1.0),)
+    scores = tuple(
+        score_protocol("test", references, {"a": "h# ix"}, get_protocol(name), "x") for name in ("39-merged", "61")
+    )
+    report = ProtocolReport(describe_split("test_cuts.jsonl.gz", references), references, scores)
+    (tmp_path / "test_scores.json").write_text(json.dumps(report.to_dict()), encoding="utf-8")
+    read = read_scores(tmp_path / "test_scores.json")
+    assert [each.policy for each in read] == [f"{each.protocol.name} ({each.protocol.hash})" for each in scores]
+    assert [each.counts for each in read] == [ErrorCounts(hits=2, deletions=1)] * 2

@@ -66,6 +66,7 @@ def test_refused_numbers_are_named(name, text):
 
 def test_phone_policies_fold():
     assert get_policy("timit-39").apply("h#  tcl\tix q zh") == "sil ih sh"
+    assert get_policy("arpabet-39").apply("sil HH ah0 L OW1 sp") == "HH AH L OW"
     assert get_policy("timit-48").apply("h# tcl ix q zh") == "sil cl ix zh"
     assert get_policy("timit-61").apply("h# tcl ix q zh") == "h# tcl ix q zh"
 

@@ -1,0 +1,119 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from asr.cli.lm import main
+from asr.lm.storage import load_ngram
+
+
+@pytest.fixture
+def text(tmp_path):
+    """Writes two files of sentences whose bigrams have all counts of counts."""
+    (tmp_path / "a.txt").write_text("a b\n" * 4 + "\n" + "a c\n" * 3)
+    with gzip.open(tmp_path / "b.txt.gz", "wt") as file:
+        file.write("a d\n" * 2 + "a e\n")
+    return str(tmp_path / "a.txt"), str(tmp_path / "b.txt.gz")
+
+
+def run(capsys, *arguments):
+    status = main([str(argument) for argument in arguments])
+    return status, *capsys.readouterr()
+
+
+def test_train_measure_and_convert(text, tmp_path, capsys):
+    out = tmp_path / "new" / "m.arpa.gz"
+    status, printed, err = run(capsys, "train", "--order", 2, "--text", *text, "--out", out)
+    assert (status, printed) == (0, "")
+    assert err.splitlines() == [
+        "1 lines without words are no sentences",
+        "10 sentences, 20 words",
+        "order 1: 7 n-grams, discounts 0.5000 1.0000 1.5000",
+        "order 2: 9 n-grams, discounts 0.3333 1.0000 1.6667",
+        f"written to {out}",
+    ]
+    assert run(capsys, "convert", out, tmp_path / "m.npz") == (
+        0,
+        "",
+        f"{tmp_path / 'm.npz'}: 2 orders, n-grams 8, 9\n",
+    )
+    (tmp_path / "held.txt").write_text("a b\na q\n")
+    reports = [
+        run(capsys, "ppl", "--quiet", "--model", file, tmp_path / "held.txt", "--oovs", 3)
+        for file in (out, tmp_path / "m.npz")
+    ]
+    assert reports[0] == reports[1]
+    assert reports[0][1].splitlines() == [  # the text that tests/lm/test_kneser_ney.py works by hand
+        "sentences                2",
+        "words                    4",
+        "unknown words            1 (25.00 %), 1 different ones",
+        "log10 probability        -2.8117",
+        "perplexity               2.9418",
+        "perplexity without OOVs  1.8059",
+        "1\tq",
+    ]
+
+
+def test_vocabulary_pruning_and_policy(text, tmp_path, capsys):
+    lexicon = tmp_path / "lexicon.txt"
+    lexicon.write_text("a AH0\nz Z IY1\nx-ray EH1 K S\n")
+    arguments = ("train", "--order", 2, "--text", *text, "--vocab", lexicon, "--out", tmp_path / "m.npz")
+    status, _, err = run(capsys, *arguments, "--policy", "upper-no-punctuation")
+    assert status == 0
+    assert f"{lexicon}: 1 entries left out, which the text policy makes no or several words\n" in err
+    assert load_ngram(tmp_path / "m.npz").vocabulary.words == ("<unk>", "<s>", "</s>", "A", "Z")
+    status, _, err = run(capsys, *arguments, "--add-text-words", "--prune", 0, 1)
+    assert "order 2: 9 n-grams, 7 kept, discounts 0.3333 1.0000 1.6667\n" in err
+    model = load_ngram(tmp_path / "m.npz")
+    assert model.vocabulary.words == ("<unk>", "<s>", "</s>", "a", "z", "x-ray", "b", "c", "d", "e")
+    assert np.exp(model.lookup(0, model.vocabulary.ids["z"])[0]) == pytest.approx(4 / 9 / 9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "line"),
+    [
+        (("train", "--order", 0, "--text", "A", "--out", "m.arpa"), 2, "--order: 0; give 1 or more, such as 3"),
+        (
+            ("train", "--order", 2, "--text", "A", "--out", "m.lm"),
+            2,
+            "m.lm: the name does not say the form; let it end",
+        ),
+        (
+            ("train", "--order", 2, "--text", "A", "--out", "m.npz", "--prune", 1),
+            2,
+            "prune: 1 for 2 orders; give up to",
+        ),
+        (
+            ("train", "--order", 2, "--text", "A", "--out", "m.npz", "--add-text-words"),
+            2,
+            "--add-text-words: there is no --vocab to add to; leave it out: the text has the words",
+        ),
+        (("train", "--order", 2, "--text", "none", "--out", "m.npz"), 1, "none: no such file; check the path"),
+        (
+            ("train", "--order", 2, "--text", "A", "--out", "m.npz", "--policy", "no"),
+            2,
+            "text policy 'no': there is none",
+        ),
+        (("ppl", "--model", "none.arpa", "A"), 1, "none.arpa: no such file; check the path"),
+        (("ppl", "--model", "A", "A"), 1, "is no ARPA file: \\data\\ does not stand in it"),
+        (("ppl", "--model", "A", "A", "--oovs", -1), 2, "--oovs: -1 words; give 0 or more"),
+        (("convert", "A", "m.txt"), 2, "m.txt: the name does not say the form"),
+    ],
+)
+def test_wrong_usage(text, tmp_path, monkeypatch, capsys, arguments, status, line):
+    monkeypatch.chdir(tmp_path)
+    found = run(capsys, *(text[0] if argument == "A" else argument for argument in arguments))
+    assert (found[0], found[1]) == (status, "")
+    assert found[2].splitlines()[-1].startswith("asr lm: ")
+    assert line in found[2].splitlines()[-1]
+    assert not list(tmp_path.glob("m.*"))
+
+
+def test_empty_text(tmp_path, capsys):
+    (tmp_path / "empty.txt").write_text("\n\n")
+    arguments = ("train", "--order", 2, "--text", tmp_path / "empty.txt", "--out", tmp_path / "m.npz")
+    assert run(capsys, *arguments) == (
+        1,
+        "",
+        "asr lm: text: holds no sentences; give text with one sentence a line\n",
+    )
