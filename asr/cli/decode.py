@@ -1,58 +1,115 @@
-"""Decodes cuts with a checkpoint: writes one hypothesis a line, with times and scores."""
+"""Decodes cuts with a checkpoint: writes one hypothesis a line, with times and scores; tunes language model weights."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asr.cli._decoders import DecoderSettings
 from asr.cli.command import command, log, make_parser, parse, progress
 from asr.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
     from collections.abc import Iterator
 
     from asr.decoding.decoder import Decoder
     from asr.decoding.hypothesis import Hypothesis
+    from asr.lm.ngram import NGramModel
+    from asr.scoring.counts import Unit
     from asr.transcription.checkpoint import Loaded
 
 _EXAMPLES = """  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts data/an4/dev_cuts.jsonl.gz
   asr decode --checkpoint best.ckpt --cuts data/an4/test_cuts.jsonl.gz --beam-size 32 --nbest 10
+  asr decode --checkpoint best.ckpt --cuts data/timit/dev_cuts.jsonl.gz --lm phones.arpa --exact --tune exact.json
+  asr decode --checkpoint best.ckpt --cuts data/timit/test_cuts.jsonl.gz --settings exact.json
 
-Without --out, hypotheses go beside the checkpoint, into <split>_greedy.jsonl or <split>_beam<size>.jsonl."""
+Without --out, hypotheses go beside the checkpoint, into <split>_greedy.jsonl, <split>_beam<size>.jsonl or, with
+--settings NAME.json, <split>_NAME.jsonl. --tune computes posteriors once, tries weights of the language model on them
+and keeps those of least error (of words, or of phones), going without among them: tune on dev, never on test."""
+
+_LM_WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
+_TOKEN_SCORES = (-1.0, -0.5, 0.5, 1.0, 1.5, 2.0)
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
+    arguments = parse(_parser(), argv)
+    settings = _settings(arguments)
+    if (arguments.out or arguments.tune) and len(arguments.cuts) > 1:
+        option = "--out" if arguments.out else "--tune"
+        raise UsageError(option, f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or give one")
+    if arguments.tune and not settings.lm:
+        raise UsageError("--tune", "there is no language model whose weight to tune", "give --lm")
+    from asr.lm.storage import load_ngram
+    from asr.scoring.hypotheses import write_hypotheses
+    from asr.transcription.checkpoint import load_checkpoint
+
+    loaded = load_checkpoint(arguments.checkpoint)
+    _move(loaded, arguments.device)
+    lm = load_ngram(settings.lm) if settings.lm else None
+    if arguments.tune:
+        _tune(loaded, settings, lm, arguments)
+        return 0
+    decoder = settings.decoder(loaded, lm)
+    label = Path(arguments.settings).stem if arguments.settings else settings.label
+    for cuts in arguments.cuts:
+        split = Path(cuts).name.removesuffix("_cuts.jsonl.gz")
+        out = Path(arguments.out or Path(arguments.checkpoint).with_name(f"{split}_{label}.jsonl"))
+        write_hypotheses(out, _decode(loaded, decoder, cuts, arguments))
+        log(f"{cuts}: decoded to {out}")
+        print(out)
+    return 0
+
+
+def _parser() -> ArgumentParser:
     parser = make_parser(
         "decode", "Decodes cuts with a checkpoint: one hypothesis a line, with times and scores.", _EXAMPLES
     )
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
     parser.add_argument("--cuts", required=True, nargs="+", metavar="FILE", help="cut files that asr prepare wrote")
     parser.add_argument("--out", metavar="FILE", help="hypotheses file, for a single file of cuts")
-    parser.add_argument("--beam-size", type=int, default=1, help="hypotheses kept; 1 is greedy (default: 1)")
+    parser.add_argument("--beam-size", type=int, help="hypotheses kept; 1 is greedy (default: 1)")
     parser.add_argument("--nbest", type=int, default=1, help="hypotheses written for each utterance (default: 1)")
+    parser.add_argument("--lm", metavar="FILE", help="n-gram model of tokens, as asr lm train --unit makes it")
+    parser.add_argument("--lm-weight", type=float, metavar="W", help="of the model's natural-log scores (default: 0.5)")
+    parser.add_argument("--token-score", type=float, metavar="S", help="score added per token (default: 0)")
+    parser.add_argument("--exact", action="store_true", help="search a bigram exactly, for the best path: no beam")
+    parser.add_argument("--settings", metavar="FILE", help="decoder and weights that --tune wrote")
+    parser.add_argument("--tune", metavar="FILE", help="find the weights on these cuts and write them to FILE (.json)")
     parser.add_argument("--batch-seconds", type=float, default=120.0, help="seconds of a padded batch (default: 120)")
     parser.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
-    arguments = parse(parser, argv)
-    if arguments.out and len(arguments.cuts) > 1:
-        raise UsageError("--out", f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or decode one")
-    if not 1 <= arguments.nbest <= arguments.beam_size:
-        raise UsageError("--nbest", f"{arguments.nbest} with a beam of {arguments.beam_size}", "give 1 to --beam-size")
-    from asr.scoring.hypotheses import write_hypotheses
-    from asr.transcription.checkpoint import load_checkpoint
+    return parser
 
-    loaded = load_checkpoint(arguments.checkpoint)
-    _move(loaded, arguments.device)
-    label = "greedy" if arguments.beam_size == 1 else f"beam{arguments.beam_size}"
-    for cuts in arguments.cuts:
-        split = Path(cuts).name.removesuffix("_cuts.jsonl.gz")
-        out = Path(arguments.out or Path(arguments.checkpoint).with_name(f"{split}_{label}.jsonl"))
-        write_hypotheses(out, _decode(loaded, cuts, arguments))
-        log(f"{cuts}: decoded to {out}")
-        print(out)
-    return 0
+
+def _settings(arguments: Any) -> DecoderSettings:
+    given = {
+        "--beam-size": arguments.beam_size,
+        "--lm": arguments.lm,
+        "--lm-weight": arguments.lm_weight,
+        "--token-score": arguments.token_score,
+        "--exact": arguments.exact or None,
+        "--tune": arguments.tune,
+    }
+    if arguments.settings:
+        doubled = [option for option, value in given.items() if value is not None]
+        if doubled:
+            raise UsageError(", ".join(doubled), "--settings has it already", "leave one of them out")
+        settings = replace(DecoderSettings.load(Path(arguments.settings)), nbest=arguments.nbest)
+    else:
+        settings = DecoderSettings(
+            beam_size=1 if arguments.beam_size is None else arguments.beam_size,
+            nbest=arguments.nbest,
+            exact=arguments.exact,
+            lm=arguments.lm or "",
+            lm_weight=(0.5 if arguments.lm else 0.0) if arguments.lm_weight is None else arguments.lm_weight,
+            token_score=arguments.token_score or 0.0,
+        )
+    settings.check()
+    return settings
 
 
 def _move(loaded: Loaded, device: str) -> None:
@@ -67,38 +124,58 @@ def _move(loaded: Loaded, device: str) -> None:
         ) from error
 
 
-def _decoder(loaded: Loaded, beam_size: int, nbest: int) -> Decoder:
-    from asr.decoding.greedy import GreedyDecoder
-    from asr.decoding.prefix_beam import PrefixBeamDecoder
-
-    if beam_size == 1:
-        return GreedyDecoder(loaded.tokens, loaded.model.frame_seconds)
-    return PrefixBeamDecoder(loaded.tokens, loaded.model.frame_seconds, beam_size=beam_size, nbest=nbest)
-
-
-def _decode(loaded: Loaded, file: str, arguments: Any) -> Iterator[tuple[str, list[Hypothesis]]]:
+def _decode(loaded: Loaded, decoder: Decoder, file: str, arguments: Any) -> Iterator[tuple[str, list[Hypothesis]]]:
     """Gives each utterance's id and N-best list, in the order of the cuts."""
-    import torch
-
     from asr.corpora.manifests import read_cuts
-    from asr.data.dataset import SpeechDataset
-    from asr.data.loader import read_batches
-    from asr.data.plan import plan_epoch
-    from asr.data.utterances import Utterance
+    from asr.data.posteriors import posteriors
 
-    utterances = [Utterance(cut, "", (), {}) for cut in read_cuts(file)]
-    dataset = SpeechDataset(utterances, loaded.model.frontend.sample_rate, cached=False, seed=0)
-    plan = plan_epoch(dataset.seconds, batch_seconds=arguments.batch_seconds, max_batch_size=64, shuffle=False)
-    decoder = _decoder(loaded, arguments.beam_size, arguments.nbest)
-    device = loaded.model.output.weight.device
+    cuts = list(read_cuts(file))
+    seconds = {cut.id: cut.duration for cut in cuts}
     found: dict[str, list[Hypothesis]] = {}
-    with torch.inference_mode(), progress(sum(dataset.seconds), "decoding") as bar:
-        for batch in read_batches(dataset, plan, arguments.workers, pin_memory=False):
-            batch = batch.to(device)
-            assert batch.waveforms is not None
-            found |= zip(batch.utterance_ids, decoder(*loaded.model(batch.waveforms, batch.lengths)), strict=True)
-            bar.advance(float(batch.lengths.sum()) / loaded.model.frontend.sample_rate)
-    return ((utterance.cut.id, found[utterance.cut.id]) for utterance in utterances)
+    with progress(sum(seconds.values()), "decoding") as bar:
+        for ids, log_probs, lengths in posteriors(loaded.model, cuts, arguments.batch_seconds, arguments.workers):
+            found |= zip(ids, decoder(log_probs, lengths), strict=True)
+            bar.advance(sum(seconds[each] for each in ids))
+    return ((cut.id, found[cut.id]) for cut in cuts)
+
+
+def _tune(loaded: Loaded, settings: DecoderSettings, lm: NGramModel | None, arguments: Any) -> None:
+    """Tries weights on the posteriors of the one file of cuts, and writes the best."""
+    from asr.corpora.manifests import read_cuts
+    from asr.corpora.targets import target_text
+    from asr.data.posteriors import posteriors
+    from asr.decoding.tuning import tune
+    from asr.scoring.counts import ErrorCounts, count_errors
+    from asr.text.policy import get_policy
+
+    cuts, policy = list(read_cuts(arguments.cuts[0])), get_policy(loaded.text_policy)
+    refs = {cut.id: policy.apply(target_text(cut, loaded.tokens.unit), cut.id) for cut in cuts}
+    batches = list(posteriors(loaded.model, cuts, arguments.batch_seconds, arguments.workers))
+    unit: Unit = "phone" if loaded.tokens.unit == "phone" else "word"
+
+    def error_rate(lm_weight: float, token_score: float) -> float:
+        decoder = replace(settings, lm_weight=lm_weight, token_score=token_score).decoder(loaded, lm)
+        counts = ErrorCounts()
+        for ids, log_probs, lengths in batches:
+            hyps = [policy.apply(nbest[0].text) for nbest in decoder(log_probs, lengths)]
+            counts = sum(count_errors([refs[each] for each in ids], hyps, unit), counts)
+        log(f"lm_weight {lm_weight:g}, token_score {token_score:g}: {100 * counts.rate:.2f} % of {unit}s")
+        return counts.rate
+
+    best = tune(error_rate, _LM_WEIGHTS, _TOKEN_SCORES)
+    notes = {
+        "tuned_on": arguments.cuts[0],
+        "unit": unit,
+        "text_policy": f"{policy.name} ({policy.hash})",
+        "error_rate": best.error_rate,
+        "tried": best.tried,
+    }
+    replace(settings, lm_weight=best.lm_weight, token_score=best.token_score).save(Path(arguments.tune), **notes)
+    without = next(rate for weight, score, rate in best.tried if weight == score == 0)
+    print(
+        f"lm_weight {best.lm_weight:g}, token_score {best.token_score:g}: {100 * best.error_rate:.2f} % of {unit}s, "
+        f"{100 * without:.2f} % without; written to {arguments.tune}"
+    )
 
 
 if __name__ == "__main__":

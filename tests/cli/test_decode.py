@@ -9,6 +9,10 @@ import pytest
 
 from asr.cli import train
 from asr.cli.decode import main
+from asr.corpora.manifests import read_cuts
+from asr.lm.kneser_ney import estimate
+from asr.lm.storage import save_ngram
+from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.hypotheses import read_hypotheses
 from tests.conftest import TinyCorpus
 from tests.training.test_run import SMALL
@@ -51,12 +55,74 @@ def test_batches_do_not_change_hypotheses(checkpoint: Path, tiny_corpus: TinyCor
     assert alone == together
 
 
+@pytest.fixture(scope="module")
+def bigram(tiny_corpus: TinyCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bigram of the characters of the training transcripts."""
+    path = tmp_path_factory.mktemp("lm") / "characters.arpa"
+    cuts = read_cuts(tiny_corpus.data / "train_cuts.jsonl.gz")
+    save_ngram(estimate([list(cut.supervisions[0].text.replace(" ", "|")) for cut in cuts], 2), path)
+    return path
+
+
+@pytest.mark.parametrize("search", [["--exact"], ["--beam-size", "8"]])
+def test_weights_are_tuned_on_dev_and_kept(
+    checkpoint: Path,
+    tiny_corpus: TinyCorpus,
+    bigram: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    search: list[str],
+) -> None:
+    common = ["--checkpoint", str(checkpoint), "--cuts", str(tiny_corpus.data / "dev_cuts.jsonl.gz"), "--workers", "0"]
+    settings = tmp_path / "tuned.json"
+    assert main([*common, "--lm", str(bigram), *search, "--tune", str(settings)]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(settings.read_text(encoding="utf-8"))
+    rates = {(weight, score): rate for weight, score, rate in found["tried"]}
+    assert found["error_rate"] == min(rates.values()) == rates[found["lm_weight"], found["token_score"]]
+    assert found["error_rate"] <= rates[0.0, 0.0]
+    assert printed.err.count("of words\n") == len(rates)
+    assert main([*common, "--settings", str(settings)]) == 0
+    hyps = read_hypotheses(checkpoint.with_name("dev_tuned.jsonl"))
+    refs = {cut.id: cut.supervisions[0].text for cut in read_cuts(tiny_corpus.data / "dev_cuts.jsonl.gz")}
+    counts = sum(count_errors([refs[name] for name in hyps], [h[0].text for h in hyps.values()], "word"), ErrorCounts())
+    assert counts.rate == found["error_rate"]
+
+
+def test_a_model_of_something_else_is_named(
+    checkpoint: Path, tiny_corpus: TinyCorpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = [
+        "--checkpoint",
+        str(checkpoint),
+        "--cuts",
+        str(tiny_corpus.data / "dev_cuts.jsonl.gz"),
+        "--beam-size",
+        "4",
+    ]
+    words, trigram = tmp_path / "words.arpa", tmp_path / "trigram.arpa"
+    save_ngram(estimate([["GO", "ON"], ["GO"]], 2), words)
+    save_ngram(estimate([["A", "B", "C", "A", "B"], ["C", "A", "B"]], 3), trigram)
+    assert main([*common, "--lm", str(words)]) == 1
+    assert "language model: knows none of the 4 tokens, such as '|'; train it" in capsys.readouterr().err
+    assert main([*common, "--lm", str(trigram), "--exact"]) == 2
+    assert "language model: is of order 3; exact search takes a bigram" in capsys.readouterr().err
+    assert main([*common[:-2], "--settings", str(words)]) == 1
+    assert "words.arpa: is no settings of a decoder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "status", "line"),
     [
         (["--cuts", "nowhere.jsonl.gz"], 1, "nowhere.jsonl.gz: no such file"),
         (["--cuts", "a", "b", "--out", "c"], 2, "--out: one file for 2 files of cuts"),
         (["--cuts", "a", "--nbest", "2"], 2, "--nbest: 2 with a beam of 1"),
+        (["--cuts", "a", "--exact"], 2, "--exact: there is no --lm"),
+        (["--cuts", "a", "--lm", "x.arpa"], 2, "--lm: greedy decoding takes no language model"),
+        (["--cuts", "a", "--tune", "x.json"], 2, "--tune: there is no language model"),
+        (["--cuts", "a", "--settings", "x.json", "--lm", "x.arpa"], 2, "--lm: --settings has it already"),
+        (["--cuts", "a", "--exact", "--lm", "x.arpa", "--nbest", "2"], 2, "--exact: it finds one path"),
+        (["--cuts", "a", "--beam-size", "4", "--lm", "nowhere.arpa"], 1, "nowhere.arpa"),
         (["--cuts", "a", "--device", "warp"], 2, "--device: 'warp' cannot be used"),
         (["--cuts", "a", "--checkpoint", "nowhere.ckpt"], 1, "nowhere.ckpt: no such file"),
     ],

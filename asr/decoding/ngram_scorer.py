@@ -1,0 +1,97 @@
+"""An n-gram model of tokens in the beam search, and as the table that the exact search takes."""
+
+from __future__ import annotations
+
+import torch
+
+from asr.errors import ConfigError, DataError
+from asr.lm.ngram import NGramModel
+from asr.lm.tensors import NGramTensors
+from asr.lm.vocabulary import END, UNKNOWN
+from asr.text.tokens import BLANK, TokenTable
+
+
+class NGramScorer:
+    """Scores the next token by an n-gram model of tokens, see :class:`asr.decoding.token_scorer.TokenScorer`.
+
+    A token that the model does not know has the probability of ``<unk>``.
+    """
+
+    def __init__(self, model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> None:
+        """Finds the tokens in the model.
+
+        Args:
+            model: over the names of the tokens.
+            tokens: of the acoustic model, V of them.
+            blank: index of blank.
+
+        Raises:
+            DataError: the model knows none of the tokens.
+        """
+        self.ngram = NGramTensors(model)
+        self.labels = token_labels(model, tokens, blank)
+
+    def start(self, batch_size: int, beam_size: int, device: torch.device) -> torch.Tensor:
+        """Gives the states of B times K empty sequences, shape (B, K)."""
+        self.ngram.to(device)
+        self.labels = self.labels.to(device)
+        return torch.full((batch_size, beam_size), self.ngram.start_state, device=device)
+
+    def score(self, states: torch.Tensor) -> torch.Tensor:
+        """Gives the natural-log probabilities of each next token, (B, K, V); blank's are not to be read."""
+        return self.ngram.scores(states.flatten())[:, self.labels].view(*states.shape, -1)
+
+    def advance(
+        self, states: torch.Tensor, sources: torch.Tensor, token_ids: torch.Tensor, is_extended: torch.Tensor
+    ) -> torch.Tensor:
+        """Gives the states of the sequences that the search keeps, shape (B, K)."""
+        before = states.gather(1, sources)
+        _, after = self.ngram.lookup(before, self.labels[token_ids])
+        return torch.where(is_extended, after, before)
+
+    def finish(self, states: torch.Tensor) -> torch.Tensor:
+        """Gives the natural-log probabilities that the sequences end here, shape (B, K)."""
+        log_probs, _ = self.ngram.lookup(states, torch.full_like(states, END))
+        return log_probs
+
+
+def token_labels(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> torch.Tensor:
+    """Gives the model's id of each token, that of ``<unk>`` where it has none, shape (V,).
+
+    Raises:
+        DataError: the model knows none of the tokens.
+    """
+    ids = model.vocabulary.ids
+    labels = [UNKNOWN if place == blank else ids.get(token, UNKNOWN) for place, token in enumerate(tokens.tokens)]
+    if not any(labels):
+        found = f"knows none of the {len(tokens) - 1} tokens, such as {tokens.tokens[-1]!r}"
+        raise DataError("language model", found, "train it on the same units: asr lm train --unit")
+    return torch.tensor(labels)
+
+
+def bigram_table(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> torch.Tensor:
+    """Gives a bigram as the table of :class:`asr.decoding.bigram_viterbi.BigramViterbiDecoder`.
+
+    Args:
+        model: of order 1 or 2, over the names of the tokens.
+        tokens: of the acoustic model, V of them.
+        blank: index of blank.
+
+    Returns:
+        Natural-log probability of each token (columns) behind each token (rows); the row of blank is the start of the
+        sentence, its column the end, shape (V, V).
+
+    Raises:
+        ConfigError: the model looks further back than one token.
+        DataError: the model knows none of the tokens.
+    """
+    if model.order > 2:
+        found = f"is of order {model.order}"
+        raise ConfigError("language model", found, "exact search takes a bigram (asr lm train --order 2)")
+    labels, ngram = token_labels(model, tokens, blank), NGramTensors(model, torch.float64)
+    _, states = ngram.lookup(torch.full_like(labels, ngram.start_state), labels)
+    states[blank] = ngram.start_state
+    scores = ngram.scores(states)  # (V, words)
+    table = scores[:, labels]
+    table[:, blank] = scores[:, END]
+    return table
