@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from asr.errors import ConfigError
+from asr.models.cells.choice import Cell, CellOptions
+from asr.models.cells.initial import Initialisation
 from asr.models.lengths import subsampled_lengths
-from asr.models.recurrent import Cell, RecurrentStack
+from asr.models.recurrent import RecurrentStack
 from asr.models.subsampling import ConvSubsampling, FrameStacking
 
 
@@ -31,6 +34,14 @@ class RecurrentEncoder(nn.Module):
         dropout: float = 0.0,
         layer_norm: bool = False,
         residual: bool = False,
+        front_cell: Cell | None = None,
+        projection_dim: int = 0,
+        kernel_size: int = 3,
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        forget_bias: float | None = None,
+        chrono_steps: int = 0,
+        init_range: float = 0.0,
     ) -> None:
         """Builds the encoder.
 
@@ -45,16 +56,39 @@ class RecurrentEncoder(nn.Module):
             dropout: share of values dropped behind the subsampling and behind each layer.
             layer_norm: whether each layer's output is normalised over its width.
             residual: whether a layer's input is added to its output, where their widths agree.
+            front_cell: the kind of unit of the first layer; None is that of the others.
+            projection_dim: hidden values in each direction of "lstm_projected"; 0 is half of its memory's.
+            kernel_size: frequency bins that "conv_lstm" convolves; it needs ``conv_channels``.
+            zoneout: probability of a unit to keep its old value (Krueger et al. 2017).
+            recurrent_dropout: probability of a recurrent value to be cleared for a whole utterance.
+            forget_bias: first bias of the gates that keep; None is 1 for LSTMs, 0 for GRUs.
+            chrono_steps: longest time to remember in encoder frames, from which those biases are drawn; 0 draws none.
+            init_range: recurrent layers' weights are drawn from [-init_range, init_range]; 0 makes them orthogonal.
+
+        Raises:
+            ConfigError: settings that contradict each other, or have no meaning for the kind of unit.
         """
         super().__init__()
+        if "conv_lstm" in (cell, front_cell) and not conv_channels:
+            found = "conv_lstm needs frequency bins, which frames stacked on one another do not have"
+            raise ConfigError("encoder", found, "set conv_channels")
         self.subsampling = (
             ConvSubsampling(feature_dim, conv_channels, time_stride)
             if conv_channels
             else FrameStacking(feature_dim, time_stride)
         )
         self.dropout = nn.Dropout(dropout if conv_channels else 0.0)
+        width = self.subsampling.output_dim
+        options = CellOptions(
+            zoneout=zoneout,
+            recurrent_dropout=recurrent_dropout,
+            projection_dim=projection_dim,
+            num_bins=width // conv_channels if conv_channels else 1,
+            kernel_size=kernel_size,
+            initial=Initialisation(forget_bias, chrono_steps, init_range),
+        )
         self.recurrent = RecurrentStack(
-            self.subsampling.output_dim, hidden_dim, num_layers, cell, bidirectional, dropout, layer_norm, residual
+            width, hidden_dim, num_layers, cell, bidirectional, dropout, layer_norm, residual, front_cell, options
         )
         self.time_stride = time_stride
         self.output_dim = self.recurrent.output_dim
@@ -73,5 +107,10 @@ class RecurrentEncoder(nn.Module):
         Returns:
             Encoded frames, shape (B, N, D), and their lengths, shape (B,); padding holds no meaning.
         """
+        outputs, encoded_lengths = self.outputs(features, lengths)
+        return outputs[-1], encoded_lengths
+
+    def outputs(self, features: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Gives the output of every recurrent layer, the last of which is what :meth:`forward` gives."""
         frames, encoded_lengths = self.subsampling(features, lengths)  # (B, T, F) -> (B, N, *)
-        return self.recurrent(self.dropout(frames), encoded_lengths), encoded_lengths
+        return self.recurrent.outputs(self.dropout(frames), encoded_lengths), encoded_lengths

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-Cell = Literal["lstm", "gru", "rnn"]
+from asr.models.cells.choice import Cell, CellOptions, make_cell
+from asr.models.cells.gated import LiGRU
+from asr.models.lengths import valid_frames
 
-_CELLS: dict[str, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+__all__ = ["Cell", "CellOptions", "RecurrentLayer", "RecurrentStack", "make_cell", "reversal_index", "reverse"]
 
 
 def reversal_index(lengths: Tensor, num_frames: int) -> Tensor:
@@ -46,34 +45,6 @@ def reverse(frames: Tensor, index: Tensor) -> Tensor:
     return frames.gather(1, index.unsqueeze(2).expand(-1, -1, frames.size(2)))
 
 
-def make_cell(cell: Cell, input_dim: int, hidden_dim: int) -> nn.RNNBase:
-    """Gives one direction of one layer, with orthogonal recurrent weights and a forget bias of 1.
-
-    **Source**: orthogonal recurrent weights, Saxe et al. 2014; forget bias, Gers et al. 2000, Jozefowicz et al. 2015.
-
-    Args:
-        cell: the kind of unit; "rnn" is the plain tanh unit.
-        input_dim: width of its input.
-        hidden_dim: units.
-
-    Returns:
-        A module from (B, T, input_dim) to (B, T, hidden_dim) and its last state.
-    """
-    module = _CELLS[cell](input_dim, hidden_dim, batch_first=True)
-    for name, parameter in module.named_parameters():
-        if name.startswith("weight_hh"):
-            for gate in torch.split(parameter.data, hidden_dim):
-                nn.init.orthogonal_(gate)
-        elif name.startswith("weight_ih"):
-            nn.init.xavier_uniform_(parameter)
-        else:
-            nn.init.zeros_(parameter)
-    if cell == "lstm":
-        assert isinstance(module.bias_ih_l0, Tensor)  # gates stand in the order input, forget, cell, output
-        nn.init.ones_(module.bias_ih_l0[hidden_dim : 2 * hidden_dim])
-    return module
-
-
 class RecurrentLayer(nn.Module):
     """One layer, in one direction or in two.
 
@@ -83,7 +54,14 @@ class RecurrentLayer(nn.Module):
     **Source**: Graves & Schmidhuber 2005 for two directions.
     """
 
-    def __init__(self, input_dim: int, hidden_dim: int, cell: Cell = "lstm", bidirectional: bool = True) -> None:
+    def __init__(
+        self,
+        input_dim: int,
+        hidden_dim: int,
+        cell: Cell = "lstm",
+        bidirectional: bool = True,
+        options: CellOptions | None = None,
+    ) -> None:
         """Builds the layer.
 
         Args:
@@ -91,27 +69,41 @@ class RecurrentLayer(nn.Module):
             hidden_dim: units in each direction.
             cell: the kind of unit.
             bidirectional: whether a second module reads the utterance backwards.
+            options: what else the units are; None is nothing.
         """
         super().__init__()
-        self.output_dim = hidden_dim * (2 if bidirectional else 1)
-        self.ahead = make_cell(cell, input_dim, hidden_dim)
-        self.back = make_cell(cell, input_dim, hidden_dim) if bidirectional else None
+        options = CellOptions() if options is None else options
+        self.num_bins = options.num_bins if cell == "conv_lstm" else 1
+        self.output_dim = options.output_dim(cell, hidden_dim) * (2 if bidirectional else 1)
+        self.ahead = make_cell(cell, input_dim, hidden_dim, options)
+        self.back = make_cell(cell, input_dim, hidden_dim, options) if bidirectional else None
 
-    def forward(self, frames: Tensor, index: Tensor) -> Tensor:
+    def forward(self, frames: Tensor, index: Tensor, valid: Tensor | None = None) -> Tensor:
         """Runs over all frames; what stands in padding reaches no frame of an utterance.
 
         Args:
             frames: padded frames, shape (B, T, input_dim).
             index: from :func:`reversal_index`, shape (B, T).
+            valid: True for frames, False for padding, shape (B, T); None where all are frames.
 
         Returns:
-            Frames, shape (B, T, output_dim); padding holds no meaning.
+            Frames, shape (B, T, output_dim); padding holds no meaning. Of a convolutional unit each bin has the
+            channels of both directions side by side.
         """
-        ahead, _ = self.ahead(frames)
+        ahead = _run(self.ahead, frames, valid)
         if self.back is None:
-            return ahead  # type: ignore[no-any-return]
-        back, _ = self.back(reverse(frames, index))
-        return torch.cat([ahead, reverse(back, index)], dim=2)
+            return ahead
+        back = reverse(_run(self.back, reverse(frames, index), valid), index)
+        if self.num_bins == 1:
+            return torch.cat([ahead, back], dim=2)
+        by_bin = (*frames.shape[:2], self.num_bins, -1)
+        return torch.cat([ahead.view(by_bin), back.view(by_bin)], dim=3).flatten(2)
+
+
+def _run(cell: nn.Module, frames: Tensor, valid: Tensor | None) -> Tensor:
+    """Runs one direction; the light GRU alone must know the padding, for its statistics of the batch."""
+    output: Tensor = (cell(frames, valid) if isinstance(cell, LiGRU) else cell(frames))[0]
+    return output
 
 
 class RecurrentStack(nn.Module):
@@ -127,6 +119,8 @@ class RecurrentStack(nn.Module):
         dropout: float = 0.0,
         layer_norm: bool = False,
         residual: bool = False,
+        front_cell: Cell | None = None,
+        options: CellOptions | None = None,
     ) -> None:
         """Builds the stack.
 
@@ -139,11 +133,14 @@ class RecurrentStack(nn.Module):
             dropout: share of values dropped behind each layer.
             layer_norm: whether each layer's output is normalised over its width (Ba et al. 2016).
             residual: whether a layer's input is added to its output, where their widths agree.
+            front_cell: the kind of unit of the first layer; None is that of the others.
+            options: what else the units are; None is nothing.
         """
         super().__init__()
         layers, norms, width = [], [], input_dim
-        for _ in range(num_layers):
-            layer = RecurrentLayer(width, hidden_dim, cell, bidirectional)
+        for number in range(num_layers):
+            kind = front_cell if front_cell is not None and number == 0 else cell
+            layer = RecurrentLayer(width, hidden_dim, kind, bidirectional, options)
             width = layer.output_dim
             layers.append(layer)
             norms.append(nn.LayerNorm(width) if layer_norm else nn.Identity())
@@ -162,8 +159,14 @@ class RecurrentStack(nn.Module):
         Returns:
             Frames, shape (B, T, output_dim); padding holds no meaning.
         """
-        index = reversal_index(lengths, frames.size(1))
+        return self.outputs(frames, lengths)[-1]
+
+    def outputs(self, frames: Tensor, lengths: Tensor) -> list[Tensor]:
+        """Gives the output of every layer, the last of which is what :meth:`forward` gives."""
+        index, valid = reversal_index(lengths, frames.size(1)), valid_frames(lengths, frames.size(1))
+        outputs = []
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            output = self.dropout(norm(layer(frames, index)))
+            output = self.dropout(norm(layer(frames, index, valid)))
             frames = frames + output if self.residual and output.size(2) == frames.size(2) else output
-        return frames
+            outputs.append(frames)
+        return outputs

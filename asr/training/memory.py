@@ -15,8 +15,8 @@ from torch import Generator, Tensor, nn
 
 from asr.errors import ConfigError, DataError
 from asr.files import written_whole
-from asr.models.initialisation import initialise_chrono
-from asr.models.recurrent import Cell, make_cell
+from asr.models.cells.choice import Cell, CellOptions, make_cell
+from asr.models.cells.initial import Initialisation
 from asr.training.memory_tasks import MEMORY_TASKS, MemoryTask
 
 _HELD_OUT = 500  # sequences that the loss is measured on, the same for every cell and seed
@@ -106,14 +106,20 @@ def read_curve(path: str | Path) -> Curve:
 class MemoryNetwork(nn.Module):
     """A recurrent layer that reads ahead and a linear output."""
 
-    def __init__(self, cell: nn.Module, hidden_dim: int, output_dim: int) -> None:
-        """Puts an output layer behind a cell of ``hidden_dim`` units."""
+    def __init__(self, cell: nn.Module, input_dim: int, output_dim: int) -> None:
+        """Puts an output layer behind a cell."""
         super().__init__()
-        self.cell, self.output = cell, nn.Linear(hidden_dim, output_dim)
+        self.cell = cell
+        self.output = nn.Linear(run_cell(cell, torch.zeros(1, 1, input_dim)).size(2), output_dim)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Gives outputs, shape (B, T, O), for inputs (B, T, I)."""
-        return self.output(self.cell(inputs)[0])  # type: ignore[no-any-return]
+        return self.output(run_cell(self.cell, inputs))  # type: ignore[no-any-return]
+
+
+def run_cell(cell: nn.Module, inputs: Tensor) -> Tensor:
+    """Gives hidden values, shape (B, T, D), for inputs (B, T, I)."""
+    return cell(inputs)[0]  # type: ignore[no-any-return]
 
 
 def cell_names() -> tuple[str, ...]:
@@ -122,20 +128,16 @@ def cell_names() -> tuple[str, ...]:
 
 
 def build_cell(trial: Trial, input_dim: int) -> nn.Module:
-    """Gives the cell of a trial.
+    """Gives the cell of a trial; a projected one shows half of its units.
 
     Raises:
         ConfigError: if it has no gates that chrono initialisation could set.
     """
-    module = make_cell(cast(Cell, trial.cell), input_dim, trial.hidden_dim)
-    if trial.chrono:
-        try:
-            initialise_chrono(module, trial.length)
-        except ValueError as error:
-            raise ConfigError(
-                f"--chrono, --cell {trial.cell}", str(error), "leave --chrono out or take another cell"
-            ) from error
-    return module
+    options = CellOptions(
+        projection_dim=trial.hidden_dim // 2 if trial.cell == "lstm_projected" else 0,
+        initial=Initialisation(chrono_steps=trial.length if trial.chrono else 0),
+    )
+    return make_cell(cast(Cell, trial.cell), input_dim, trial.hidden_dim, options)
 
 
 def learn(trial: Trial, max_steps: int, goal: float = 0.0, report: Callable[[int, float], None] | None = None) -> Curve:
@@ -153,7 +155,7 @@ def learn(trial: Trial, max_steps: int, goal: float = 0.0, report: Callable[[int
     begun = time.monotonic()
     task = MEMORY_TASKS[trial.task]
     torch.manual_seed(trial.seed)
-    network = MemoryNetwork(build_cell(trial, task.input_dim), trial.hidden_dim, task.output_dim)
+    network = MemoryNetwork(build_cell(trial, task.input_dim), task.input_dim, task.output_dim)
     optimizer = torch.optim.Adam(network.parameters(), lr=trial.learning_rate)
     generator = torch.Generator().manual_seed(trial.seed)
     held_out = task.draw(_HELD_OUT, trial.length, torch.Generator().manual_seed(_HELD_OUT_SEED))
@@ -184,17 +186,19 @@ def _step(
 
 @torch.inference_mode()
 def held_out_loss(network: nn.Module, task: MemoryTask, inputs: Tensor, targets: Tensor) -> float:
-    """Gives the mean loss over sequences, shape (B, T, I), and their targets, (B, ...)."""
-    parts = zip(inputs.split(_AT_ONCE), targets.split(_AT_ONCE), strict=True)
+    """Gives the mean loss in evaluation mode over sequences, shape (B, T, I), and their targets, (B, ...)."""
+    network.eval()
+    parts = zip(torch.split(inputs, _AT_ONCE), torch.split(targets, _AT_ONCE), strict=True)
     losses = [float(task.loss(network(part), answers)) * len(part) for part, answers in parts]
+    network.train()
     return sum(losses) / len(inputs)
 
 
 def gradient_norms(trial: Trial) -> Curve:
     """Measures how much of a gradient arrives ``lag`` frames back, for an untrained cell that reads noise.
 
-    The norm of ``d <v, h_T> / d x_{T - lag}`` over the input frame, v a random direction, in float64; the geometric mean
-    over sequences. Where it is below the smallest float64 it is given as that.
+    The norm of ``d <v, h_T> / d x_{T - lag}`` over the input frame, v a random direction, in float64; the geometric
+    mean over sequences. Where it is below the smallest float64 it is given as that.
 
     **Source**: Hochreiter 1991; Bengio, Simard & Frasconi 1994 for its vanishing.
     """
@@ -202,8 +206,8 @@ def gradient_norms(trial: Trial) -> Curve:
     torch.manual_seed(trial.seed)
     cell = build_cell(trial, _GRADIENT_INPUT_DIM).double()
     inputs = torch.randn(trial.batch_size, trial.length + 1, _GRADIENT_INPUT_DIM, dtype=torch.float64)
-    direction = nn.functional.normalize(torch.randn(trial.batch_size, trial.hidden_dim, dtype=torch.float64), dim=1)
-    last = cell(inputs.requires_grad_())[0][:, -1]
+    last = run_cell(cell, inputs.requires_grad_())[:, -1]
+    direction = nn.functional.normalize(torch.randn_like(last), dim=1)
     (gradient,) = torch.autograd.grad((last * direction).sum(), inputs)
     norms = gradient.norm(dim=2).clamp(min=torch.finfo(torch.float64).tiny).log().mean(dim=0).exp()  # (B, T, I) -> (T,)
     return Curve(

@@ -66,8 +66,8 @@ class AddingProblem:
 class CopyTask:
     """Ten symbols of eight, ``length`` frames of silence, then the ten symbols are to be said again.
 
-    Sequences have length + 20 frames: ten symbols, length - 1 blanks, a sign to begin, ten blanks. The answer is blank but
-    for the last ten frames. Without memory the best answer draws lots there: 10 ln 8 nats in length + 20 frames.
+    Sequences have length + 20 frames: ten symbols, length - 1 blanks, a sign to begin, ten blanks. The answer is blank
+    but for the last ten frames. Without memory the best answer draws lots there: 10 ln 8 nats in length + 20 frames.
 
     **Source**: Arjovsky, Shah & Bengio 2015, section 5.1, after Hochreiter & Schmidhuber 1997.
     """

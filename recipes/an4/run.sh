@@ -27,8 +27,9 @@ if stage 2 "table of characters"; then
   asr tokens --cuts "$data/train_all_cuts.jsonl.gz" --unit char --policy upper-no-punctuation --out "$data/tokens_char.txt"
 fi
 
-if stage 3 "features, at three speeds"; then
-  asr features --cuts "$data"/{train,dev}_cuts.jsonl.gz --out "$data/features" --speeds 0.9 1.0 1.1
+if stage 3 "features, at eight speeds"; then
+  asr features --cuts "$data"/{train,dev}_cuts.jsonl.gz --out "$data/features" \
+    --speeds 0.85 0.9 0.95 1.0 1.05 1.1 1.15 1.2
 fi
 
 for seed in $seeds; do

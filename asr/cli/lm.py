@@ -1,0 +1,169 @@
+"""Trains n-gram language models, measures their perplexity, converts them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr.cli.command import command, log, make_parser, parse, warn
+from asr.errors import UsageError
+from asr.text.policy import POLICIES, get_policy
+
+if TYPE_CHECKING:
+    from asr.lm.kneser_ney import Estimate
+    from asr.lm.vocabulary import Vocabulary
+    from asr.text.policy import TextPolicy
+
+_EXAMPLES = """\
+  asr lm train --order 3 --text books.txt --prune 0 0 1 --out 3gram.arpa.gz
+  asr lm train --order 3 --text books.txt --vocab cmudict.dict --add-text-words --policy upper-no-punctuation \\
+    --out 3gram.npz
+  asr lm ppl --model 3gram.npz dev.txt
+  asr lm convert 3-gram.pruned.1e-7.arpa.gz 3gram.npz"""
+
+_TRAIN = """Trains an n-gram model by modified Kneser-Ney, interpolated, with three discounts for each order.
+
+Without --vocab the words are those of the text, and <unk> has the share of a word that never came. With --vocab other
+words of the text count as <unk>, which gets their probability; with --add-text-words they join the vocabulary."""
+
+_PPL = """Measures the perplexity of texts and lists what the model does not know.
+
+The ends of sentences are foreseen like words. Perplexity is given of all words, unknown ones with the probability of
+<unk>, and of the known ones alone."""
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command and gives its exit status."""
+    arguments = parse(_parser(), argv)
+    arguments.run(arguments)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("lm", __doc__ or "", _EXAMPLES)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    train = _add_action(actions, "train", "trains a model from text", _TRAIN)
+    train.add_argument("--text", type=Path, nargs="+", required=True, metavar="F", help="one sentence a line (or .gz)")
+    train.add_argument("--order", type=int, required=True, metavar="N", help="length of the longest n-grams, such as 3")
+    train.add_argument("--out", type=Path, required=True, metavar="F", help="file to write: .arpa, .arpa.gz or .npz")
+    train.add_argument("--vocab", type=Path, metavar="F", help="words to know: one a line, or a lexicon (WORD PHONES…)")
+    train.add_argument("--add-text-words", action="store_true", help="the text's words join those of --vocab")
+    train.add_argument(
+        "--prune", type=int, nargs="+", default=[0], metavar="K", help="leave out what occurs K times or less, by order"
+    )
+    train.set_defaults(run=_train)
+
+    ppl = _add_action(actions, "ppl", "measures perplexity and unknown words", _PPL)
+    ppl.add_argument("text", type=Path, nargs="+", metavar="TEXT", help="one sentence a line (or .gz)")
+    ppl.add_argument("--model", type=Path, required=True, metavar="F", help="the model: .arpa, .arpa.gz or .npz")
+    ppl.add_argument("--oovs", type=int, default=0, metavar="N", help="print the N most frequent unknown words")
+    ppl.set_defaults(run=_measure)
+    for each in (train, ppl):
+        each.add_argument("--policy", metavar="NAME", help=f"text policy of words and text: {', '.join(POLICIES)}")
+
+    convert = _add_action(actions, "convert", "converts a model: ARPA to .npz, which loads faster, or back")
+    convert.add_argument("source", type=Path, metavar="FROM", help="the model to read")
+    convert.add_argument("target", type=Path, metavar="TO", help="file to write: .arpa, .arpa.gz or .npz")
+    convert.set_defaults(run=_convert)
+    return parser
+
+
+def _add_action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, description: str = ""
+) -> argparse.ArgumentParser:
+    parser = actions.add_parser(
+        name,
+        help=summary,
+        description=description or f"{summary[0].upper()}{summary[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help="print results and errors only")
+    return parser
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from asr.lm.counting import count_ngrams
+    from asr.lm.kneser_ney import check_prune, estimate_from_counts
+    from asr.lm.sentences import SentenceReader
+    from asr.lm.storage import check_name, save_ngram
+
+    if arguments.order < 1:
+        raise UsageError("--order", f"{arguments.order}", "give 1 or more, such as 3")
+    if arguments.add_text_words and arguments.vocab is None:
+        raise UsageError("--add-text-words", "there is no --vocab to add to", "leave it out: the text has the words")
+    check_prune(arguments.prune, arguments.order)
+    check_name(arguments.out)
+    policy = None if arguments.policy is None else get_policy(arguments.policy)
+    vocabulary = None if arguments.vocab is None else _read_vocabulary(arguments.vocab, policy)
+    sentences = SentenceReader(arguments.text, policy)
+    counts = count_ngrams(sentences, arguments.order, vocabulary, is_closed=not arguments.add_text_words)
+    _log_empty(sentences.num_empty)
+    log(f"{sentences.num_sentences:,} sentences, {counts.counts.sum() - sentences.num_sentences:,} words")
+    estimated = estimate_from_counts(counts, arguments.prune)
+    save_ngram(estimated.model, arguments.out)
+    _log_orders(estimated)
+    log(f"written to {arguments.out}")
+
+
+def _read_vocabulary(path: Path, policy: TextPolicy | None) -> Vocabulary:
+    from asr.lm.vocabulary import Vocabulary, read_words
+
+    words, num_left_out = read_words(path, policy)
+    if num_left_out:
+        warn(f"{path}: {num_left_out:,} entries left out, which the text policy makes no or several words")
+    log(f"{path}: {len(words):,} words")
+    return Vocabulary.of(words)
+
+
+def _log_orders(estimated: Estimate) -> None:
+    pairs = zip(estimated.num_counted, estimated.discounts, strict=True)
+    for order, (num_counted, discounts) in enumerate(pairs, start=1):
+        num_ngrams = estimated.model.num_ngrams[order - 1] if order <= estimated.model.order else 0
+        kept = f", {num_ngrams:,} kept" if order > 1 and num_ngrams < num_counted else ""
+        values = " ".join(f"{value:.4f}" for value in discounts.values)
+        log(f"order {order}: {num_counted:,} n-grams{kept}, discounts {values}")
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    from asr.lm.perplexity import measure_perplexity
+    from asr.lm.sentences import SentenceReader
+    from asr.lm.storage import load_ngram
+
+    if arguments.oovs < 0:
+        raise UsageError("--oovs", f"{arguments.oovs} words", "give 0 or more")
+    policy = None if arguments.policy is None else get_policy(arguments.policy)
+    model = load_ngram(arguments.model)
+    sentences = SentenceReader(arguments.text, policy)
+    found = measure_perplexity(model, sentences)
+    _log_empty(sentences.num_empty)
+    print(f"sentences                {found.num_sentences}")
+    print(f"words                    {found.num_words}")
+    print(f"unknown words            {found.num_oovs} ({100 * found.oov_rate:.2f} %), {len(found.oovs)} different ones")
+    print(f"log10 probability        {found.log10_prob:.4f}")
+    print(f"perplexity               {found.with_oovs:.4f}")
+    print(f"perplexity without OOVs  {found.without_oovs:.4f}")
+    for word, count in found.oovs.most_common(arguments.oovs):
+        print(f"{count}\t{word}")
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    from asr.lm.storage import check_name, load_ngram, save_ngram
+
+    check_name(arguments.target)
+    model = load_ngram(arguments.source)
+    save_ngram(model, arguments.target)
+    counts = ", ".join(f"{count:,}" for count in model.num_ngrams)
+    log(f"{arguments.target}: {model.order} orders, n-grams {counts}")
+
+
+def _log_empty(num_empty: int) -> None:
+    if num_empty:
+        warn(f"{num_empty:,} lines without words are no sentences")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,146 @@
+"""Tests the memory of recurrent cells: adding problem, copy task, gradient norm against lag; with plots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr.cli.command import command, log, make_parser, parse
+from asr.errors import UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from asr.training.memory import Curve, Trial
+
+_EXAMPLES = """  asr memory --task adding --cell lstm --length 750 --chrono --goal 0.02
+  asr memory --task copy --cell gru --length 100
+  asr memory --task gradient --cell lstm --length 1000 --chrono
+  asr memory --task gradient --draw
+
+A curve goes to <out-dir>/<task>/<cell>[_chrono]_T<length>_seed<seed>.json; --draw makes <out-dir>/<task>.png of all
+that are there. Losses are of 500 held-out sequences, and so is --goal. Gradients are those of untrained cells."""
+
+_LAGS = (10, 100, 1000)
+_DEFAULTS: dict[str, tuple[int, int, float, int]] = {  # units, sequences of a step, learning rate, steps
+    "adding": (64, 20, 0.01, 5000),
+    "copy": (128, 20, 0.01, 20000),
+    "gradient": (128, 8, 0.0, 0),
+}
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Runs the verb."""
+    arguments = parse(_parser(), argv)
+    if arguments.draw:
+        return _draw(Path(arguments.out_dir), arguments.task)
+    _set_defaults(arguments)
+    _check(arguments)
+    from asr.training.memory import Trial, gradient_norms, learn
+
+    trial = Trial(
+        task=arguments.task,
+        cell=arguments.cell,
+        length=arguments.length,
+        chrono=arguments.chrono,
+        hidden_dim=arguments.hidden_dim,
+        seed=arguments.seed,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+    )
+    if trial.task == "gradient":
+        curve = gradient_norms(trial)
+        print(_gradient_line(curve))
+    else:
+        curve = learn(trial, arguments.steps, arguments.goal, lambda step, loss: log(f"step {step}: loss {loss:.5f}"))
+        print(_loss_line(curve))
+    curve.save(trial.file(arguments.out_dir))
+    log(f"written to {trial.file(arguments.out_dir)}")
+    return 0
+
+
+def _parser() -> ArgumentParser:
+    parser = make_parser("memory", "Trains one cell on a test of memory, or measures its gradients.", _EXAMPLES)
+    parser.add_argument("--task", choices=["adding", "copy", "gradient"], required=True, help="what is tested")
+    parser.add_argument("--cell", default="lstm", metavar="NAME", help="kind of unit (default: lstm)")
+    parser.add_argument("--length", type=int, default=100, metavar="T", help="frames to remember (default: 100)")
+    parser.add_argument("--chrono", action="store_true", help="gates begin with time scales of 1 to T frames")
+    parser.add_argument("--hidden-dim", type=int, metavar="H", help=f"units {_by_task(0)}")
+    parser.add_argument("--steps", type=int, metavar="N", help=f"optimiser steps {_by_task(3)}")
+    parser.add_argument("--goal", type=float, default=0.0, metavar="LOSS", help="end early at this held-out loss")
+    parser.add_argument("--batch-size", type=int, metavar="B", help=f"sequences of a step {_by_task(1)}")
+    parser.add_argument("--learning-rate", type=float, metavar="LR", help=f"of Adam {_by_task(2)}")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and training sequences (default: 0)")
+    parser.add_argument("--out-dir", default="exp/memory", metavar="DIR", help="where curves go (default: exp/memory)")
+    parser.add_argument("--draw", action="store_true", help="draw the curves of the task that are in --out-dir")
+    return parser
+
+
+def _by_task(place: int) -> str:
+    defaults = {task: values[place] for task, values in _DEFAULTS.items() if values[place]}
+    return f"(default: {', '.join(f'{task} {value}' for task, value in defaults.items())})"
+
+
+def _set_defaults(arguments: Namespace) -> None:
+    """Fills in what the task decides."""
+    names = ("hidden_dim", "batch_size", "learning_rate", "steps")
+    for name, value in zip(names, _DEFAULTS[arguments.task], strict=True):
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
+
+
+def _check(arguments: Namespace) -> None:
+    learns = [] if arguments.task == "gradient" else ["learning_rate", "steps"]
+    for name in ("hidden_dim", "batch_size", *learns):
+        if not getattr(arguments, name) > 0:
+            raise UsageError(f"--{name.replace('_', '-')}", f"{getattr(arguments, name)}", "give more than 0")
+    from asr.training.memory import cell_names
+    from asr.training.memory_tasks import MEMORY_TASKS
+
+    if arguments.cell not in cell_names():
+        raise UsageError("--cell", f"{arguments.cell!r} is no cell", f"use one of {', '.join(cell_names())}")
+    least = 1 if arguments.task == "gradient" else MEMORY_TASKS[arguments.task].min_length
+    least = max(least, 3 if arguments.chrono else 1)
+    if arguments.length < least:
+        raise UsageError("--length", f"{arguments.length} frames", f"give {least} or more")
+
+
+def _loss_line(curve: Curve) -> str:
+    """Gives the result of a trial on a task in one line."""
+    from asr.training.memory_tasks import MEMORY_TASKS
+
+    trial, loss = curve.trial, curve.values[-1]
+    baseline = MEMORY_TASKS[trial.task].baseline(trial.length)
+    share = f"{loss / baseline:.3f} of the {baseline:.5f} without memory"
+    return f"{_name(trial)}: held-out loss {loss:.5f}, {share}, after {curve.places[-1]} steps, {curve.seconds:.0f} s"
+
+
+def _gradient_line(curve: Curve) -> str:
+    """Gives the norms at a few lags in one line."""
+    from asr.training.memory_plots import relative
+
+    norms = relative(curve.values)
+    shares = ", ".join(f"{norms[lag]:.1e} at lag {lag}" for lag in _LAGS if lag < len(norms))
+    return f"{_name(curve.trial)}: gradient relative to lag 0: {shares}"
+
+
+def _name(trial: Trial) -> str:
+    return f"{trial.task}, {trial.label}, T = {trial.length}, seed {trial.seed}"
+
+
+def _draw(out_dir: Path, task: str) -> int:
+    from asr.errors import DataError
+    from asr.training.memory import read_curve
+    from asr.training.memory_plots import draw_curves
+
+    files = sorted((out_dir / task).glob("*.json"))
+    if not files:
+        raise DataError(out_dir / task, "no curves are there", f"run asr memory --task {task} first")
+    draw_curves([read_curve(file) for file in files], out_dir / f"{task}.png")
+    print(out_dir / f"{task}.png")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

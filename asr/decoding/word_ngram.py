@@ -1,0 +1,63 @@
+"""An n-gram model of words in the lexicon beam search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from asr.errors import DataError
+from asr.lm.ngram import NGramModel
+from asr.lm.tensors import NGramTensors
+from asr.lm.vocabulary import END, UNKNOWN
+
+
+class WordNGram(nn.Module):
+    """Scores the words of a lexicon by an n-gram model; those that it lacks have the probability of ``<unk>``.
+
+    Attributes:
+        ngram: the model as tensors.
+        labels: the model's id of each of the W words, and of an unknown one at the end, shape (W+1,).
+        num_unknown: words that the model lacks.
+    """
+
+    labels: torch.Tensor
+
+    def __init__(self, model: NGramModel, words: Sequence[str], ngram: NGramTensors | None = None) -> None:
+        """Finds the words in the model.
+
+        Args:
+            model: over words.
+            words: the W words of the lexicon.
+            ngram: the tensors of the same model, if they are there already.
+
+        Raises:
+            DataError: the model knows none of the words.
+        """
+        super().__init__()
+        ids = model.vocabulary.ids
+        labels = [ids.get(word, UNKNOWN) for word in words]
+        self.num_unknown = labels.count(UNKNOWN)
+        if self.num_unknown == len(labels):
+            found = f"knows none of the {len(words)} words of the lexicon, such as {words[0]!r}"
+            raise DataError("language model", found, "train it on words, in the same case")
+        self.ngram = ngram or NGramTensors(model)
+        self.register_buffer("labels", torch.tensor([*labels, UNKNOWN]), persistent=False)
+
+    @property
+    def start_state(self) -> int:
+        """The state at the beginning of a sentence."""
+        return self.ngram.start_state
+
+    def unigrams(self) -> torch.Tensor:
+        """Gives the natural-log probability of each word whatever stands before it, shape (W+1,)."""
+        return self.lookup(torch.zeros_like(self.labels), torch.arange(len(self.labels), device=self.labels.device))[0]
+
+    def lookup(self, states: torch.Tensor, words: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gives natural-log probabilities of words of the lexicon and the states behind them, all of the same shape."""
+        return self.ngram.lookup(states, self.labels[words])
+
+    def finish(self, states: torch.Tensor) -> torch.Tensor:
+        """Gives the natural-log probabilities that sentences end here, shape as the states."""
+        return self.ngram.lookup(states, torch.full_like(states, END))[0]

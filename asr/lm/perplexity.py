@@ -1,0 +1,96 @@
+"""How well a language model foresees a text."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from asr.errors import DataError
+from asr.lm.ngram import NGramModel
+from asr.lm.vocabulary import UNKNOWN
+
+_BATCH = 4096  # sentences scored side by side
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """What a model says of a text. Every sentence has its words and its end to foresee.
+
+    Attributes:
+        num_sentences: sentences.
+        num_words: words, without the ends of sentences.
+        log_prob: natural-log probability of all words and ends.
+        oov_log_prob: the part of ``log_prob`` that is of unknown words, as ``<unk>``.
+        oovs: the unknown words and how often each occurs.
+    """
+
+    num_sentences: int
+    num_words: int
+    log_prob: float
+    oov_log_prob: float
+    oovs: Counter[str]
+
+    @property
+    def num_oovs(self) -> int:
+        """The number of unknown words."""
+        return self.oovs.total()
+
+    @property
+    def oov_rate(self) -> float:
+        """Unknown words as a fraction of the words."""
+        return self.num_oovs / self.num_words
+
+    @property
+    def log10_prob(self) -> float:
+        """The base-10 logarithm that other programs print."""
+        return self.log_prob / math.log(10)
+
+    @property
+    def with_oovs(self) -> float:
+        """The perplexity of all words and ends: exp(-log_prob / (words + sentences))."""
+        return math.exp(-self.log_prob / (self.num_words + self.num_sentences))
+
+    @property
+    def without_oovs(self) -> float:
+        """The perplexity of the known words and the ends; unknown words count only as what stands before others."""
+        num_known = self.num_words + self.num_sentences - self.num_oovs
+        return math.exp(-(self.log_prob - self.oov_log_prob) / num_known)
+
+
+def measure_perplexity(model: NGramModel, sentences: Iterable[Sequence[str]]) -> Perplexity:
+    """Gives the perplexity of sentences, which are read once and not held.
+
+    **Source**: as KenLM's ``query`` counts: ends of sentences are foreseen, beginnings are not.
+
+    Args:
+        model: the model.
+        sentences: the words of each.
+
+    Raises:
+        DataError: there are no sentences, or ``<s>`` or ``</s>`` stands in one.
+
+    Example:
+        >>> from asr.lm.kneser_ney import estimate
+        >>> found = measure_perplexity(estimate([["a"]], order=1), [["a", "b"]])
+        >>> found.num_words, found.num_oovs, found.oov_rate
+        (2, 1, 0.5)
+    """
+    remaining = iter(sentences)
+    num_sentences = num_words = 0
+    log_prob = oov_log_prob = 0.0
+    oovs: Counter[str] = Counter()
+    while batch := list(islice(remaining, _BATCH)):
+        encoded = [model.vocabulary.encode(words) for words in batch]
+        for words, ids, log_probs in zip(batch, encoded, model.word_log_probs(encoded), strict=True):
+            num_sentences, num_words = num_sentences + 1, num_words + len(words)
+            log_prob += float(log_probs.sum())
+            unknown = ids == UNKNOWN
+            if unknown.any():
+                oov_log_prob += float(log_probs[:-1][unknown].sum())
+                oovs.update(word for word, is_unknown in zip(words, unknown, strict=True) if is_unknown)
+    if not num_words:
+        raise DataError("text", "holds no words", "give text with one sentence a line")
+    return Perplexity(num_sentences, num_words, log_prob, oov_log_prob, oovs)

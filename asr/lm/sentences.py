@@ -1,0 +1,47 @@
+"""Sentences from text files: one a line, words between blanks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from asr.lm.lines import numbered_lines
+from asr.lm.vocabulary import refuse_ends
+from asr.text.policy import TextPolicy
+
+
+@dataclass
+class SentenceReader:
+    """Reads sentences from files, one file after the other, without holding them.
+
+    Attributes:
+        paths: text files, compressed or not (``.gz``), one sentence a line.
+        policy: what is done to each line; None takes it as it is.
+        num_sentences: sentences given in the latest reading.
+        num_empty: lines without words in the latest reading; they are no sentences.
+    """
+
+    paths: Iterable[str | Path]
+    policy: TextPolicy | None = None
+    num_sentences: int = 0
+    num_empty: int = 0
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """Gives the words of each sentence.
+
+        Raises:
+            DataError: a file cannot be read, or a line holds ``<s>`` or ``</s>`` or breaks the policy, with the line.
+        """
+        self.num_sentences = self.num_empty = 0
+        for path in self.paths:
+            for number, line in numbered_lines(path):
+                text = line if self.policy is None else self.policy.apply(line, where=f"{path}:{number}")
+                words = text.split()
+                if not words:
+                    self.num_empty += 1
+                    continue
+                if "s>" in text:
+                    refuse_ends(words, f"{path}:{number}")
+                self.num_sentences += 1
+                yield words

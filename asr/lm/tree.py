@@ -1,0 +1,157 @@
+"""The tree of n-grams: which there are, which context and which shorter n-gram each one has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+class MissingContextsError(Exception):
+    """Some n-grams are there, but not what is left of them without their last word.
+
+    Attributes:
+        contexts: the n-grams that are missing, each one once, shape (G, order).
+    """
+
+    def __init__(self, contexts: npt.NDArray[np.int32]) -> None:
+        """Keeps the contexts."""
+        super().__init__(f"{len(contexts)} contexts of {contexts.shape[1]} words are missing")
+        self.contexts = contexts
+
+
+@dataclass(frozen=True)
+class NGramTree:
+    """All n-grams of a model, by order, then by context, then by last word.
+
+    Node 0 is the empty n-gram, and n-gram i (of A) is node i + 1.
+
+    Attributes:
+        vocabulary_size: V; every word is an n-gram of order 1, in the order of the ids.
+        num_ngrams: how many n-grams there are of each order from 1.
+        contexts: node of each n-gram without its last word, ascending, shape (A,).
+        labels: last word of each n-gram, ascending within a context, shape (A,).
+        suffixes: node of the longest n-gram that each one ends in, itself left aside, shape (A,).
+    """
+
+    vocabulary_size: int
+    num_ngrams: tuple[int, ...]
+    contexts: Ids
+    labels: Ids
+    suffixes: Ids
+
+    def span(self, order: int) -> slice:
+        """Gives where the n-grams of an order stand."""
+        first = sum(self.num_ngrams[: order - 1])
+        return slice(first, first + self.num_ngrams[order - 1])
+
+    @property
+    def num_contexts(self) -> int:
+        """The number of nodes that can be a context: the empty n-gram and all but those of the highest order."""
+        return 1 + sum(self.num_ngrams[:-1])
+
+    def kept(self, keep: Mask) -> NGramTree:
+        """Gives the tree of some of the n-grams.
+
+        Args:
+            keep: which ones stay, shape (A,); with each one its context and its suffix must, and all of order 1.
+        """
+        nodes = np.concatenate([[0], np.cumsum(keep)])  # old node -> new node
+        num_ngrams = tuple(int(keep[self.span(order + 1)].sum()) for order in range(len(self.num_ngrams)))
+        while num_ngrams[-1] == 0:
+            num_ngrams = num_ngrams[:-1]
+        kept = (nodes[self.contexts[keep]], self.labels[keep], nodes[self.suffixes[keep]])
+        return NGramTree(self.vocabulary_size, num_ngrams, *kept)
+
+
+def build_tree(vocabulary_size: int, words: list[npt.NDArray[np.int32]]) -> tuple[NGramTree, list[Ids]]:
+    """Gives the tree of n-grams in any order.
+
+    Args:
+        vocabulary_size: V.
+        words: the n-grams of order 2, 3 and so on, each one once, shapes (G, 2), (G, 3) …
+
+    Returns:
+        The tree; and for each of ``words`` the order in which the tree has its rows.
+
+    Raises:
+        MissingContextsError: an n-gram's context is not there.
+
+    Example:
+        >>> tree, _ = build_tree(3, [np.array([[2, 1], [1, 2]], dtype=np.int32)])
+        >>> tree.contexts.tolist(), tree.labels.tolist(), tree.suffixes.tolist()
+        ([0, 0, 0, 2, 3], [0, 1, 2, 2, 1], [0, 0, 0, 3, 2])
+    """
+    builder = _Builder(vocabulary_size)
+    sortings = [builder.add(each) for each in words]
+    levels = builder.levels
+    while len(levels) > 1 and not len(levels[-1].labels):
+        levels.pop()
+    arrays = [np.concatenate([getattr(level, name) for level in levels]) for name in ("contexts", "labels", "suffixes")]
+    return NGramTree(vocabulary_size, tuple(len(level.labels) for level in levels), *arrays), sortings
+
+
+@dataclass(frozen=True)
+class _Level:
+    """The n-grams of one order, sorted; ``keys`` are of context and label, ``first`` is the node of the first one."""
+
+    first: int
+    keys: Ids
+    contexts: Ids
+    labels: Ids
+    suffixes: Ids
+
+
+class _Builder:
+    """Adds the n-grams order by order."""
+
+    def __init__(self, vocabulary_size: int) -> None:
+        self.vocabulary_size = vocabulary_size
+        labels = np.arange(vocabulary_size)
+        root = np.zeros(vocabulary_size, dtype=np.int64)
+        self.levels = [_Level(1, labels, root, labels, root)]
+
+    def add(self, words: npt.NDArray[np.int32]) -> Ids:
+        contexts = self._nodes(words[:, :-1])
+        missing = contexts < 0
+        if missing.any():
+            raise MissingContextsError(np.unique(words[missing, :-1], axis=0))
+        keys = contexts * self.vocabulary_size + words[:, -1]
+        sorting = np.argsort(keys, kind="stable")
+        words = words[sorting]
+        suffixes = self._nodes(words[:, 1:])
+        for first in range(2, words.shape[1]):
+            rest = np.flatnonzero(suffixes < 0)
+            suffixes[rest] = self._nodes(words[rest, first:])
+        last = self.levels[-1]
+        labels = words[:, -1].astype(np.int64)
+        self.levels.append(_Level(last.first + len(last.labels), keys[sorting], contexts[sorting], labels, suffixes))
+        return sorting
+
+    def _nodes(self, words: npt.NDArray[np.int32]) -> Ids:
+        """Gives the nodes of n-grams of one order, -1 for those that are not there."""
+        nodes = words[:, 0].astype(np.int64) + 1
+        for order in range(2, words.shape[1] + 1):
+            level = self.levels[order - 1]
+            keys = nodes * self.vocabulary_size + words[:, order - 1]
+            places = find(level.keys, keys)
+            nodes = np.where((places >= 0) & (nodes >= 0), places + level.first, -1)
+        return nodes
+
+
+def find(keys: Ids, wanted: Ids) -> Ids:
+    """Gives the places of wanted keys among sorted ones, -1 for those that are not there.
+
+    Example:
+        >>> find(np.array([2, 5]), np.array([5, 3])).tolist()
+        [1, -1]
+    """
+    if not len(keys):
+        return np.full(np.shape(wanted), -1, dtype=np.int64)
+    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    found: Ids = np.where(keys[places] == wanted, places, -1)
+    return found

@@ -1,0 +1,83 @@
+"""What all own cells share: names of weights, zoneout, recurrent dropout."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from asr.errors import ConfigError
+
+
+class RecurrentCell(nn.Module, ABC):
+    """One direction of one layer, in the place of ``nn.LSTM(..., batch_first=True)``; its state begins as zero.
+
+    Zoneout keeps each unit's old value with probability z in training, and takes the mean of the two in evaluation:
+    s_t = z s_{t-1} + (1 - z) n_t. Recurrent dropout clears the same values of h_{t-1} at every frame of an utterance,
+    in the recurrent products alone, and scales the others by 1 / (1 - p); evaluation is without. Each call draws anew,
+    so each direction has masks of its own.
+
+    **Source**: zoneout, Krueger et al. 2017, eq. 5 (one probability for memory and hidden values here); one mask per
+    sequence, Gal & Ghahramani 2016, Semeniuta et al. 2016.
+    """
+
+    def __init__(self, input_dim: int, hidden_dim: int, zoneout: float = 0.0, recurrent_dropout: float = 0.0) -> None:
+        """Keeps the sizes.
+
+        Args:
+            input_dim: width of its input, D.
+            hidden_dim: units, H.
+            zoneout: probability z of keeping an old value.
+            recurrent_dropout: probability p of clearing a value of h_{t-1} for a whole sequence.
+
+        Raises:
+            ConfigError: a probability is not in [0, 1).
+        """
+        super().__init__()
+        for name, probability in (("zoneout", zoneout), ("recurrent_dropout", recurrent_dropout)):
+            if not 0.0 <= probability < 1.0:
+                raise ConfigError("recurrent cell", f"{name} is {probability}", "take a probability from 0 to below 1")
+        self.input_dim, self.hidden_dim = input_dim, hidden_dim
+        self.zoneout, self.recurrent_dropout = zoneout, recurrent_dropout
+
+    @abstractmethod
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor | tuple[Tensor, Tensor]]:
+        """Runs over all frames.
+
+        Args:
+            frames: padded frames, shape (B, T, input_dim).
+
+        Returns:
+            Frames, shape (B, T, H), and the state behind the last frame, padding or not, as torch's modules give it.
+        """
+
+    def extra_repr(self) -> str:
+        """Gives the sizes for printing."""
+        noise = f", zoneout={self.zoneout}, recurrent_dropout={self.recurrent_dropout}"
+        return f"{self.input_dim}, {self.hidden_dim}{noise if self.zoneout or self.recurrent_dropout else ''}"
+
+    def zones(self, like: Tensor, *shape: int) -> Tensor | None:
+        """Draws which values zoneout keeps, or gives its mean in evaluation; None without zoneout.
+
+        Args:
+            like: gives the type and the device.
+            shape: frames first.
+        """
+        if not self.zoneout:
+            return None
+        if self.training:
+            return (torch.rand(shape, device=like.device) < self.zoneout).to(like.dtype)
+        return like.new_tensor(self.zoneout).expand(shape)
+
+    def mask(self, like: Tensor, *shape: int) -> Tensor | None:
+        """Draws the mask of a sequence's recurrent dropout, zeros and 1 / (1 - p); None where there is none.
+
+        Args:
+            like: gives the type and the device.
+            shape: without frames.
+        """
+        if not (self.recurrent_dropout and self.training):
+            return None
+        kept = torch.rand(shape, device=like.device) >= self.recurrent_dropout
+        return kept.to(like.dtype) / (1.0 - self.recurrent_dropout)

@@ -1,0 +1,118 @@
+"""The kinds of unit by name, and what can be asked of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import nn
+
+from asr.errors import ConfigError
+from asr.models.cells.cell import RecurrentCell
+from asr.models.cells.conv_lstm import ConvLSTM
+from asr.models.cells.gated import LiGRU, VanillaGRU, VanillaRNN
+from asr.models.cells.initial import Initialisation
+from asr.models.cells.lstm import (
+    CoupledLSTM,
+    MemoryGatedLSTM,
+    PeepholeLSTM,
+    ProjectedLSTM,
+    UnforgettingLSTM,
+    VanillaLSTM,
+)
+from asr.models.cells.norm_lstm import LayerNormLSTM
+
+Cell = Literal[
+    "rnn",
+    "gru",
+    "ligru",
+    "lstm",
+    "lstm_no_forget",
+    "lstm_coupled",
+    "lstm_peephole",
+    "lstm_peephole_cell",
+    "lstm_layer_norm",
+    "lstm_projected",
+    "conv_lstm",
+]
+
+_NATIVE: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+_OWN: dict[str, type[RecurrentCell]] = {
+    "rnn": VanillaRNN,
+    "gru": VanillaGRU,
+    "ligru": LiGRU,
+    "lstm": VanillaLSTM,
+    "lstm_no_forget": UnforgettingLSTM,
+    "lstm_coupled": CoupledLSTM,
+    "lstm_peephole": PeepholeLSTM,
+    "lstm_peephole_cell": MemoryGatedLSTM,
+    "lstm_layer_norm": LayerNormLSTM,
+}
+
+
+@dataclass(frozen=True)
+class CellOptions:
+    """What can be asked of a unit beside its kind.
+
+    Attributes:
+        zoneout: probability of a unit to keep its old value in training.
+        recurrent_dropout: probability of a value of h_{t-1} to be cleared for a whole utterance in training.
+        projection_dim: hidden values of "lstm_projected", which alone takes it; 0 is half of its memory's.
+        num_bins: frequency bins of "conv_lstm"; others do not look at it.
+        kernel_size: bins that a convolution of "conv_lstm" sees; others do not look at it.
+        initial: the weights that training begins with.
+    """
+
+    zoneout: float = 0.0
+    recurrent_dropout: float = 0.0
+    projection_dim: int = 0
+    num_bins: int = 1
+    kernel_size: int = 3
+    initial: Initialisation = field(default_factory=Initialisation)
+
+    def output_dim(self, cell: Cell, hidden_dim: int) -> int:
+        """Gives the hidden values of one direction of a kind of unit."""
+        return (self.projection_dim or hidden_dim // 2) if cell == "lstm_projected" else hidden_dim
+
+
+def make_cell(cell: Cell, input_dim: int, hidden_dim: int, options: CellOptions | None = None) -> nn.Module:
+    """Gives one direction of one layer: torch's own module where it has the unit, and ours where it has not.
+
+    Zoneout and recurrent dropout call for our own "lstm", "gru" and "rnn", whose weights have the names and the layout
+    of torch's, so that a checkpoint runs with them and without.
+
+    Args:
+        cell: the kind of unit; "rnn" is the plain tanh unit.
+        input_dim: width of its input.
+        hidden_dim: units.
+        options: what else it is; None is nothing.
+
+    Returns:
+        A module from (B, T, input_dim) to (B, T, hidden_dim) and its last state.
+
+    Raises:
+        ConfigError: options that have no meaning for the kind of unit.
+    """
+    options = CellOptions() if options is None else options
+    options.initial.check(cell)
+    module = _make(cell, input_dim, hidden_dim, options)
+    rows = module.channels if isinstance(module, ConvLSTM) else hidden_dim
+    options.initial.apply(cell, module, rows)
+    return module
+
+
+def _make(cell: Cell, input_dim: int, hidden_dim: int, options: CellOptions) -> nn.Module:
+    noise = {"zoneout": options.zoneout, "recurrent_dropout": options.recurrent_dropout}
+    if cell == "lstm_projected":
+        projection_dim = options.output_dim(cell, hidden_dim)
+        if not 0 < projection_dim < hidden_dim:
+            found = f"projection_dim is {projection_dim} and hidden_dim {hidden_dim}"
+            raise ConfigError("cell lstm_projected", found, "set a projection_dim from 1 to below hidden_dim")
+        return ProjectedLSTM(input_dim, hidden_dim, projection_dim, **noise)
+    if options.projection_dim:
+        raise ConfigError(f"cell {cell}", "takes no projection_dim", "leave it out, or take lstm_projected")
+    if cell == "conv_lstm":
+        return ConvLSTM(input_dim, hidden_dim, options.num_bins, options.kernel_size, **noise)
+    if cell in _NATIVE and not any(noise.values()):
+        return _NATIVE[cell](input_dim, hidden_dim, batch_first=True)  # type: ignore[call-arg,arg-type]
+    return _OWN[cell](input_dim, hidden_dim, **noise)

@@ -1,0 +1,94 @@
+"""The peephole LSTM that convolves over frequency."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from asr.errors import ConfigError
+from asr.models.cells.cell import RecurrentCell
+from asr.models.cells.lstm_recurrence import LstmRecurrence
+from asr.models.cells.scan import scan
+
+
+class ConvLSTM(RecurrentCell):
+    """The peephole LSTM with a convolution over frequency in the place of each matrix.
+
+    ::
+
+        i = sigma(W_i # x_t + U_i # h_{t-1} + p_i * c_{t-1} + b_i)
+        f = sigma(W_f # x_t + U_f # h_{t-1} + p_f * c_{t-1} + b_f)
+        c_t = f * c_{t-1} + i * tanh(W_g # x_t + U_g # h_{t-1} + b_g)
+        o = sigma(W_o # x_t + U_o # h_{t-1} + p_o * c_t + b_o)
+        h_t = o * tanh(c_t)
+
+    ``#`` convolves over bins with zeros at both ends, ``*`` weighs each bin and channel by itself. A frame's values lie
+    bin after bin, all channels of a bin together, in and out: that is how the convolutional subsampling gives them.
+    With a kernel of 1 on one bin it is :class:`asr.models.cells.lstm.PeepholeLSTM`.
+
+    **Source**: Shi et al. 2015, eq. 3, over frequency instead of the two axes of an image.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        hidden_dim: int,
+        num_bins: int,
+        kernel_size: int = 3,
+        zoneout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+    ) -> None:
+        """Makes the weights, all zero.
+
+        Args:
+            input_dim: width of its input, bins times input channels.
+            hidden_dim: units, bins times channels C.
+            num_bins: bins F.
+            kernel_size: bins that a convolution sees, K.
+            zoneout: probability of keeping an old value of c and h.
+            recurrent_dropout: probability of clearing a value of h_{t-1} for a whole sequence.
+
+        Raises:
+            ConfigError: the bins do not divide the widths, or the kernel is even.
+        """
+        super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
+        for name, width in (("input_dim", input_dim), ("hidden_dim", hidden_dim)):
+            if width % num_bins:
+                found = f"{name} {width} is no multiple of the {num_bins} frequency bins"
+                raise ConfigError("cell conv_lstm", found, f"take a multiple of {num_bins}")
+        if kernel_size % 2 == 0:
+            raise ConfigError("cell conv_lstm", f"kernel_size {kernel_size} is even", "take an odd one")
+        self.num_bins, self.channels = num_bins, hidden_dim // num_bins
+        self.weight_ih_l0 = nn.Parameter(torch.zeros(4 * self.channels, input_dim // num_bins, kernel_size))
+        self.weight_hh_l0 = nn.Parameter(torch.zeros(4 * self.channels, self.channels, kernel_size))
+        self.bias_ih_l0 = nn.Parameter(torch.zeros(4 * self.channels))
+        self.peephole_l0 = nn.Parameter(torch.zeros(3, num_bins, self.channels))
+
+    def project(self, frames: Tensor) -> Tensor:
+        """Gives the input products of all frames, shape (T, F, B, 4, C): one matrix product over stacked windows."""
+        bins, taps = self.num_bins, self.weight_ih_l0.size(2)
+        image = frames.view(*frames.shape[:2], bins, -1).permute(1, 2, 0, 3)  # (B, T, F * *) -> (T, F, B, *)
+        padded = F.pad(image, (0, 0, 0, 0, taps // 2, taps // 2))
+        windows = torch.cat([padded[:, tap : tap + bins] for tap in range(taps)], dim=3)
+        products = F.linear(windows, self.weight_ih_l0.permute(0, 2, 1).flatten(1), self.bias_ih_l0)
+        return products.view(*products.shape[:3], 4, self.channels)
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Runs over all frames; gives h, shape (B, T, F * C), and the last h and c, shape (1, B, F * C)."""
+        batch_size, num_frames, _ = frames.shape
+        shape = (self.num_bins, batch_size, self.channels)
+        weight = self.weight_hh_l0
+        output, memory = scan(
+            LstmRecurrence(),
+            {
+                "projected": self.project(frames),
+                "recurrent": weight.permute(2, 0, 1),
+                "peepholes": self.peephole_l0.permute(1, 0, 2).unsqueeze(1),
+                "mask": self.mask(weight, *shape),
+                "zone_cell": self.zones(weight, num_frames, *shape),
+                "zone_hidden": self.zones(weight, num_frames, *shape),
+            },
+        )
+        last, memory = (value.transpose(0, 1).flatten(1).unsqueeze(0) for value in (output[-1], memory))
+        return output.permute(2, 0, 1, 3).flatten(2), (last, memory)  # (T, F, B, C) -> (B, T, F * C)

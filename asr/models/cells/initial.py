@@ -1,0 +1,122 @@
+"""The weights that a recurrent layer begins with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from asr.errors import ConfigError
+
+
+class KeepGate(NamedTuple):
+    """Where the bias of the gate that keeps the memory stands.
+
+    Attributes:
+        position: of the gate among the rows of the biases.
+        sign: 1 where a large bias keeps, -1 where a large bias lets in.
+        bias: what it begins with.
+        entry: position of an input gate of its own, None without.
+    """
+
+    position: int
+    sign: float
+    bias: float
+    entry: int | None = None
+
+
+KEEP_GATES: dict[str, KeepGate] = {
+    **dict.fromkeys(
+        ("lstm", "lstm_peephole", "lstm_peephole_cell", "lstm_layer_norm", "lstm_projected", "conv_lstm"),
+        KeepGate(position=1, sign=1.0, bias=1.0, entry=0),
+    ),
+    "lstm_coupled": KeepGate(position=0, sign=-1.0, bias=1.0),
+    "gru": KeepGate(position=1, sign=1.0, bias=0.0),
+    "ligru": KeepGate(position=0, sign=1.0, bias=0.0),
+}
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """How weights begin: orthogonal recurrent ones and a forget bias of 1 unless something else is asked for.
+
+    **Source**: orthogonal recurrent weights, Saxe et al. 2014; forget bias, Gers et al. 2000, Jozefowicz et al. 2015;
+    chrono, Tallec & Ollivier 2018, section 3: forget bias log(u), input bias -log(u), u uniform in [1, T_max - 1];
+    uniform weights, Graves, Mohamed & Hinton 2013 with 0.1.
+
+    Attributes:
+        forget_bias: bias of the gate that keeps the memory, of a GRU its update gate; None is 1 for LSTMs, 0 for GRUs,
+            and a drawn value where all weights are.
+        chrono_steps: the longest time to remember in frames, T_max; 0 draws no time scales.
+        init_range: all weights and biases are drawn from [-init_range, init_range]; 0 keeps the orthogonal ones.
+    """
+
+    forget_bias: float | None = None
+    chrono_steps: int = 0
+    init_range: float = 0.0
+
+    def check(self, cell: str) -> None:
+        """Checks that the settings have a meaning for a kind of unit.
+
+        Raises:
+            ConfigError: they have none.
+        """
+        where = f"cell {cell}"
+        if self.chrono_steps and self.forget_bias is not None:
+            raise ConfigError(where, "forget_bias and chrono_steps both set the same bias", "leave one of them out")
+        if self.chrono_steps and self.chrono_steps < 3:
+            raise ConfigError(where, f"chrono_steps is {self.chrono_steps}", "take 3 or more, or 0 for none")
+        if self.init_range < 0:
+            raise ConfigError(where, f"init_range is {self.init_range}", "take a positive one, or 0 for none")
+        if cell not in KEEP_GATES and (self.chrono_steps or self.forget_bias is not None):
+            found = "has no gate that keeps, and takes no forget_bias or chrono_steps"
+            raise ConfigError(where, found, "leave them out")
+
+    def apply(self, cell: str, module: nn.Module, hidden_dim: int) -> None:
+        """Draws the weights of one direction of one layer.
+
+        Args:
+            cell: the kind of unit.
+            module: with weights named as in torch's modules.
+            hidden_dim: rows of a gate.
+        """
+        for name, parameter in module.named_parameters():
+            if self.init_range and not name.startswith("gain"):
+                nn.init.uniform_(parameter, -self.init_range, self.init_range)
+            else:
+                _begin(name, parameter.data, hidden_dim)
+        keep = KEEP_GATES.get(cell)
+        if keep is None:
+            return
+        bias: Tensor = module.bias_ih_l0.data  # type: ignore[assignment]
+        if self.chrono_steps:
+            scales = torch.empty(hidden_dim).uniform_(1.0, self.chrono_steps - 1.0).log()
+            _gate(bias, keep.position, hidden_dim).copy_(keep.sign * scales)
+            if keep.entry is not None:
+                _gate(bias, keep.entry, hidden_dim).copy_(-scales)
+        elif self.forget_bias is not None or not self.init_range:
+            wanted = keep.bias if self.forget_bias is None else self.forget_bias
+            _gate(bias, keep.position, hidden_dim).fill_(keep.sign * wanted)
+
+
+def _gate(bias: Tensor, position: int, hidden_dim: int) -> Tensor:
+    return bias[position * hidden_dim : (position + 1) * hidden_dim]
+
+
+def _orthogonal_by_gate(weight: Tensor, hidden_dim: int) -> None:
+    for gate in torch.split(weight, hidden_dim):
+        nn.init.orthogonal_(gate)
+
+
+def _begin(name: str, parameter: Tensor, hidden_dim: int) -> None:
+    """Draws one parameter by the kind that its name says."""
+    if name.startswith("weight_hh"):
+        _orthogonal_by_gate(parameter, hidden_dim)
+    elif name.startswith("weight"):
+        nn.init.xavier_uniform_(parameter)
+    elif name.startswith("gain"):
+        nn.init.ones_(parameter)
+    else:
+        nn.init.zeros_(parameter)

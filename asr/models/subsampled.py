@@ -1,0 +1,81 @@
+"""What encoders share that are made of blocks of one width: subsampling in front, lengths, and a mask behind."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from asr.models.lengths import subsampled_lengths, valid_frames
+from asr.models.subsampling import ConvSubsampling, FrameStacking
+
+
+class SubsampledEncoder(nn.Module, ABC):
+    """Subsampling and dropout, then whatever :meth:`encode` does with the frames; N = ceil(T / time_stride).
+
+    Attributes:
+        output_dim: width D of an encoded frame.
+        time_stride: feature frames for one encoder frame.
+    """
+
+    output_dim: int
+
+    def __init__(self, feature_dim: int, conv_channels: int, time_stride: int, dropout: float) -> None:
+        """Builds what stands in front.
+
+        Args:
+            feature_dim: values of a feature frame, F.
+            conv_channels: channels of the two convolutions in front; 0 stacks frames instead.
+            time_stride: feature frames for one encoder frame; with convolutions 1, 2, 3 or 4.
+            dropout: share of values dropped behind the convolutions.
+        """
+        super().__init__()
+        self.subsampling = (
+            ConvSubsampling(feature_dim, conv_channels, time_stride)
+            if conv_channels
+            else FrameStacking(feature_dim, time_stride)
+        )
+        self.dropout = nn.Dropout(dropout if conv_channels else 0.0)
+        self.time_stride = time_stride
+
+    def output_lengths(self, lengths: Tensor) -> Tensor:
+        """Gives the encoder frames N = ceil(T / time_stride) of T feature frames, shape (B,)."""
+        return subsampled_lengths(lengths, self.time_stride)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Encodes.
+
+        Args:
+            features: shape (B, T, F).
+            lengths: feature frames, shape (B,).
+
+        Returns:
+            Encoded frames, shape (B, N, D), and their lengths, shape (B,); padding holds no meaning.
+        """
+        frames, encoded_lengths = self.subsampling(features, lengths)  # (B, T, F) -> (B, N, *)
+        return self.encode(self.dropout(frames), encoded_lengths), encoded_lengths
+
+    @abstractmethod
+    def encode(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Gives encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
+
+
+def attended_frames(lengths: Tensor, num_frames: int) -> Tensor:
+    """Marks the frames that may be attended to: those of each utterance, and never none.
+
+    An empty utterance keeps its first frame, so that no softmax runs over nothing and no NaN comes about.
+
+    Args:
+        lengths: frames of each utterance, shape (B,).
+        num_frames: frames of the padded batch, N.
+
+    Returns:
+        True where attention may look, shape (B, N).
+
+    Example:
+        >>> import torch
+        >>> attended_frames(torch.tensor([2, 0]), 3).int()
+        tensor([[1, 1, 0],
+                [1, 0, 0]], dtype=torch.int32)
+    """
+    return valid_frames(lengths.clamp(min=1), num_frames)
