@@ -25,7 +25,9 @@ _EXAMPLES = """\
 _TRAIN = """Trains an n-gram model by modified Kneser-Ney, interpolated, with three discounts for each order.
 
 Without --vocab the words are those of the text, and <unk> has the share of a word that never came. With --vocab other
-words of the text count as <unk>, which gets their probability; with --add-text-words they join the vocabulary."""
+words of the text count as <unk>, which gets their probability; with --add-text-words they join the vocabulary.
+
+With --tokens the model is one of the tokens of an acoustic model, for asr decode --lm."""
 
 _PPL = """Measures the perplexity of texts and lists what the model does not know.
 
@@ -46,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     train = _add_action(actions, "train", "trains a model from text", _TRAIN)
-    train.add_argument("--text", type=Path, nargs="+", required=True, metavar="F", help="one sentence a line (or .gz)")
+    source = train.add_mutually_exclusive_group(required=True)
+    source.add_argument("--text", type=Path, nargs="+", metavar="F", help="one sentence a line (or .gz)")
+    source.add_argument("--cuts", type=Path, nargs="+", metavar="F", help="cuts whose transcripts are the text")
+    train.add_argument("--tokens", type=Path, metavar="F", help="token table whose tokens are counted, not words")
     train.add_argument("--order", type=int, required=True, metavar="N", help="length of the longest n-grams, such as 3")
     train.add_argument("--out", type=Path, required=True, metavar="F", help="file to write: .arpa, .arpa.gz or .npz")
     train.add_argument("--vocab", type=Path, metavar="F", help="words to know: one a line, or a lexicon (WORD PHONES…)")
@@ -86,23 +91,32 @@ def _add_action(
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    from asr.cli._sentences import open_sentences, spelled
     from asr.lm.counting import count_ngrams
     from asr.lm.kneser_ney import check_prune, estimate_from_counts
-    from asr.lm.sentences import SentenceReader
     from asr.lm.storage import check_name, save_ngram
+    from asr.lm.vocabulary import Vocabulary
+    from asr.text.tokens import TokenTable
 
     if arguments.order < 1:
         raise UsageError("--order", f"{arguments.order}", "give 1 or more, such as 3")
+    if arguments.tokens is not None and arguments.vocab is not None:
+        raise UsageError("--vocab", "the vocabulary is that of --tokens", "leave one of them out")
     if arguments.add_text_words and arguments.vocab is None:
         raise UsageError("--add-text-words", "there is no --vocab to add to", "leave it out: the text has the words")
     check_prune(arguments.prune, arguments.order)
     check_name(arguments.out)
     policy = None if arguments.policy is None else get_policy(arguments.policy)
-    vocabulary = None if arguments.vocab is None else _read_vocabulary(arguments.vocab, policy)
-    sentences = SentenceReader(arguments.text, policy)
-    counts = count_ngrams(sentences, arguments.order, vocabulary, is_closed=not arguments.add_text_words)
+    tokens = None if arguments.tokens is None else TokenTable.load(arguments.tokens)
+    sentences = open_sentences(arguments.text, arguments.cuts, policy, tokens)
+    if tokens is not None:
+        counts = count_ngrams(spelled(sentences, tokens), arguments.order, Vocabulary.of(tokens.tokens[1:]))
+    else:
+        vocabulary = None if arguments.vocab is None else _read_vocabulary(arguments.vocab, policy)
+        counts = count_ngrams(sentences, arguments.order, vocabulary, is_closed=not arguments.add_text_words)
     _log_empty(sentences.num_empty)
-    log(f"{sentences.num_sentences:,} sentences, {counts.counts.sum() - sentences.num_sentences:,} words")
+    unit = "words" if tokens is None else "tokens"
+    log(f"{sentences.num_sentences:,} sentences, {counts.counts.sum() - sentences.num_sentences:,} {unit}")
     estimated = estimate_from_counts(counts, arguments.prune)
     save_ngram(estimated.model, arguments.out)
     _log_orders(estimated)

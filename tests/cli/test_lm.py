@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from asr.cli.lm import main
+from asr.corpora.manifests import read_cuts
+from asr.lm.kneser_ney import estimate
 from asr.lm.storage import load_ngram
+from asr.text.tokens import TokenTable
 
 
 @pytest.fixture
@@ -117,3 +120,20 @@ def test_empty_text(tmp_path, capsys):
         "",
         "asr lm: text: holds no sentences; give text with one sentence a line\n",
     )
+
+
+def test_a_model_of_tokens_knows_all_tokens_of_the_table(tiny_corpus, tmp_path, capsys):
+    tokens = TokenTable.load(tiny_corpus.data / "tokens_char.txt")
+    cuts, out = tiny_corpus.data / "train_cuts.jsonl.gz", tmp_path / "characters.arpa"
+    arguments = ("--cuts", cuts, "--tokens", tiny_corpus.data / "tokens_char.txt", "--policy", "verbatim")
+    status, _, err = run(capsys, "train", "--order", 2, *arguments, "--out", out)
+    assert status == 0
+    texts = [cut.supervisions[0].text for cut in read_cuts(cuts)]
+    assert err.splitlines()[0] == f"{len(texts)} sentences, {sum(map(len, texts))} tokens"
+    model = load_ngram(out)
+    assert model.vocabulary.words[3:] == tokens.tokens[1:]
+    by_hand = estimate([list(text.replace(" ", "|")) for text in texts], 2)
+    probe = ["A", "B", "|", "C"]
+    assert model.log_prob(probe) == pytest.approx(by_hand.log_prob(probe), abs=1e-6)
+    vocabulary = ("--vocab", cuts)
+    assert run(capsys, "train", "--order", 2, *arguments, *vocabulary, "--out", out)[0] == 2
