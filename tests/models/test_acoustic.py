@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 import torch
 from torch import Tensor
 
 from asr.cli.composition import compose_config, groups, resolve
 from asr.data.batch import pad
+from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel
-from asr.models.encoder import RecurrentEncoder
 
 NUM_TOKENS = 9
 
 
 def model_of(choice: str, *overrides: str) -> AcousticModel:
     config = resolve(compose_config([f"model={choice}", "corpus=none", "name=none", *overrides]))
-    settings = config["model"]["encoder"]["init_args"] | {"hidden_dim": 20}
+    encoder = config["model"]["encoder"]
+    module, _, name = encoder["class_path"].rpartition(".")
+    build = getattr(importlib.import_module(module), name)
     frontend = FrontEnd(**config["model"]["frontend"]["init_args"])
     torch.manual_seed(0)
-    return AcousticModel(frontend, RecurrentEncoder(frontend.feature_dim, **settings), NUM_TOKENS).eval()
+    settings = encoder["init_args"] | {"hidden_dim": 40}
+    return AcousticModel(frontend, build(frontend.feature_dim, **settings), NUM_TOKENS).eval()
 
 
 def noises(count: int) -> list[Tensor]:
@@ -79,3 +84,28 @@ def test_half_precision_still_gives_posteriors_in_float32() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         log_probs, _ = model(*pad(noises(2)))
     assert log_probs.dtype == torch.float32
+
+
+def test_lower_layers_read_through_the_same_output() -> None:
+    model = model_of("lstm")
+    features, lengths = model.frontend(*pad(noises(3)))
+    [lower, last], encoded_lengths = model.classify_layers(features, lengths, [2])
+    expected, expected_lengths = model.classify(features, lengths)
+    assert torch.equal(last, expected)
+    assert torch.equal(encoded_lengths, expected_lengths)
+    outputs, _ = model.encoder.outputs(features, lengths)  # type: ignore[attr-defined]
+    assert torch.equal(lower, model.output(outputs[1]).log_softmax(dim=2))
+
+
+@pytest.mark.parametrize(
+    ("choice", "layers", "message"),
+    [
+        ("lstm", [3], "layers \\[3\\] of 3; take some below 3"),
+        ("lstm", [0], "layers \\[0\\] of 3"),
+        ("conformer", [1], "encoder ConformerEncoder: does not show its layers"),
+    ],
+)
+def test_layers_that_are_not_there(choice: str, layers: list[int], message: str) -> None:
+    model = model_of(choice)
+    with pytest.raises(ConfigError, match=message):
+        model.classify_layers(*model.frontend(*pad(noises(1))), layers)

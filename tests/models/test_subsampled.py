@@ -124,4 +124,3 @@ def test_as_many_parameters_as_three_bidirectional_lstm_layers_of_320(choice: st
     lstm = RecurrentEncoder(80, 320, 3, time_stride=4, conv_channels=32, layer_norm=True, residual=True)
     target = num_parameters(lstm) + 641 * NUM_TOKENS
     assert num_parameters(model) == pytest.approx(target, rel=0.05)
-    assert model.encoder.time_stride == 4

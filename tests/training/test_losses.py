@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from asr.errors import ConfigError
-from asr.training.losses import Consistency, ctc_losses, divergences
+from asr.training.losses import Consistency, Intermediate, ctc_losses, divergences
 
 
 def sum_over_paths(probs: torch.Tensor, target: tuple[int, ...]) -> float:
@@ -66,3 +66,9 @@ def test_no_gradient_flows_through_the_target_of_the_divergence() -> None:
 def test_consistency_refuses_what_cannot_be() -> None:
     with pytest.raises(ConfigError, match=r"weight is -1.0"):
         Consistency(weight=-1.0)
+
+
+@pytest.mark.parametrize(("layers", "weight"), [([], 0.3), ([1], 1.5)])
+def test_intermediate_refuses_what_cannot_be(layers: list[int], weight: float) -> None:
+    with pytest.raises(ConfigError, match=r"model\.intermediate"):
+        Intermediate(layers, weight)

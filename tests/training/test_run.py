@@ -67,10 +67,13 @@ def test_two_views_are_trained_to_agree(
 ) -> None:
     monkeypatch.chdir(tiny_corpus.root)
     more = ["augmentation=spec_consistency", "model.loss_per=utterance", "trainer.max_epochs=1"]
+    lower = "{class_path: asr.training.losses.Intermediate, init_args: {layers: [1]}}"
+    more += [f"+model.intermediate={lower}", "model.encoder.init_args.num_layers=2"]
     assert main([*SMALL, *more, f"exp_dir={tmp_path}"]) == 0
     divergences = scalars(tmp_path, "train/divergence")
     assert len(divergences) == len(scalars(tmp_path, "train/loss_step"))
     assert min(divergences) > 0, "the views differ"
+    assert len(scalars(tmp_path, "train/intermediate_loss")) == len(divergences)
 
 
 def test_init_from_takes_weights_only(tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
