@@ -24,10 +24,12 @@ from lightning.pytorch.callbacks import Callback
 from torch import nn
 
 from asr.cli.composition import compose_config, resolve
+from asr.data.batch import Batch
 from asr.data.loader import read_batches
 from asr.data.plan import padding_waste
 from asr.text.tokens import BLANK
-from asr.training.losses import ctc_losses
+from asr.training.losses import ctc_losses, divergences
+from asr.training.module import CTCModule
 from asr.training.run import TrainingCLI, build
 
 NUM_STEPS = 30
@@ -115,12 +117,7 @@ def bare(cli: TrainingCLI) -> list[float]:
     begun = []
     for batch in read_batches(data.train_set, plan, data.num_workers, pin_memory=False):
         begun.append(time.perf_counter())
-        features = model.frontend.complete(batch.features, batch.lengths)
-        if module.spec_augment is not None:
-            features = module.spec_augment(features, batch.lengths, batch.seeds)
-        log_probs, lengths = model.classify(features, batch.lengths)
-        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, BLANK)
-        loss = losses.sum() / batch.target_lengths.sum()
+        loss = bare_loss(module, batch)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), clip)
@@ -128,6 +125,26 @@ def bare(cli: TrainingCLI) -> list[float]:
         schedule.step()
         torch._foreach_lerp_(average, [parameter.detach() for parameter in model.parameters()], 0.005)
     return [later - earlier for earlier, later in itertools.pairwise(begun)][WARMUP_STEPS:]
+
+
+def bare_loss(module: CTCModule, batch: Batch) -> torch.Tensor:
+    """Gives the loss of the module's settings, written out; of its options, those that experiments on features use."""
+    model, consistency = module.model, module.consistency
+    features, lengths, seeds = model.frontend.complete(batch.features, batch.lengths), batch.lengths, batch.seeds
+    targets, target_lengths = batch.targets, batch.target_lengths
+    if consistency is not None:
+        features, lengths, seeds = features.repeat(2, 1, 1), lengths.repeat(2), torch.cat([seeds, seeds ^ 1])
+        targets, target_lengths = targets.repeat(2), target_lengths.repeat(2)
+    if module.vocal_tract is not None:
+        features = module.vocal_tract(features, seeds)
+    if module.spec_augment is not None:
+        features = module.spec_augment(features, lengths, seeds)
+    log_probs, encoded_lengths = model.classify(features, lengths)
+    loss = ctc_losses(log_probs, encoded_lengths, targets, target_lengths, BLANK).sum() / target_lengths.sum()
+    if consistency is not None:
+        apart = divergences(log_probs, encoded_lengths).sum() / batch.target_lengths.sum()
+        loss = loss + consistency.weight * apart
+    return loss
 
 
 def main() -> int:
