@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from asr.decoding.decoder import Decoder
     from asr.decoding.hypothesis import Hypothesis
-    from asr.lm.ngram import NGramModel
-    from asr.scoring.counts import Unit
     from asr.transcription.checkpoint import Loaded
 
 _EXAMPLES = """  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts data/an4/dev_cuts.jsonl.gz
@@ -27,10 +25,8 @@ _EXAMPLES = """  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts da
 
 Without --out, hypotheses go beside the checkpoint, into <split>_greedy.jsonl, <split>_beam<size>.jsonl or, with
 --settings NAME.json, <split>_NAME.jsonl. --tune computes posteriors once, tries weights of the language model on them
-and keeps those of least error (of words, or of phones), going without among them: tune on dev, never on test."""
-
-_LM_WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
-_TOKEN_SCORES = (-1.0, -0.5, 0.5, 1.0, 1.5, 2.0)
+and keeps those of least error (of words, or of phones), going without among them: tune on dev, never on test. Where
+there is one set only, --cross-tune tunes on one half of its speakers and decodes the other, and the other way round."""
 
 
 @command
@@ -41,8 +37,11 @@ def main(argv: list[str] | None = None) -> int:
     if (arguments.out or arguments.tune) and len(arguments.cuts) > 1:
         option = "--out" if arguments.out else "--tune"
         raise UsageError(option, f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or give one")
-    if arguments.tune and not settings.lm:
-        raise UsageError("--tune", "there is no language model whose weight to tune", "give --lm")
+    if arguments.tune and arguments.cross_tune:
+        raise UsageError("--cross-tune", "--tune is there, too", "give one of them")
+    if (arguments.tune or arguments.cross_tune) and not settings.lm:
+        option = "--tune" if arguments.tune else "--cross-tune"
+        raise UsageError(option, "there is no language model whose weight to tune", "give --lm")
     from asr.lm.storage import load_ngram
     from asr.scoring.hypotheses import write_hypotheses
     from asr.transcription.checkpoint import load_checkpoint
@@ -51,14 +50,20 @@ def main(argv: list[str] | None = None) -> int:
     _move(loaded, arguments.device)
     lm = load_ngram(settings.lm) if settings.lm else None
     if arguments.tune:
-        _tune(loaded, settings, lm, arguments)
+        from asr.cli._tuning import tune_decoder
+
+        print(tune_decoder(loaded, settings, lm, arguments))
         return 0
-    decoder = settings.decoder(loaded, lm)
     label = Path(arguments.settings).stem if arguments.settings else settings.label
     for cuts in arguments.cuts:
         split = Path(cuts).name.removesuffix("_cuts.jsonl.gz")
         out = Path(arguments.out or Path(arguments.checkpoint).with_name(f"{split}_{label}.jsonl"))
-        write_hypotheses(out, _decode(loaded, decoder, cuts, arguments))
+        if arguments.cross_tune:
+            from asr.cli._tuning import decode_crosswise
+
+            write_hypotheses(out, decode_crosswise(loaded, settings, lm, cuts, arguments))
+        else:
+            write_hypotheses(out, _decode(loaded, settings.decoder(loaded, lm), cuts, arguments))
         log(f"{cuts}: decoded to {out}")
         print(out)
     return 0
@@ -79,6 +84,9 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--exact", action="store_true", help="search a bigram exactly, for the best path: no beam")
     parser.add_argument("--settings", metavar="FILE", help="decoder and weights that --tune wrote")
     parser.add_argument("--tune", metavar="FILE", help="find the weights on these cuts and write them to FILE (.json)")
+    parser.add_argument(
+        "--cross-tune", action="store_true", help="decode each half of the speakers with weights tuned on the other"
+    )
     parser.add_argument("--batch-seconds", type=float, default=120.0, help="seconds of a padded batch (default: 120)")
     parser.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
@@ -93,6 +101,7 @@ def _settings(arguments: Any) -> DecoderSettings:
         "--token-score": arguments.token_score,
         "--exact": arguments.exact or None,
         "--tune": arguments.tune,
+        "--cross-tune": arguments.cross_tune or None,
     }
     if arguments.settings:
         doubled = [option for option, value in given.items() if value is not None]
@@ -137,45 +146,6 @@ def _decode(loaded: Loaded, decoder: Decoder, file: str, arguments: Any) -> Iter
             found |= zip(ids, decoder(log_probs, lengths), strict=True)
             bar.advance(sum(seconds[each] for each in ids))
     return ((cut.id, found[cut.id]) for cut in cuts)
-
-
-def _tune(loaded: Loaded, settings: DecoderSettings, lm: NGramModel | None, arguments: Any) -> None:
-    """Tries weights on the posteriors of the one file of cuts, and writes the best."""
-    from asr.corpora.manifests import read_cuts
-    from asr.corpora.targets import target_text
-    from asr.data.posteriors import posteriors
-    from asr.decoding.tuning import tune
-    from asr.scoring.counts import ErrorCounts, count_errors
-    from asr.text.policy import get_policy
-
-    cuts, policy = list(read_cuts(arguments.cuts[0])), get_policy(loaded.text_policy)
-    refs = {cut.id: policy.apply(target_text(cut, loaded.tokens.unit), cut.id) for cut in cuts}
-    batches = list(posteriors(loaded.model, cuts, arguments.batch_seconds, arguments.workers))
-    unit: Unit = "phone" if loaded.tokens.unit == "phone" else "word"
-
-    def error_rate(lm_weight: float, token_score: float) -> float:
-        decoder = replace(settings, lm_weight=lm_weight, token_score=token_score).decoder(loaded, lm)
-        counts = ErrorCounts()
-        for ids, log_probs, lengths in batches:
-            hyps = [policy.apply(nbest[0].text) for nbest in decoder(log_probs, lengths)]
-            counts = sum(count_errors([refs[each] for each in ids], hyps, unit), counts)
-        log(f"lm_weight {lm_weight:g}, token_score {token_score:g}: {100 * counts.rate:.2f} % of {unit}s")
-        return counts.rate
-
-    best = tune(error_rate, _LM_WEIGHTS, _TOKEN_SCORES)
-    notes = {
-        "tuned_on": arguments.cuts[0],
-        "unit": unit,
-        "text_policy": f"{policy.name} ({policy.hash})",
-        "error_rate": best.error_rate,
-        "tried": best.tried,
-    }
-    replace(settings, lm_weight=best.lm_weight, token_score=best.token_score).save(Path(arguments.tune), **notes)
-    without = next(rate for weight, score, rate in best.tried if weight == score == 0)
-    print(
-        f"lm_weight {best.lm_weight:g}, token_score {best.token_score:g}: {100 * best.error_rate:.2f} % of {unit}s, "
-        f"{100 * without:.2f} % without; written to {arguments.tune}"
-    )
 
 
 if __name__ == "__main__":

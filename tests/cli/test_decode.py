@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from asr.cli import train
+from asr.cli._tuning import halve
 from asr.cli.decode import main
 from asr.corpora.manifests import read_cuts
+from asr.errors import DataError
 from asr.lm.kneser_ney import estimate
 from asr.lm.storage import save_ngram
 from asr.scoring.counts import ErrorCounts, count_errors
@@ -89,6 +91,30 @@ def test_weights_are_tuned_on_dev_and_kept(
     assert counts.rate == found["error_rate"]
 
 
+def test_each_half_of_the_speakers_is_decoded_with_the_weights_of_the_other(
+    checkpoint: Path, tiny_corpus: TinyCorpus, bigram: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cuts = list(read_cuts(tiny_corpus.data / "dev_cuts.jsonl.gz"))
+    here, there = halve(cuts, "dev")
+    speakers = [{cut.supervisions[0].speaker for cut in half} for half in (here, there)]
+    assert not speakers[0] & speakers[1]
+    assert len(here) + len(there) == len(cuts)
+    dev, out = str(tiny_corpus.data / "dev_cuts.jsonl.gz"), tmp_path / "crossed.jsonl"
+    flags = ["--cuts", dev, "--workers", "0", "--lm", str(bigram), "--exact", "--cross-tune", "--out", str(out)]
+    assert main(["--checkpoint", str(checkpoint), *flags]) == 0
+    assert list(read_hypotheses(out)) == [cut.id for cut in cuts]
+    log = capsys.readouterr().err
+    assert f"from {len(here)} utterances, for {len(there)} others" in log
+    assert f"from {len(there)} utterances, for {len(here)} others" in log
+
+
+def test_halves_need_two_speakers(tiny_corpus: TinyCorpus) -> None:
+    cuts = list(read_cuts(tiny_corpus.data / "dev_cuts.jsonl.gz"))
+    one = [cut for cut in cuts if cut.supervisions[0].speaker == cuts[0].supervisions[0].speaker]
+    with pytest.raises(DataError, match=r"dev: has 1 speaker; halves need two"):
+        halve(one, "dev")
+
+
 def test_a_model_of_something_else_is_named(
     checkpoint: Path, tiny_corpus: TinyCorpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,6 +145,7 @@ def test_a_model_of_something_else_is_named(
         (["--cuts", "a", "--nbest", "2"], 2, "--nbest: 2 with a beam of 1"),
         (["--cuts", "a", "--exact"], 2, "--exact: there is no --lm"),
         (["--cuts", "a", "--lm", "x.arpa"], 2, "--lm: greedy decoding takes no language model"),
+        (["--cuts", "a", "--cross-tune"], 2, "--cross-tune: there is no language model"),
         (["--cuts", "a", "--tune", "x.json"], 2, "--tune: there is no language model"),
         (["--cuts", "a", "--settings", "x.json", "--lm", "x.arpa"], 2, "--lm: --settings has it already"),
         (["--cuts", "a", "--exact", "--lm", "x.arpa", "--nbest", "2"], 2, "--exact: it finds one path"),

@@ -1,0 +1,130 @@
+"""Tunes the weights of a language model on posteriors that are computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asr.cli.command import log
+from asr.corpora.manifests import read_cuts
+from asr.corpora.targets import target_text
+from asr.data.posteriors import posteriors
+from asr.decoding.tuning import Tuned, tune
+from asr.errors import DataError
+from asr.scoring.counts import ErrorCounts, count_errors
+from asr.text.policy import get_policy
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
+    from torch import Tensor
+
+    from asr.cli._decoders import DecoderSettings
+    from asr.decoding.hypothesis import Hypothesis
+    from asr.lm.ngram import NGramModel
+    from asr.scoring.counts import Unit
+    from asr.transcription.checkpoint import Loaded
+
+LM_WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
+TOKEN_SCORES = (-1.0, -0.5, 0.5, 1.0, 1.5, 2.0)
+
+
+class DevSet:
+    """Posteriors and references of cuts, on which weights are tried.
+
+    Attributes:
+        unit: whose errors are counted, words or phones.
+    """
+
+    def __init__(self, loaded: Loaded, cuts: Sequence[Cut], batch_seconds: float, num_workers: int) -> None:
+        """Computes the posteriors.
+
+        Args:
+            loaded: the checkpoint.
+            cuts: utterances with transcripts.
+            batch_seconds: most seconds of a padded batch.
+            num_workers: processes that read audio ahead.
+        """
+        self.loaded, self.policy = loaded, get_policy(loaded.text_policy)
+        self.unit: Unit = "phone" if loaded.tokens.unit == "phone" else "word"
+        self.refs = {cut.id: self.policy.apply(target_text(cut, loaded.tokens.unit), cut.id) for cut in cuts}
+        self.batches: list[tuple[list[str], Tensor, Tensor]] = list(
+            posteriors(loaded.model, cuts, batch_seconds, num_workers)
+        )
+
+    def tune(self, settings: DecoderSettings, lm: NGramModel | None) -> Tuned:
+        """Finds the weights of least error."""
+
+        def error_rate(lm_weight: float, token_score: float) -> float:
+            tried = replace(settings, lm_weight=lm_weight, token_score=token_score)
+            counts = ErrorCounts()
+            for nbest_of in self.decode(tried, lm):
+                hyps = [self.policy.apply(nbest[0].text) for nbest in nbest_of.values()]
+                counts = sum(count_errors([self.refs[name] for name in nbest_of], hyps, self.unit), counts)
+            rate = f"{100 * counts.rate:.2f} % of {self.unit}s"
+            log(f"lm_weight {lm_weight:g}, token_score {token_score:g}: {rate}")
+            return counts.rate
+
+        return tune(error_rate, LM_WEIGHTS, TOKEN_SCORES)
+
+    def decode(self, settings: DecoderSettings, lm: NGramModel | None) -> Iterator[dict[str, list[Hypothesis]]]:
+        """Gives the N-best lists of each batch, by utterance id."""
+        decoder = settings.decoder(self.loaded, lm)
+        for names, log_probs, lengths in self.batches:
+            yield dict(zip(names, decoder(log_probs, lengths), strict=True))
+
+
+def tune_decoder(loaded: Loaded, settings: DecoderSettings, lm: NGramModel | None, arguments: Any) -> str:
+    """Tunes on the one file of cuts, writes the settings, and gives a line on what was found."""
+    cuts = list(read_cuts(arguments.cuts[0]))
+    dev = DevSet(loaded, cuts, arguments.batch_seconds, arguments.workers)
+    best = dev.tune(settings, lm)
+    notes = {
+        "tuned_on": arguments.cuts[0],
+        "unit": dev.unit,
+        "text_policy": f"{dev.policy.name} ({dev.policy.hash})",
+        "error_rate": best.error_rate,
+        "tried": best.tried,
+    }
+    replace(settings, lm_weight=best.lm_weight, token_score=best.token_score).save(Path(arguments.tune), **notes)
+    without = next(rate for weight, score, rate in best.tried if weight == score == 0)
+    return (
+        f"lm_weight {best.lm_weight:g}, token_score {best.token_score:g}: {100 * best.error_rate:.2f} % of {dev.unit}s,"
+        f" {100 * without:.2f} % without; written to {arguments.tune}"
+    )
+
+
+def decode_crosswise(
+    loaded: Loaded, settings: DecoderSettings, lm: NGramModel | None, file: str, arguments: Any
+) -> Iterator[tuple[str, list[Hypothesis]]]:
+    """Gives each utterance's id and N-best list, in the order of the cuts; no utterance is tuned on itself.
+
+    Raises:
+        DataError: the cuts are of fewer than two speakers.
+    """
+    cuts = list(read_cuts(file))
+    halves = [DevSet(loaded, half, arguments.batch_seconds, arguments.workers) for half in halve(cuts, file)]
+    found: dict[str, list[Hypothesis]] = {}
+    for tuned_on, decoded in (halves, halves[::-1]):
+        best = tuned_on.tune(settings, lm)
+        weights = f"lm_weight {best.lm_weight:g}, token_score {best.token_score:g}"
+        log(f"{weights} from {len(tuned_on.refs)} utterances, for {len(decoded.refs)} others")
+        for nbest_of in decoded.decode(replace(settings, lm_weight=best.lm_weight, token_score=best.token_score), lm):
+            found |= nbest_of
+    return ((cut.id, found[cut.id]) for cut in cuts)
+
+
+def halve(cuts: Sequence[Cut], where: str) -> tuple[list[Cut], list[Cut]]:
+    """Gives two parts without a speaker in common: speakers in the order of their names, one here and one there.
+
+    Raises:
+        DataError: fewer than two speakers.
+    """
+    speakers = sorted({str(cut.supervisions[0].speaker) for cut in cuts})
+    if len(speakers) < 2:
+        found = f"has {len(speakers)} speaker{'' if len(speakers) == 1 else 's'}"
+        raise DataError(where, found, "halves need two; tune on other cuts with --tune")
+    first = set(speakers[::2])
+    here = [cut for cut in cuts if str(cut.supervisions[0].speaker) in first]
+    return here, [cut for cut in cuts if str(cut.supervisions[0].speaker) not in first]
