@@ -22,7 +22,7 @@ folders share a parent, exp/<corpus>/<experiment>, are seeds of one setting."""
 
 _EXAMPLES = """  asr report exp/synth/blstm/seed0
   asr report exp/an4/blstm_all/seed*
-  asr report exp/timit/*/seed* --ladder exp/timit/ladder.md"""
+  asr report exp/timit/*/seed* --ladder exp/timit/ladder.md --show test_greedy test_beam100"""
 
 
 @command
@@ -31,21 +31,22 @@ def main(argv: list[str] | None = None) -> int:
     parser = make_parser("report", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("exp_dirs", nargs="+", metavar="EXP_DIR", help="folder of a run, as asr train wrote it")
     parser.add_argument("--ladder", type=Path, metavar="FILE", help="write one table with a row for each setting")
+    parser.add_argument("--show", nargs="+", default=[], metavar="NAME", help="hypotheses that --ladder has (all)")
     arguments = parse(parser, argv)
     from asr.scoring.summary import means_table
 
     runs = [report(Path(exp_dir), quiet=arguments.ladder is not None) for exp_dir in arguments.exp_dirs]
     if arguments.ladder is not None:
-        _write_ladder(runs, arguments.ladder)
+        _write_ladder(runs, arguments.ladder, arguments.show)
     elif len(runs) > 1:
         print(f"means over {len(runs)} runs\n\n{means_table([run.scores for run in runs])}")
     return 0
 
 
-def _write_ladder(runs: list[Run], path: Path) -> None:
+def _write_ladder(runs: list[Run], path: Path, labels: list[str]) -> None:
     from asr.training.ladder import ladder_table
 
-    table = ladder_table(runs)
+    table = ladder_table(runs, labels)
     with written_whole(path) as beside:
         beside.write_text(f"{table}\n", encoding="utf-8")
     print(table)

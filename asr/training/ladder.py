@@ -27,7 +27,7 @@ class Run:
     scores: Sequence[ScoredFile]
 
 
-def ladder_table(runs: Sequence[Run]) -> str:
+def ladder_table(runs: Sequence[Run], labels: Sequence[str] = ()) -> str:
     """Gives a Markdown table with a row for each setting, in the order in which they come first.
 
     Error rates are in percent, of several runs the mean and, behind ±, the standard deviation. A rate of a setting of
@@ -35,10 +35,13 @@ def ladder_table(runs: Sequence[Run]) -> str:
 
     Args:
         runs: of all settings and seeds.
+        labels: hypotheses whose rates are shown, such as "test_greedy"; none for all.
     """
     settings = list(dict.fromkeys(run.setting for run in runs))
     keys = list(dict.fromkeys(_key(score) for run in runs for score in run.scores))
-    head = ["setting", "weights, M", "seeds", "epochs", "minutes", "dev settled", *(" ".join(key) for key in keys)]
+    keys = [key for key in keys if not labels or key[0] in labels]
+    rates = [f"{label} {unit} {policy.split(' ')[0]}" for label, unit, policy in keys]
+    head = ["setting", "weights, M", "seeds", "epochs", "minutes", "dev settled", *rates]
     rows = [head]
     for setting in settings:
         own = [run for run in runs if run.setting == setting]
@@ -54,7 +57,9 @@ def ladder_table(runs: Sequence[Run]) -> str:
                 *(_rate(own, key, settled == len(own)) for key in keys),
             ]
         )
-    return markdown_table(rows, num_left=1)
+    scored = ", ".join(dict.fromkeys(policy for _, _, policy in keys))
+    below = f"\n\nError rates in percent, scored under {scored}." if keys else ""
+    return f"{markdown_table(rows, num_left=1)}{below}"
 
 
 def _key(score: ScoredFile) -> tuple[str, str, str]:

@@ -113,7 +113,7 @@ def test_a_ladder_holds_settings_against_each_other(tmp_path: Path, capsys: pyte
     assert main([*runs, "--ladder", str(ladder)]) == 0
     printed = capsys.readouterr().out
     assert printed == ladder.read_text(encoding="utf-8")
-    lstm, gru = printed.splitlines()[2:]
+    lstm, gru = printed.splitlines()[2:4]
     assert [cell.strip() for cell in lstm.strip("|").split("|")][2:] == ["2", "3", "1.8", "yes", "11.00 ± 1.41"]
     assert gru.strip("| ").startswith("gru")
     assert "21.00 ± 1.41" in gru

@@ -92,3 +92,21 @@ def test_synth_from_beginning_to_end(tmp_path: Path) -> None:
     assert (exp / "learning_curves.png").read_bytes().startswith(b"\x89PNG")
     again = run("synth", "--stage", "6", "--stop-stage", "6", cwd=tmp_path)
     assert (again.returncode, again.stdout.count("| test_beam16")) == (0, 1), again.stderr
+
+
+def test_timit_asks_for_its_folder(tmp_path: Path) -> None:
+    failed = run("timit", cwd=tmp_path)
+    assert failed.returncode == 2
+    assert failed.stderr.endswith("--corpus-dir: TIMIT cannot be downloaded; give the folder from the LDC\n")
+
+
+def test_timit_from_beginning_to_end(tmp_path: Path) -> None:
+    assert run("synth", "--minutes", "1.5", "--speakers", "10", "--stop-stage", "1", cwd=tmp_path).returncode == 0
+    small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.max_batch_size=32")
+    done = run("timit", "--corpus-dir", "data/synth/corpus", "--rungs", "graves_1x250 blstm", *small, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    table = (tmp_path / "exp/timit/ladder.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")]
+    assert rows[2:] == ["blstm", "graves_1x250"]
+    assert "39-merged" in table
+    assert (tmp_path / "exp/timit/blstm/seed0/bigram.json").exists()
