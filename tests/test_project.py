@@ -120,6 +120,7 @@ def test_the_contracts_notice_each_wrong_import(tmp_path: Path) -> None:
         "One door to Lightning": ("scoring/counts.py", "import lightning"),
         "One door to Lhotse": ("training/module.py", "import lhotse"),
         "One door to jiwer": ("cli/score.py", "import jiwer"),
+        "One door to sentencepiece": ("text/tokens.py", "import sentencepiece"),
         "One door to soundfile": ("corpora/checks.py", "import soundfile"),
         "One door to matplotlib": ("cli/report.py", "import matplotlib"),
     }

@@ -16,7 +16,7 @@ from asr.cli.main import verbs
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("recipes/*/README.md"))]
 RECIPES = sorted(ROOT.glob("recipes/*/run.sh"))
-SUBCOMMANDS = {"prepare"}
+SUBCOMMANDS = {"prepare", "lm"}
 _BLOCK = re.compile(r"^```(?:bash|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -57,7 +57,8 @@ def test_options_exist(where: str, words: list[str], capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(("where", "words"), [item for item in commands("asr") if item[1][0] == "train"])
 def test_training_overrides_compose(where: str, words: list[str]) -> None:
     settings = [word for word in words[1:] if "=" in word and not word.startswith("-")]
-    settings = [setting.replace("$seed", "0").replace("$experiment", "blstm") for setting in settings]
+    for variable, value in (("$seed", "0"), ("$experiment", "blstm"), ("$rung", "blstm")):
+        settings = [setting.replace(variable, value) for setting in settings]
     if "--config" not in words:
         runs = expand_sweep(settings) if "--multirun" in words else [settings]
         assert all(compose_config(run)["model"] for run in runs), where
