@@ -30,7 +30,8 @@ class Run:
 def ladder_table(runs: Sequence[Run], labels: Sequence[str] = ()) -> str:
     """Gives a Markdown table with a row for each setting, in the order in which they come first.
 
-    Error rates are in percent, of several runs the mean and, behind ±, the standard deviation. A rate of a setting of
+    Error rates are in percent, of several runs the mean and, behind ±, the standard deviation. The time of a step has its
+    share of validation and checkpoints. A rate of a setting of
     which any run had not settled stands in brackets: it says how far the training was, and carries no comparison.
 
     Args:
@@ -41,7 +42,7 @@ def ladder_table(runs: Sequence[Run], labels: Sequence[str] = ()) -> str:
     keys = list(dict.fromkeys(_key(score) for run in runs for score in run.scores))
     keys = [key for key in keys if not labels or key[0] in labels]
     rates = [f"{label} {unit} {policy.split(' ')[0]}" for label, unit, policy in keys]
-    head = ["setting", "weights, M", "seeds", "epochs", "minutes", "dev settled", *rates]
+    head = ["setting", "weights, M", "seeds", "epochs", "minutes", "ms a step", "dev settled", *rates]
     rows = [head]
     for setting in settings:
         own = [run for run in runs if run.setting == setting]
@@ -53,6 +54,7 @@ def ladder_table(runs: Sequence[Run], labels: Sequence[str] = ()) -> str:
                 str(len(own)),
                 _mean([run.history.num_epochs for run in own], "g"),
                 _mean([run.history.seconds / 60 for run in own], ".1f"),
+                _mean([1000 * run.history.seconds / run.history.num_steps for run in own], ".0f"),
                 "yes" if settled == len(own) else f"no ({settled} of {len(own)})",
                 *(_rate(own, key, settled == len(own)) for key in keys),
             ]

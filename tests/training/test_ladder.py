@@ -27,17 +27,17 @@ def test_a_row_for_each_setting_with_the_mean_of_its_seeds() -> None:
     head, _, *rows = cells(table)
     assert table.endswith("scored under graves (0a8a4d35).")
     assert head == [
-        "setting", "weights, M", "seeds", "epochs", "minutes", "dev settled", "test_greedy phone graves"
+        "setting", "weights, M", "seeds", "epochs", "minutes", "ms a step", "dev settled", "test_greedy phone graves"
     ]  # fmt: skip
     assert rows == [
-        ["blstm", "2.3", "2", "4", "1.5", "yes", "12.00 ± 2.83"],
-        ["rnn", "2.3", "1", "4", "1.5", "yes", "30.00"],
+        ["blstm", "2.3", "2", "4", "1.5", "2250", "yes", "12.00 ± 2.83"],
+        ["rnn", "2.3", "1", "4", "1.5", "2250", "yes", "30.00"],
     ]
 
 
 def test_a_setting_that_was_still_improving_carries_no_comparison() -> None:
     *_, row = cells(ladder_table([run("slow", 20), run("slow", 22, FALLING)]))
-    assert row[5:] == ["no (1 of 2)", "(21.00 ± 1.41)"]
+    assert row[6:] == ["no (1 of 2)", "(21.00 ± 1.41)"]
 
 
 def test_what_was_not_scored_is_left_empty() -> None:
