@@ -46,22 +46,26 @@ def best_metric(unit: str) -> str:
     return "val/per" if unit == "phone" else "val/wer"
 
 
-def compose_config(overrides: list[str]) -> DictConfig:
-    """Composes ``conf/train.yaml`` with overrides; :func:`resolve` makes plain values of it.
+def compose_config(overrides: list[str], name: str = "train") -> DictConfig:
+    """Composes ``conf/train.yaml``, or another, with overrides; :func:`resolve` makes plain values of it.
 
     Args:
         overrides: as Hydra takes them, such as ``experiment=an4/blstm`` and ``trainer.max_epochs=3``.
+        name: the file in ``conf/`` to begin with, without its ending.
 
     Raises:
         ConfigError: naming the key that is misspelt, missing or contradictory.
     """
+    if not (conf_dir() / f"{name}.yaml").is_file():
+        known = ", ".join(sorted(file.stem for file in conf_dir().glob("*.yaml")))
+        raise ConfigError("--config-name", f"there is no {name!r}", f"choose from {known}")
     try:
         with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
-            return compose("train", overrides)
+            return compose(name, overrides)
     except HydraException as error:
         misspelt = re.match(r"Could not override '([^']+)'", str(error))
         if misspelt:
-            raise ConfigError(misspelt[1], "no such setting", _suggestion(misspelt[1])) from error
+            raise ConfigError(misspelt[1], "no such setting", _suggestion(misspelt[1], name)) from error
         raise ConfigError("configuration", _first_sentence(error), "asr train --help lists the choices") from error
 
 
@@ -130,10 +134,11 @@ def changes(saved: dict[str, Any], config: dict[str, Any]) -> list[str]:
     return [f"{key}: {before.get(key)}, now {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
 
 
-def _suggestion(key: str) -> str:
+def _suggestion(key: str, name: str) -> str:
     with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
-        config = compose("train", ["corpus=none", "name=none"])
-    close = difflib.get_close_matches(key, [known for known, _ in _leaves(resolve(config))], n=1)
+        config = compose(name)
+    known = [path for path, _ in _leaves(OmegaConf.to_container(config))]
+    close = difflib.get_close_matches(key, known, n=1)
     return f"did you mean {close[0]}?" if close else "asr train --print-config shows all; +KEY=VALUE adds one"
 
 

@@ -16,21 +16,28 @@ from asr.files import written_whole
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_USAGE = """usage: asr train [--quiet] [--multirun] [--config FILE | --print-config] [KEY=VALUE ...]
+_USAGE = """usage: asr train [--quiet] [--multirun | --print-config] [--config-name NAME | --config F] [KEY=VALUE ...]
 
 Trains a model with CTC. conf/train.yaml is composed by Hydra with the choices below; any key of it can be overridden.
 
 options:
-  --config FILE    run a configuration that a run saved, exp/<corpus>/<name>/seed<k>/config.yaml
-  --print-config   print the composed configuration and stop
-  --multirun       one run after another for keys with several values (seed=0,1,2); one device only
-  --quiet          print errors only
+  --config-name NAME  compose conf/NAME.yaml in place of conf/train.yaml; lm trains a recurrent language model
+  --config FILE       run a configuration that a run saved, exp/<corpus>/<name>/seed<k>/config.yaml
+  --print-config      print the composed configuration and stop
+  --multirun          one run after another for keys with several values (seed=0,1,2); one device only
+  --quiet             print errors only
 
 resume:   asr train experiment=an4/blstm ckpt_path=last
 weights:  asr train experiment=an4/blstm init_from=other.ckpt
 many:     asr train experiment=an4/blstm trainer.devices=8 trainer.strategy=ddp
+language: asr train --config-name lm corpus=librispeech text=[books.txt]
 
 choices, the first word being the key:"""
+
+_SOURCES = {
+    "--config": ("no file behind it", "give a run's config.yaml"),
+    "--config-name": ("no name behind it", "give lm for a language model, train for an acoustic model"),
+}
 
 _KNOWN_WARNINGS = (
     "Checkpoint directory .* exists and is not empty",  # it holds the run's config.yaml
@@ -57,11 +64,11 @@ def main(argv: list[str] | None = None) -> int:
     if {"-h", "--help"} & set(arguments):
         print(usage())
         return 0
-    flags, config_file, overrides = _split(arguments)
+    flags, source, overrides = _split(arguments)
     _set_up_logging(quiet="--quiet" in flags)
     if "--multirun" in flags:
-        return _multirun(config_file, overrides)
-    config = _configuration(config_file, overrides)
+        return _multirun(source, overrides)
+    config = _configuration(source, overrides)
     if "--print-config" in flags:
         from asr.cli.composition import resolve, to_yaml
 
@@ -71,29 +78,34 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _split(arguments: list[str]) -> tuple[set[str], str | None, list[str]]:
+def _split(arguments: list[str]) -> tuple[set[str], dict[str, str], list[str]]:
     flags: set[str] = set()
+    source: dict[str, str] = {}
     overrides: list[str] = []
-    config_file = None
     rest = iter(arguments)
     for argument in rest:
-        if argument == "--config":
-            config_file = next(rest, None)
-            if config_file is None:
-                raise UsageError("--config", "no file behind it", "give a run's config.yaml")
+        if argument in _SOURCES:
+            found = next(rest, None)
+            if found is None:
+                raise UsageError(argument, *_SOURCES[argument])
+            source[argument] = found
         elif argument in ("--quiet", "--multirun", "--print-config"):
             flags.add(argument)
         elif argument.startswith("-"):
             raise UsageError(argument, "no such option", "asr train --help lists them; settings are KEY=VALUE")
         else:
             overrides.append(argument)
-    return flags, config_file, overrides
+    if len(source) > 1:
+        raise UsageError(" and ".join(sorted(source)), "both are given", "leave one of them out")
+    return flags, source, overrides
 
 
-def _configuration(config_file: str | None, overrides: list[str]) -> DictConfig:
+def _configuration(source: dict[str, str], overrides: list[str]) -> DictConfig:
     from asr.cli.composition import compose_config, load_config
 
-    return load_config(config_file, overrides) if config_file else compose_config(overrides)
+    if "--config" in source:
+        return load_config(source["--config"], overrides)
+    return compose_config(overrides, source.get("--config-name", "train"))
 
 
 def _run(config: DictConfig) -> None:
@@ -127,10 +139,10 @@ def _keep(config: DictConfig, plain: dict[str, Any], is_resumed: bool) -> None:
         beside.write_text(to_yaml(kept), encoding="utf-8")
 
 
-def _multirun(config_file: str | None, overrides: list[str]) -> int:
+def _multirun(source: dict[str, str], overrides: list[str]) -> int:
     from asr.cli.composition import expand_sweep, resolve
 
-    configs = [_configuration(config_file, run) for run in expand_sweep(overrides)]
+    configs = [_configuration(source, run) for run in expand_sweep(overrides)]
     plain = [resolve(config) for config in configs]
     if any(each["trainer"]["devices"] not in (1, "1") or each["trainer"]["num_nodes"] != 1 for each in plain):
         raise UsageError("--multirun", "trainer.devices is not 1", "start the runs on several devices one by one")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from asr.errors import DataError
-from asr.lm.ngram import NGramModel
+from asr.lm.sentence_models import SentenceModel
 from asr.lm.vocabulary import UNKNOWN
 
 _BATCH = 4096  # sentences scored side by side
@@ -60,7 +60,7 @@ class Perplexity:
         return math.exp(-(self.log_prob - self.oov_log_prob) / num_known)
 
 
-def measure_perplexity(model: NGramModel, sentences: Iterable[Sequence[str]]) -> Perplexity:
+def measure_perplexity(model: SentenceModel, sentences: Iterable[Sequence[str]]) -> Perplexity:
     """Gives the perplexity of sentences, which are read once and not held.
 
     **Source**: as KenLM's ``query`` counts: ends of sentences are foreseen, beginnings are not.

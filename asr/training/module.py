@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import math
 from collections.abc import Callable
 from typing import Any, Literal
 
-import lightning
 import torch
 from lightning.pytorch.cli import OptimizerCallable
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from asr.data.batch import Batch
@@ -19,7 +16,6 @@ from asr.decoding.greedy import GreedyDecoder
 from asr.errors import AsrError
 from asr.features.augment import AddNoise, SpecAugment
 from asr.features.frontend import FrontEnd
-from asr.features.random import utterance_seed
 from asr.features.vocal_tract import VocalTractPerturbation
 from asr.models.acoustic import AcousticModel
 from asr.models.lengths import valid_frames
@@ -27,6 +23,7 @@ from asr.scoring.counts import ErrorCounts, Unit, count_errors
 from asr.text.tokens import BLANK, TokenTable
 from asr.training.losses import Consistency, Intermediate, ctc_losses, divergences
 from asr.training.schedules import Schedule
+from asr.training.stepping import SteppedModule
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +31,7 @@ NUM_SAMPLES = 3
 _RATES: dict[Unit, str] = {"char": "val/cer", "word": "val/wer", "phone": "val/per"}
 
 
-class CTCModule(lightning.LightningModule):
+class CTCModule(SteppedModule):
     """Trains an :class:`AcousticModel` with CTC.
 
     Logs ``train/loss`` (nats a token), ``train/blank_ratio`` (share of frames whose best token is blank),
@@ -74,26 +71,18 @@ class CTCModule(lightning.LightningModule):
             loss_per: what the loss that is stepped on is a mean over; logs are in nats a token either way.
             seed: of dropout.
         """
-        super().__init__()
+        super().__init__(optimizer, schedule, seed)
         self.save_hyperparameters()
-        self.tokens, self.text_policy, self.seed = tokens, text_policy, seed
+        self.tokens, self.text_policy = tokens, text_policy
         self.table = TokenTable.from_state(tokens)
         self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(self.table))
         self.add_noise, self.vocal_tract, self.spec_augment = add_noise, vocal_tract, spec_augment
         self.consistency, self.intermediate, self.loss_per = consistency, intermediate, loss_per
-        self._optimizer, self._schedule = optimizer, schedule
         self._decoder = GreedyDecoder(self.table, self.model.frame_seconds)
         self._units: tuple[Unit, ...] = ("phone",) if self.table.unit == "phone" else ("char", "word")
         self._unchecked: tuple[list[str], Tensor] | None = None
         self._counts: dict[Unit, ErrorCounts] = {}
         self._samples: list[tuple[str, str]] = []
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> CTCModule:
-        """Copies the weights, for averaging; what builds the optimiser is shared, for it may hold locks."""
-        memo |= {id(shared): shared for shared in (self._optimizer, self._schedule)}
-        other = memo[id(self)] = type(self).__new__(type(self))
-        other.__dict__.update(copy.deepcopy(self.__getstate__(), memo))
-        return other
 
     @property
     def augments_waveforms(self) -> bool:
@@ -122,10 +111,6 @@ class CTCModule(lightning.LightningModule):
         if self.spec_augment is not None:
             features = self.spec_augment(features, lengths, seeds)
         return features, lengths
-
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seeds dropout from the seed, the rank and the batch, so that a resumed run draws the same masks."""
-        torch.manual_seed(utterance_seed(self.seed, self.trainer.fit_loop.total_batch_idx, f"rank {self.global_rank}"))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Gives the loss, in nats a token or an utterance."""
@@ -182,19 +167,6 @@ class CTCModule(lightning.LightningModule):
         """Looks at the losses of the last step too."""
         self._check_losses()
 
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clips, and logs the norm that was found before."""
-        if gradient_clip_val and gradient_clip_algorithm == "value":
-            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
-            return
-        norm = nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val or float("inf"))
-        self.log("train/gradient_norm", norm)
-
     def on_validation_epoch_start(self) -> None:
         """Begins the counts."""
         self._counts = {unit: ErrorCounts() for unit in self._units}
@@ -213,18 +185,12 @@ class CTCModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Logs the error rates over all ranks, and some hypotheses."""
-        self._log_share("val/loss", self._loss_and_tokens)
+        self.log("val/loss", self.share(self._loss_and_tokens))
         for unit, counts in self._counts.items():
             local = torch.tensor([counts.errors, counts.num_ref], dtype=torch.float64, device=self.device)
-            self._log_share(_RATES[unit], local)
+            self.log(_RATES[unit], self.share(local))
         if self.trainer.is_global_zero and not self.trainer.sanity_checking:
             self._show_samples()
-
-    def _log_share(self, name: str, local: Tensor) -> None:
-        """Logs the quotient of two numbers that are first summed over all ranks."""
-        total = self.trainer.strategy.reduce(local, reduce_op="sum")
-        assert isinstance(total, Tensor)
-        self.log(name, (total[0] / total[1]).float())
 
     def _show_samples(self) -> None:
         step = max(1, len(self._samples) // NUM_SAMPLES)
@@ -236,9 +202,3 @@ class CTCModule(lightning.LightningModule):
         if board is not None and hasattr(board, "add_text"):
             text = "\n\n".join(f"ref: {ref}\n\nhyp: {hyp}" for ref, hyp in chosen)
             board.add_text("val/hypotheses", text, self.global_step)
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Gives the optimiser and its schedule, counted in steps."""
-        optimizer = self._optimizer(self.parameters())
-        scheduler = self._schedule(optimizer, int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

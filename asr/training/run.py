@@ -9,18 +9,26 @@ from typing import Any
 
 import torch
 from jsonargparse import ArgumentError, ArgumentParser
-from lightning import Trainer
+from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningCLI
 
 from asr.data.module import SpeechData
+from asr.data.text import TextData
 from asr.errors import CheckpointError, ConfigError
+from asr.lm.frequent import choose_vocabulary
+from asr.lm.sentences import SentenceReader
+from asr.lm.vocabulary import SPECIAL, read_words
+from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
+from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
 from asr.transcription.checkpoint import read_checkpoint
 
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's own use of it is what it complains of
 
 _ARGUMENTS = ("model", "data", "trainer")
+LANGUAGE_MODEL = "language-model"
+"""What ``task`` is in the configuration of a language model; that of an acoustic model has none."""
 
 
 class TrainingCLI(LightningCLI):
@@ -35,7 +43,8 @@ def build(config: dict[str, Any]) -> TrainingCLI:
     """Builds module, data and trainer.
 
     Args:
-        config: what ``asr train`` composed; of it ``model``, ``data``, ``trainer`` and ``seed`` are used.
+        config: what ``asr train`` composed; of it ``model``, ``data``, ``trainer`` and ``seed`` are used, and ``task``
+            and ``min_count`` where there are any.
 
     Returns:
         The three, as attributes ``model``, ``datamodule`` and ``trainer``.
@@ -44,11 +53,17 @@ def build(config: dict[str, Any]) -> TrainingCLI:
         ConfigError: naming the setting that is unknown or of the wrong type.
     """
     arguments = {name: dict(config[name]) for name in _ARGUMENTS}
-    arguments["model"]["tokens"] = token_state(arguments["model"]["tokens"])
+    model: type[LightningModule] = CTCModule
+    data: type[LightningDataModule] = SpeechData
+    if config.get("task") == LANGUAGE_MODEL:
+        model, data = LanguageModule, TextData
+        arguments["model"] |= vocabulary_state(arguments["model"], arguments["data"], config["min_count"])
+    else:
+        arguments["model"]["tokens"] = token_state(arguments["model"]["tokens"])
     try:
         return TrainingCLI(
-            CTCModule,
-            SpeechData,
+            model,
+            data,
             args=arguments | {"seed_everything": config["seed"]},
             run=False,
             auto_configure_optimizers=False,
@@ -63,6 +78,21 @@ def build(config: dict[str, Any]) -> TrainingCLI:
 def token_state(tokens: Any) -> Any:
     """Gives the state of a token table where the configuration names its file."""
     return TokenTable.load(Path(tokens)).state() if isinstance(tokens, str) else tokens
+
+
+def vocabulary_state(model: dict[str, Any], data: dict[str, Any], min_count: int) -> dict[str, Any]:
+    """Gives what a language model is told of the words of its training text; see :class:`LanguageModule`.
+
+    Raises:
+        DataError: a file cannot be read, or breaks the text policy.
+        ConfigError: no word comes so often.
+    """
+    policy = get_policy(model["text_policy"])
+    words = read_words(model["vocabulary"], policy)[0] if model["vocabulary"] else None
+    vocabulary, num_unknown = choose_vocabulary(SentenceReader(data["train_text"], policy), min_count, words)
+    if len(vocabulary) == len(SPECIAL):
+        raise ConfigError("min_count", f"no word comes {min_count} times", "give more text, or 1")
+    return {"vocabulary": "\n".join(vocabulary.words[len(SPECIAL) :]), "num_unknown_types": num_unknown}
 
 
 def train(config: dict[str, Any], ckpt_path: str | None = None, init_from: str | None = None) -> Trainer:
@@ -105,7 +135,7 @@ def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
     return ckpt_path, init_from
 
 
-def take_weights(module: CTCModule, path: str) -> None:
+def take_weights(module: LightningModule, path: str) -> None:
     """Loads the weights of a checkpoint into a module.
 
     Raises:

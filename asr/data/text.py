@@ -1,0 +1,238 @@
+"""Sentences in, batches of like lengths out: the Lightning data module of language models."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import lightning
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from asr.data.loader import Position, ResumableLoader, read_batches
+from asr.data.plan import PlannedBatch, padding_waste, plan_epoch
+from asr.errors import ConfigError, DataError
+from asr.lm.sentences import SentenceReader
+from asr.lm.vocabulary import BEGIN, END, UNKNOWN, Vocabulary
+from asr.text.policy import get_policy
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SentenceBatch:
+    """Sentences padded to one length, and what has to be foreseen in them.
+
+    Attributes:
+        inputs: ``<s>`` and the words of each sentence, padded with ``</s>``, shape (B, L).
+        targets: the words and ``</s>`` of all sentences, one behind the other, M in all, shape (M,).
+        places: where in the flattened ``inputs`` the word before each target stands, shape (M,).
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    places: Tensor
+
+    def __len__(self) -> int:
+        """Gives the number of sentences, B."""
+        return len(self.inputs)
+
+    def to(self, *arguments: object, **options: object) -> SentenceBatch:
+        """Gives the batch on another device, as ``Tensor.to`` does."""
+        return SentenceBatch(*(getattr(self, field.name).to(*arguments, **options) for field in fields(self)))
+
+    def pin_memory(self) -> SentenceBatch:
+        """Gives the batch in pinned memory, for a loader that feeds a GPU."""
+        return SentenceBatch(*(getattr(self, field.name).pin_memory() for field in fields(self)))
+
+
+def make_batch(sentences: Sequence[npt.NDArray[np.int32]]) -> SentenceBatch:
+    """Gives sentences as a batch.
+
+    Args:
+        sentences: word ids of B sentences, shapes (L_b,); L is one more than the longest.
+
+    Example:
+        >>> batch = make_batch([np.array([3, 4]), np.array([5])])
+        >>> batch.inputs.tolist(), batch.targets.tolist(), batch.places.tolist()
+        ([[1, 3, 4], [1, 5, 2]], [3, 4, 2, 5, 2], [0, 1, 2, 3, 4])
+    """
+    lengths = np.array([len(sentence) + 1 for sentence in sentences])
+    words = np.full((len(sentences), lengths.max() + 1), END, dtype=np.int64)
+    words[:, 0] = BEGIN
+    for row, sentence in enumerate(sentences):
+        words[row, 1 : 1 + len(sentence)] = sentence
+    valid = np.arange(lengths.max()) < lengths[:, None]
+    places = np.flatnonzero(valid)
+    inputs, targets = np.ascontiguousarray(words[:, :-1]), words[:, 1:][valid]
+    return SentenceBatch(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(places))
+
+
+class SentenceDataset(Dataset[Any]):
+    """Sentences as word ids, four bytes a word; gives a batch for a planned batch."""
+
+    def __init__(self, word_ids: array[int], ends: array[int]) -> None:
+        """Keeps the sentences.
+
+        Args:
+            word_ids: of all sentences, one behind the other.
+            ends: where each sentence ends in them.
+        """
+        self.word_ids = np.asarray(word_ids, dtype=np.int32)
+        self.offsets = np.concatenate([[0], np.asarray(ends, dtype=np.int64)])
+
+    def __len__(self) -> int:
+        """Gives the number of sentences."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> list[float]:
+        """The words of each sentence and its end, as the lengths that batches are planned by."""
+        lengths: list[float] = (np.diff(self.offsets) + 1).astype(np.float64).tolist()
+        return lengths
+
+    @property
+    def num_unknown(self) -> int:
+        """The words that are not in the vocabulary."""
+        return int((self.word_ids == UNKNOWN).sum())
+
+    def sentence(self, index: int) -> npt.NDArray[np.int32]:
+        """Gives the word ids of a sentence, shape (L,)."""
+        return self.word_ids[self.offsets[index] : self.offsets[index + 1]]
+
+    def __getitem__(self, planned: PlannedBatch) -> SentenceBatch:
+        return make_batch([self.sentence(index) for index in planned.indices])
+
+
+def encode_sentences(
+    sentences: Iterable[Sequence[str]], vocabulary: Vocabulary, held_out_every: int = 0
+) -> tuple[SentenceDataset, SentenceDataset]:
+    """Gives sentences as word ids, and those that are held out.
+
+    Args:
+        sentences: the words of each, read once.
+        vocabulary: gives the ids; words that it lacks become ``<unk>``.
+        held_out_every: the last of every so many sentences is held out; 0 holds out none.
+    """
+    parts = [(array("i"), array("q")) for _ in range(2)]
+    ids = vocabulary.ids
+    for number, words in enumerate(sentences, start=1):
+        word_ids, ends = parts[held_out_every > 0 and number % held_out_every == 0]
+        word_ids.extend(ids.get(word, UNKNOWN) for word in words)
+        ends.append(len(word_ids))
+    kept, held_out = (SentenceDataset(*part) for part in parts)
+    return kept, held_out
+
+
+class TextData(lightning.LightningDataModule):
+    """Training and validation sentences.
+
+    The module that trains on them is asked for its ``words``, a vocabulary, and its ``text_policy``.
+    """
+
+    def __init__(
+        self,
+        train_text: list[str],
+        val_text: list[str],
+        batch_words: int,
+        max_batch_size: int,
+        held_out_every: int = 0,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        """Keeps the settings; files are read in :meth:`setup`.
+
+        Args:
+            train_text: text files, one sentence a line, compressed or not.
+            val_text: text files that choose the best checkpoint; none where sentences are held out.
+            batch_words: most words of a padded batch on one device, ends of sentences included.
+            max_batch_size: most sentences of a batch.
+            held_out_every: without ``val_text``, one of so many training sentences is held out.
+            num_workers: loader processes; 0 makes batches in the training process.
+            seed: of the order.
+        """
+        super().__init__()
+        self.train_text, self.val_text = train_text, val_text
+        self.batch_words, self.max_batch_size = batch_words, max_batch_size
+        self.held_out_every, self.num_workers, self.seed = held_out_every, num_workers, seed
+        self.position = Position()
+
+    def setup(self, stage: str) -> None:
+        """Reads the sentences."""
+        if bool(self.val_text) == (self.held_out_every > 1):
+            remedy = "give val_text, or held_out_every of 2 or more, and not both"
+            raise ConfigError("data.val_text, data.held_out_every", "both or none choose the validation set", remedy)
+        module: Any = self.trainer.lightning_module  # type: ignore[union-attr]
+        self.train_set, self.val_set = self._read(module, self.train_text, self.held_out_every)
+        if self.val_text:
+            self.val_set, _ = self._read(module, self.val_text)
+        for name, sentences in (("training", self.train_set), ("validation", self.val_set)):
+            self._report(name, sentences)
+        if stage != "fit":
+            return
+        plans = [self.plan_training(0, rank) for rank in range(self._world_size)]
+        waste = padding_waste(self.train_set.lengths, [batch for plan in plans for batch in plan])
+        logger.info("%d batches an epoch and rank, %.1f %% of them padding", len(plans[0]), 100 * waste)
+
+    @staticmethod
+    def _read(module: Any, files: Sequence[str], held_out_every: int = 0) -> tuple[SentenceDataset, SentenceDataset]:
+        sentences = SentenceReader(files, get_policy(module.text_policy))
+        found = encode_sentences(sentences, module.words, held_out_every)
+        if sentences.num_empty:
+            logger.warning("%s: %s lines without words are no sentences", ", ".join(files), f"{sentences.num_empty:,}")
+        return found
+
+    def _report(self, name: str, sentences: SentenceDataset) -> None:
+        if len(sentences) < self._world_size:
+            found = f"{len(sentences)} sentences for {self._world_size} devices"
+            raise DataError(f"{name} text", found, "give more text")
+        num_words = len(sentences.word_ids)
+        unknown = 100 * sentences.num_unknown / num_words
+        logger.info(
+            "%s: %s sentences, %s words, %.2f %% unknown", name, f"{len(sentences):,}", f"{num_words:,}", unknown
+        )
+
+    @property
+    def _rank(self) -> int:
+        return self.trainer.global_rank  # type: ignore[union-attr]
+
+    @property
+    def _world_size(self) -> int:
+        return self.trainer.world_size  # type: ignore[union-attr]
+
+    @property
+    def _pins_memory(self) -> bool:
+        return self.trainer.strategy.root_device.type == "cuda"  # type: ignore[union-attr]
+
+    def _plan(self, dataset: SentenceDataset, rank: int, **options: Any) -> list[PlannedBatch]:
+        limits: dict[str, Any] = {"batch_seconds": float(self.batch_words), "max_batch_size": self.max_batch_size}
+        return plan_epoch(dataset.lengths, **limits, rank=rank, world_size=self._world_size, **options)
+
+    def plan_training(self, epoch: int, rank: int) -> list[PlannedBatch]:
+        """Gives the training batches of one rank in one epoch."""
+        return self._plan(self.train_set, rank, epoch=epoch, seed=self.seed)
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Gives the batches of this rank, from the position on."""
+        plan = functools.partial(self.plan_training, rank=self._rank)
+        return ResumableLoader(self.train_set, plan, self.position, self.num_workers, self._pins_memory)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Gives the validation batches of this rank, always the same."""
+        plan = self._plan(self.val_set, self._rank, shuffle=False)
+        return read_batches(self.val_set, plan, self.num_workers, self._pins_memory)
+
+    def state_dict(self) -> dict[str, int]:
+        """Gives the position, for the checkpoint."""
+        return {"epoch": self.position.epoch, "batches_done": self.position.batches_done}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Takes the position back from a checkpoint."""
+        self.position.epoch, self.position.batches_done = state_dict["epoch"], state_dict["batches_done"]

@@ -1,0 +1,108 @@
+"""The Lightning module of language models: a recurrent network, its loss and its perplexity."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import torch
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor
+from torch.nn import functional as F
+
+from asr.data.text import SentenceBatch
+from asr.errors import AsrError
+from asr.lm.recurrent import RecurrentLM
+from asr.lm.vocabulary import Vocabulary
+from asr.training.schedules import Schedule
+from asr.training.stepping import SteppedModule
+
+logger = logging.getLogger(__name__)
+
+
+class LanguageModule(SteppedModule):
+    """Trains a :class:`RecurrentLM` on sentences, each from its beginning.
+
+    Logs ``train/loss`` and ``val/loss`` in nats a word, ends of sentences being words too, ``val/perplexity``, which is
+    exp of the latter, and ``train/gradient_norm``.
+    """
+
+    def __init__(
+        self,
+        vocabulary: str,
+        num_unknown_types: int,
+        text_policy: str,
+        embedding_dim: int,
+        hidden_dim: int,
+        num_layers: int,
+        dropout: float,
+        tie_weights: bool,
+        optimizer: OptimizerCallable,
+        schedule: Schedule,
+        seed: int = 0,
+    ) -> None:
+        """Builds the model.
+
+        Args:
+            vocabulary: the words, one a line; on the command line the path of their file.
+            num_unknown_types: different words of the training text that are not among them; they share ``<unk>``.
+            text_policy: name of the policy that sentences go through.
+            embedding_dim: width of a word on its way in and out.
+            hidden_dim: units of a layer.
+            num_layers: layers.
+            dropout: share of values dropped in front of, between and behind the layers.
+            tie_weights: whether a word has the same weights on its way in and out.
+            optimizer: called with the parameters.
+            schedule: called with the optimiser and the steps of the whole run.
+            seed: of dropout.
+        """
+        super().__init__(optimizer, schedule, seed)
+        self.save_hyperparameters(logger=False)  # a board has no use for thousands of words
+        self.words, self.text_policy = Vocabulary.of(vocabulary.split("\n")), text_policy
+        self.model = RecurrentLM(len(self.words), embedding_dim, hidden_dim, num_layers, dropout, tie_weights)
+        self._unchecked: Tensor | None = None
+
+    def losses(self, batch: SentenceBatch) -> Tensor:
+        """Gives the loss of each target in nats, shape (M,)."""
+        hidden, _ = self.model.read(batch.inputs)
+        logits = self.model.logits(hidden.flatten(0, 1).index_select(0, batch.places))  # (B L, E) -> (M, V)
+        return F.cross_entropy(logits.float(), batch.targets, reduction="none")
+
+    def training_step(self, batch: SentenceBatch, batch_idx: int) -> Tensor:
+        """Gives the loss, in nats a word."""
+        self._check_loss()
+        loss = self.losses(batch).mean()
+        self._unchecked = loss.detach()
+        self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=len(batch.targets))
+        return loss
+
+    def _check_loss(self) -> None:
+        """Refuses a loss that was not finite; it is looked at a step later, when it is there without waiting."""
+        loss, self._unchecked = self._unchecked, None
+        if loss is not None and not math.isfinite(loss):
+            step = self.trainer.fit_loop.total_batch_idx - 1
+            remedy = (
+                "lower the learning rate or clip gradients more, then resume with ckpt_path= and the last checkpoint"
+            )
+            raise AsrError(f"batch {step} of training", "the loss is not finite", remedy)
+
+    def on_train_epoch_end(self) -> None:
+        """Looks at the loss of the last step too."""
+        self._check_loss()
+
+    def on_validation_epoch_start(self) -> None:
+        """Begins the sums."""
+        self._loss_and_words = torch.zeros(2, dtype=torch.float64, device=self.device)
+
+    def validation_step(self, batch: SentenceBatch, batch_idx: int) -> None:
+        """Sums the losses."""
+        losses = self.losses(batch).double()
+        self._loss_and_words += torch.stack([losses.sum(), losses.new_tensor(len(losses))])
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs loss and perplexity over all ranks."""
+        loss = self.share(self._loss_and_words)
+        self.log("val/loss", loss)
+        self.log("val/perplexity", loss.exp())
+        if self.trainer.is_global_zero and not self.trainer.sanity_checking:
+            logger.info("  perplexity %.2f", float(loss.exp()))

@@ -1,0 +1,67 @@
+"""What every Lightning module of the house does in a step: seeded dropout, clipping, a schedule, sums over ranks."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Self
+
+import lightning
+import torch
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from asr.features.random import utterance_seed
+from asr.training.schedules import Schedule
+
+
+class SteppedModule(lightning.LightningModule):
+    """Logs ``train/gradient_norm`` (before clipping); a resumed run draws the same masks of dropout."""
+
+    def __init__(self, optimizer: OptimizerCallable, schedule: Schedule, seed: int) -> None:
+        """Keeps the settings.
+
+        Args:
+            optimizer: called with the parameters.
+            schedule: called with the optimiser and the steps of the whole run.
+            seed: of dropout.
+        """
+        super().__init__()
+        self.seed = seed
+        self._optimizer, self._schedule = optimizer, schedule
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copies the weights, for averaging; what builds the optimiser is shared, for it may hold locks."""
+        memo |= {id(shared): shared for shared in (self._optimizer, self._schedule)}
+        other = memo[id(self)] = type(self).__new__(type(self))
+        other.__dict__.update(copy.deepcopy(self.__getstate__(), memo))
+        return other
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Seeds dropout from the seed, the rank and the batch, so that a resumed run draws the same masks."""
+        torch.manual_seed(utterance_seed(self.seed, self.trainer.fit_loop.total_batch_idx, f"rank {self.global_rank}"))
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips, and logs the norm that was found before."""
+        if gradient_clip_val and gradient_clip_algorithm == "value":
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        norm = nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val or float("inf"))
+        self.log("train/gradient_norm", norm)
+
+    def share(self, local: Tensor) -> Tensor:
+        """Gives the quotient of two numbers that are first summed over all ranks, a float32 scalar."""
+        total = self.trainer.strategy.reduce(local, reduce_op="sum")
+        assert isinstance(total, Tensor)
+        return (total[0] / total[1]).float()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Gives the optimiser and its schedule, counted in steps."""
+        optimizer = self._optimizer(self.parameters())
+        scheduler = self._schedule(optimizer, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -1,0 +1,85 @@
+"""A checkpoint of a language model to the model in it: one file, with its words and its text policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from asr.errors import AsrError, CheckpointError
+from asr.lm.recurrent import RecurrentLM
+from asr.lm.vocabulary import Vocabulary
+from asr.text.policy import get_policy
+from asr.transcription.checkpoint import read_checkpoint
+
+_PREFIX = "model."
+_SIZES = ("embedding_dim", "hidden_dim", "num_layers", "tie_weights")
+_NEEDED = ("vocabulary", "num_unknown_types", "text_policy", *_SIZES)
+_REMEDY = "give one that asr train --config-name lm wrote, such as best.ckpt"
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedLanguageModel:
+    """What a checkpoint holds.
+
+    Attributes:
+        network: on the CPU, in evaluation mode.
+        vocabulary: its words.
+        num_unknown_types: different words of the training text that share ``<unk>``.
+        text_policy: name of the policy that its training text went through.
+    """
+
+    network: RecurrentLM
+    vocabulary: Vocabulary
+    num_unknown_types: int
+    text_policy: str
+
+
+def load_language_model(path: str | Path) -> LoadedLanguageModel:
+    """Reads a checkpoint and builds its model; runs no code from the file.
+
+    Args:
+        path: what Lightning's trainer saved of a ``LanguageModule``.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, no checkpoint, or not one of a language model.
+    """
+    content = read_checkpoint(path)
+    settings, state = content.get("hyper_parameters"), content.get("state_dict")
+    if not isinstance(settings, Mapping) or not isinstance(state, Mapping):
+        raise CheckpointError(path, "is not a whole checkpoint of a model", _REMEDY)
+    absent = [name for name in _NEEDED if name not in settings]
+    if absent:
+        found = f"is no checkpoint of a language model: it lacks {', '.join(absent)}"
+        raise CheckpointError(path, found, _REMEDY)
+    try:
+        vocabulary = Vocabulary.of(settings["vocabulary"].split("\n"))
+        policy = get_policy(settings["text_policy"])
+        num_unknown_types = int(settings["num_unknown_types"])
+        network = RecurrentLM(len(vocabulary), **{name: settings[name] for name in _SIZES})
+    except (AsrError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = str(error) if isinstance(error, AsrError) else f"{type(error).__name__}: {error}"
+        remedy = "it was written by another version, or changed"
+        raise CheckpointError(path, f"its model cannot be built ({reason})", remedy) from error
+    _load_weights(path, network, state)
+    return LoadedLanguageModel(network.eval(), vocabulary, num_unknown_types, policy.name)
+
+
+def _load_weights(path: str | Path, network: RecurrentLM, state: Mapping[str, Any]) -> None:
+    weights = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
+    for name, tensor in network.state_dict().items():
+        value = weights.get(name)
+        if not isinstance(value, Tensor) or value.shape != tensor.shape:
+            shape = tuple(value.shape) if isinstance(value, Tensor) else None
+            found = f"its weights do not fit its model: {name} has shape {shape}, expected {tuple(tensor.shape)}"
+            raise CheckpointError(path, found, _REMEDY)
+        if not bool(value.isfinite().all()):
+            raise CheckpointError(path, f"{name} is infinite or not a number", "take an earlier checkpoint")
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        found = f"its weights do not fit its model ({str(error).splitlines()[-1].strip()})"
+        raise CheckpointError(path, found, _REMEDY) from error

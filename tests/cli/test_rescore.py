@@ -1,0 +1,125 @@
+"""asr rescore: new order and scores, weights tuned on dev, and one line for what is wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
+
+from asr.cli import train
+from asr.cli.rescore import main
+from asr.decoding.hypothesis import Hypothesis
+from asr.lm.sentence_models import RecurrentSentenceModel
+from asr.scoring.counts import ErrorCounts, count_errors
+from asr.scoring.hypotheses import read_hypotheses, write_hypotheses
+from asr.transcription.language_checkpoint import load_language_model
+from tests.training.test_language_module import SENTENCES, SMALL
+
+REFS = {f"utterance{number}": text.upper() for number, text in enumerate(SENTENCES)}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Has a language model that knows the sentences, N-best lists that put them last, and cuts of all and of three."""
+    folder = tmp_path_factory.mktemp("rescore")
+    text = folder / "text.txt"
+    text.write_text("\n".join(SENTENCES * 8), encoding="utf-8")
+    settings = [f"text=[{text}]", f"exp_dir={folder}", "trainer.max_epochs=12", "--quiet"]
+    assert train.main([*SMALL, *settings]) == 0
+    nbests, cuts = [], []
+    for name, ref in REFS.items():
+        words = ref.split()
+        texts = [" ".join([*words[:-1], "ZEBRA"]), " ".join([*words, words[0]]), ref]
+        scores = [-1.0, -1.5, -2.5]
+        nbests.append((name, [Hypothesis(*each, 1.0) for each in zip(texts, [()] * 3, [()] * 3, scores, strict=True)]))
+        recording = Recording(name, [], 16000, 16000, 1.0)
+        supervision = SupervisionSegment(name, name, 0.0, 1.0, text=ref)
+        cuts.append(MonoCut(name, 0.0, 1.0, 0, recording=recording, supervisions=[supervision]))
+    write_hypotheses(folder / "nbest.jsonl", nbests)
+    CutSet.from_cuts(cuts).to_file(folder / "dev_cuts.jsonl.gz")
+    CutSet.from_cuts(cuts[:3]).to_file(folder / "half_cuts.jsonl.gz")
+    return folder
+
+
+def common(folder: Path) -> list[str]:
+    return ["--nbest", str(folder / "nbest.jsonl"), "--lm", str(folder / "best.ckpt")]
+
+
+def test_scores_are_the_sum_written_out(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.jsonl"
+    flags = ["--weight", "0.3", "--word-score", "-0.2", "--unknown-score", "-5", "--out", str(out)]
+    assert main([*common(folder), *flags]) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    loaded = load_language_model(folder / "best.ckpt")
+    model = RecurrentSentenceModel(loaded.network, loaded.vocabulary)
+    own = {
+        (name, each.text): each.score
+        for name, nbest in read_hypotheses(folder / "nbest.jsonl").items()
+        for each in nbest
+    }
+    found = read_hypotheses(out)
+    assert list(found) == list(REFS)
+    for name, nbest in found.items():
+        assert len(nbest) == 3
+        assert [each.score for each in nbest] == sorted((each.score for each in nbest), reverse=True)
+        for each in nbest:
+            words = each.text.split()
+            log_prob = float(model.word_log_probs([loaded.vocabulary.encode(words)])[0].sum()) - 5 * words.count(
+                "ZEBRA"
+            )
+            assert each.score == pytest.approx(own[name, each.text] + 0.3 * log_prob - 0.2 * len(words), abs=1e-5)
+
+
+def test_weights_are_tuned_on_some_and_kept_for_others(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, out = tmp_path / "tuned.json", tmp_path / "out.jsonl"
+    assert main([*common(folder), "--cuts", str(folder / "half_cuts.jsonl.gz"), "--tune", str(settings)]) == 0
+    printed = capsys.readouterr()
+    assert "3 of 5 utterances" in printed.err
+    found = json.loads(settings.read_text(encoding="utf-8"))
+    rates = {(weight, score): rate for weight, score, rate in found["tried"]}
+    assert found["error_rate"] == min(rates.values()) == rates[found["weight"], found["word_score"]]
+    assert found["oracle_error_rate"] <= found["error_rate"] < rates[0.0, 0.0]
+    assert found["unknown_score"] == -math.log(1)
+    assert main([*common(folder), "--settings", str(settings), "--out", str(out)]) == 0
+    hyps = read_hypotheses(out)
+    assert list(hyps) == list(REFS)
+    half = list(REFS)[:3]
+    counts = sum(
+        count_errors([REFS[name] for name in half], [hyps[name][0].text for name in half], "word"), ErrorCounts()
+    )
+    assert counts.rate == pytest.approx(found["error_rate"])
+
+
+BAD = {
+    "no weight": (["--out", "o"], 2, "--weight: there is none"),
+    "no references": (["--tune", "t.json"], 2, "--tune: there are no references"),
+    "weight and tune": (["--tune", "t.json", "--cuts", "c", "--weight", "1"], 2, "--weight: --tune finds them"),
+    "settings and weight": (["--out", "o", "--settings", "s", "--weight", "1"], 2, "--weight: --settings has it"),
+    "settings that are none": (["--out", "o", "--settings", "nowhere.json"], 1, "nowhere.json: is no settings of resc"),
+    "policy without tune": (["--out", "o", "--weight", "1", "--policy", "verbatim"], 2, "--policy: nothing is counted"),
+    "no such lists": (["--out", "o", "--weight", "1", "--nbest", "nowhere.jsonl"], 1, "nowhere.jsonl: no such file"),
+    "no such model": (["--out", "o", "--weight", "1", "--lm", "nowhere.ckpt"], 1, "nowhere.ckpt: no such file"),
+    "no such device": (["--out", "o", "--weight", "1", "--device", "tpu9"], 2, "--device: 'tpu9' cannot be used"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_gets_one_line(folder: Path, capsys: pytest.CaptureFixture[str], case: str) -> None:
+    flags, status, line = BAD[case]
+    assert main([*common(folder), *flags]) == status
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 1, errors
+    assert line in errors[0]
+
+
+def test_cuts_without_a_list_are_named(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = (folder / "nbest.jsonl").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "short.jsonl").write_text("\n".join(lines[1:]), encoding="utf-8")
+    flags = ["--nbest", str(tmp_path / "short.jsonl"), "--cuts", str(folder / "dev_cuts.jsonl.gz"), "--tune", "t.json"]
+    assert main([*common(folder), *flags]) == 1
+    assert "1 of 5 utterances of" in capsys.readouterr().err
