@@ -22,8 +22,8 @@ ROOT = 0
 NO_WORD = -1
 """Word of an arc that ends none."""
 
-_MOST_CELLS = 2**26
-"""Size up to which the table of all states and tokens is written out (256 MiB); beyond, pairs are searched."""
+_MOST_CELLS = 2**24
+"""Size up to which the table of all states and tokens is written out (64 MiB); beyond, pairs are searched."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class LexiconTrie(nn.Module):
     A state is a beginning of words; state 0, the root, stands between words. An arc reads a token and either goes on
     into a word, or ends one and leads back to the root; several arcs of a state may read the same token (a word that is
     the beginning of another, homophones), and they make up a *pair* of state and token. Characters need ``|`` between
-    words: it ends them, and it repeats freely at the root. Phones and BPE words follow each other at once; a silence,
+    words, and it ends them. Phones and BPE words follow each other at once; a silence,
     where given, is free at the root. With an unknown word one more state takes any token, inside a word.
 
     Attributes:
@@ -105,13 +105,13 @@ class LexiconTrie(nn.Module):
         name = SPACE_TOKEN if self.is_separated else silence
         self.separator = tokens.ids[name] if name else None
         self._refuse_outer_tokens(spellings, tokens, blank)
-        parts, self._parents = _spelled_arcs(spellings, self.num_tokens, self.separator if self.is_separated else None)
-        self.num_states, self.unknown_state = len(self._parents), -1
-        if self.separator is not None:
+        parts, self._depths = _spelled_arcs(spellings, self.num_tokens, self.separator if self.is_separated else None)
+        self.num_states, self.unknown_state = len(self._depths), -1
+        if self.separator is not None and not self.is_separated:
             parts.append(Arcs.of(ROOT, self.separator, ROOT, NO_WORD))
         if has_unknown:
             self.unknown_state = self.num_states
-            self.num_states += 1
+            self.num_states, self._depths = self.num_states + 1, np.append(self._depths, 1)
             parts.extend(self._unknown_arcs(tokens, blank))
         self._register(Arcs.join(parts, self.num_tokens))
 
@@ -163,7 +163,10 @@ class LexiconTrie(nn.Module):
 
     def find(self, states: torch.Tensor, token_ids: torch.Tensor) -> torch.Tensor:
         """Gives the pair of each state and token, P where that token may not come, shape as they broadcast to."""
-        keys = states * self.num_tokens + token_ids
+        return self.find_cells(states * self.num_tokens + token_ids)
+
+    def find_cells(self, keys: torch.Tensor) -> torch.Tensor:
+        """Gives the pairs of states times V plus token, as :meth:`find`."""
         if len(self.pair_table):
             return self.pair_table[keys]
         places = torch.searchsorted(self.pair_keys, keys).clamp_(max=len(self.pair_keys) - 1)
@@ -185,10 +188,8 @@ class LexiconTrie(nn.Module):
         np.maximum.at(best, states[ends], scores)
         inside = ~ends & (next_states != ROOT) & (next_states != states)
         states, next_states = states[inside], next_states[inside]
-        # States are numbered by depth, so each level is done before the one above it.
-        depths = _depths(self._parents)[np.minimum(next_states, len(self._parents) - 1)]
-        depths[next_states == self.unknown_state] = 1
-        for depth in range(int(depths.max(initial=0)), 1, -1):
+        depths = self._depths[next_states]
+        for depth in range(int(self._depths.max()), 1, -1):
             level = depths == depth
             np.maximum.at(best, states[level], best[next_states[level]])
         best[ROOT] = 0.0
@@ -196,19 +197,19 @@ class LexiconTrie(nn.Module):
 
 
 def _spelled_arcs(spellings: Spellings, num_tokens: int, separator: int | None) -> tuple[list[Arcs], Ints]:
-    """Gives the arcs of all spellings, and of each state the one before it; states are numbered by depth."""
+    """Gives the arcs of all spellings, and the depth of each state."""
     lengths = np.array([len(ids) for _, ids in spellings.entries])
     words = np.array([place for place, _ in spellings.entries])
     table = np.zeros((len(lengths), int(lengths.max())), dtype=np.int64)
     table[np.arange(table.shape[1]) < lengths[:, None]] = np.concatenate([ids for _, ids in spellings.entries])
     states = np.zeros(len(lengths), dtype=np.int64)
     parents, arrivals = [np.zeros(1, dtype=np.int64)], [np.zeros(1, dtype=np.int64)]
-    num_states = 1
+    num_states, depths = 1, [0]
     for depth in range(table.shape[1]):
         rows = np.flatnonzero(lengths > depth)
         keys, places = np.unique(states[rows] * num_tokens + table[rows, depth], return_inverse=True)
         states[rows] = num_states + places
-        num_states += len(keys)
+        num_states, depths = num_states + len(keys), depths + [depth + 1] * len(keys)
         parents.append(keys // num_tokens)
         arrivals.append(keys % num_tokens)
     before, token_ids = np.concatenate(parents), np.concatenate(arrivals)
@@ -220,18 +221,4 @@ def _spelled_arcs(spellings: Spellings, num_tokens: int, separator: int | None) 
         going_on = np.unique(before[1:])
         going_on = going_on[going_on > ROOT]
         finals = Arcs.of(before[ends], token_ids[ends], ROOT, ended)
-    return [Arcs.of(before[going_on], token_ids[going_on], going_on, NO_WORD), finals], before
-
-
-def _depths(parents: Ints) -> Ints:
-    depths = np.zeros_like(parents)
-    level = np.flatnonzero(parents == ROOT)[1:]
-    is_level = np.zeros(len(parents), dtype=bool)
-    depth = 0
-    while len(level):
-        depth += 1
-        depths[level] = depth
-        is_level[:] = False
-        is_level[level] = True
-        level = np.flatnonzero(is_level[parents])
-    return depths
+    return [Arcs.of(before[going_on], token_ids[going_on], going_on, NO_WORD), finals], np.array(depths)

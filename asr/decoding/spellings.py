@@ -48,15 +48,17 @@ class Spellings:
         spelled: dict[str, list[tuple[int, ...]]] = {}
         left_out: list[str] = []
         for word in dict.fromkeys(words):
-            found = _spellings(word, tokens, lexicon)
-            if found:
-                spelled[word] = found
+            spellings = _spellings(word, tokens, lexicon)
+            if spellings:
+                spelled[word] = spellings
             else:
                 left_out.append(word)
         if not spelled:
             named = ", ".join(repr(word) for word in left_out[:3]) or "none is given"
-            raise DataError("lexicon", f"no word can be spelled in the {len(tokens)} tokens ({named})", "check its case")
-        entries = tuple((place, ids) for place, found in enumerate(spelled.values()) for ids in found)
+            raise DataError(
+                "lexicon", f"no word can be spelled in the {len(tokens)} tokens ({named})", "check its case"
+            )
+        entries = tuple((place, ids) for place, several in enumerate(spelled.values()) for ids in several)
         return cls(tuple(spelled), entries, tuple(left_out))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -55,6 +56,11 @@ class Truth:
                     for rest in self.cuts(ids[end:]):
                         yield (reading, *rest)
 
+    def reduced(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Takes separators out that repeat one or stand at the beginning."""
+        pairs = zip((self.separator, *ids), ids, strict=False)
+        return tuple(token for before, token in pairs if not before == token == self.separator)
+
     def score(self, heard: float, cut: Cut) -> float:
         score = heard + self.word_score * len(cut)
         for _, length in cut:
@@ -67,7 +73,11 @@ class Truth:
     def best(self, log_probs: torch.Tensor) -> dict[str, float]:
         """Gives the best score of each text, best first."""
         scores: dict[str, float] = {}
+        totals: dict[tuple[int, ...], float] = {}
         for ids, heard in sequence_log_probs(log_probs).items():
+            totals[self.reduced(ids)] = totals.get(self.reduced(ids), 0.0) + math.exp(heard)
+        for ids, total in totals.items():
+            heard = math.log(total)
             for cut in self.cuts(ids):
                 text, score = " ".join(word for word, _ in cut), self.score(heard, cut)
                 scores[text] = max(score, scores.get(text, score))

@@ -6,6 +6,7 @@ from asr.decoding.lexicon_beam import LexiconBeamDecoder
 from asr.decoding.lexicon_trie import LexiconTrie
 from asr.decoding.spellings import Spellings
 from asr.decoding.word_ngram import WordNGram
+from asr.errors import ConfigError, DataError
 from asr.lm.kneser_ney import estimate
 from asr.lm.ngram import NGramModel
 from asr.text.lexicon import Lexicon
@@ -31,7 +32,7 @@ def letter_lm(order: int = 3) -> NGramModel:
 
 
 def check(tokens, spellings, lm, unknown, silence, log_probs, looks_ahead=True, nbest=5) -> None:
-    beam_size = 600 if unknown is None else 2500  # no fewer than all prefixes
+    beam_size = 300 if unknown is None else 900  # no fewer than all prefixes
     trie = LexiconTrie(spellings, tokens, silence=silence, has_unknown=unknown is not None)
     scorer = None if lm is None else WordNGram(lm, trie.words)
     decoder = LexiconBeamDecoder(
@@ -73,5 +74,47 @@ def test_homophones_and_pronunciations_equal_enumeration(
     lm: NGramModel | None, unknown: UnknownWord | None, silence: str
 ) -> None:
     for seed in range(4):
-        log_probs = random_log_probs(3, 2 + seed % 4, 4, seed, 1.0 + seed % 3)
+        log_probs = random_log_probs(3, 2 + seed % (4 if unknown is None else 3), 4, seed, 1.0 + seed % 3)
         check(PHONES, phone_spellings(), lm, unknown, silence, log_probs, looks_ahead=seed % 2 == 0)
+
+
+def one_hot(path: list[int], num_tokens: int) -> torch.Tensor:
+    scores = torch.full((1, len(path), num_tokens), -9.0)
+    return scores.scatter(2, torch.tensor(path)[None, :, None], 9.0).log_softmax(dim=-1)
+
+
+def test_words_have_their_times() -> None:
+    tokens = letters(4)
+    trie = LexiconTrie(Spellings.of(["ab", "b"], tokens), tokens)
+    [[hypothesis]] = LexiconBeamDecoder(tokens, 0.1, trie, 20)(one_hot([0, 1, 2, 0, 3, 2, 2], 4), torch.tensor([7]))
+    spans = [(word.text, round(word.start, 3), round(word.end, 3)) for word in hypothesis.words]
+    assert spans == [("ab", 0.1, 0.3), ("b", 0.5, 0.7)]
+    assert hypothesis.confidence == min(word.confidence for word in hypothesis.words) > 0.9
+
+
+def test_a_batch_gives_what_its_utterances_give() -> None:
+    tokens, lm = letters(4), letter_lm()
+    trie = LexiconTrie(Spellings.of(["a", "ab", "b", "ba"], tokens), tokens)
+    decoder = LexiconBeamDecoder(tokens, 0.1, trie, 8, WordNGram(lm, trie.words), 0.8, nbest=3, beam_threshold=20.0)
+    log_probs, lengths = random_log_probs(4, 12, 4, seed=1), torch.tensor([12, 3, 9, 1])
+    together = decoder(log_probs, lengths)
+    for row, length, found in zip(log_probs, lengths.tolist(), together, strict=True):
+        assert decoder(row[None, :length], torch.tensor([length])) == [found]
+
+
+def test_what_is_left_of_a_word_at_the_end_is_given() -> None:
+    tokens = letters(4)
+    trie = LexiconTrie(Spellings.of(["ab"], tokens), tokens)
+    [[hypothesis]] = LexiconBeamDecoder(tokens, 0.1, trie, 1)(one_hot([0, 1, 0], 4), torch.tensor([3]))
+    assert hypothesis.text == "a"
+
+
+def test_the_parts_must_belong_together() -> None:
+    tokens = letters(4)
+    trie = LexiconTrie(Spellings.of(["ab"], tokens), tokens)
+    with pytest.raises(ConfigError, match="unknown"):
+        LexiconBeamDecoder(tokens, 0.1, trie, 4, unknown=UNKNOWN)
+    with pytest.raises(ConfigError, match="lm"):
+        LexiconBeamDecoder(tokens, 0.1, trie, 4, WordNGram(letter_lm(), ["a", "b"]))
+    with pytest.raises(DataError, match="knows none"):
+        WordNGram(letter_lm(), ["zzz"])

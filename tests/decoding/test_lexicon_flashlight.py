@@ -17,7 +17,7 @@ from asr.text.tokens import TokenTable
 from tools.flashlight_words import FlashlightWords
 
 TOKENS = TokenTable("char", ("<blank>", *"abcdef", "|"))
-LM_WEIGHT, WORD_SCORE, BEAM_SIZE = 0.6, -0.4, 20
+LM_WEIGHT, WORD_SCORE, BEAM_SIZE = 0.6, -0.4, 40
 
 
 def sentences(count: int, seed: int) -> list[list[str]]:
@@ -41,7 +41,7 @@ def heard(sentence: list[str], seed: int) -> torch.Tensor:
     for token_id in [*TOKENS.encode(" ".join(sentence)), TOKENS.ids["|"]]:
         path += [token_id] * rng.randint(1, 2) + [0] * rng.randint(1, 2)
     scores = 1.5 * torch.randn(len(path), len(TOKENS), generator=generator)
-    height = 4 + 2 * torch.randn(len(path), 1, generator=generator)
+    height = 5.5 + 2 * torch.randn(len(path), 1, generator=generator)
     return scores.scatter_add(1, torch.tensor(path)[:, None], height).log_softmax(dim=-1)
 
 
@@ -59,7 +59,7 @@ def test_first_hypotheses_are_those_of_flashlight_or_better(tmp_path: Path) -> N
     log_probs = torch.nn.utils.rnn.pad_sequence(emissions, batch_first=True)
 
     def score(row: torch.Tensor, text: str) -> float:
-        ids = torch.tensor([TOKENS.encode(text) + [TOKENS.ids["|"]]])
+        ids = torch.tensor([[*TOKENS.encode(text), TOKENS.ids["|"]]])
         length = torch.tensor([len(row)])
         likelihood = -F.ctc_loss(row.double()[:, None], ids, length, torch.tensor([ids.shape[1]]), reduction="sum")
         return float(likelihood) + LM_WEIGHT * lm.log_prob(text.split()) + WORD_SCORE * len(text.split())

@@ -1,0 +1,158 @@
+"""Beam search over the words of a lexicon with an n-gram of words, the beams of a whole batch as tensors."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from asr.decoding.alignment import align
+from asr.decoding.decoder import TokenPaths, check_log_probs, trace
+from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.lexicon_arcs import UnknownWord, WeightedTrie
+from asr.decoding.lexicon_endings import WordSequences, best_sequences
+from asr.decoding.lexicon_search import LexiconBeams, LexiconSearch, WordStep
+from asr.decoding.lexicon_trie import LexiconTrie
+from asr.decoding.prefix_beam import merge_blank_frames
+from asr.decoding.token_frames import TokenFrames
+from asr.decoding.word_ngram import WordNGram
+from asr.decoding.word_tracing import with_words
+from asr.errors import ConfigError
+from asr.text.tokens import BLANK, TokenTable
+
+
+class LexiconBeamDecoder:
+    """Finds the word sequences of the highest score.
+
+    A hypothesis is a token sequence and how it is cut into words. It scores
+
+        log P(tokens | audio) + lm_weight * log P_lm(words, </s>) + word_score * number of words,
+
+    where the first term sums over all alignments, in which a separator (``|``, silence) may stand before the first word
+    and be repeated between and behind words, and an unknown word adds what :class:`UnknownWord` says. Of several
+    with the same words (pronunciations, separators at the end) the N-best list has the best one. The search is exact
+    when no prefix ever leaves the beam: what it looks ahead guides it and does not count. Times come from the best
+    alignment of each hypothesis. If a beam ends without any whole word sequence, its unfinished last word is given as
+    far as it is spelled, and the score lacks it.
+
+    **Source**: the search is that of Graves 2012 and Hannun et al. 2014 as in
+    :class:`asr.decoding.prefix_beam.PrefixBeamDecoder`; the trie with its look-ahead ("smearing") and the scores are
+    those of Collobert, Puhrsch and Synnaeve, "Wav2Letter: an end-to-end ConvNet-based speech recognition system", 2016,
+    whose program, flashlight-text, it is compared with. Where that merges hypotheses of the same words, this one keeps
+    their token sequences apart.
+    """
+
+    def __init__(
+        self,
+        tokens: TokenTable,
+        frame_seconds: float,
+        trie: LexiconTrie,
+        beam_size: int,
+        lm: WordNGram | None = None,
+        lm_weight: float = 0.0,
+        word_score: float = 0.0,
+        unknown: UnknownWord | None = None,
+        beam_threshold: float = math.inf,
+        token_topk: int | None = None,
+        blank_threshold: float = 1.0,
+        nbest: int = 1,
+        blank: int = BLANK,
+        looks_ahead: bool = True,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        """Makes a decoder.
+
+        Args:
+            tokens: names the V tokens.
+            frame_seconds: seconds from one frame to the next.
+            trie: the lexicon, built from these tokens.
+            beam_size: K, prefixes kept per frame; larger is slower and more exact.
+            lm: scores words; made for the words of the trie.
+            lm_weight: what its natural-log scores are multiplied by; 0 switches it off.
+            word_score: natural-log score added per word; above 0 favours more and shorter words.
+            unknown: what an unknown word adds, for a trie that has one; None for a closed vocabulary.
+            beam_threshold: prefixes whose score is this much (natural log) below the best are dropped.
+            token_topk: likeliest tokens of a frame by which prefixes may grow; None for all.
+            blank_threshold: runs of frames in which blank is likelier than this count as one; 1 looks at every frame.
+            nbest: hypotheses to give for each utterance, at most ``beam_size``.
+            blank: index of blank.
+            looks_ahead: whether beginnings of words count as much as the best word they may become.
+            dtype: of the scores in the search.
+
+        Raises:
+            ConfigError: a number is out of its range, or the parts do not belong together.
+        """
+        _require("beam_size", beam_size, beam_size >= 1, "1 or more")
+        _require("beam_threshold", beam_threshold, beam_threshold > 0, "above 0")
+        _require("nbest", nbest, 1 <= nbest <= beam_size, f"from 1 to beam_size, which is {beam_size}")
+        _require("token_topk", token_topk, token_topk is None or token_topk >= 1, "1 or more")
+        _require("blank_threshold", blank_threshold, 0 < blank_threshold <= 1, "above 0 and at most 1")
+        _require("lm_weight", lm_weight, lm_weight >= 0, "0 or more")
+        _require("trie", f"of {trie.num_tokens} tokens", trie.num_tokens == len(tokens), f"one of {len(tokens)}")
+        has_unknown = trie.unknown_state >= 0
+        _require("unknown", unknown, (unknown is not None) == has_unknown, "given just when the trie has unknown words")
+        if lm is not None:
+            found = f"of {len(lm.labels) - 1} words"
+            _require("lm", found, len(lm.labels) == len(trie.words) + 1, f"for the trie's {len(trie.words)} words")
+        self.tokens, self.frame_seconds, self.blank = tokens, frame_seconds, blank
+        self.trie, self.lm, self.lm_weight = trie, lm if lm_weight else None, lm_weight
+        self.word_score, self.unknown, self.looks_ahead, self.dtype = word_score, unknown, looks_ahead, dtype
+        self.beam_size, self.beam_threshold, self.nbest = beam_size, beam_threshold, nbest
+        self.token_topk, self.blank_threshold = min(token_topk or len(tokens), len(tokens) - 1), blank_threshold
+        self._arcs: WeightedTrie | None = None
+
+    @torch.inference_mode()
+    def __call__(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> list[list[Hypothesis]]:
+        """Decodes a batch; see :class:`asr.decoding.decoder.Decoder`."""
+        input_lengths = input_lengths.to(log_probs.device)
+        check_log_probs(log_probs, input_lengths, len(self.tokens))
+        if not len(log_probs):
+            return []
+        log_probs = log_probs.float()
+        found = self._search(log_probs, input_lengths)
+        alignment = align(log_probs, input_lengths, found.token_ids, found.token_lengths, self.blank)
+        paths = TokenPaths(found.token_ids, found.token_lengths, alignment.token_index, found.scores)
+        hypotheses = trace(paths, log_probs, self.tokens, self.frame_seconds, self.blank)
+        return with_words(hypotheses, found, self.trie, self.tokens)
+
+    def _weighted(self, device: torch.device) -> WeightedTrie:
+        if self._arcs is None or self._arcs.weights.device != device:
+            self.trie.to(device)
+            if self.lm is not None:
+                self.lm.to(device)
+            self._arcs = WeightedTrie.of(
+                self.trie, self.lm, self.lm_weight, self.word_score, self.unknown, self.looks_ahead, self.dtype
+            )
+        return self._arcs
+
+    def _search(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> WordSequences:
+        """Gives the N best word sequences; utterances are sorted by length, so that those that are over drop out."""
+        if self.blank_threshold < 1:
+            log_probs, input_lengths = merge_blank_frames(log_probs, input_lengths, self.blank, self.blank_threshold)
+        lengths, order = input_lengths.sort(descending=True, stable=True)
+        arcs = self._weighted(log_probs.device)
+        frames = TokenFrames.of(log_probs[order].to(self.dtype), self.blank, self.token_topk)
+        search = LexiconSearch(arcs, self.blank, self.beam_threshold)
+        start = self.lm.start_state if self.lm else 0
+        last = self.blank if arcs.trie.separator is None else arcs.trie.separator
+        beams = LexiconBeams.start(len(order), self.beam_size, last, start, self.dtype, log_probs.device)
+        frames_left, finished, steps = lengths.tolist(), list[LexiconBeams](), list[WordStep]()
+        active = len(order)
+        for frame in range(log_probs.shape[1]):
+            still = active
+            while still and frames_left[still - 1] <= frame:
+                still -= 1
+            if still < active:
+                finished.append(beams.rows(still, active))
+                beams, active = beams.rows(0, still), still
+            if not active:
+                break
+            beams, step = search.advance(beams, frames, frame)
+            steps.append(step)
+        beams = LexiconBeams.join([beams.rows(0, active), *reversed(finished)])
+        return best_sequences(beams, steps, arcs, self.nbest).rows(order.argsort())
+
+
+def _require(name: str, value: object, is_right: bool, allowed: str) -> None:
+    if not is_right:
+        raise ConfigError(name, f"cannot be {value}", f"make it {allowed}")

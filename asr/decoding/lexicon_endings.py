@@ -1,0 +1,123 @@
+"""How the lexicon beam search ends: whole word sequences out of the last beams, and the way back through them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import torch
+
+from asr.decoding.lexicon_arcs import WeightedTrie
+from asr.decoding.lexicon_search import HASH, LM_STATE, STATE, WORDS, LexiconBeams, WordStep, hashes_of_words
+from asr.decoding.lexicon_trie import NO_WORD, ROOT
+from asr.errors import DataError
+
+
+@dataclass(frozen=True)
+class WordSequences:
+    """The best sequences of each utterance, best first.
+
+    Attributes:
+        token_ids: the tokens without blanks, padded, shape (B, nbest, L).
+        token_lengths: tokens of each, shape (B, nbest).
+        words: the word that each token ended, -1 for none, shape (B, nbest, L).
+        last_words: the word that the end of the utterance ended, -1 for none, shape (B, nbest).
+        scores: natural-log scores, -inf where there is no sequence, shape (B, nbest).
+    """
+
+    token_ids: torch.Tensor
+    token_lengths: torch.Tensor
+    words: torch.Tensor
+    last_words: torch.Tensor
+    scores: torch.Tensor
+
+    def rows(self, order: torch.Tensor) -> WordSequences:
+        """Gives the utterances in another order."""
+        return WordSequences(*(getattr(self, field.name)[order] for field in fields(self)))
+
+
+def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTrie, nbest: int) -> WordSequences:
+    """Ends the search.
+
+    Args:
+        beams: the beams after the last frame of each utterance, longest utterance first.
+        steps: how they came there; of each frame, for the utterances that have it.
+        arcs: the trie with its weights.
+        nbest: how many sequences to give.
+
+    Raises:
+        DataError: an utterance leaves no path possible.
+    """
+    states = beams.marks[STATE]
+    ended, words, hashes = _ended_words(beams, arcs)
+    between = torch.where(states == ROOT, beams.scores, -math.inf)
+    if arcs.lm is not None:
+        between = between + arcs.lm_weight * arcs.lm.finish(beams.marks[LM_STATE]).to(between.dtype)
+    # An unfinished word counts only where nothing is finished. It stands as an unknown word.
+    is_cut = (between.amax(dim=1) == -math.inf) & ~(ended > -math.inf).flatten(1).any(dim=1)
+    between = torch.where(is_cut[:, None], beams.scores - arcs.ahead[states], between)
+    cut_words = torch.where(is_cut[:, None] & (states != ROOT), arcs.unknown, NO_WORD)
+    whose = torch.where(is_cut[:, None], beams.marks[HASH], beams.marks[WORDS])
+
+    scores = torch.cat([between[..., None], ended], dim=2)  # (B, K, 1+O)
+    words = torch.cat([cut_words[..., None], words], dim=2)
+    hashes = torch.cat([whose[..., None], hashes], dim=2)
+    options = scores.shape[2]
+    scores, choice = _best_of_each(scores.flatten(1), hashes.flatten(1), nbest)
+    impossible = (scores[:, 0] == -math.inf).nonzero()[:, 0].tolist()
+    if impossible:
+        raise DataError("log_probs", f"no path is possible in rows {impossible} of the batch", "check the model")
+    is_found = scores > -math.inf
+    token_ids, token_lengths, ends = _walk_back(steps, choice // options)
+    last_words = words.flatten(1).gather(1, choice)
+    return WordSequences(token_ids, torch.where(is_found, token_lengths, 0), ends, last_words, scores)
+
+
+def _ended_words(beams: LexiconBeams, arcs: WeightedTrie) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Ends the words that are waiting for a separator: scores, words and what stands for all words, (B, K, O)."""
+    trie, states = arcs.trie, beams.marks[STATE]
+    if not trie.is_separated:
+        none = states[..., None][..., :0]
+        return none.to(beams.scores.dtype), none, none
+    assert trie.separator is not None
+    pairs = trie.find(states, torch.full_like(states, trie.separator))
+    options = torch.arange(trie.most_arcs, device=states.device)
+    is_arc = options < trie.pair_counts[pairs][..., None]
+    places = torch.where(is_arc, trie.pair_first[pairs][..., None] + options, 0)
+    words = trie.arc_words[places]
+    is_arc &= words != NO_WORD
+    scores = beams.scores[..., None] + arcs.weights[places]
+    if arcs.lm is not None:
+        before = beams.marks[LM_STATE][..., None].expand(words.shape)
+        log_probs, after = arcs.lm.lookup(before, words.clamp(min=0))
+        scores = scores + arcs.lm_weight * (log_probs + arcs.lm.finish(after)).to(scores.dtype)
+    hashes = hashes_of_words(beams.marks[HASH], beams.marks[WORDS], places, arcs)
+    return torch.where(is_arc, scores, -math.inf), torch.where(is_arc, words, NO_WORD), hashes
+
+
+def _best_of_each(scores: torch.Tensor, hashes: torch.Tensor, nbest: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gives the best scores and their places, (B, nbest), no two with the same hash."""
+    scores, order = scores.sort(dim=1, descending=True, stable=True)
+    hashes, by_hash = hashes.gather(1, order).sort(dim=1, stable=True)
+    is_double = torch.zeros_like(hashes, dtype=torch.bool)
+    is_double[:, 1:] = hashes[:, 1:] == hashes[:, :-1]
+    scores = scores.masked_fill(torch.zeros_like(is_double).scatter(1, by_hash, is_double), -math.inf)
+    scores, choice = scores.topk(nbest, dim=1)
+    return scores, order.gather(1, choice)
+
+
+def _walk_back(steps: list[WordStep], slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Follows ``slots`` of the last beams back: token_ids (B, nbest, L), lengths (B, nbest), words (B, nbest, L)."""
+    slots = slots.clone()
+    added = slots.new_full((2, *slots.shape, max(1, len(steps))), -1)  # one frame at the least
+    for frame in reversed(range(len(steps))):
+        step = steps[frame]
+        rows = slots[: len(step.sources)]
+        added[0, : len(rows), :, frame] = step.token_ids.gather(1, rows)
+        added[1, : len(rows), :, frame] = step.words.gather(1, rows)
+        rows.copy_(step.sources.gather(1, rows))
+    is_token = added[0] >= 0
+    lengths = is_token.sum(dim=2)
+    order = (~is_token).byte().argsort(dim=2, stable=True)[..., : int(lengths.max())]
+    token_ids, words = added.gather(3, order.expand(2, -1, -1, -1))
+    return token_ids.clamp(min=0), lengths, words
