@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Iterator
@@ -70,15 +71,19 @@ def samples_to_seconds(num_samples: int, sample_rate: int) -> Seconds:
     return num_samples / sample_rate
 
 
-def probe(path: str | Path) -> AudioInfo:
+def probe(path: str | Path, stored: bytes | None = None) -> AudioInfo:
     """Reads the header of an audio file and checks that the file is as long as the header says.
 
     A file with a sound header and no samples is not an error here, but ``num_samples`` 0.
 
+    Args:
+        path: an audio file.
+        stored: its bytes, if it lies in an archive: ``path`` is then only what errors name.
+
     Raises:
         DataError: the file is missing, empty, truncated, or not audio that libsndfile reads.
     """
-    with _open(Path(path)) as sound:
+    with _open(Path(path), stored) as sound:
         return AudioInfo(sound.samplerate, sound.frames, sound.channels)
 
 
@@ -100,10 +105,7 @@ def read(path: str | Path, *, sample_rate: int, start: Seconds = 0.0, duration: 
     """
     path = Path(path)
     with _open(path) as sound:
-        first, count = _segment(path, sound, start, duration)
-        with _sndfile_errors(path):
-            sound.seek(first)
-        waveform = _next_samples(path, sound, count)
+        waveform = _next_samples(path, sound, _seek_segment(path, sound, start, duration))
         return _resample(waveform, sound.samplerate, sample_rate)
 
 
@@ -125,7 +127,7 @@ def stream(path: str | Path, sample_rate: int, block_seconds: Seconds = 30.0) ->
 
     path = Path(path)
     with _open(path) as sound:
-        _segment(path, sound, 0.0, None)
+        _seek_segment(path, sound, 0.0, None)
         ratio = _ratio(sound.samplerate, sample_rate)
         unit = ratio.numerator  # input samples after which input and output samples fall together again
         block = unit * max(1, round(block_seconds * sound.samplerate / unit))
@@ -166,26 +168,57 @@ def write_wav(path: str | Path, waveform: torch.Tensor, sample_rate: int) -> Non
             raise OSError(error.error_string) from None
 
 
-def _segment(path: Path, sound: Any, start: Seconds, duration: Seconds | None) -> tuple[int, int]:
+def segment_as_flac(path: str | Path, start: Seconds, duration: Seconds, stored: bytes | None = None) -> bytes:
+    """Gives a segment of a file as a FLAC file of 24 bits, all its channels and its rate kept.
+
+    Exact for integers of up to 24 bits; for other audio the error is below 2^-23 of full scale.
+
+    Args are those of :func:`read` and :func:`probe`.
+
+    Raises:
+        DataError: as for :func:`read`, or FLAC does not know so many channels or such a rate.
+    """
+    import soundfile
+
+    path = Path(path)
+    with _open(path, stored) as sound:
+        samples = _read_samples(path, sound, _seek_segment(path, sound, start, duration), "int32")
+        written = io.BytesIO()
+        try:
+            soundfile.write(written, samples, sound.samplerate, subtype="PCM_24", format="FLAC")
+        except (soundfile.LibsndfileError, ValueError) as error:
+            raise DataError(path, f"cannot be written as FLAC ({error})", "convert it to at most 8 channels") from None
+        return written.getvalue()
+
+
+def _seek_segment(path: Path, sound: Any, start: Seconds, duration: Seconds | None) -> int:
+    """Moves to the start of a segment; gives its samples."""
     if not sound.frames:
         raise DataError(path, "holds no samples", "record it again or leave it out")
     first = seconds_to_samples(start, sound.samplerate)
     count = sound.frames - first if duration is None else seconds_to_samples(duration, sound.samplerate)
-    end = min(first + count, sound.frames)
+    end = min(first + count, int(sound.frames))
     if first < 0 or count <= 0 or first >= end or first + count - end > _BEYOND_END * sound.samplerate:
         wanted = f"{start:.3f} s to {'the end' if duration is None else f'{start + duration:.3f} s'}"
         found = f"the segment from {wanted} is not inside its {sound.frames / sound.samplerate:.3f} s"
         raise DataError(path, found, "correct the start and duration in the manifest")
-    return first, end - first
+    with _sndfile_errors(path):
+        sound.seek(first)
+    return end - first
+
+
+def _read_samples(path: Path, sound: Any, count: int, dtype: str) -> Any:
+    with _sndfile_errors(path):
+        samples = sound.read(count, dtype=dtype, always_2d=True)
+    if len(samples) < count:
+        raise _truncated(path, f"{count} samples are there by its header, {len(samples)} were read")
+    return samples
 
 
 def _next_samples(path: Path, sound: Any, count: int) -> torch.Tensor:
     import torch
 
-    with _sndfile_errors(path):
-        samples = sound.read(count, dtype="float32", always_2d=True)
-    if len(samples) < count:
-        raise _truncated(path, f"{count} samples are there by its header, {len(samples)} were read")
+    samples = _read_samples(path, sound, count, "float32")
     waveform = torch.from_numpy(samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1))
     if not bool(waveform.isfinite().all()):
         raise DataError(path, "some of its samples are infinite or not a number", "make the file again")
@@ -209,12 +242,13 @@ def _resample(waveform: torch.Tensor, source_rate: int, sample_rate: int) -> tor
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Any]:
+def _open(path: Path, stored: bytes | None = None) -> Iterator[Any]:
     import soundfile
 
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        with path.open("rb") if stored is None else io.BytesIO(stored) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
             head = file.read(4096)
             missing = missing_bytes(file, head, size)
     except FileNotFoundError:
@@ -228,7 +262,7 @@ def _open(path: Path) -> Iterator[Any]:
     if missing > 0:
         raise _truncated(path, f"the last {missing:,} bytes that its header promises are missing")
     try:
-        sound = soundfile.SoundFile(path)
+        sound = soundfile.SoundFile(path if stored is None else io.BytesIO(stored))
     except soundfile.LibsndfileError as error:
         raise _not_audio(path, head, error) from None
     with sound:

@@ -13,6 +13,7 @@ import asr.corpora.manifests  # noqa: F401 - sets the audio backend, in spawned 
 from asr.audio import probe
 from asr.data.batch import Batch, pad
 from asr.data.plan import PlannedBatch
+from asr.data.shards import ReadAhead, in_memory
 from asr.data.utterances import Utterance
 from asr.errors import DataError
 from asr.features.random import utterance_seed
@@ -21,7 +22,14 @@ from asr.features.random import utterance_seed
 class SpeechDataset(Dataset[Batch]):
     """Utterances to batches."""
 
-    def __init__(self, utterances: Sequence[Utterance], sample_rate: int, cached: bool, seed: int) -> None:
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        sample_rate: int,
+        cached: bool,
+        seed: int,
+        window_shards: int | None = None,
+    ) -> None:
         """Keeps the utterances.
 
         Args:
@@ -29,8 +37,10 @@ class SpeechDataset(Dataset[Batch]):
             sample_rate: of the front end, in Hz.
             cached: whether features are read in place of audio.
             seed: of the whole training.
+            window_shards: shards of a window of the plan, which are read ahead as wholes; None reads utterances alone.
         """
         self.utterances, self.sample_rate, self.cached, self.seed = utterances, sample_rate, cached, seed
+        self._ahead = None if window_shards is None else ReadAhead(2 * window_shards)
 
     @property
     def seconds(self) -> list[float]:
@@ -44,6 +54,8 @@ class SpeechDataset(Dataset[Batch]):
             DataError: naming the utterance whose audio or features cannot be read.
         """
         utterances = [self.utterances[index] for index in planned.indices]
+        if self._ahead is not None and not self.cached:
+            self._ahead.ask(utterance.cut for utterance in utterances)
         read = self._features if self.cached else self._waveform
         inputs, lengths = pad([read(utterance, planned.speed) for utterance in utterances])
         token_ids = [token_id for utterance in utterances for token_id in utterance.token_ids]
@@ -56,7 +68,7 @@ class SpeechDataset(Dataset[Batch]):
             targets=torch.tensor(token_ids),
             target_lengths=torch.tensor([len(utterance.token_ids) for utterance in utterances]),
             seeds=torch.tensor(
-                [utterance_seed(self.seed, planned.epoch, utterance.cut.id) for utterance in utterances]
+                [utterance_seed(self.seed, planned.epoch, name) for name in _names(planned, utterances)]
             ),
         )
 
@@ -69,6 +81,15 @@ class SpeechDataset(Dataset[Batch]):
 
     def _waveform(self, utterance: Utterance, speed: float) -> Tensor:
         return read_waveform(utterance.cut if speed == 1.0 else utterance.cut.perturb_speed(speed), self.sample_rate)
+
+
+def _names(planned: PlannedBatch, utterances: Sequence[Utterance]) -> list[str]:
+    """Names what is augmented: an utterance that comes again in an epoch is not augmented in the same way."""
+    occurrences = planned.occurrences or (0,) * len(utterances)
+    return [
+        f"{utterance.cut.id}/{before}" if before else utterance.cut.id
+        for utterance, before in zip(utterances, occurrences, strict=True)
+    ]
 
 
 def read_waveform(cut: Cut, sample_rate: int) -> Tensor:
@@ -84,10 +105,12 @@ def read_waveform(cut: Cut, sample_rate: int) -> Tensor:
     Raises:
         DataError: if it cannot be read.
     """
+    read = in_memory(cut)
     try:
-        audio = (cut if cut.sampling_rate == sample_rate else cut.resample(sample_rate)).load_audio()
+        audio = (read if read.sampling_rate == sample_rate else read.resample(sample_rate)).load_audio()
     except Exception as error:  # Lhotse raises many kinds, pages long
-        probe(cut.recording.sources[0].source)  # says in a line what is wrong with the file
+        stored = None if read is cut else read.recording.sources[0].source
+        probe(cut.recording.sources[0].source, stored)  # says in a line what is wrong with the file
         found = f"audio cannot be read ({type(error).__name__})"
         raise DataError(f"{cut.id} ({cut.recording.sources[0].source})", found, "run asr prepare again") from error
     return torch.from_numpy(audio).mean(dim=0)

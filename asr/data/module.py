@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +19,12 @@ from asr.corpora.manifests import read_cuts
 from asr.data.batch import Batch
 from asr.data.dataset import SpeechDataset
 from asr.data.loader import Position, ResumableLoader, read_batches
+from asr.data.mixing import Mixture
 from asr.data.plan import PlannedBatch, padding_waste, plan_epoch
+from asr.data.shards import shard_numbers
 from asr.data.statistics import estimate_statistics
 from asr.data.utterances import Utterance, num_samples, read_utterances
+from asr.data.windows import Windows
 from asr.errors import ConfigError, DataError
 from asr.features.cmvn import load_statistics
 from asr.features.description import read_description
@@ -52,6 +56,8 @@ class SpeechData(lightning.LightningDataModule):
         cmvn_utterances: int = 2000,
         seed: int = 0,
         quarantine: str | None = None,
+        weights: list[float] | None = None,
+        window_shards: int | None = None,
     ) -> None:
         """Keeps the settings; files are read in :meth:`setup`.
 
@@ -67,13 +73,19 @@ class SpeechData(lightning.LightningDataModule):
             cmvn_utterances: utterances that global statistics are measured on, at the most.
             seed: of the order, the speeds and the augmentation.
             quarantine: where utterances that cannot be trained on are listed.
+            weights: how often the utterances of each training file come in an epoch: 2 is twice, 0.25 a quarter of
+                them, others in each epoch; None is once.
+            window_shards: shards that batches are drawn from at a time, so that shards are read as a whole, one behind
+                the other; None draws from all. Epochs that come shortest first draw from all.
         """
         super().__init__()
+        _check_mixing(train_cuts, weights, window_shards)
         self.train_cuts, self.val_cuts = train_cuts, val_cuts
         self.batch_seconds, self.max_batch_size = batch_seconds, max_batch_size
         self.speeds = speeds or [1.0]
         self.ascending_epochs, self.num_workers, self.on_problem = ascending_epochs, num_workers, on_problem
         self.cmvn_utterances, self.seed, self.quarantine = cmvn_utterances, seed, quarantine
+        self.weights, self.window_shards = weights, window_shards
         self.position = Position()
 
     def setup(self, stage: str) -> None:
@@ -85,7 +97,8 @@ class SpeechData(lightning.LightningDataModule):
         self.val_set = self._read("validation", self.val_cuts, [1.0])
         if stage != "fit":
             return
-        self.train_set = self._read("training", self.train_cuts, self.speeds)
+        self.train_set = self._read("training", self.train_cuts, self.speeds, self.window_shards)
+        self._mixture, self._windows = self._mix(), self._divide()
         if self.train_set.cached and module.augments_waveforms:
             found = "waveform augmentation is set, but the training cuts carry cached features"
             remedy = "take the augmentation out of model, or train on the cuts without features"
@@ -107,9 +120,31 @@ class SpeechData(lightning.LightningDataModule):
         frontend.set_statistics(statistics.mean, statistics.std)
         logger.info("normalisation measured on %s frames of training features", f"{statistics.num_frames:,}")
 
-    def _read(self, name: str, files: Sequence[str], speeds: Sequence[float]) -> SpeechDataset:
+    def _mix(self) -> Mixture | None:
+        """Gives how often utterances come, if files have weights."""
+        if self.weights is None:
+            return None
+        counts, seconds = self._counts, self.train_set.seconds
+        for file, weight, count in zip(self.train_cuts, self.weights, counts, strict=True):
+            logger.info("%s: %s utterances, %g times an epoch", file, f"{count:,}", weight)
+        mixture = Mixture(seconds, counts, self.weights, self.seed)
+        logger.info("an epoch: %s utterances", f"{len(mixture.longest):,}")
+        return mixture
+
+    def _divide(self) -> Windows | None:
+        """Gives the shards that are read one window behind the other, if they are."""
+        if self.window_shards is None:
+            return None
+        shards = shard_numbers(utterance.cut for utterance in self.train_set.utterances)
+        logger.info("%d shards, %d at a time", len(set(shards)), self.window_shards)
+        return Windows(shards, self.window_shards)
+
+    def _read(
+        self, name: str, files: Sequence[str], speeds: Sequence[float], window_shards: int | None = None
+    ) -> SpeechDataset:
         utterances: list[Utterance] = []
         problems: list[Problem] = []
+        counts: list[int] = []
         cached = set()
         for file in files:
             cuts = read_cuts(file)
@@ -119,11 +154,13 @@ class SpeechData(lightning.LightningDataModule):
             if has_features:
                 _check_copies(file, good, speeds)
             utterances += good
+            counts.append(len(good))
             problems += bad
         if len(cached) > 1:
             raise ConfigError(", ".join(files), "some cuts carry features and some do not", "run asr features on all")
         self._report(name, utterances, problems)
-        return SpeechDataset(utterances, self._model.frontend.sample_rate, cached.pop(), self.seed)
+        self._counts = counts
+        return SpeechDataset(utterances, self._model.frontend.sample_rate, cached.pop(), self.seed, window_shards)
 
     def _check_cache(self, file: Path, cut: Cut) -> bool:
         if not cut.has_features:
@@ -165,7 +202,8 @@ class SpeechData(lightning.LightningDataModule):
     def plan_training(self, epoch: int, rank: int) -> list[PlannedBatch]:
         """Gives the training batches of one rank in one epoch."""
         ascending = epoch < self.ascending_epochs
-        return self._plan(self.train_set, rank, epoch=epoch, speeds=self.speeds, seed=self.seed, ascending=ascending)
+        options: dict[str, Any] = {"epoch": epoch, "speeds": self.speeds, "seed": self.seed, "ascending": ascending}
+        return self._plan(self.train_set, rank, **options, mixture=self._mixture, windows=self._windows)
 
     @property
     def _pins_memory(self) -> bool:
@@ -196,3 +234,13 @@ def _check_copies(file: str, utterances: Sequence[Utterance], speeds: Sequence[f
         if lacking:
             found = f"no cached copy of {lacking[0]} and {len(lacking) - 1} others at speed {speed:g}"
             raise ConfigError(file, found, "add it to asr features --speeds, or take it out of data.speeds")
+
+
+def _check_mixing(train_cuts: Sequence[str], weights: Sequence[float] | None, window_shards: int | None) -> None:
+    if weights is not None and (
+        len(weights) != len(train_cuts) or not all(0 < weight < math.inf for weight in weights)
+    ):
+        found = f"is {list(weights)} for {len(train_cuts)} files of data.train_cuts"
+        raise ConfigError("data.weights", found, "give one number above 0 for each, such as [1, 0.5], or null")
+    if window_shards is not None and window_shards < 1:
+        raise ConfigError("data.window_shards", f"is {window_shards}", "give 1 or more, or null")

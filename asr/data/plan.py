@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from asr.data.mixing import Indices, Mixture
+from asr.data.sizes import batch_sizes
+from asr.data.windows import Windows, make_buckets, windowed_steps
+
 LENGTH_JITTER = 0.04
 
 
@@ -19,48 +23,13 @@ class PlannedBatch:
         indices: positions of its utterances in the list of all.
         speed: factor by which all of them are played faster.
         epoch: the epoch, for the seeds of augmentation.
+        occurrences: how often each utterance came before in this epoch; empty if none comes twice.
     """
 
     indices: tuple[int, ...]
     speed: float
     epoch: int
-
-
-def batch_sizes(seconds: Sequence[float], batch_seconds: float, max_batch_size: int, world_size: int) -> list[int]:
-    """Gives the sizes of the batches that utterances fall into when they are sorted by length.
-
-    The sizes depend on the lengths alone, so each epoch has the same number of batches, a multiple of the ranks.
-
-    Args:
-        seconds: length of each utterance, in any order.
-        batch_seconds: most seconds of a padded batch, longest utterance times batch size.
-        max_batch_size: most utterances of a batch.
-        world_size: ranks that share the batches.
-
-    Returns:
-        Sizes, shortest utterances first; their sum is the number of utterances.
-
-    Raises:
-        ValueError: with fewer utterances than ranks.
-
-    Example:
-        >>> batch_sizes([1.0, 1.0, 2.0, 4.0], batch_seconds=4.0, max_batch_size=8, world_size=1)
-        [2, 1, 1]
-    """
-    if len(seconds) < world_size:
-        raise ValueError(f"{len(seconds)} utterances cannot be shared by {world_size} ranks")
-    sizes, current = [], 0
-    for length in sorted(seconds):
-        if current and (current == max_batch_size or length * (current + 1) > batch_seconds):
-            sizes.append(current)
-            current = 0
-        current += 1
-    if current:
-        sizes.append(current)
-    while len(sizes) % world_size:
-        largest = sizes.index(max(sizes))
-        sizes[largest : largest + 1] = [sizes[largest] - sizes[largest] // 2, sizes[largest] // 2]
-    return sizes
+    occurrences: tuple[int, ...] = ()
 
 
 def plan_epoch(
@@ -75,12 +44,17 @@ def plan_epoch(
     world_size: int = 1,
     shuffle: bool = True,
     ascending: bool = False,
+    mixture: Mixture | None = None,
+    windows: Windows | None = None,
 ) -> list[PlannedBatch]:
-    """Gives the batches of one rank in one epoch; over all ranks each utterance comes exactly once.
+    """Gives the batches of one rank in one epoch; over all ranks each utterance comes exactly once, or as mixed.
 
     Utterances are sorted by length with a jitter of a few per cent, so that other neighbours meet in each epoch and
     padding stays small. Batches of neighbouring lengths go to the ranks of one step. One speed holds for a whole batch,
     which keeps its lengths together.
+
+    With windows, shards come in random order, and batches hold utterances of a few shards at a time; see
+    :func:`windowed_steps`.
 
     Args:
         seconds: length of each utterance.
@@ -92,22 +66,41 @@ def plan_epoch(
         rank: which share to give.
         world_size: number of shares.
         shuffle: whether batches change and come in random order.
-        ascending: whether batches come shortest first (SortaGrad, Amodei et al. 2016).
+        ascending: whether batches come shortest first (SortaGrad, Amodei et al. 2016), from all shards then.
+        mixture: how often utterances come; None for once.
+        windows: of shards, where batches are shuffled; None for none.
 
     Returns:
         The same number of batches for each rank and epoch.
     """
-    sizes = batch_sizes(seconds, batch_seconds, max_batch_size, world_size)
     digest = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "little")))
-    jitter = generator.uniform(-LENGTH_JITTER, LENGTH_JITTER, len(seconds)) if shuffle else np.zeros(len(seconds))
-    order = np.argsort(np.asarray(seconds, dtype=np.float64) * (1.0 + jitter), kind="stable")
-    ends = np.cumsum(sizes)
-    batches = [tuple(order[end - size : end].tolist()) for size, end in zip(sizes, ends, strict=True)]
-    steps = [batches[first : first + world_size] for first in range(0, len(batches), world_size)]
+    indices, occurrences = mixture.draw(epoch) if mixture else (np.arange(len(seconds)), None)
+    longest = mixture.longest.tolist() if mixture else seconds
+    lengths = np.asarray(seconds, dtype=np.float64)[indices]
+    jitter = generator.uniform(-LENGTH_JITTER, LENGTH_JITTER, len(lengths)) if shuffle else np.zeros(len(lengths))
+    order = np.argsort(lengths * (1.0 + jitter), kind="stable")
+    sizes = batch_sizes(longest, batch_seconds, max_batch_size, world_size)
+    if windows is not None and shuffle:
+        buckets = make_buckets(longest, sizes, windows, batch_seconds, max_batch_size, world_size)
+        shards = np.asarray(windows.shards)[indices]
+        steps = windowed_steps(order, shards, buckets, windows.width, generator, ascending)
+    else:
+        ends = np.cumsum(sizes)
+        batches = [tuple(order[end - size : end].tolist()) for size, end in zip(sizes, ends, strict=True)]
+        steps = [batches[first : first + world_size] for first in range(0, len(batches), world_size)]
     drawn = generator.choice(np.asarray(speeds, dtype=np.float64), len(steps)) if shuffle else np.ones(len(steps))
-    sequence = generator.permutation(len(steps)) if shuffle and not ascending else np.arange(len(steps))
-    return [PlannedBatch(steps[step][rank], float(drawn[step]), epoch) for step in sequence]
+    reorder = shuffle and not ascending and windows is None
+    sequence = generator.permutation(len(steps)) if reorder else np.arange(len(steps))
+    return [_planned(steps[step][rank], float(drawn[step]), epoch, indices, occurrences) for step in sequence]
+
+
+def _planned(
+    batch: tuple[int, ...], speed: float, epoch: int, indices: Indices, occurrences: Indices | None
+) -> PlannedBatch:
+    chosen = np.asarray(batch)
+    before = () if occurrences is None else tuple(occurrences[chosen].tolist())
+    return PlannedBatch(tuple(indices[chosen].tolist()), speed, epoch, before)
 
 
 def padding_waste(seconds: Sequence[float], plan: Sequence[PlannedBatch]) -> float:
