@@ -30,9 +30,9 @@ class Run:
 def ladder_table(runs: Sequence[Run], labels: Sequence[str] = ()) -> str:
     """Gives a Markdown table with a row for each setting, in the order in which they come first.
 
-    Error rates are in percent, of several runs the mean and, behind ±, the standard deviation. The time of a step has its
-    share of validation and checkpoints. A rate of a setting of
-    which any run had not settled stands in brackets: it says how far the training was, and carries no comparison.
+    Error rates are in percent, of several runs the mean and, behind ±, the standard deviation. The time of a step has
+    its share of validation and checkpoints. A rate of a setting of which any run had not settled stands in brackets: it
+    says how far the training was, and carries no comparison.
 
     Args:
         runs: of all settings and seeds.
