@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import lightning
 import torch
 from lhotse.cut import Cut
-from torch.utils.data import DataLoader
 
 from asr.corpora.checks import Problem, write_quarantine
 from asr.corpora.manifests import read_cuts
-from asr.data.batch import Batch
 from asr.data.dataset import SpeechDataset
-from asr.data.loader import Position, ResumableLoader, read_batches
 from asr.data.mixing import Mixture
-from asr.data.plan import PlannedBatch, padding_waste, plan_epoch
+from asr.data.plan import PlannedBatch, plan_epoch
+from asr.data.planned import PlannedData
 from asr.data.shards import shard_numbers
 from asr.data.statistics import estimate_statistics
 from asr.data.utterances import Utterance, num_samples, read_utterances
@@ -36,7 +32,7 @@ from asr.text.tokens import TokenTable
 logger = logging.getLogger(__name__)
 
 
-class SpeechData(lightning.LightningDataModule):
+class SpeechData(PlannedData):
     """Training and validation sets of cuts, as batches of waveforms or of cached features.
 
     The model that trains on them says at which rate, with which tokens and how many encoder frames remain: the data
@@ -78,15 +74,14 @@ class SpeechData(lightning.LightningDataModule):
             window_shards: shards that batches are drawn from at a time, so that shards are read as a whole, one behind
                 the other; None draws from all. Epochs that come shortest first draw from all.
         """
-        super().__init__()
+        super().__init__(num_workers)
         _check_mixing(train_cuts, weights, window_shards)
         self.train_cuts, self.val_cuts = train_cuts, val_cuts
         self.batch_seconds, self.max_batch_size = batch_seconds, max_batch_size
         self.speeds = speeds or [1.0]
-        self.ascending_epochs, self.num_workers, self.on_problem = ascending_epochs, num_workers, on_problem
+        self.ascending_epochs, self.on_problem = ascending_epochs, on_problem
         self.cmvn_utterances, self.seed, self.quarantine = cmvn_utterances, seed, quarantine
         self.weights, self.window_shards = weights, window_shards
-        self.position = Position()
 
     def setup(self, stage: str) -> None:
         """Reads and checks the cuts, and measures the statistics that the front end still lacks."""
@@ -105,9 +100,8 @@ class SpeechData(lightning.LightningDataModule):
             raise ConfigError("data.train_cuts", found, remedy)
         if self._model.frontend.needs_statistics:
             self._normalise(self._model.frontend)
-        plans = [self.plan_training(0, rank) for rank in range(self._world_size)]
-        waste = padding_waste(self.train_set.seconds, [batch for plan in plans for batch in plan])
-        logger.info("%d batches an epoch and rank, %.1f %% of them padding", len(plans[0]), 100 * waste)
+        size, waste = self.size_and_waste(self.train_set.seconds)
+        logger.info("%d batches an epoch and rank, %.1f %% of them padding", size, 100 * waste)
 
     def _normalise(self, frontend: FrontEnd) -> None:
         """Gives the front end the statistics that lie beside the cached features, or measures them."""
@@ -187,17 +181,9 @@ class SpeechData(lightning.LightningDataModule):
         hours = sum(utterance.seconds for utterance in utterances) / 3600
         logger.info("%s: %s utterances, %.2f hours", name, f"{len(utterances):,}", hours)
 
-    @property
-    def _rank(self) -> int:
-        return self.trainer.global_rank  # type: ignore[union-attr]
-
-    @property
-    def _world_size(self) -> int:
-        return self.trainer.world_size  # type: ignore[union-attr]
-
     def _plan(self, dataset: SpeechDataset, rank: int, **options: Any) -> list[PlannedBatch]:
         limits: dict[str, Any] = {"batch_seconds": self.batch_seconds, "max_batch_size": self.max_batch_size}
-        return plan_epoch(dataset.seconds, **limits, rank=rank, world_size=self._world_size, **options)
+        return plan_epoch(dataset.seconds, **limits, rank=rank, world_size=self.world_size, **options)
 
     def plan_training(self, epoch: int, rank: int) -> list[PlannedBatch]:
         """Gives the training batches of one rank in one epoch."""
@@ -205,27 +191,9 @@ class SpeechData(lightning.LightningDataModule):
         options: dict[str, Any] = {"epoch": epoch, "speeds": self.speeds, "seed": self.seed, "ascending": ascending}
         return self._plan(self.train_set, rank, **options, mixture=self._mixture, windows=self._windows)
 
-    @property
-    def _pins_memory(self) -> bool:
-        return self.trainer.strategy.root_device.type == "cuda"  # type: ignore[union-attr]
-
-    def train_dataloader(self) -> ResumableLoader:
-        """Gives the batches of this rank, from the position on."""
-        plan = functools.partial(self.plan_training, rank=self._rank)
-        return ResumableLoader(self.train_set, plan, self.position, self.num_workers, self._pins_memory)
-
-    def val_dataloader(self) -> DataLoader[Batch]:
-        """Gives the validation batches of this rank, always the same."""
-        plan = self._plan(self.val_set, self._rank, shuffle=False)
-        return read_batches(self.val_set, plan, self.num_workers, self._pins_memory)
-
-    def state_dict(self) -> dict[str, int]:
-        """Gives the position, for the checkpoint."""
-        return {"epoch": self.position.epoch, "batches_done": self.position.batches_done}
-
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Takes the position back from a checkpoint."""
-        self.position.epoch, self.position.batches_done = state_dict["epoch"], state_dict["batches_done"]
+    def plan_validation(self, rank: int) -> list[PlannedBatch]:
+        """Gives the validation batches of one rank, always the same."""
+        return self._plan(self.val_set, rank, shuffle=False)
 
 
 def _check_copies(file: str, utterances: Sequence[Utterance], speeds: Sequence[float]) -> None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-import lightning
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from asr.data.loader import Position, ResumableLoader, read_batches
-from asr.data.plan import PlannedBatch, padding_waste, plan_epoch
+from asr.data.plan import PlannedBatch, plan_epoch
+from asr.data.planned import PlannedData
 from asr.errors import ConfigError, DataError
 from asr.lm.sentences import SentenceReader
 from asr.lm.vocabulary import BEGIN, END, UNKNOWN, Vocabulary
@@ -131,7 +129,7 @@ def encode_sentences(
     return kept, held_out
 
 
-class TextData(lightning.LightningDataModule):
+class TextData(PlannedData):
     """Training and validation sentences.
 
     The module that trains on them is asked for its ``words``, a vocabulary, and its ``text_policy``.
@@ -158,11 +156,10 @@ class TextData(lightning.LightningDataModule):
             num_workers: loader processes; 0 makes batches in the training process.
             seed: of the order.
         """
-        super().__init__()
+        super().__init__(num_workers)
         self.train_text, self.val_text = train_text, val_text
         self.batch_words, self.max_batch_size = batch_words, max_batch_size
-        self.held_out_every, self.num_workers, self.seed = held_out_every, num_workers, seed
-        self.position = Position()
+        self.held_out_every, self.seed = held_out_every, seed
 
     def setup(self, stage: str) -> None:
         """Reads the sentences."""
@@ -177,9 +174,8 @@ class TextData(lightning.LightningDataModule):
             self._report(name, sentences)
         if stage != "fit":
             return
-        plans = [self.plan_training(0, rank) for rank in range(self._world_size)]
-        waste = padding_waste(self.train_set.lengths, [batch for plan in plans for batch in plan])
-        logger.info("%d batches an epoch and rank, %.1f %% of them padding", len(plans[0]), 100 * waste)
+        size, waste = self.size_and_waste(self.train_set.lengths)
+        logger.info("%d batches an epoch and rank, %.1f %% of them padding", size, 100 * waste)
 
     @staticmethod
     def _read(module: Any, files: Sequence[str], held_out_every: int = 0) -> tuple[SentenceDataset, SentenceDataset]:
@@ -190,8 +186,8 @@ class TextData(lightning.LightningDataModule):
         return found
 
     def _report(self, name: str, sentences: SentenceDataset) -> None:
-        if len(sentences) < self._world_size:
-            found = f"{len(sentences)} sentences for {self._world_size} devices"
+        if len(sentences) < self.world_size:
+            found = f"{len(sentences)} sentences for {self.world_size} devices"
             raise DataError(f"{name} text", found, "give more text")
         num_words = len(sentences.word_ids)
         unknown = 100 * sentences.num_unknown / num_words
@@ -199,40 +195,14 @@ class TextData(lightning.LightningDataModule):
             "%s: %s sentences, %s words, %.2f %% unknown", name, f"{len(sentences):,}", f"{num_words:,}", unknown
         )
 
-    @property
-    def _rank(self) -> int:
-        return self.trainer.global_rank  # type: ignore[union-attr]
-
-    @property
-    def _world_size(self) -> int:
-        return self.trainer.world_size  # type: ignore[union-attr]
-
-    @property
-    def _pins_memory(self) -> bool:
-        return self.trainer.strategy.root_device.type == "cuda"  # type: ignore[union-attr]
-
     def _plan(self, dataset: SentenceDataset, rank: int, **options: Any) -> list[PlannedBatch]:
         limits: dict[str, Any] = {"batch_seconds": float(self.batch_words), "max_batch_size": self.max_batch_size}
-        return plan_epoch(dataset.lengths, **limits, rank=rank, world_size=self._world_size, **options)
+        return plan_epoch(dataset.lengths, **limits, rank=rank, world_size=self.world_size, **options)
 
     def plan_training(self, epoch: int, rank: int) -> list[PlannedBatch]:
         """Gives the training batches of one rank in one epoch."""
         return self._plan(self.train_set, rank, epoch=epoch, seed=self.seed)
 
-    def train_dataloader(self) -> ResumableLoader:
-        """Gives the batches of this rank, from the position on."""
-        plan = functools.partial(self.plan_training, rank=self._rank)
-        return ResumableLoader(self.train_set, plan, self.position, self.num_workers, self._pins_memory)
-
-    def val_dataloader(self) -> DataLoader[Any]:
-        """Gives the validation batches of this rank, always the same."""
-        plan = self._plan(self.val_set, self._rank, shuffle=False)
-        return read_batches(self.val_set, plan, self.num_workers, self._pins_memory)
-
-    def state_dict(self) -> dict[str, int]:
-        """Gives the position, for the checkpoint."""
-        return {"epoch": self.position.epoch, "batches_done": self.position.batches_done}
-
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Takes the position back from a checkpoint."""
-        self.position.epoch, self.position.batches_done = state_dict["epoch"], state_dict["batches_done"]
+    def plan_validation(self, rank: int) -> list[PlannedBatch]:
+        """Gives the validation batches of one rank, always the same."""
+        return self._plan(self.val_set, rank, shuffle=False)

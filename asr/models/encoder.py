@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from asr.errors import ConfigError
 from asr.models.cells.choice import Cell, CellOptions
 from asr.models.cells.initial import Initialisation
-from asr.models.lengths import subsampled_lengths
 from asr.models.recurrent import RecurrentStack
-from asr.models.subsampling import ConvSubsampling, FrameStacking
+from asr.models.subsampled import SubsampledEncoder
 
 
-class RecurrentEncoder(nn.Module):
+class RecurrentEncoder(SubsampledEncoder):
     """Subsampling, then a stack of recurrent layers: the deep bidirectional LSTM of this project.
 
     **Source**: Graves, Mohamed & Hinton 2013, with the convolutions of Amodei et al. 2016 in front where asked.
@@ -68,16 +67,10 @@ class RecurrentEncoder(nn.Module):
         Raises:
             ConfigError: settings that contradict each other, or have no meaning for the kind of unit.
         """
-        super().__init__()
         if "conv_lstm" in (cell, front_cell) and not conv_channels:
             found = "conv_lstm needs frequency bins, which frames stacked on one another do not have"
             raise ConfigError("encoder", found, "set conv_channels")
-        self.subsampling = (
-            ConvSubsampling(feature_dim, conv_channels, time_stride)
-            if conv_channels
-            else FrameStacking(feature_dim, time_stride)
-        )
-        self.dropout = nn.Dropout(dropout if conv_channels else 0.0)
+        super().__init__(feature_dim, conv_channels, time_stride, dropout)
         width = self.subsampling.output_dim
         options = CellOptions(
             zoneout=zoneout,
@@ -90,25 +83,11 @@ class RecurrentEncoder(nn.Module):
         self.recurrent = RecurrentStack(
             width, hidden_dim, num_layers, cell, bidirectional, dropout, layer_norm, residual, front_cell, options
         )
-        self.time_stride = time_stride
         self.output_dim = self.recurrent.output_dim
 
-    def output_lengths(self, lengths: Tensor) -> Tensor:
-        """Gives the encoder frames N = ceil(T / time_stride) of T feature frames, shape (B,)."""
-        return subsampled_lengths(lengths, self.time_stride)
-
-    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Encodes.
-
-        Args:
-            features: shape (B, T, F).
-            lengths: feature frames, shape (B,).
-
-        Returns:
-            Encoded frames, shape (B, N, D), and their lengths, shape (B,); padding holds no meaning.
-        """
-        outputs, encoded_lengths = self.outputs(features, lengths)
-        return outputs[-1], encoded_lengths
+    def encode(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Gives encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
+        return self.recurrent(frames, lengths)  # type: ignore[no-any-return]
 
     def outputs(self, features: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
         """Gives the output of every recurrent layer, the last of which is what :meth:`forward` gives."""
