@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.cli.command import log, warn
 from asr.errors import DataError, UsageError
 from asr.files import written_whole
+from asr.text.policy import get_policy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asr.decoding.decoder import Decoder
+    from asr.decoding.lexicon_trie import LexiconTrie
+    from asr.decoding.spellings import Spellings
+    from asr.decoding.word_ngram import WordNGram
     from asr.lm.ngram import NGramModel
+    from asr.text.policy import TextPolicy
+    from asr.text.tokens import TokenTable
     from asr.transcription.checkpoint import Loaded
+
+BLANK_THRESHOLD = 0.999
+"""Runs of frames that are blank with this probability count as one in searches over a lexicon."""
+
+
+@dataclass(frozen=True)
+class DecoderParts:
+    """What decoders of the same settings share, whatever their weights.
+
+    Attributes:
+        lm: the n-gram model, of words where there is a lexicon, else of tokens.
+        trie: the lexicon in tokens.
+        words: the model over the words of the trie.
+    """
+
+    lm: NGramModel | None = None
+    trie: LexiconTrie | None = None
+    words: WordNGram | None = None
 
 
 @dataclass(frozen=True)
@@ -24,9 +52,14 @@ class DecoderSettings:
         beam_size: hypotheses kept; 1 is greedy.
         nbest: hypotheses given for each utterance.
         exact: whether a bigram is searched exactly, for the best path, in place of a beam.
-        lm: file of an n-gram model of tokens; empty for none.
+        lm: file of an n-gram model, of words where there is a lexicon, else of tokens; empty for none.
         lm_weight: what its natural-log scores are multiplied by.
         token_score: natural-log score added per token.
+        lexicon: files of the words to search among; none for a search over tokens.
+        word_score: natural-log score added per word of the lexicon.
+        silence: token that may stand between words; empty for none.
+        unknown_score: natural-log score added for a word that is not in the lexicon; None for a closed vocabulary.
+        beam_threshold: with a lexicon, hypotheses this much (natural log) below the best are dropped.
     """
 
     beam_size: int = 1
@@ -35,6 +68,11 @@ class DecoderSettings:
     lm: str = ""
     lm_weight: float = 0.0
     token_score: float = 0.0
+    lexicon: tuple[str, ...] = ()
+    word_score: float = 0.0
+    silence: str = ""
+    unknown_score: float | None = None
+    beam_threshold: float = 30.0
 
     def check(self) -> None:
         """Refuses what does not go together.
@@ -50,23 +88,66 @@ class DecoderSettings:
             raise UsageError(
                 "--exact", f"it finds one path, and --nbest is {self.nbest}", "take a beam for N-best lists"
             )
+        if self.exact and self.lexicon:
+            raise UsageError("--exact", "it searches tokens, and --lexicon has words", "leave one of them out")
         if self.lm and not self.exact and self.beam_size == 1:
             raise UsageError("--lm", "greedy decoding takes no language model", "give --beam-size, or --exact")
+        if self.lexicon and self.beam_size == 1:
+            raise UsageError("--lexicon", "greedy decoding takes no lexicon", "give --beam-size")
         if not self.lm and (self.lm_weight or self.token_score) and self.beam_size == 1:
             raise UsageError("--lm-weight, --token-score", "greedy decoding takes neither", "give --beam-size and --lm")
+        if not self.lexicon and (self.word_score or self.silence or self.unknown_score is not None):
+            raise UsageError(
+                "--word-score, --silence, --unknown-score", "there are no words without a lexicon", "give --lexicon"
+            )
+        if self.lexicon and self.token_score:
+            raise UsageError("--token-score", "a lexicon has words", "give --word-score")
+
+    def weighted(self, lm_weight: float, score: float) -> DecoderSettings:
+        """Gives the settings with other weights; the score is per word with a lexicon, else per token."""
+        if self.lexicon:
+            return replace(self, lm_weight=lm_weight, word_score=score)
+        return replace(self, lm_weight=lm_weight, token_score=score)
 
     @property
     def label(self) -> str:
         """What its files of hypotheses are called after."""
         name = "exact" if self.exact else "greedy" if self.beam_size == 1 else f"beam{self.beam_size}"
+        name = f"{name}_lexicon" if self.lexicon else name
         return f"{name}_{Path(self.lm).name.split('.')[0]}" if self.lm else name
 
-    def decoder(self, loaded: Loaded, lm: NGramModel | None) -> Decoder:
+    def parts(self, loaded: Loaded) -> DecoderParts:
+        """Reads the files, and says how much of the lexicon can be searched.
+
+        Args:
+            loaded: the checkpoint, whose tokens spell the words and whose text policy they go through.
+
+        Raises:
+            DataError: a file is damaged, no word can be spelled, or the model knows none of them.
+        """
+        from asr.decoding.lexicon_trie import LexiconTrie
+        from asr.decoding.word_ngram import WordNGram
+        from asr.lm.storage import load_ngram
+
+        lm = load_ngram(self.lm) if self.lm else None
+        if not self.lexicon:
+            return DecoderParts(lm)
+        spellings = _spell(self.lexicon, loaded.tokens, get_policy(loaded.text_policy))
+        trie = LexiconTrie(spellings, loaded.tokens, self.silence, has_unknown=self.unknown_score is not None)
+        words = None if lm is None else WordNGram(lm, trie.words)
+        log(f"lexicon: {len(spellings.words)} words, {len(spellings.entries)} spellings")
+        if spellings.left_out:
+            warn(f"{len(spellings.left_out)} words have no spelling in the tokens, such as {spellings.left_out[0]!r}")
+        if words is not None and words.num_unknown:
+            log(f"{self.lm}: {words.num_unknown} of {len(trie.words)} words are not in it and count as <unk>")
+        return DecoderParts(lm, trie, words)
+
+    def decoder(self, loaded: Loaded, parts: DecoderParts) -> Decoder:
         """Gives the decoder.
 
         Args:
             loaded: the checkpoint, whose tokens are decoded.
-            lm: what is in the file of that name.
+            parts: what :meth:`parts` read.
         """
         from asr.decoding.bigram_viterbi import BigramViterbiDecoder
         from asr.decoding.greedy import GreedyDecoder
@@ -75,19 +156,41 @@ class DecoderSettings:
 
         tokens, frame_seconds = loaded.tokens, loaded.model.frame_seconds
         if self.exact:
-            assert lm is not None
-            table = bigram_table(lm, tokens)
+            assert parts.lm is not None
+            table = bigram_table(parts.lm, tokens)
             return BigramViterbiDecoder(tokens, frame_seconds, table, self.lm_weight, self.token_score)
         if self.beam_size == 1:
             return GreedyDecoder(tokens, frame_seconds)
+        if parts.trie is not None:
+            return self._lexicon_decoder(tokens, frame_seconds, parts.trie, parts.words)
         return PrefixBeamDecoder(
             tokens,
             frame_seconds,
             beam_size=self.beam_size,
             nbest=self.nbest,
-            lm=None if lm is None else NGramScorer(lm, tokens),
+            lm=None if parts.lm is None else NGramScorer(parts.lm, tokens),
             lm_weight=self.lm_weight,
             token_score=self.token_score,
+        )
+
+    def _lexicon_decoder(
+        self, tokens: TokenTable, frame_seconds: float, trie: LexiconTrie, words: WordNGram | None
+    ) -> Decoder:
+        from asr.decoding.lexicon_arcs import UnknownWord
+        from asr.decoding.lexicon_beam import LexiconBeamDecoder
+
+        return LexiconBeamDecoder(
+            tokens,
+            frame_seconds,
+            trie,
+            self.beam_size,
+            words,
+            self.lm_weight,
+            self.word_score,
+            None if self.unknown_score is None else UnknownWord(self.unknown_score),
+            beam_threshold=self.beam_threshold,
+            blank_threshold=BLANK_THRESHOLD,
+            nbest=self.nbest,
         )
 
     def save(self, path: Path, **notes: object) -> None:
@@ -104,8 +207,31 @@ class DecoderSettings:
         """
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            settings = cls(**{field.name: found[field.name] for field in fields(cls)})
-            return replace(settings, lm_weight=float(settings.lm_weight), token_score=float(settings.token_score))
+            values = {field.name: found[field.name] for field in fields(cls)}
+            numbers = ("lm_weight", "token_score", "word_score", "beam_threshold")
+            values |= {name: float(values[name]) for name in numbers}
+            if not all(math.isfinite(values[name]) for name in numbers):
+                raise ValueError("a weight is not finite")
+            return cls(**{**values, "lexicon": tuple(map(str, values["lexicon"]))})
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = f"is no settings of a decoder ({type(error).__name__}: {error})"
             raise DataError(path, reason, "make it with: asr decode --tune") from None
+
+
+def _spell(files: Sequence[str], tokens: TokenTable, policy: TextPolicy) -> Spellings:
+    """Reads the words, and their pronunciations where tokens are phones, which are in upper case."""
+    from asr.decoding.spellings import Spellings
+    from asr.lm.vocabulary import read_words
+    from asr.text.lexicon import read_lexicon
+
+    if tokens.unit == "phone":
+        has_stress = any(token[-1:].isdigit() for token in tokens.tokens)
+        lexicon = read_lexicon(*files, case="upper", keep_stress=has_stress)
+        return Spellings.of(lexicon.entries, tokens, lexicon)
+    words: list[str] = []
+    for file in files:
+        found, num_left_out = read_words(file, policy)
+        words += found
+        if num_left_out:
+            warn(f"{file}: {num_left_out} entries are not one word under the text policy {policy.name}; left out")
+    return Spellings.of(words, tokens)

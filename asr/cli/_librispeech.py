@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from asr.corpora.checks import Problem
 
-_FORM = "write SPLIT=SPEAKER,SPEAKER, such as train=4088,4406 test=5652"
+_FORM = "write SPLIT=ID,ID of speakers or chapters, such as train=4406,4088-158077 test=5652"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--download", action="store_true", help="fetch the --subsets that are not there from OpenSLR")
     parser.add_argument("--mirror", metavar="URL", help="another address of OpenSLR's resources")
     parser.add_argument(
-        "--speakers", nargs="+", metavar="SPLIT=IDS", help="splits by speaker, such as train=4088,4406 test=5652"
+        "--speakers",
+        nargs="+",
+        metavar="SPLIT=IDS",
+        help="splits by speaker or chapter: train=4406,4088-158077 dev=4088-158079",
     )
     parser.add_argument(
         "--alignments", type=Path, metavar="D", help="folder with TextGrid files: times of words and phones"
@@ -92,5 +95,5 @@ def _speakers(given: list[str] | None) -> dict[str, list[str]] | None:
     everyone = [name for names in speakers.values() for name in names]
     doubled = [name for name in everyone if everyone.count(name) > 1]
     if doubled:
-        raise UsageError("--speakers", f"{doubled[0]} is named twice", "give each speaker to one split")
+        raise UsageError("--speakers", f"{doubled[0]} is named twice", "give each to one split")
     return speakers

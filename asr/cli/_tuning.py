@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asr.cli._decoders import DecoderSettings
 from asr.cli.command import log
 from asr.corpora.manifests import read_cuts
 from asr.corpora.targets import target_text
 from asr.data.posteriors import posteriors
-from asr.decoding.tuning import Tuned, tune
+from asr.decoding.tuning import tune
 from asr.errors import DataError
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.text.policy import get_policy
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
     from torch import Tensor
 
-    from asr.cli._decoders import DecoderSettings
+    from asr.cli._decoders import DecoderParts
     from asr.decoding.hypothesis import Hypothesis
-    from asr.lm.ngram import NGramModel
     from asr.scoring.counts import Unit
     from asr.transcription.checkpoint import Loaded
 
 LM_WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
 TOKEN_SCORES = (-1.0, -0.5, 0.5, 1.0, 1.5, 2.0)
+WORD_SCORES = (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0, 4.0)
 
 
 class DevSet:
@@ -53,50 +54,84 @@ class DevSet:
             posteriors(loaded.model, cuts, batch_seconds, num_workers)
         )
 
-    def tune(self, settings: DecoderSettings, lm: NGramModel | None) -> Tuned:
-        """Finds the weights of least error."""
+    def tune(self, settings: DecoderSettings, parts: DecoderParts) -> Choice:
+        """Finds the weights of least error; where none is as good as greedy decoding, that."""
+        second = "word_score" if settings.lexicon else "token_score"
 
-        def error_rate(lm_weight: float, token_score: float) -> float:
-            tried = replace(settings, lm_weight=lm_weight, token_score=token_score)
-            counts = ErrorCounts()
-            for nbest_of in self.decode(tried, lm):
-                hyps = [self.policy.apply(nbest[0].text) for nbest in nbest_of.values()]
-                counts = sum(count_errors([self.refs[name] for name in nbest_of], hyps, self.unit), counts)
-            rate = f"{100 * counts.rate:.2f} % of {self.unit}s"
-            log(f"lm_weight {lm_weight:g}, token_score {token_score:g}: {rate}")
-            return counts.rate
+        def error_rate(lm_weight: float, score: float) -> float:
+            rate = self.error_rate(settings.weighted(lm_weight, score), parts)
+            log(f"lm_weight {lm_weight:g}, {second} {score:g}: {100 * rate:.2f} % of {self.unit}s")
+            return rate
 
-        return tune(error_rate, LM_WEIGHTS, TOKEN_SCORES)
+        greedy = self.error_rate(DecoderSettings(), parts)
+        log(f"greedy: {100 * greedy:.2f} % of {self.unit}s")
+        lm_weights = LM_WEIGHTS if settings.lm else ()
+        best = tune(error_rate, lm_weights, WORD_SCORES if settings.lexicon else TOKEN_SCORES)
+        without = next(rate for weight, score, rate in best.tried if weight == score == 0)
+        if greedy < best.error_rate:
+            return Choice(DecoderSettings(), "greedy decoding", greedy, without, greedy, best.tried)
+        chosen = settings.weighted(best.lm_weight, best.token_score)
+        named = f"lm_weight {best.lm_weight:g}, {second} {best.token_score:g}"
+        return Choice(chosen, named, best.error_rate, without, greedy, best.tried)
 
-    def decode(self, settings: DecoderSettings, lm: NGramModel | None) -> Iterator[dict[str, list[Hypothesis]]]:
+    def error_rate(self, settings: DecoderSettings, parts: DecoderParts) -> float:
+        """Gives the error rate, as a fraction."""
+        counts = ErrorCounts()
+        for nbest_of in self.decode(settings, parts):
+            hyps = [self.policy.apply(nbest[0].text) for nbest in nbest_of.values()]
+            counts = sum(count_errors([self.refs[name] for name in nbest_of], hyps, self.unit), counts)
+        return counts.rate
+
+    def decode(self, settings: DecoderSettings, parts: DecoderParts) -> Iterator[dict[str, list[Hypothesis]]]:
         """Gives the N-best lists of each batch, by utterance id."""
-        decoder = settings.decoder(self.loaded, lm)
+        decoder = settings.decoder(self.loaded, parts)
         for names, log_probs, lengths in self.batches:
             yield dict(zip(names, decoder(log_probs, lengths), strict=True))
 
 
-def tune_decoder(loaded: Loaded, settings: DecoderSettings, lm: NGramModel | None, arguments: Any) -> str:
+@dataclass(frozen=True)
+class Choice:
+    """The settings of least error on a dev set.
+
+    Attributes:
+        settings: of the decoder.
+        named: its weights, for people.
+        error_rate: with them, as a fraction.
+        without: the error rate of the same search with weights of 0.
+        greedy: that of greedy decoding.
+        tried: pairs of weights with their error rates, in the order of trying.
+    """
+
+    settings: DecoderSettings
+    named: str
+    error_rate: float
+    without: float
+    greedy: float
+    tried: tuple[tuple[float, float, float], ...]
+
+
+def tune_decoder(loaded: Loaded, settings: DecoderSettings, parts: DecoderParts, arguments: Any) -> str:
     """Tunes on the one file of cuts, writes the settings, and gives a line on what was found."""
     cuts = list(read_cuts(arguments.cuts[0]))
     dev = DevSet(loaded, cuts, arguments.batch_seconds, arguments.workers)
-    best = dev.tune(settings, lm)
+    best = dev.tune(settings, parts)
     notes = {
         "tuned_on": arguments.cuts[0],
         "unit": dev.unit,
         "text_policy": f"{dev.policy.name} ({dev.policy.hash})",
         "error_rate": best.error_rate,
+        "greedy_error_rate": best.greedy,
         "tried": best.tried,
     }
-    replace(settings, lm_weight=best.lm_weight, token_score=best.token_score).save(Path(arguments.tune), **notes)
-    without = next(rate for weight, score, rate in best.tried if weight == score == 0)
+    best.settings.save(Path(arguments.tune), **notes)
     return (
-        f"lm_weight {best.lm_weight:g}, token_score {best.token_score:g}: {100 * best.error_rate:.2f} % of {dev.unit}s,"
-        f" {100 * without:.2f} % without; written to {arguments.tune}"
+        f"{best.named}: {100 * best.error_rate:.2f} % of {dev.unit}s, {100 * best.without:.2f} % without, "
+        f"{100 * best.greedy:.2f} % greedy; written to {arguments.tune}"
     )
 
 
 def decode_crosswise(
-    loaded: Loaded, settings: DecoderSettings, lm: NGramModel | None, file: str, arguments: Any
+    loaded: Loaded, settings: DecoderSettings, parts: DecoderParts, file: str, arguments: Any
 ) -> Iterator[tuple[str, list[Hypothesis]]]:
     """Gives each utterance's id and N-best list, in the order of the cuts; no utterance is tuned on itself.
 
@@ -107,10 +142,9 @@ def decode_crosswise(
     halves = [DevSet(loaded, half, arguments.batch_seconds, arguments.workers) for half in halve(cuts, file)]
     found: dict[str, list[Hypothesis]] = {}
     for tuned_on, decoded in (halves, halves[::-1]):
-        best = tuned_on.tune(settings, lm)
-        weights = f"lm_weight {best.lm_weight:g}, token_score {best.token_score:g}"
-        log(f"{weights} from {len(tuned_on.refs)} utterances, for {len(decoded.refs)} others")
-        for nbest_of in decoded.decode(replace(settings, lm_weight=best.lm_weight, token_score=best.token_score), lm):
+        best = tuned_on.tune(settings, parts)
+        log(f"{best.named} from {len(tuned_on.refs)} utterances, for {len(decoded.refs)} others")
+        for nbest_of in decoded.decode(best.settings, parts):
             found |= nbest_of
     return ((cut.id, found[cut.id]) for cut in cuts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +18,20 @@ if TYPE_CHECKING:
     from asr.decoding.hypothesis import Hypothesis
     from asr.transcription.checkpoint import Loaded
 
+LM_WEIGHT = 0.5
+"""Of a language model whose weight is not given."""
+
 _EXAMPLES = """  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts data/an4/dev_cuts.jsonl.gz
   asr decode --checkpoint best.ckpt --cuts data/an4/test_cuts.jsonl.gz --beam-size 32 --nbest 10
   asr decode --checkpoint best.ckpt --cuts data/timit/dev_cuts.jsonl.gz --lm phones.arpa --exact --tune exact.json
   asr decode --checkpoint best.ckpt --cuts data/timit/test_cuts.jsonl.gz --settings exact.json
+  asr decode --checkpoint best.ckpt --cuts dev.jsonl.gz --lexicon words.txt --lm 3gram.npz --beam-size 64 --tune a.json
 
 Without --out, hypotheses go beside the checkpoint, into <split>_greedy.jsonl, <split>_beam<size>.jsonl or, with
 --settings NAME.json, <split>_NAME.jsonl. --tune computes posteriors once, tries weights of the language model on them
-and keeps those of least error (of words, or of phones), going without among them: tune on dev, never on test. Where
-there is one set only, --cross-tune tunes on one half of its speakers and decodes the other, and the other way round."""
+and keeps those of least error (of words, or of phones), going without and greedy decoding among them: tune on dev,
+never on test. Where there is one set only, --cross-tune tunes on one half of its speakers and decodes the other, and
+the other way round."""
 
 
 @command
@@ -39,20 +44,19 @@ def main(argv: list[str] | None = None) -> int:
         raise UsageError(option, f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or give one")
     if arguments.tune and arguments.cross_tune:
         raise UsageError("--cross-tune", "--tune is there, too", "give one of them")
-    if (arguments.tune or arguments.cross_tune) and not settings.lm:
+    if (arguments.tune or arguments.cross_tune) and not (settings.lm or settings.lexicon):
         option = "--tune" if arguments.tune else "--cross-tune"
-        raise UsageError(option, "there is no language model whose weight to tune", "give --lm")
-    from asr.lm.storage import load_ngram
+        raise UsageError(option, "there is no language model or lexicon whose weights to tune", "give --lm, --lexicon")
     from asr.scoring.hypotheses import write_hypotheses
     from asr.transcription.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(arguments.checkpoint)
     _move(loaded, arguments.device)
-    lm = load_ngram(settings.lm) if settings.lm else None
+    parts = settings.parts(loaded)
     if arguments.tune:
         from asr.cli._tuning import tune_decoder
 
-        print(tune_decoder(loaded, settings, lm, arguments))
+        print(tune_decoder(loaded, settings, parts, arguments))
         return 0
     label = Path(arguments.settings).stem if arguments.settings else settings.label
     for cuts in arguments.cuts:
@@ -61,9 +65,9 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.cross_tune:
             from asr.cli._tuning import decode_crosswise
 
-            write_hypotheses(out, decode_crosswise(loaded, settings, lm, cuts, arguments))
+            write_hypotheses(out, decode_crosswise(loaded, settings, parts, cuts, arguments))
         else:
-            write_hypotheses(out, _decode(loaded, settings.decoder(loaded, lm), cuts, arguments))
+            write_hypotheses(out, _decode(loaded, settings.decoder(loaded, parts), cuts, arguments))
         log(f"{cuts}: decoded to {out}")
         print(out)
     return 0
@@ -78,9 +82,21 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--out", metavar="FILE", help="hypotheses file, for a single file of cuts")
     parser.add_argument("--beam-size", type=int, help="hypotheses kept; 1 is greedy (default: 1)")
     parser.add_argument("--nbest", type=int, default=1, help="hypotheses written for each utterance (default: 1)")
-    parser.add_argument("--lm", metavar="FILE", help="n-gram model of tokens, as asr lm train --unit makes it")
+    parser.add_argument("--lm", metavar="FILE", help="n-gram model: of words with --lexicon, else of tokens")
     parser.add_argument("--lm-weight", type=float, metavar="W", help="of the model's natural-log scores (default: 0.5)")
     parser.add_argument("--token-score", type=float, metavar="S", help="score added per token (default: 0)")
+    words = parser.add_argument_group("words")
+    words.add_argument(
+        "--lexicon", nargs="+", metavar="FILE", help="search among these words: one a line, or WORD PHONES… for phones"
+    )
+    words.add_argument("--word-score", type=float, metavar="S", help="score added per word (default: 0)")
+    words.add_argument("--silence", metavar="TOKEN", help="phone that may stand between words, such as sil")
+    words.add_argument(
+        "--unknown-score", type=float, metavar="S", help="score added for a word that is not in the lexicon (none may)"
+    )
+    words.add_argument(
+        "--beam-threshold", type=float, metavar="S", help="drop hypotheses this far below the best (default: 30)"
+    )
     parser.add_argument("--exact", action="store_true", help="search a bigram exactly, for the best path: no beam")
     parser.add_argument("--settings", metavar="FILE", help="decoder and weights that --tune wrote")
     parser.add_argument("--tune", metavar="FILE", help="find the weights on these cuts and write them to FILE (.json)")
@@ -94,29 +110,20 @@ def _parser() -> ArgumentParser:
 
 
 def _settings(arguments: Any) -> DecoderSettings:
-    given = {
-        "--beam-size": arguments.beam_size,
-        "--lm": arguments.lm,
-        "--lm-weight": arguments.lm_weight,
-        "--token-score": arguments.token_score,
-        "--exact": arguments.exact or None,
-        "--tune": arguments.tune,
-        "--cross-tune": arguments.cross_tune or None,
-    }
+    names = [field.name for field in fields(DecoderSettings) if field.name != "nbest"]
+    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) not in (None, False)}
     if arguments.settings:
-        doubled = [option for option, value in given.items() if value is not None]
+        tuning = {name: True for name in ("tune", "cross_tune") if getattr(arguments, name)}
+        doubled = [f"--{name.replace('_', '-')}" for name in given | tuning]
         if doubled:
             raise UsageError(", ".join(doubled), "--settings has it already", "leave one of them out")
         settings = replace(DecoderSettings.load(Path(arguments.settings)), nbest=arguments.nbest)
     else:
-        settings = DecoderSettings(
-            beam_size=1 if arguments.beam_size is None else arguments.beam_size,
-            nbest=arguments.nbest,
-            exact=arguments.exact,
-            lm=arguments.lm or "",
-            lm_weight=(0.5 if arguments.lm else 0.0) if arguments.lm_weight is None else arguments.lm_weight,
-            token_score=arguments.token_score or 0.0,
-        )
+        if "lexicon" in given:
+            given["lexicon"] = tuple(given["lexicon"])
+        if "lm" in given:
+            given = {"lm_weight": LM_WEIGHT, **given}
+        settings = DecoderSettings(nbest=arguments.nbest, **given)
     settings.check()
     return settings
 

@@ -75,7 +75,8 @@ def prepare(
     Args:
         corpus_dir: the folder ``LibriSpeech``, the one above it, or a folder of speakers, which is then the one subset.
         subsets: names of the subsets; none takes all that are there.
-        speakers: speakers of each split that is wanted in place of the subsets; others are left out.
+        speakers: speakers, or chapters as ``speaker-chapter``, of each split that is wanted in place of the subsets;
+            others are left out.
         alignments: a folder with ``<utterance id>.TextGrid`` files, anywhere below it, for ``alignment["word"]`` and
             ``alignment["phone"]``.
         partial: whether official subsets may lack utterances.
@@ -84,8 +85,8 @@ def prepare(
         num_jobs: files opened at a time.
 
     Raises:
-        DataError: nothing of the layout is there, a subset or speaker is missing, an official subset is not whole, or
-            lists are damaged.
+        DataError: nothing of the layout is there, a subset, speaker or chapter is missing, an official subset is not
+            whole, or lists are damaged.
     """
     textgrids = None if alignments is None else find_textgrids(alignments)
     found = [read_subset(name, folder) for name, folder in _chosen(Path(corpus_dir), subsets).items()]
@@ -96,8 +97,8 @@ def prepare(
     own: list[Problem] = [problem for subset in found for problem in subset.problems]
     if speakers is not None:
         listed = _by_speaker(listed, speakers)
-        wanted = {speaker for names in speakers.values() for speaker in names}
-        own = [problem for problem in own if Path(problem.path).parent.parent.name in wanted]
+        wanted = {name for names in speakers.values() for name in names}
+        own = [problem for problem in own if wanted & _names_of(problem)]
     splits = make_splits(listed, None if problems is None else own, num_jobs)
     folders = {utterance.utterance_id: subset.folder for subset in found for utterance in subset.utterances}
     _describe(splits, folders)
@@ -232,14 +233,26 @@ def _check_whole(subset: Subset) -> None:
 def _by_speaker(
     listed: Mapping[str, Sequence[Listed]], speakers: Mapping[str, Sequence[str]]
 ) -> dict[str, list[Listed]]:
-    spoken: dict[str | None, list[Listed]] = defaultdict(list)
+    spoken: dict[str, list[Listed]] = defaultdict(list)
     for utterances in listed.values():
         for utterance in utterances:
-            spoken[utterance.speaker].append(utterance)
-    missing = [name for names in speakers.values() for name in names if name not in spoken]
+            for name in (utterance.speaker or "", utterance.utterance_id.rpartition("-")[0]):
+                spoken[name].append(utterance)
+    wanted = [name for names in speakers.values() for name in names]
+    missing = [name for name in wanted if name not in spoken]
     if missing:
         raise DataError(f"--speakers {missing[0]}", f"has no utterance in {', '.join(listed)}", "check the numbers")
+    whole = [name for name in wanted if "-" in name and name.partition("-")[0] in wanted]
+    if whole:
+        found = f"speaker {whole[0].partition('-')[0]} is named, too, with all chapters"
+        raise DataError(f"--speakers {whole[0]}", found, "name chapters of this speaker only")
     return {split: [utterance for name in names for utterance in spoken[name]] for split, names in speakers.items()}
+
+
+def _names_of(problem: Problem) -> set[str]:
+    """Gives the speaker and the chapter, as ``speakers`` has them, of an utterance with a problem."""
+    chapter = Path(problem.path).parent
+    return {chapter.parent.name, f"{chapter.parent.name}-{chapter.name}"}
 
 
 def _describe(splits: Mapping[str, CutSet], folders: Mapping[str, Path]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asr.scoring.summary import ScoredFile, markdown_table
-from asr.training.history import History
+from asr.training.history import LATE, NOTHING, History
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,10 @@ def ladder_table(runs: Sequence[Run], labels: Sequence[str] = ()) -> str:
             ]
         )
     scored = ", ".join(dict.fromkeys(policy for _, _, policy in keys))
-    below = f"\n\nError rates in percent, scored under {scored}." if keys else ""
+    below = (
+        f"\n\nDev settled: the last {LATE:.0%} of the steps lowered its error rate by less than {NOTHING:.0%} of it."
+    )
+    below += f" Error rates in percent, scored under {scored}." if keys else ""
     return f"{markdown_table(rows, num_left=1)}{below}"
 
 

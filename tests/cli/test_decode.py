@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from asr.cli import train
-from asr.cli._tuning import halve
+from asr.cli._decoders import DecoderParts, DecoderSettings
+from asr.cli._tuning import DevSet, halve
 from asr.cli.decode import main
 from asr.corpora.manifests import read_cuts
 from asr.errors import DataError
@@ -82,8 +83,8 @@ def test_weights_are_tuned_on_dev_and_kept(
     found = json.loads(settings.read_text(encoding="utf-8"))
     rates = {(weight, score): rate for weight, score, rate in found["tried"]}
     assert found["error_rate"] == min(rates.values()) == rates[found["lm_weight"], found["token_score"]]
-    assert found["error_rate"] <= rates[0.0, 0.0]
-    assert printed.err.count("of words\n") == len(rates)
+    assert found["error_rate"] <= min(rates[0.0, 0.0], found["greedy_error_rate"])
+    assert printed.err.count("of words\n") == len(rates) + 1  # and greedy
     assert main([*common, "--settings", str(settings)]) == 0
     hyps = read_hypotheses(checkpoint.with_name("dev_tuned.jsonl"))
     refs = {cut.id: cut.supervisions[0].text for cut in read_cuts(tiny_corpus.data / "dev_cuts.jsonl.gz")}
@@ -148,6 +149,11 @@ def test_a_model_of_something_else_is_named(
         (["--cuts", "a", "--cross-tune"], 2, "--cross-tune: there is no language model"),
         (["--cuts", "a", "--tune", "x.json"], 2, "--tune: there is no language model"),
         (["--cuts", "a", "--settings", "x.json", "--lm", "x.arpa"], 2, "--lm: --settings has it already"),
+        (["--cuts", "a", "--lexicon", "w"], 2, "--lexicon: greedy decoding takes no lexicon"),
+        (["--cuts", "a", "--beam-size", "4", "--silence", "sil"], 2, "there are no words without a lexicon"),
+        (["--cuts", "a", "--beam-size", "4", "--lexicon", "w", "--token-score", "1"], 2, "--token-score: a lexicon"),
+        (["--cuts", "a", "--lexicon", "w", "--exact", "--lm", "x.arpa"], 2, "--exact: it searches tokens"),
+        (["--cuts", "a", "--beam-size", "4", "--lexicon", "nowhere.txt"], 1, "nowhere.txt"),
         (["--cuts", "a", "--exact", "--lm", "x.arpa", "--nbest", "2"], 2, "--exact: it finds one path"),
         (["--cuts", "a", "--beam-size", "4", "--lm", "nowhere.arpa"], 1, "nowhere.arpa"),
         (["--cuts", "a", "--device", "warp"], 2, "--device: 'warp' cannot be used"),
@@ -161,3 +167,39 @@ def test_bad_input_gets_one_line(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert line in error
+
+
+def test_words_of_a_lexicon(
+    checkpoint: Path, tiny_corpus: TinyCorpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dev = tiny_corpus.data / "dev_cuts.jsonl.gz"
+    common = ["--checkpoint", str(checkpoint), "--cuts", str(dev), "--workers", "0"]
+    refs = [cut.supervisions[0].text.split() for cut in read_cuts(dev)]
+    known = sorted({word for ref in refs for word in ref})
+    words, bigram, settings = tmp_path / "words.txt", tmp_path / "words.npz", tmp_path / "words.json"
+    words.write_text("\n".join([*known, "ÅÄÖ", "TWO-WORDS"]) + "\n", encoding="utf-8")
+    save_ngram(estimate(refs, 2), bigram)
+    search = ["--lexicon", str(words), "--beam-size", "8"]
+    assert main([*common, *search, "--lm", str(bigram), "--tune", str(settings)]) == 0
+    err = capsys.readouterr().err
+    assert f"lexicon: {len(known)} words, {len(known)} spellings\n" in err
+    assert "words have no spelling in the tokens, such as 'ÅÄÖ'" in err
+    found = json.loads(settings.read_text(encoding="utf-8"))
+    assert found["error_rate"] <= min(rate for _, _, rate in found["tried"])
+    assert found["error_rate"] <= found["greedy_error_rate"]
+    assert main([*common, *search, "--word-score", "1"]) == 0
+    hyps = read_hypotheses(checkpoint.with_name("dev_beam8_lexicon.jsonl"))
+    assert {word for nbest in hyps.values() for word in nbest[0].text.split()} <= set(known)
+    assert main([*common, *search, "--word-score", "1", "--unknown-score", "-1", "--out", str(tmp_path / "open")]) == 0
+    assert list(read_hypotheses(tmp_path / "open")) == list(hyps)
+
+
+def test_tuning_gives_greedy_decoding_where_nothing_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {1: 0.2, 8: 0.25}
+    monkeypatch.setattr(DevSet, "__init__", lambda self: setattr(self, "unit", "word"))
+    monkeypatch.setattr(DevSet, "error_rate", lambda self, settings, parts: rates[settings.beam_size])
+    beam = DecoderSettings(beam_size=8, lm="words.arpa", lexicon=("words.txt",))
+    best = DevSet().tune(beam, DecoderParts())
+    assert (best.settings, best.error_rate, best.without) == (DecoderSettings(), 0.2, 0.25)
+    rates[8] = 0.2
+    assert DevSet().tune(beam, DecoderParts()).settings == beam

@@ -81,6 +81,19 @@ def test_splits_by_speaker_have_no_problems_of_other_speakers(corpus):
         prepare(corpus, speakers={"train": ["14", "8"]})
 
 
+def test_splits_by_chapter(corpus, make_audio):
+    make_audio(corpus / "tiny/14/9/14-9-0000.flac")
+    (corpus / "tiny/14/9/14-9.trans.txt").write_text("14-9-0000 ANOTHER CHAPTER\n")
+    make_audio(corpus / "tiny/14/9/14-9-0001.flac")  # no transcript
+    problems = []
+    splits = prepare(corpus, speakers={"train": ["14-208", "60"], "dev": ["14-9"]}, problems=problems)
+    assert ids(splits) == {"train": ALL["tiny"], "dev": ["14-9-0000"]}
+    assert [problem.utterance_id for problem in problems] == ["14-9-0001"]
+    prepare(corpus, speakers={"train": ["14-208"]})  # the other chapter's problems are not asked for
+    with pytest.raises(DataError, match="--speakers 14-208: speaker 14 is named, too, with all chapters"):
+        prepare(corpus, speakers={"train": ["14-208"], "dev": ["14"]})
+
+
 def test_alignments(corpus, tmp_path):
     for name, word in (("14-208-0000", "word"), ("14-208-0001", "<unk>")):
         words = [(0.1, 0.3, word), (0.3, 0.4, name[-1])]

@@ -68,12 +68,13 @@ def test_a_folder_without_curves_is_named(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("rates", "has_settled"),
     [
-        ([0.9, 0.5, 0.3, 0.2, 0.2, 0.2, 0.199, 0.21], True),
+        ([0.9, 0.5, 0.3, 0.2, 0.2, 0.2, 0.205, 0.195], True),  # 2.5 % of it
+        ([0.9, 0.5, 0.3, 0.2, 0.2, 0.2, 0.205, 0.193], False),  # 3.5 % of it
         ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2], False),
         ([0.5], False),
     ],
 )
-def test_a_run_has_settled_when_its_last_quarter_brought_nothing(
+def test_a_run_has_settled_when_its_last_tenth_brought_nothing(
     tmp_path: Path, rates: list[float], has_settled: bool
 ) -> None:
     points = [("val/cer", step, 0.5) for step in range(len(rates))]
