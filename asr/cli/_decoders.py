@@ -55,7 +55,7 @@ class DecoderSettings:
         lm: file of an n-gram model, of words where there is a lexicon, else of tokens; empty for none.
         lm_weight: what its natural-log scores are multiplied by.
         token_score: natural-log score added per token.
-        lexicon: files of the words to search among; none for a search over tokens.
+        lexicon: files of the words to search among, or n-gram models that know them; none for a search over tokens.
         word_score: natural-log score added per word of the lexicon.
         silence: token that may stand between words; empty for none.
         unknown_score: natural-log score added for a word that is not in the lexicon; None for a closed vocabulary.
@@ -221,7 +221,8 @@ class DecoderSettings:
 def _spell(files: Sequence[str], tokens: TokenTable, policy: TextPolicy) -> Spellings:
     """Reads the words, and their pronunciations where tokens are phones, which are in upper case."""
     from asr.decoding.spellings import Spellings
-    from asr.lm.vocabulary import read_words
+    from asr.lm.storage import load_ngram
+    from asr.lm.vocabulary import SPECIAL, read_words
     from asr.text.lexicon import read_lexicon
 
     if tokens.unit == "phone":
@@ -230,6 +231,9 @@ def _spell(files: Sequence[str], tokens: TokenTable, policy: TextPolicy) -> Spel
         return Spellings.of(lexicon.entries, tokens, lexicon)
     words: list[str] = []
     for file in files:
+        if file.endswith((".npz", ".arpa", ".arpa.gz")):
+            words += load_ngram(file).vocabulary.words[len(SPECIAL) :]
+            continue
         found, num_left_out = read_words(file, policy)
         words += found
         if num_left_out:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from asr.scoring.counts import Unit
     from asr.transcription.checkpoint import Loaded
 
-LM_WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
-TOKEN_SCORES = (-1.0, -0.5, 0.5, 1.0, 1.5, 2.0)
+LM_WEIGHTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
+TOKEN_SCORES = (-1.0, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 WORD_SCORES = (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0, 4.0)
 
 
@@ -111,12 +111,12 @@ class Choice:
 
 
 def tune_decoder(loaded: Loaded, settings: DecoderSettings, parts: DecoderParts, arguments: Any) -> str:
-    """Tunes on the one file of cuts, writes the settings, and gives a line on what was found."""
-    cuts = list(read_cuts(arguments.cuts[0]))
+    """Tunes on the cuts, writes the settings, and gives a line on what was found."""
+    cuts = [cut for file in arguments.cuts for cut in read_cuts(file)]
     dev = DevSet(loaded, cuts, arguments.batch_seconds, arguments.workers)
     best = dev.tune(settings, parts)
     notes = {
-        "tuned_on": arguments.cuts[0],
+        "tuned_on": arguments.cuts,
         "unit": dev.unit,
         "text_policy": f"{dev.policy.name} ({dev.policy.hash})",
         "error_rate": best.error_rate,

@@ -39,14 +39,13 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     arguments = parse(_parser(), argv)
     settings = _settings(arguments)
-    if (arguments.out or arguments.tune) and len(arguments.cuts) > 1:
-        option = "--out" if arguments.out else "--tune"
-        raise UsageError(option, f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or give one")
+    if arguments.out and len(arguments.cuts) > 1:
+        raise UsageError("--out", f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or give one")
     if arguments.tune and arguments.cross_tune:
         raise UsageError("--cross-tune", "--tune is there, too", "give one of them")
-    if (arguments.tune or arguments.cross_tune) and not (settings.lm or settings.lexicon):
+    if (arguments.tune or arguments.cross_tune) and settings.beam_size == 1 and not settings.exact:
         option = "--tune" if arguments.tune else "--cross-tune"
-        raise UsageError(option, "there is no language model or lexicon whose weights to tune", "give --lm, --lexicon")
+        raise UsageError(option, "greedy decoding has no weights", "give --beam-size, and --lm or --lexicon")
     from asr.scoring.hypotheses import write_hypotheses
     from asr.transcription.checkpoint import load_checkpoint
 
@@ -87,7 +86,10 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--token-score", type=float, metavar="S", help="score added per token (default: 0)")
     words = parser.add_argument_group("words")
     words.add_argument(
-        "--lexicon", nargs="+", metavar="FILE", help="search among these words: one a line, or WORD PHONES… for phones"
+        "--lexicon",
+        nargs="+",
+        metavar="FILE",
+        help="search among these words: one a line, WORD PHONES… for phones, or an n-gram model that knows them",
     )
     words.add_argument("--word-score", type=float, metavar="S", help="score added per word (default: 0)")
     words.add_argument("--silence", metavar="TOKEN", help="phone that may stand between words, such as sil")

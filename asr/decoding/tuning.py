@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,11 +27,13 @@ class Tuned:
 def tune(
     error_rate: Callable[[float, float], float], lm_weights: Sequence[float], token_scores: Sequence[float]
 ) -> Tuned:
-    """Finds the weights of least error: each weight with no token score, then, around the best, each token score.
+    """Finds the weights of least error.
 
-    Then the weights beside the best are tried with the best token score. Of equal ones the smaller weight, then the
-    token score nearer to 0, is taken; weight 0 with score 0, which is no language model, is always among them: what is
-    found is on this dev set never worse than going without.
+    Each weight is tried with no token score, then each token score with the best of them, and from there the search
+    goes on to the best of the eight pairs around, until none is better: a model favours short sequences, and a score
+    per token makes up for it, so both rise together. Of equal ones the smaller weight, then the token score nearer to
+    0, is taken; weight 0 with score 0, which is no language model, is always among them: what is found is on this dev
+    set never worse than going without.
 
     Args:
         error_rate: gives the error rate on dev for a weight and a token score.
@@ -49,9 +52,16 @@ def tune(
                 tried[pair] = error_rate(*pair)
         return min(tried, key=lambda pair: (tried[pair], pair[0], abs(pair[1])))
 
-    weights = sorted({0.0, *lm_weights})
+    weights, scores = sorted({0.0, *lm_weights}), sorted({0.0, *token_scores})
     weight, _ = attempt([(weight, 0.0) for weight in weights])
-    weight, score = attempt([(weight, score) for score in token_scores])
-    place = weights.index(weight)
-    weight, score = attempt([(weight, score) for weight in weights[max(0, place - 1) : place + 2]])
-    return Tuned(weight, score, tried[weight, score], tuple((*pair, rate) for pair, rate in tried.items()))
+    best = attempt([(weight, score) for score in scores])
+    around: list[tuple[float, float]] = []
+    while best not in around[:1]:
+        around = [best, *itertools.product(_beside(weights, best[0]), _beside(scores, best[1]))]
+        best = attempt(around)
+    return Tuned(*best, tried[best], tuple((*pair, rate) for pair, rate in tried.items()))
+
+
+def _beside(values: Sequence[float], value: float) -> Sequence[float]:
+    place = values.index(value)
+    return values[max(0, place - 1) : place + 2]

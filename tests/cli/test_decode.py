@@ -146,8 +146,8 @@ def test_a_model_of_something_else_is_named(
         (["--cuts", "a", "--nbest", "2"], 2, "--nbest: 2 with a beam of 1"),
         (["--cuts", "a", "--exact"], 2, "--exact: there is no --lm"),
         (["--cuts", "a", "--lm", "x.arpa"], 2, "--lm: greedy decoding takes no language model"),
-        (["--cuts", "a", "--cross-tune"], 2, "--cross-tune: there is no language model"),
-        (["--cuts", "a", "--tune", "x.json"], 2, "--tune: there is no language model"),
+        (["--cuts", "a", "--cross-tune"], 2, "--cross-tune: greedy decoding has no weights"),
+        (["--cuts", "a", "--tune", "x.json"], 2, "--tune: greedy decoding has no weights"),
         (["--cuts", "a", "--settings", "x.json", "--lm", "x.arpa"], 2, "--lm: --settings has it already"),
         (["--cuts", "a", "--lexicon", "w"], 2, "--lexicon: greedy decoding takes no lexicon"),
         (["--cuts", "a", "--beam-size", "4", "--silence", "sil"], 2, "there are no words without a lexicon"),
@@ -180,6 +180,9 @@ def test_words_of_a_lexicon(
     words.write_text("\n".join([*known, "ÅÄÖ", "TWO-WORDS"]) + "\n", encoding="utf-8")
     save_ngram(estimate(refs, 2), bigram)
     search = ["--lexicon", str(words), "--beam-size", "8"]
+    own = ["--lexicon", str(bigram), "--lm", str(bigram), "--lm-weight", "1"]
+    assert main([*common, *own, "--beam-size", "8"]) == 0
+    assert f"lexicon: {len(known)} words, {len(known)} spellings\n" in capsys.readouterr().err
     assert main([*common, *search, "--lm", str(bigram), "--tune", str(settings)]) == 0
     err = capsys.readouterr().err
     assert f"lexicon: {len(known)} words, {len(known)} spellings\n" in err

@@ -23,3 +23,11 @@ def test_of_equal_ones_the_smaller_weight_is_taken() -> None:
 def test_a_model_that_only_harms_is_left_out() -> None:
     best = tune(lambda weight, score: 0.1 + weight + abs(score), [0.5, 1.0], [-1.0, 1.0])
     assert (best.lm_weight, best.token_score, best.error_rate) == (0.0, 0.0, 0.1)
+
+
+def test_follows_weight_and_score_that_rise_together() -> None:
+    def error_rate(weight: float, score: float) -> float:
+        return (score - 5 * weight) ** 2 + (weight - 0.3) ** 2
+
+    best = tune(error_rate, [0.1, 0.2, 0.3, 0.4], [-0.5, 0.5, 1.0, 1.5, 2.0])
+    assert (best.lm_weight, best.token_score) == (0.3, 1.5)

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(ROOT.glob("recipes/*/run.sh"))
@@ -110,3 +112,41 @@ def test_timit_from_beginning_to_end(tmp_path: Path) -> None:
     assert rows[2:] == ["blstm", "graves_1x250"]
     assert "39-merged" in table
     assert (tmp_path / "exp/timit/blstm/seed0/bigram.json").exists()
+
+
+def make_librispeech(root: Path, subset: str, speakers: list[str], seconds: float = 1.0) -> None:
+    """Writes a subset of two utterances a speaker: a tone for each word."""
+    for speaker in speakers:
+        folder = root / "LibriSpeech" / subset / speaker / "7"
+        folder.mkdir(parents=True)
+        lines = []
+        for number, words in enumerate(["HIGH LOW", "LOW HIGH LOW"]):
+            tones = [
+                np.sin(np.arange(int(16000 * seconds)) * (0.5 if word == "HIGH" else 0.1) * (1 + int(speaker) / 50))
+                for word in words.split()
+            ]
+            name = f"{speaker}-7-{number:04}"
+            soundfile.write(folder / f"{name}.flac", 0.3 * np.concatenate(tones), 16000)
+            lines.append(f"{name} {words}\n")
+        (folder / f"{speaker}-7.trans.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def test_librispeech_from_the_tokens_to_the_rescored_table(tmp_path: Path) -> None:
+    make_librispeech(tmp_path, "train-clean-5", ["1", "2", "3", "4"])
+    make_librispeech(tmp_path, "dev-tiny", ["5", "6"])
+    refused = run("librispeech", "--corpus-dir", ".", "--dev", "dev-tiny", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "8 utterances are listed or lie here, train-clean-5 has 1519" in refused.stderr
+    prepare = ["--corpus-dir", ".", "--partial", "--policy", "upper-no-punctuation"]
+    assert (
+        subprocess.run([sys.executable, "-m", "asr.cli.prepare", "librispeech", *prepare], cwd=tmp_path).returncode == 0
+    )
+    (tmp_path / "books.txt").write_text("HIGH LOW\nLOW HIGH LOW\nHIGH HIGH\n" * 20, encoding="utf-8")
+    (tmp_path / "more.dict").write_text("middle M IH1 D AH0 L\n", encoding="utf-8")
+    small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.batch_seconds=8")
+    options = ("--dev", "dev-tiny", "--lm-text", "books.txt", "--lexicon", "more.dict")
+    done = run("librispeech", "--stage", "2", *options, *small, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = (tmp_path / "exp/librispeech/mini/seed0/report.md").read_text(encoding="utf-8")
+    named = {line.split()[1] for line in report.splitlines() if line.startswith("| dev-tiny")}
+    assert named == {f"dev-tiny_{name}" for name in ("greedy", "beam64", "lexicon", "3gram", "lstm")}

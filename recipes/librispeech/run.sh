@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# LibriSpeech: the words of read books, at three sizes; greedy, beam, lexicon, trigram, recurrent language model.
+#
+#   recipes/librispeech/run.sh [--size mini|100h|960h] [--corpus-dir DIR] [--dev NAME] [--lm-text FILE] [--lexicon FILE]
+#     [--seed 0] [KEY=VALUE for asr train]
+#
+# --size mini    trains on train-clean-5 and scores dev-clean-2, each half of its speakers with weights tuned on the other
+# --size 100h    trains on train-clean-100; --size 960h on all of train; tuned on dev-clean, dev-other, scored on test-*
+# --corpus-dir   holds LibriSpeech/, with .flac or .opus (downloaded without it); --dev names another dev set for mini
+# --lm-text      sentences for the language models, one a line (without it the training transcripts, and no recurrent model)
+# --lexicon      more words to know, such as cmudict.dict
+# Stages, for --stage N and --stop-stage N: 1 corpus, 2 tokens, 3 features or shards, 4 training, 5 trigram, 6 recurrent
+# language model, 7 decoding, 8 rescoring, 9 scores. Writes data/librispeech and exp/librispeech in the current folder.
+
+# shellcheck source=recipes/recipe.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
+size=mini corpus_dir="" dev=dev-clean-2 lm_text="" lexicon="" seed=0
+parse_options "size corpus_dir dev lm_text lexicon seed" "$@"
+case $size in
+  mini) train=(train-clean-5) devs=("$dev") tests=() ;;
+  100h) train=(train-clean-100) devs=(dev-clean dev-other) tests=(test-clean test-other) ;;
+  960h) train=(train-clean-100 train-clean-360 train-other-500) devs=(dev-clean dev-other) tests=(test-clean test-other) ;;
+  *) die "--size: $size; give mini, 100h or 960h" ;;
+esac
+data=data/librispeech exp=exp/librispeech/$size/seed$seed lstm=exp/librispeech/lstm_lm/seed$seed/best.ckpt
+policy=upper-no-punctuation ngram=$data/3gram.npz
+cuts_of() { printf "$data/%s_cuts.jsonl.gz\n" "$@"; } # of splits
+mapfile -t train_cuts < <(cuts_of "${train[@]}")
+mapfile -t dev_cuts < <(cuts_of "${devs[@]}")
+mapfile -t all_cuts < <(cuts_of "${devs[@]}" "${tests[@]}")
+
+# decode NAME OPTIONS: with weights tuned on the dev sets; where there is no test set, each half of dev on the other half.
+decode() {
+  local name=$1 nbest=(--nbest 50)
+  shift
+  if ((${#tests[@]})); then
+    asr decode --checkpoint "$exp/last.ckpt" --cuts "${dev_cuts[@]}" --beam-size 64 "$@" --tune "$exp/$name.json"
+    asr decode --checkpoint "$exp/last.ckpt" --cuts "${all_cuts[@]}" --settings "$exp/$name.json" "${nbest[@]}"
+  else
+    asr decode --checkpoint "$exp/last.ckpt" --cuts "${dev_cuts[@]}" --beam-size 64 "$@" --cross-tune "${nbest[@]}" \
+      --out "$exp/${devs[0]}_$name.jsonl"
+  fi
+}
+
+if stage 1 "corpus"; then
+  if [[ $corpus_dir ]]; then from=(--corpus-dir "$corpus_dir"); else from=(--download); fi
+  asr prepare librispeech "${from[@]}" --subsets "${train[@]}" "${devs[@]}" "${tests[@]}" --policy "$policy" --out "$data"
+fi
+
+if stage 2 "characters"; then
+  asr tokens --cuts "${train_cuts[@]}" --unit char --policy "$policy" --out "$data/tokens_char.txt"
+fi
+
+if [[ $size == mini ]] && stage 3 "features, at three speeds"; then
+  asr features --cuts "${train_cuts[@]}" "${dev_cuts[@]}" --out "$data/features" --speeds 0.9 1.0 1.1
+elif [[ $size == 960h ]] && stage 3 "shards"; then
+  asr shards --cuts "${train_cuts[@]}" --out "$data/shards" --shuffle 0
+fi
+
+if stage 4 "training"; then
+  if [[ $size == mini ]]; then overrides=("data.val_cuts=[$data/features/${dev}_cuts.jsonl.gz]" "${overrides[@]}"); fi
+  asr train experiment="librispeech/$size" seed="$seed" ckpt_path=last "${overrides[@]}"
+fi
+
+if stage 5 "trigram of words"; then
+  if [[ $lm_text ]]; then text=(--text "$lm_text"); else text=(--cuts "${train_cuts[@]}"); fi
+  asr lm train --order 3 "${text[@]}" ${lexicon:+--vocab "$lexicon" --add-text-words} --policy "$policy" --out "$ngram"
+fi
+
+if [[ $lm_text ]] && stage 6 "recurrent language model"; then
+  asr train --config-name lm corpus=librispeech "text=[$lm_text]" model.text_policy="$policy" seed="$seed" ckpt_path=last
+fi
+
+if stage 7 "decoding"; then
+  asr decode --checkpoint "$exp/last.ckpt" --cuts "${all_cuts[@]}"
+  decode beam64
+  decode lexicon --lexicon "$ngram"
+  decode 3gram --lexicon "$ngram" --lm "$ngram"
+fi
+
+if [[ -e $lstm ]] && stage 8 "rescoring"; then
+  if ((${#tests[@]})); then
+    rescore=(asr rescore --lm "$lstm")
+    "${rescore[@]}" --nbest "$exp/dev-other_3gram.jsonl" --cuts "$(cuts_of dev-other)" --tune "$exp/lstm.json"
+    for split in "${devs[@]}" "${tests[@]}"; do
+      "${rescore[@]}" --nbest "$exp/${split}_3gram.jsonl" --settings "$exp/lstm.json" --out "$exp/${split}_lstm.jsonl"
+    done
+  else
+    asr rescore --lm "$lstm" --nbest "$exp/${dev}_3gram.jsonl" --cuts "${dev_cuts[@]}" --cross-tune --out "$exp/${dev}_lstm.jsonl"
+  fi
+fi
+
+if stage 9 "scores"; then
+  for split in "${devs[@]}" "${tests[@]}"; do
+    asr score --cuts "$(cuts_of "$split")" --hyps "$exp/${split}"_*.jsonl --unit word char --policy "$policy" \
+      --json "$exp/${split}_scores.json"
+  done
+  asr report "$exp"
+fi
