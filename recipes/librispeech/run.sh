@@ -64,7 +64,8 @@ fi
 
 if stage 5 "trigram of words"; then
   if [[ $lm_text ]]; then text=(--text "$lm_text"); else text=(--cuts "${train_cuts[@]}"); fi
-  asr lm train --order 3 "${text[@]}" ${lexicon:+--vocab "$lexicon" --add-text-words} --policy "$policy" --out "$ngram"
+  if [[ $lexicon ]]; then text+=(--vocab "$lexicon" --add-text-words); fi
+  asr lm train --order 3 "${text[@]}" --policy "$policy" --out "$ngram"
 fi
 
 if [[ $lm_text ]] && stage 6 "recurrent language model"; then

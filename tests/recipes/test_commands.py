@@ -54,14 +54,21 @@ def test_options_exist(where: str, words: list[str], capsys: pytest.CaptureFixtu
     assert not [option for option in options if not re.search(rf"{option}\b", text)], where
 
 
+VARIABLES = {
+    "$seed": "0", "$experiment": "blstm", "$rung": "blstm", "$size": "mini", "$corpus": "timit", "$policy": "verbatim",
+    "$lm_text": "books.txt",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(("where", "words"), [item for item in commands("asr") if item[1][0] == "train"])
 def test_training_overrides_compose(where: str, words: list[str]) -> None:
+    name = words[words.index("--config-name") + 1] if "--config-name" in words else "train"
     settings = [word for word in words[1:] if "=" in word and not word.startswith("-")]
-    for variable, value in (("$seed", "0"), ("$experiment", "blstm"), ("$rung", "blstm")):
+    for variable, value in VARIABLES.items():
         settings = [setting.replace(variable, value) for setting in settings]
     if "--config" not in words:
         runs = expand_sweep(settings) if "--multirun" in words else [settings]
-        assert all(compose_config(run)["model"] for run in runs), where
+        assert all(compose_config(run, name)["model"] for run in runs), where
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.parent.name)

@@ -1,0 +1,92 @@
+"""How far the times of recognised words are from where the words were said."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from asr.decoding.hypothesis import Span
+from asr.scoring.counts import align_texts
+from asr.scoring.tables import table
+
+
+@dataclass(frozen=True)
+class TimedWord:
+    """A word of the reference with its times.
+
+    Attributes:
+        text: the word, after the text policy.
+        start: seconds from the start of the recording.
+        end: seconds from the start of the recording.
+    """
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class TimeErrors:
+    """What was found over a test set; all errors in seconds, hypothesis less reference.
+
+    Attributes:
+        num_ref: words of the references.
+        starts: error of the start of each word that was recognised.
+        ends: error of its end.
+    """
+
+    num_ref: int
+    starts: tuple[float, ...]
+    ends: tuple[float, ...]
+
+    def __add__(self, other: TimeErrors) -> TimeErrors:
+        """Joins those of two sets."""
+        return TimeErrors(self.num_ref + other.num_ref, self.starts + other.starts, self.ends + other.ends)
+
+    def to_text(self) -> str:
+        """Gives a table in milliseconds: median and 90th percentile of the size of the errors, and their median.
+
+        The last says whether times come too early (below 0) or too late.
+        """
+        rows = [["times, ms", "words", "of", "median error", "90 % within", "median shift"]]
+        for name, errors in (("starts", self.starts), ("ends", self.ends)):
+            numbers = [f"{1000 * value:.0f}" for value in _summary(errors)] if errors else ["-"] * 3
+            rows.append([name, str(len(errors)), str(self.num_ref), *numbers])
+        return table(rows, num_left=1)
+
+
+def time_errors(refs: Sequence[Sequence[TimedWord]], hyps: Sequence[Sequence[Span]]) -> TimeErrors:
+    """Compares the times of the words that are right, as :func:`asr.scoring.counts.align_texts` aligns them.
+
+    Args:
+        refs: the words of each utterance, in order.
+        hyps: the words of each hypothesis, in order, under the same text policy.
+
+    Raises:
+        ValueError: there are not as many hypotheses as references.
+
+    Example:
+        >>> ref = [TimedWord("A", 0.5, 0.7), TimedWord("B", 0.75, 1.0)]
+        >>> time_errors([ref], [[Span("B", 1.0, 1.5, 1.0)]])
+        TimeErrors(num_ref=2, starts=(0.25,), ends=(0.5,))
+    """
+    texts = [[" ".join(word.text for word in words) for words in side] for side in (refs, hyps)]
+    starts: list[float] = []
+    ends: list[float] = []
+    for places, ref, hyp in zip(align_texts(texts[0], texts[1], "word"), refs, hyps, strict=True):
+        said, heard = iter(ref), iter(hyp)
+        for place in places:
+            one = next(said) if place.ref is not None else None
+            other = next(heard) if place.hyp is not None else None
+            if one is not None and other is not None and place.ref == place.hyp:
+                starts.append(other.start - one.start)
+                ends.append(other.end - one.end)
+    return TimeErrors(sum(map(len, refs)), tuple(starts), tuple(ends))
+
+
+def _summary(errors: Iterable[float]) -> tuple[float, float, float]:
+    """Gives the median and the 90th percentile of the sizes, and the median of the errors."""
+    signed = sorted(errors)
+    sizes = sorted(map(abs, signed))
+    return statistics.median(sizes), sizes[min(len(sizes) - 1, int(0.9 * len(sizes)))], statistics.median(signed)
