@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from asr.errors import ConfigError
+from asr.features.levels import add_at_ratio, own_samples
 from asr.features.random import normal, uniform
 
 _MASK_STREAM, _NOISE_STREAM, _WHITE_STREAM, _ENVELOPE_STREAM = 201, 211, 212, 213
@@ -158,15 +159,12 @@ class AddNoise(nn.Module):
         if not self.training or self.probability == 0 or waveforms.shape[1] == 0:
             return waveforms
         lengths, seeds = lengths.to(waveforms.device), seeds.to(waveforms.device)
-        is_own = torch.arange(waveforms.shape[1], device=waveforms.device) < lengths.unsqueeze(1)
         draws = uniform(seeds, 3, _NOISE_STREAM)
         with torch.autocast(waveforms.device.type, enabled=False):
             noise = self._noise(seeds, draws[:, 0], waveforms.shape[1])
             snr = self.snr_db[0] + (self.snr_db[1] - self.snr_db[0]) * draws[:, 1]
-            signal_power, noise_power = (_power(samples, is_own) for samples in (waveforms, noise))
-            gains = (signal_power / (noise_power * 10.0 ** (snr / 10))).sqrt()
-            gains = torch.where((draws[:, 2] < self.probability) & (noise_power > 0), gains, 0.0)
-            return torch.where(is_own, waveforms + gains.unsqueeze(1) * noise, waveforms)
+            is_chosen = draws[:, 2] < self.probability
+            return add_at_ratio(waveforms, noise, own_samples(waveforms, lengths), snr, is_chosen)
 
     def _noise(self, seeds: Tensor, draws: Tensor, num_samples: int) -> Tensor:
         """Makes all kinds and chooses one for each row, which costs no question to the GPU: -> (B, num_samples)."""
@@ -198,11 +196,6 @@ class AddNoise(nn.Module):
         size = 2 * (spectrum.shape[1] - 1)
         filtered: Tensor = torch.fft.irfft(spectrum * torch.fft.rfft(self.filters[number], n=size), n=size)
         return filtered[:, _NUM_TAPS : _NUM_TAPS + num_samples]
-
-
-def _power(samples: Tensor, is_own: Tensor) -> Tensor:
-    """Gives the sum of the squares of each row's own samples, shape (B,)."""
-    return samples.masked_fill(~is_own, 0.0).square().sum(1)
 
 
 def _pink(hertz: Tensor) -> Tensor:

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from asr.data.batch import Batch
 from asr.decoding.greedy import GreedyDecoder
-from asr.errors import AsrError
+from asr.errors import AsrError, ConfigError
 from asr.features.augment import AddNoise, SpecAugment
 from asr.features.frontend import FrontEnd
+from asr.features.recorded_noise import AddRecordedNoise
+from asr.features.reverb import Reverberate, ReverberateRecorded
 from asr.features.vocal_tract import VocalTractPerturbation
 from asr.models.acoustic import AcousticModel
 from asr.models.lengths import valid_frames
@@ -47,7 +49,8 @@ class CTCModule(SteppedModule):
         optimizer: OptimizerCallable,
         schedule: Schedule,
         spec_augment: SpecAugment | None = None,
-        add_noise: AddNoise | None = None,
+        add_noise: AddNoise | AddRecordedNoise | None = None,
+        reverberate: Reverberate | ReverberateRecorded | None = None,
         vocal_tract: VocalTractPerturbation | None = None,
         consistency: Consistency | None = None,
         intermediate: Intermediate | None = None,
@@ -64,30 +67,50 @@ class CTCModule(SteppedModule):
             optimizer: called with the parameters.
             schedule: called with the optimiser and the steps of the whole run.
             spec_augment: masks for the features of training.
-            add_noise: noise for the waveforms of training.
+            add_noise: noise for the waveforms of training, after they resound.
+            reverberate: rooms for the waveforms of training.
             vocal_tract: other lengths of vocal tract for the features of training.
             consistency: whether two views of each utterance are trained to agree.
             intermediate: whether lower layers are trained to read, too.
             loss_per: what the loss that is stepped on is a mean over; logs are in nats a token either way.
             seed: of dropout.
+
+        Raises:
+            ConfigError: waveforms are augmented for another sample rate than the front end's.
         """
         super().__init__(optimizer, schedule, seed)
         self.save_hyperparameters()
         self.tokens, self.text_policy = tokens, text_policy
         self.table = TokenTable.from_state(tokens)
         self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(self.table))
-        self.add_noise, self.vocal_tract, self.spec_augment = add_noise, vocal_tract, spec_augment
+        self.reverberate, self.add_noise = reverberate, add_noise
+        self.vocal_tract, self.spec_augment = vocal_tract, spec_augment
         self.consistency, self.intermediate, self.loss_per = consistency, intermediate, loss_per
         self._decoder = GreedyDecoder(self.table, self.model.frame_seconds)
         self._units: tuple[Unit, ...] = ("phone",) if self.table.unit == "phone" else ("char", "word")
         self._unchecked: tuple[list[str], Tensor] | None = None
         self._counts: dict[Unit, ErrorCounts] = {}
         self._samples: list[tuple[str, str]] = []
+        self._check_rates()
 
     @property
     def augments_waveforms(self) -> bool:
         """Whether training changes waveforms, which cached features cannot follow."""
-        return self.add_noise is not None or self.model.frontend.dither > 0
+        return self.reverberate is not None or self.add_noise is not None or self.model.frontend.dither > 0
+
+    def _check_rates(self) -> None:
+        rate = self.model.frontend.sample_rate
+        for name, augmentation in (("reverberate", self.reverberate), ("add_noise", self.add_noise)):
+            if augmentation is not None and augmentation.sample_rate != rate:
+                found = f"is for {augmentation.sample_rate} Hz, the front end for {rate} Hz"
+                raise ConfigError(f"model.{name}", found, f"set its sample_rate to {rate}")
+
+    def setup(self, stage: str) -> None:
+        """Reads the recordings that training is augmented with: a missing one stops the run before its first step."""
+        if stage == "fit":
+            for augmentation in (self.reverberate, self.add_noise):
+                if isinstance(augmentation, ReverberateRecorded | AddRecordedNoise):
+                    augmentation.recordings.read()
 
     def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Gives the complete features of a batch, shape (B, T, F), and their lengths, augmented in training.
@@ -100,6 +123,8 @@ class CTCModule(SteppedModule):
         else:
             assert batch.waveforms is not None
             waveforms = batch.waveforms
+            if self.reverberate is not None:
+                waveforms = self.reverberate(waveforms, batch.lengths, batch.seeds)
             if self.add_noise is not None:
                 waveforms = self.add_noise(waveforms, batch.lengths, batch.seeds)
             features, lengths = self.model.frontend(waveforms, batch.lengths, batch.seeds)

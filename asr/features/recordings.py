@@ -1,0 +1,242 @@
+"""Recordings that a user's own list names, read once and kept in memory: noise, and impulse responses of rooms."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from asr.audio import Seconds, probe, read
+from asr.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+_NUM_READERS = 4  # files that are read at a time
+_PEAK = 32767.0  # of a recording, as it is kept
+_AUDIO_KEYS = ("audio", "path", "audio_filepath", "file")
+_JSON_SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
+_FORM = "name one audio file a line, in a .jsonl file as an object with audio, and start and duration where it has them"
+
+
+class Segment(NamedTuple):
+    """A recording as a list names it.
+
+    Attributes:
+        where: the list and the line.
+        path: the audio file.
+        start: seconds from the start of the file.
+        duration: seconds; None for the rest of the file.
+    """
+
+    where: str
+    path: Path
+    start: Seconds = 0.0
+    duration: Seconds | None = None
+
+
+def read_list(manifest: str | Path) -> list[Segment]:
+    """Gives what a list names; the audio is not looked at.
+
+    A list is a text of paths, one a line and relative to the list, or in ``.jsonl`` and ``.jsonl.gz`` one object a
+    line: with ``audio`` (or ``path``, ``audio_filepath``, ``file``) and where they are there ``start`` (or ``offset``),
+    ``duration`` or ``end`` in seconds; NeMo's manifests are such. Lhotse's recordings and cuts are read too, with
+    relative paths taken from the working folder, as Lhotse does.
+
+    Raises:
+        DataError: the list cannot be read or is empty, or a line names no audio file, with the line.
+    """
+    path = Path(manifest)
+    is_json = path.name.lower().endswith(_JSON_SUFFIXES)
+    segments = [
+        _parse_object(line, f"{path}:{number}", path.parent)
+        if is_json
+        else Segment(f"{path}:{number}", path.parent / line)
+        for number, line in enumerate(_lines(path), start=1)
+        if line
+    ]
+    if not segments:
+        raise DataError(path, "names no recordings", _FORM)
+    return segments
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Recordings one behind the other; R of them, each scaled to the same peak.
+
+    Attributes:
+        samples: of all of them, int16.
+        starts: where each begins, shape (R,).
+        lengths: samples of each, shape (R,).
+        longest: the largest of the lengths.
+    """
+
+    samples: Tensor
+    starts: Tensor
+    lengths: Tensor
+    longest: int
+
+    @classmethod
+    def of(cls, recordings: list[Tensor]) -> Bank:
+        """Gives the bank of these int16 recordings, shape (S,) each; there is at least one."""
+        lengths = torch.tensor([len(samples) for samples in recordings])
+        return cls(torch.cat(recordings), lengths.cumsum(0) - lengths, lengths, int(lengths.max()))
+
+    def to(self, device: torch.device) -> Bank:
+        """Gives the same bank on a device."""
+        if self.samples.device == device:
+            return self
+        return Bank(self.samples.to(device), self.starts.to(device), self.lengths.to(device), self.longest)
+
+    def choose(self, draws: Tensor) -> Tensor:
+        """Turns numbers in [0, 1) into recordings, all equally likely: (B,) -> (B,)."""
+        return (draws.double() * len(self.lengths)).long()
+
+    def cut(self, chosen: Tensor, offsets: Tensor, num_samples: int) -> Tensor:
+        """Gives stretches of recordings that begin anew at their end.
+
+        Args:
+            chosen: a recording for each row, shape (B,).
+            offsets: its sample to begin with, shape (B,).
+            num_samples: length of the stretches.
+
+        Returns:
+            float32 between -1 and 1, shape (B, num_samples).
+        """
+        places = torch.arange(num_samples, device=self.samples.device) + offsets.unsqueeze(1)
+        places = self.starts[chosen].unsqueeze(1) + places % self.lengths[chosen].unsqueeze(1)
+        return self.samples[places].float() / _PEAK
+
+
+class Recordings:
+    """What a list names, read when it is first asked for, at the latest.
+
+    It is no buffer of the module that uses it: checkpoints do not hold it, loading one does not need the files, and
+    the copies that weight averaging makes share it.
+    """
+
+    def __init__(
+        self,
+        manifest: str,
+        sample_rate: int,
+        prepare: Callable[[Tensor], Tensor] | None = None,
+        is_single_channel: bool = False,
+    ) -> None:
+        """Keeps the settings and touches no file.
+
+        Args:
+            manifest: the list, as :func:`read_list` takes it.
+            sample_rate: Hz; files at another rate are resampled.
+            prepare: called with each waveform, shape (S,), once when it is read.
+            is_single_channel: whether files with several channels are refused; else their mean is taken.
+        """
+        self.manifest, self.sample_rate = manifest, sample_rate
+        self._prepare, self._is_single_channel = prepare, is_single_channel
+        self._bank: Bank | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Recordings:
+        """Shares the recordings, which nobody changes."""
+        return self
+
+    def read(self) -> Bank:
+        """Reads the files, unless they have been read.
+
+        Raises:
+            DataError: the list or a file cannot be read, or a file is silent; with list, line and file.
+        """
+        if self._bank is None:
+            segments = read_list(self.manifest)
+            with ThreadPoolExecutor(_NUM_READERS) as pool:
+                self._bank = Bank.of(list(pool.map(self._read_segment, segments)))
+            hours = len(self._bank.samples) / self.sample_rate / 3600
+            logger.info("%s: %s recordings, %.2f hours", self.manifest, f"{len(segments):,}", hours)
+        return self._bank
+
+    def on(self, device: torch.device) -> Bank:
+        """Gives the recordings on a device, where they stay."""
+        self._bank = self.read().to(device)
+        return self._bank
+
+    def _read_segment(self, segment: Segment) -> Tensor:
+        try:
+            if self._is_single_channel and (channels := probe(segment.path).num_channels) > 1:
+                remedy = (
+                    f"keep one of them, for example with: ffmpeg -i {segment.path.name} -af pan='mono|c0=c0' one.wav"
+                )
+                raise DataError(segment.path, f"has {channels} channels", remedy)
+            waveform = read(segment.path, sample_rate=self.sample_rate, start=segment.start, duration=segment.duration)
+        except DataError as error:
+            raise DataError(segment.where, f"{error.where}: {error.found}", error.remedy) from None
+        peak = float(waveform.abs().max())
+        if peak == 0:
+            raise DataError(segment.where, f"{segment.path}: is silent", "take it out of the list")
+        prepared = waveform if self._prepare is None else self._prepare(waveform)
+        return (prepared * (_PEAK / peak)).round().to(torch.int16)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8-sig") as lines:
+            for line in lines:
+                yield line.strip()
+    except FileNotFoundError:
+        raise DataError(path, "no such file", f"check the path, or write the list: {_FORM}") from None
+    except IsADirectoryError:
+        remedy = f"list its files, for example with: find {path.absolute()} -name '*.wav' > list.txt"
+        raise DataError(path, "is a folder, not a list of audio files", remedy) from None
+    except UnicodeDecodeError:
+        raise DataError(path, "is not UTF-8 text, so no list of audio files", _FORM) from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise DataError(path, "is no whole gzip file", "make or copy it again") from None
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror or error})", "check the path") from None
+
+
+def _parse_object(line: str, where: str, folder: Path) -> Segment:
+    try:
+        item = json.loads(line)
+    except ValueError:
+        item = None
+    if not isinstance(item, dict):
+        raise DataError(where, "is not a JSON object", _FORM)
+    recording = item.get("recording", item)
+    if isinstance(recording, dict) and "sources" in recording:
+        path = _lhotse_file(recording, where)
+    else:
+        path = folder / next((item[key] for key in _AUDIO_KEYS if isinstance(item.get(key), str)), "")
+        if path == folder:
+            raise DataError(where, "names no audio file", _FORM)
+    start = _seconds(item, "start", where) or _seconds(item, "offset", where) or 0.0
+    duration, end = _seconds(item, "duration", where), _seconds(item, "end", where)
+    if duration is None and end is not None:
+        duration = end - start
+    return Segment(where, path, start, duration)
+
+
+def _lhotse_file(recording: dict[str, Any], where: str) -> Path:
+    sources = recording["sources"]
+    source = sources[0] if isinstance(sources, list) and len(sources) == 1 else {}
+    is_file = isinstance(source, dict) and source.get("type") == "file" and isinstance(source.get("source"), str)
+    if not is_file or recording.get("transforms"):
+        found = "its recording is not one file as it lies on the disk"
+        raise DataError(where, found, "list recordings whose only source is a file, without transforms")
+    return Path(source["source"])
+
+
+def _seconds(item: dict[str, Any], key: str, where: str) -> Seconds | None:
+    value = item.get(key)
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise DataError(where, f"{key} is {value!r}, not a number of seconds", "correct the line") from None

@@ -1,0 +1,185 @@
+"""Reverberation of batches, in training only: each utterance is heard in a room of its own, by its own seed."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from asr.errors import ConfigError
+from asr.features.levels import energies, own_samples
+from asr.features.random import normal, uniform
+from asr.features.recordings import Recordings
+
+_CHOICE_STREAM, _ROOM_STREAM, _TAIL_STREAM = 221, 222, 223
+_DIRECT = 0.5  # of the peak: the direct path is the first sample of a recorded response that is as strong
+
+
+class Convolution(nn.Module, ABC):
+    """Convolves each utterance with an impulse response, and keeps its length and its power.
+
+    The first tap of a response is the direct path, so that nothing moves in time. What would be heard beyond the
+    utterance's own end is cut off.
+    """
+
+    def __init__(self, probability: float, sample_rate: int) -> None:
+        """Checks the settings.
+
+        Args:
+            probability: part of the utterances that are changed.
+            sample_rate: Hz of the waveforms.
+
+        Raises:
+            ConfigError: the probability is not in 0..1.
+        """
+        super().__init__()
+        if not 0 <= probability <= 1:
+            raise ConfigError(f"{type(self).__name__}, probability", f"is {probability}", "give a number in 0..1")
+        self.probability, self.sample_rate = probability, sample_rate
+
+    @abstractmethod
+    def responses(self, seeds: Tensor) -> Tensor:
+        """Gives an impulse response for each seed, at any level: (B,) -> (B, R)."""
+
+    def forward(self, waveforms: Tensor, lengths: Tensor, seeds: Tensor) -> Tensor:
+        """Lets a batch resound.
+
+        Args:
+            waveforms: shape (B, S).
+            lengths: samples of each utterance, shape (B,).
+            seeds: int64, shape (B,), from :func:`asr.features.random.utterance_seed`.
+
+        Returns:
+            Waveforms, shape (B, S), with padding as it was; the same object outside training.
+        """
+        if not self.training or self.probability == 0 or waveforms.shape[1] == 0:
+            return waveforms
+        seeds = seeds.to(waveforms.device)
+        is_own = own_samples(waveforms, lengths)
+        is_chosen = uniform(seeds, 1, _CHOICE_STREAM) < self.probability  # (B, 1)
+        with torch.autocast(waveforms.device.type, enabled=False):
+            heard = convolve(waveforms.masked_fill(~is_own, 0.0), self.responses(seeds))
+            before, after = energies(waveforms, is_own), energies(heard, is_own)
+            gains = torch.where(after > 0, (before / after).sqrt(), 0.0)
+            return torch.where(is_own & is_chosen, gains.unsqueeze(1) * heard, waveforms)
+
+
+class Reverberate(Convolution):
+    """Reverberation of generated rooms: a direct path and a tail of noise that decays exponentially.
+
+    The tail begins one sample behind the direct path and loses 60 dB in the reverberation time T60; the response ends
+    when the longest of all tails has done so. Energy of the direct path and of the tail have just the ratio that was
+    drawn.
+
+    **Source**: Polack 1988, "La transmission de l'énergie sonore dans les salles"; the statistical model in Habets
+    2007, "Single- and multi-microphone speech dereverberation using spectral enhancement", section 2.3.
+    """
+
+    def __init__(
+        self,
+        t60_seconds: tuple[float, float],
+        direct_to_reverberant_db: tuple[float, float],
+        probability: float = 1.0,
+        sample_rate: int = 16000,
+    ) -> None:
+        """Checks the settings.
+
+        Args:
+            t60_seconds: shortest and longest reverberation time, drawn uniformly between; 0.2 is a furnished room, 0.8
+                a lecture hall.
+            direct_to_reverberant_db: lowest and highest ratio of direct path to tail in dB, drawn uniformly between;
+                lower is further from the microphone.
+            probability: part of the utterances that are changed.
+            sample_rate: Hz of the waveforms.
+
+        Raises:
+            ConfigError: a setting is not possible.
+        """
+        super().__init__(probability, sample_rate)
+        for name, bounds in (("t60_seconds", t60_seconds), ("direct_to_reverberant_db", direct_to_reverberant_db)):
+            if len(bounds) != 2 or bounds[0] > bounds[1]:
+                raise ConfigError(f"Reverberate, {name}", f"is {list(bounds)}", "give the lowest and the highest")
+        if t60_seconds[0] <= 0:
+            raise ConfigError("Reverberate, t60_seconds", f"is {list(t60_seconds)}", "give seconds above 0")
+        self.t60_seconds, self.direct_to_reverberant_db = t60_seconds, direct_to_reverberant_db
+
+    def responses(self, seeds: Tensor) -> Tensor:
+        """Makes a room for each seed: (B,) -> (B, R), the first tap is 1."""
+        draws = uniform(seeds, 2, _ROOM_STREAM)
+        t60, ratio_db = (
+            low + (high - low) * draws[:, place, None]
+            for place, (low, high) in enumerate((self.t60_seconds, self.direct_to_reverberant_db))
+        )
+        num_taps = math.ceil(self.t60_seconds[1] * self.sample_rate) + 1
+        seconds = torch.arange(1, num_taps, device=seeds.device) / self.sample_rate
+        tail = normal(seeds, num_taps - 1, _TAIL_STREAM) * (-3.0 * math.log(10.0) * seconds / t60).exp()
+        tail = tail * (10.0 ** (-ratio_db / 10) / tail.square().sum(1, keepdim=True)).sqrt()
+        return torch.cat((torch.ones_like(t60), tail), dim=1)
+
+
+class ReverberateRecorded(Convolution):
+    """Reverberation of rooms whose impulse responses were recorded, or simulated by another program.
+
+    All responses are equally likely; which one it is depends on the utterance's seed. What comes before the direct
+    path, the first sample that is at least half as strong as the strongest, is cut off.
+    """
+
+    def __init__(self, manifest: str, probability: float = 1.0, sample_rate: int = 16000) -> None:
+        """Checks the settings; the responses are read by ``recordings.read()``, or when the first batch comes.
+
+        Args:
+            manifest: list of impulse responses of one channel each, one audio file a line; see
+                :func:`asr.features.recordings.read_list`.
+            probability: part of the utterances that are changed.
+            sample_rate: Hz of the waveforms.
+
+        Raises:
+            ConfigError: a setting is not possible.
+        """
+        super().__init__(probability, sample_rate)
+        self.recordings = Recordings(manifest, sample_rate, prepare=from_direct_path, is_single_channel=True)
+
+    def responses(self, seeds: Tensor) -> Tensor:
+        """Takes a response for each seed, followed by zeros: (B,) -> (B, R) for the longest in the list.
+
+        Raises:
+            DataError: the responses cannot be read.
+        """
+        bank = self.recordings.on(seeds.device)
+        chosen = bank.choose(uniform(seeds, 1, _ROOM_STREAM)[:, 0])
+        is_there = torch.arange(bank.longest, device=seeds.device) < bank.lengths[chosen].unsqueeze(1)
+        return bank.cut(chosen, torch.zeros_like(chosen), bank.longest).masked_fill(~is_there, 0.0)
+
+
+def convolve(waveforms: Tensor, responses: Tensor) -> Tensor:
+    """Gives the first S samples of each waveform's convolution with its response, by FFT.
+
+    Args:
+        waveforms: shape (B, S), S >= 1.
+        responses: shape (B, R), R >= 1.
+
+    Returns:
+        Shape (B, S).
+
+    Example:
+        >>> convolve(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 0.0, 10.0]])).round().tolist()
+        [[1.0, 2.0, 13.0]]
+    """
+    num_samples = waveforms.shape[1]
+    size = max(2, 1 << (num_samples + responses.shape[1] - 2).bit_length())  # at least the S + R - 1 of the whole
+    spectrum = torch.fft.rfft(waveforms, n=size) * torch.fft.rfft(responses, n=size)
+    whole: Tensor = torch.fft.irfft(spectrum, n=size)
+    return whole[:, :num_samples]
+
+
+def from_direct_path(response: Tensor) -> Tensor:
+    """Gives an impulse response without what comes before its direct path: (S,) -> (R,).
+
+    Example:
+        >>> from_direct_path(torch.tensor([0.0, 0.1, -0.6, 1.0, 0.2])).tolist()
+        [-0.6000000238418579, 1.0, 0.20000000298023224]
+    """
+    strengths = response.abs()
+    return response[int((strengths >= _DIRECT * strengths.max()).nonzero()[0]) :]

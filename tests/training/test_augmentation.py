@@ -1,0 +1,133 @@
+"""Rooms and noise in training: composed, read before the first step, and not needed where a checkpoint is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from asr.cli.composition import compose_config, resolve
+from asr.cli.train import main
+from asr.data.batch import Batch
+from asr.errors import ConfigError
+from asr.training.module import CTCModule
+from asr.training.run import build
+from asr.transcription.checkpoint import load_checkpoint
+from tests.conftest import TinyCorpus
+from tests.training.test_run import SMALL
+
+
+def make_module(*overrides: str) -> CTCModule:
+    composed = compose_config([*SMALL, "trainer.logger=false", *overrides])
+    config = resolve(composed)
+    config["model"]["tokens"] = {"unit": "char", "tokens": ["<blank>", "A", "|"]}
+    module = build(config).model
+    assert isinstance(module, CTCModule)
+    return module
+
+
+def make_batch() -> Batch:
+    lengths = torch.tensor([8000, 5000])
+    return Batch(
+        utterance_ids=["a", "b"],
+        texts=["A", "A"],
+        waveforms=0.1 * torch.randn(2, 8000),
+        features=None,
+        lengths=lengths,
+        targets=torch.tensor([1, 1]),
+        target_lengths=torch.tensor([1, 1]),
+        seeds=torch.tensor([5, 6]),
+    )
+
+
+def list_files(make_audio: Callable[..., Path], folder: Path) -> list[str]:
+    """Writes noises and responses with their lists; gives the settings that name them."""
+    for place, kind in enumerate(("add_noise", "reverberate")):
+        for number in range(2):
+            make_audio(folder / f"{kind}{number}.wav", seed=2 * place + number, seconds=0.3)
+        (folder / f"{kind}.txt").write_text(f"{kind}0.wav\n{kind}1.wav\n", encoding="utf-8")
+    return [f"model.{kind}.init_args.manifest={folder}/{kind}.txt" for kind in ("add_noise", "reverberate")]
+
+
+@pytest.mark.parametrize("choice", ["spec_noise_reverb", "spec_recorded"])
+def test_waveforms_resound_and_then_get_noise(make_audio: Callable[..., Path], tmp_path: Path, choice: str) -> None:
+    always = [f"model.{name}.init_args.probability=1.0" for name in ("add_noise", "reverberate")]
+    lists = list_files(make_audio, tmp_path) if choice == "spec_recorded" else []
+    module, batch = make_module(f"augmentation={choice}", *always, *lists), make_batch()
+    assert module.augments_waveforms
+    assert module.reverberate is not None
+    assert module.add_noise is not None
+    assert batch.waveforms is not None
+    module.spec_augment = None
+    module.model.frontend.set_statistics(torch.zeros(40), torch.ones(40))
+    arguments = batch.lengths, batch.seeds
+    heard = module.reverberate(batch.waveforms, *arguments)
+    noisy = module.add_noise(heard, *arguments)
+    expected, lengths = module.model.frontend(noisy, *arguments)
+    features, found = module.features(batch)
+    assert torch.equal(features, expected)
+    assert torch.equal(found, lengths)
+    plain, _ = module.eval().features(batch)
+    assert torch.equal(plain, module.model.frontend(batch.waveforms, *arguments)[0])
+    assert not torch.allclose(plain, features, atol=0.1)
+
+
+@pytest.mark.parametrize("choice", ["none", "spec", "spec_consistency"])
+def test_other_choices_leave_waveforms_alone(choice: str) -> None:
+    module = make_module(f"augmentation={choice}")
+    assert module.reverberate is module.add_noise is None
+    assert not module.augments_waveforms
+
+
+@pytest.mark.parametrize("name", ["add_noise", "reverberate"])
+def test_another_sample_rate_than_the_front_ends_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"model.{name}: is for 8000 Hz, the front end for 16000 Hz; set its sample"):
+        make_module("augmentation=spec_noise_reverb", f"+model.{name}.init_args.sample_rate=8000")
+
+
+def test_a_checkpoint_does_not_need_the_recordings(
+    make_audio: Callable[..., Path], tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    lists, exp_dir = list_files(make_audio, tmp_path / "heard"), tmp_path / "exp"
+    settings = [*SMALL, "augmentation=spec_recorded", *lists, "trainer.max_epochs=1", f"exp_dir={exp_dir}"]
+    assert main(settings) == 0
+    for path in (tmp_path / "heard").iterdir():
+        path.unlink()
+    checkpoint = torch.load(exp_dir / "last.ckpt", weights_only=True)
+    assert all(name.startswith("model.") for name in checkpoint["state_dict"])
+    assert load_checkpoint(exp_dir / "last.ckpt").tokens.unit == "char"
+
+
+def test_a_missing_recording_stops_a_run_before_its_first_step(
+    make_audio: Callable[..., Path],
+    tiny_corpus: TinyCorpus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    lists = list_files(make_audio, tmp_path)
+    (tmp_path / "add_noise1.wav").unlink()
+    assert main([*SMALL, "--quiet", "augmentation=spec_recorded", *lists, f"exp_dir={tmp_path / 'exp'}"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"asr train: {tmp_path}/add_noise.txt:2: {tmp_path}/add_noise1.wav: no such file; check the path"
+    assert not list((tmp_path / "exp").glob("*.ckpt"))
+
+
+def test_cached_features_cannot_resound(
+    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from asr.cli import features
+
+    monkeypatch.chdir(tiny_corpus.root)
+    cuts = [str(tiny_corpus.data / f"{split}_cuts.jsonl.gz") for split in ("train", "dev")]
+    for file in cuts:
+        assert features.main(["--cuts", file, "--out", str(tmp_path), "--num-mels", "40", "--jobs", "1"]) == 0
+    capsys.readouterr()
+    cached = [f"data.train_cuts=[{tmp_path}/train_cuts.jsonl.gz]", f"data.val_cuts=[{tmp_path}/dev_cuts.jsonl.gz]"]
+    more = ["--quiet", "augmentation=spec_noise_reverb", "model.add_noise=null", f"exp_dir={tmp_path / 'exp'}"]
+    assert main([*SMALL, *cached, *more]) == 2
+    assert "waveform augmentation is set, but the training cuts carry cached" in capsys.readouterr().err
