@@ -1,4 +1,4 @@
-"""Trains n-gram language models, measures their perplexity, converts them."""
+"""Trains n-gram language models, converts them, and measures the perplexity of these and of recurrent ones."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from asr.text.policy import POLICIES, get_policy
 
 if TYPE_CHECKING:
     from asr.lm.kneser_ney import Estimate
+    from asr.lm.sentence_models import SentenceModel
     from asr.lm.vocabulary import Vocabulary
     from asr.text.policy import TextPolicy
 
@@ -20,6 +21,7 @@ _EXAMPLES = """\
   asr lm train --order 3 --text books.txt --vocab cmudict.dict --add-text-words --policy upper-no-punctuation \\
     --out 3gram.npz
   asr lm ppl --model 3gram.npz dev.txt
+  asr lm ppl --model exp/librispeech/lstm_lm/seed0/best.ckpt dev.txt
   asr lm convert 3-gram.pruned.1e-7.arpa.gz 3gram.npz"""
 
 _TRAIN = """Trains an n-gram model by modified Kneser-Ney, interpolated, with three discounts for each order.
@@ -32,7 +34,10 @@ With --tokens the model is one of the tokens of an acoustic model, for asr decod
 _PPL = """Measures the perplexity of texts and lists what the model does not know.
 
 The ends of sentences are foreseen like words. Perplexity is given of all words, unknown ones with the probability of
-<unk>, and of the known ones alone."""
+<unk>, and of the known ones alone.
+
+Text goes through --policy; for a checkpoint of asr train --config-name lm through the policy of its own text if none
+is given."""
 
 
 @command
@@ -63,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
 
     ppl = _add_action(actions, "ppl", "measures perplexity and unknown words", _PPL)
     ppl.add_argument("text", type=Path, nargs="+", metavar="TEXT", help="one sentence a line (or .gz)")
-    ppl.add_argument("--model", type=Path, required=True, metavar="F", help="the model: .arpa, .arpa.gz or .npz")
+    ppl.add_argument(
+        "--model", type=Path, required=True, metavar="F", help="the model: .arpa, .arpa.gz, .npz, or .ckpt of asr train"
+    )
     ppl.add_argument("--oovs", type=int, default=0, metavar="N", help="print the N most frequent unknown words")
     ppl.set_defaults(run=_measure)
     for each in (train, ppl):
@@ -145,13 +152,12 @@ def _log_orders(estimated: Estimate) -> None:
 def _measure(arguments: argparse.Namespace) -> None:
     from asr.lm.perplexity import measure_perplexity
     from asr.lm.sentences import SentenceReader
-    from asr.lm.storage import load_ngram
 
     if arguments.oovs < 0:
         raise UsageError("--oovs", f"{arguments.oovs} words", "give 0 or more")
     policy = None if arguments.policy is None else get_policy(arguments.policy)
-    model = load_ngram(arguments.model)
-    sentences = SentenceReader(arguments.text, policy)
+    model, own_policy = _load_model(arguments.model)
+    sentences = SentenceReader(arguments.text, policy or own_policy)
     found = measure_perplexity(model, sentences)
     _log_empty(sentences.num_empty)
     print(f"sentences                {found.num_sentences}")
@@ -162,6 +168,19 @@ def _measure(arguments: argparse.Namespace) -> None:
     print(f"perplexity without OOVs  {found.without_oovs:.4f}")
     for word, count in found.oovs.most_common(arguments.oovs):
         print(f"{count}\t{word}")
+
+
+def _load_model(path: Path) -> tuple[SentenceModel, TextPolicy | None]:
+    """Gives a model, and the text policy that it was trained under where its file says so."""
+    if path.suffix != ".ckpt":
+        from asr.lm.storage import load_ngram
+
+        return load_ngram(path), None
+    from asr.lm.sentence_models import RecurrentSentenceModel
+    from asr.transcription.language_checkpoint import load_language_model
+
+    loaded = load_language_model(path)
+    return RecurrentSentenceModel(loaded.network, loaded.vocabulary), get_policy(loaded.text_policy)
 
 
 def _convert(arguments: argparse.Namespace) -> None:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from asr.cli.command import command, log, make_parser, parse
+from asr.cli.command import command, log, make_parser, parse, warn
 from asr.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from lhotse.cut import Cut
 
     from asr.scoring.comparison import Comparison, Run
     from asr.scoring.counts import Unit
+    from asr.scoring.frequency import WordFrequencies
     from asr.scoring.protocol_report import ProtocolReport
     from asr.scoring.references import Reference
     from asr.scoring.report import Report
+    from asr.text.policy import TextPolicy
 
 _DESCRIPTION = """Scores hypotheses against cuts: every utterance must have one, and none may be left over.
 
@@ -27,12 +32,14 @@ bootstrap interval of the difference. Its files are hypotheses (with --cuts), or
 
 _EXAMPLES = """  asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl --unit word char --policy upper-no-punctuation
   asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl beam16.jsonl --unit phone --policy timit-39
+  asr score --cuts test_cuts.jsonl.gz --hyps 3gram.jsonl --policy upper-no-punctuation --frequencies books.txt --details
   asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl --protocol graves-61-39 39-merged --details
   asr score --cuts test_cuts.jsonl.gz --compare old.jsonl new.jsonl --protocol 39-merged
   asr score --compare old/seed*/test_scores.json --against new/seed*/test_scores.json
 
 Characters are code points, and the single blank between words counts as one.
 The interval is a bootstrap over speakers.
+--frequencies counts the words of texts under the same policy: words of the references that are not there are OOVs.
 Protocols for TIMIT: graves-61-39, 39-merged, 39-optional-silence, 39-deletable-silence, 39-no-silence, 61."""
 
 
@@ -50,7 +57,11 @@ def main(argv: list[str] | None = None) -> int:
         print(report.to_text(arguments.per_speaker, arguments.worst, arguments.details))
     else:
         report = _policy_report(arguments, arguments.hyps)
-        print(report.to_text(arguments.per_speaker, arguments.worst))
+        print(report.to_text(arguments.per_speaker, arguments.worst, arguments.details))
+        for file in arguments.hyps if arguments.times else ():
+            from asr.cli._word_times import measure_times
+
+            print(f"\n{file}\n{measure_times(arguments.cuts, file, report.policy).to_text()}")
     if arguments.json:
         from asr.files import written_whole
 
@@ -75,8 +86,14 @@ def _parser() -> ArgumentParser:
     rules.add_argument("--protocol", nargs="+", metavar="NAME", help="how TIMIT's phones are scored, see below")
     parser.add_argument("--json", metavar="FILE", help="write the report here too")
     parser.add_argument("--per-speaker", action="store_true", help="print a table of speakers")
-    details = "with --protocol: print confusions, errors by phone and class, by sex, dialect and speaker"
+    frequencies = (
+        "texts (one sentence a line) or cuts (.jsonl.gz): print the OOV rate, and errors by frequency of words"
+    )
+    parser.add_argument("--frequencies", nargs="+", metavar="FILE", help=frequencies)
+    details = "print tables of speakers and chapters; with --protocol confusions, phones, classes, sexes, dialects too"
     parser.add_argument("--details", action="store_true", help=details)
+    times = "print how far the times of words are from those of the cuts' alignments"
+    parser.add_argument("--times", action="store_true", help=times)
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="print the N worst utterances, aligned")
     return parser
 
@@ -89,14 +106,11 @@ def _check(arguments: Namespace) -> None:
     if arguments.compare and not arguments.against and len(arguments.compare) != 2:
         found = f"{len(arguments.compare)} files and no --against"
         raise UsageError("--compare", found, "give two files, or the second system's with --against")
-    if arguments.worst < 0:
-        raise UsageError("--worst", f"{arguments.worst} utterances", "give 0 or more")
     if "phone" in units and len(units) > 1:
         raise UsageError("--unit", "phones and words are not in the same hypotheses", "score them one after the other")
     if arguments.protocol and units != ["phone"]:
         raise UsageError("--protocol", f"protocols count phones, not {units[0]}s", "leave --unit out, or give --policy")
-    if arguments.details and not (arguments.protocol and arguments.hyps):
-        raise UsageError("--details", "phones are known to protocols alone", "give --hyps and --protocol")
+    _check_tables(arguments)
     if arguments.compare and (len(units) > 1 or len(arguments.protocol or ()) > 1):
         raise UsageError("--compare", "there is more than one unit or protocol", "compare under one at a time")
     files = arguments.hyps or [*arguments.compare, *(arguments.against or ())]
@@ -107,7 +121,20 @@ def _check(arguments: Namespace) -> None:
         raise UsageError("--policy, --protocol", "neither is given", "say how to score, see asr score --help")
 
 
+def _check_tables(arguments: Namespace) -> None:
+    """Refuses tables of what is not there."""
+    if arguments.worst < 0:
+        raise UsageError("--worst", f"{arguments.worst} utterances", "give 0 or more")
+    if arguments.details and not arguments.hyps:
+        raise UsageError("--details", "a comparison has none", "give --hyps, or leave it out")
+    if arguments.times and not (arguments.hyps and arguments.policy and "word" in arguments.unit):
+        raise UsageError("--times", "they are of words, and no words are scored", "give --hyps, --policy, --unit word")
+    if arguments.frequencies and not (arguments.hyps and "word" in arguments.unit):
+        raise UsageError("--frequencies", "they are of words, and no words are scored", "give --hyps and --unit word")
+
+
 def _policy_report(arguments: Namespace, hyps: Sequence[str]) -> Report:
+    from asr.corpora.manifests import read_cuts
     from asr.scoring.report import Report, score
     from asr.text.policy import get_policy
 
@@ -116,21 +143,26 @@ def _policy_report(arguments: Namespace, hyps: Sequence[str]) -> Report:
     if policy.phones is not None and units != ["phone"]:
         raise UsageError("--policy", f"{policy.name} folds phones, but {units[0]}s are scored", "add --unit phone")
     files = _read_texts(hyps)
-    references = _read_references(arguments.cuts, units[0])
+    cuts = read_cuts(arguments.cuts)
+    references = _references(cuts, units[0])
+    frequencies = _read_frequencies(arguments.frequencies, policy) if arguments.frequencies else None
     labels = _labels(list(files))
     scores = [
-        score(labels[file], references, hyps, unit, policy, file) for file, hyps in files.items() for unit in units
+        score(labels[file], references, hyps, unit, policy, file, frequencies)
+        for file, hyps in files.items()
+        for unit in units
     ]
-    return Report(policy, tuple(references), tuple(scores))
+    return Report(policy, tuple(references), tuple(scores), _chapters(cuts), frequencies)
 
 
 def _protocol_report(arguments: Namespace, hyps: Sequence[str]) -> ProtocolReport:
+    from asr.corpora.manifests import read_cuts
     from asr.scoring.protocol_report import ProtocolReport, describe_split, score_protocol
     from asr.scoring.protocols import get_protocol
 
     protocols = [get_protocol(name) for name in dict.fromkeys(arguments.protocol)]
     files = _read_texts(hyps)
-    references = _read_references(arguments.cuts, "phone")
+    references = _references(read_cuts(arguments.cuts), "phone")
     labels = _labels(list(files))
     scores = [
         score_protocol(labels[file], references, hyps, protocol, file, arguments.cuts)
@@ -175,19 +207,45 @@ def _read_texts(files: Sequence[str]) -> dict[str, dict[str, str]]:
     return {file: {name: nbest[0].text for name, nbest in read_hypotheses(file).items()} for file in files}
 
 
-def _read_references(path: str, unit: Unit) -> list[Reference]:
-    from asr.corpora.manifests import read_cuts
+def _references(cuts: Iterable[Cut], unit: Unit) -> list[Reference]:
     from asr.corpora.targets import target_text
     from asr.scoring.references import Reference
 
     target: Literal["char", "phone"] = "phone" if unit == "phone" else "char"
     references = []
-    for cut in read_cuts(path):
+    for cut in cuts:
         text = target_text(cut, target)
         custom = cut.supervisions[0].custom or {}
         speaker = cut.supervisions[0].speaker or None
         references.append(Reference(cut.id, text, speaker, cut.duration, custom.get("sex"), custom.get("dialect")))
     return references
+
+
+def _chapters(cuts: Iterable[Cut]) -> dict[str, str]:
+    """Gives reader and chapter of each utterance of a chapter, such as "1272-128104", by utterance id."""
+    chapters = {}
+    for cut in cuts:
+        supervision = cut.supervisions[0]
+        chapter = (supervision.custom or {}).get("chapter")
+        if chapter is not None:
+            chapters[cut.id] = f"{supervision.speaker}-{chapter}" if supervision.speaker else str(chapter)
+    return chapters
+
+
+def _read_frequencies(files: Sequence[str], policy: TextPolicy) -> WordFrequencies:
+    """Counts the words of texts and of the transcripts of cuts."""
+    from asr.cli._sentences import open_sentences
+    from asr.scoring.frequency import count_words
+
+    cuts = [Path(file) for file in files if file.endswith((".jsonl", ".jsonl.gz"))]
+    texts = [Path(file) for file in files if Path(file) not in cuts]
+    readers = [open_sentences(texts, None, policy, None)] if texts else []
+    readers += [open_sentences(None, cuts, policy, None)] if cuts else []
+    frequencies = count_words(chain.from_iterable(readers), files)
+    num_empty = sum(reader.num_empty for reader in readers)
+    if num_empty:
+        warn(f"{num_empty:,} lines without words are no sentences")
+    return frequencies
 
 
 def _labels(files: list[str]) -> dict[str, str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from asr.scoring.bootstrap import bootstrap_interval
 from asr.scoring.counts import AlignedToken, ErrorCounts, Unit, align_texts, count_errors
+from asr.scoring.frequency import FrequencyErrors, WordFrequencies, count_by_frequency
 from asr.scoring.references import Reference, join
 from asr.scoring.tables import lines_of_places, table
 from asr.text.policy import TextPolicy
@@ -29,6 +30,7 @@ class ScoredUtterance:
         hyp: the hypothesis after the same.
         counts: the errors.
         places: the alignment, None where it is to be found from the texts.
+        frequency: the errors by frequency of the words; None where no frequencies are known.
     """
 
     reference: Reference
@@ -36,6 +38,7 @@ class ScoredUtterance:
     hyp: str
     counts: ErrorCounts
     places: tuple[AlignedToken, ...] | None = None
+    frequency: FrequencyErrors | None = None
 
     @property
     def utterance_id(self) -> str:
@@ -71,15 +74,34 @@ class Score:
         """Errors of each speaker, by name; None if the speaker of an utterance is not known."""
         return self.groups("speaker")
 
+    @cached_property
+    def frequency(self) -> FrequencyErrors | None:
+        """Errors of all utterances by frequency of the words; None where no frequencies are known."""
+        known = [utterance.frequency for utterance in self.utterances if utterance.frequency is not None]
+        return sum(known, FrequencyErrors()) if len(known) == len(self.utterances) else None
+
     def groups(self, by: Literal["speaker", "sex", "dialect"]) -> dict[str, ErrorCounts] | None:
         """Gives the errors of each speaker, sex or dialect, by name; None if that of an utterance is not known."""
-        groups: dict[str, ErrorCounts] = defaultdict(ErrorCounts)
+        parts = self.parts(self.names(by))
+        return None if parts is None else {name: part.counts for name, part in parts.items()}
+
+    def names(self, by: Literal["speaker", "sex", "dialect"]) -> dict[str, str | None]:
+        """Gives the speaker, sex or dialect of each utterance, by its id."""
+        return {utterance.utterance_id: getattr(utterance.reference, by) for utterance in self.utterances}
+
+    def parts(self, names: Mapping[str, str | None]) -> dict[str, Self] | None:
+        """Gives the score of the utterances of each name, names in their order; None if one has no name.
+
+        Args:
+            names: such as the speaker of an utterance, by utterance id.
+        """
+        parts: dict[str, list[ScoredUtterance]] = defaultdict(list)
         for utterance in self.utterances:
-            name: str | None = getattr(utterance.reference, by)
+            name = names.get(utterance.utterance_id)
             if name is None:
                 return None
-            groups[name] += utterance.counts
-        return dict(sorted(groups.items()))
+            parts[name].append(utterance)
+        return {name: replace(self, utterances=tuple(own)) for name, own in sorted(parts.items())}
 
     @cached_property
     def interval(self) -> tuple[float, float] | None:
@@ -101,6 +123,7 @@ def score(
     unit: Unit,
     policy: TextPolicy,
     where: str | Path | None = None,
+    frequencies: WordFrequencies | None = None,
 ) -> Score:
     """Scores hypotheses; the same text policy is applied to both sides.
 
@@ -111,6 +134,7 @@ def score(
         unit: what is counted.
         policy: the text policy.
         where: where the hypotheses come from, for the errors; the label if not given.
+        frequencies: of the words of a text under the same policy; where the unit is words, errors are counted by them.
 
     Raises:
         DataError: ids do not match, or the policy refuses a text.
@@ -119,38 +143,53 @@ def score(
     refs = [policy.apply(reference.text, f"reference {reference.utterance_id}") for reference, _ in pairs]
     hyps = [policy.apply(hyp, f"hypothesis {reference.utterance_id}") for reference, hyp in pairs]
     counts = count_errors(refs, hyps, unit)
-    return Score(
-        label,
-        unit,
-        tuple(
-            ScoredUtterance(reference, ref, hyp, errors)
-            for (reference, _), ref, hyp, errors in zip(pairs, refs, hyps, counts, strict=True)
-        ),
+    by_frequency: list[FrequencyErrors | None] = [None] * len(pairs)
+    if frequencies is not None and unit == "word":
+        by_frequency = [count_by_frequency(places, frequencies.counts) for places in align_texts(refs, hyps, unit)]
+    utterances = tuple(
+        ScoredUtterance(reference, ref, hyp, errors, frequency=frequency)
+        for (reference, _), ref, hyp, errors, frequency in zip(pairs, refs, hyps, counts, by_frequency, strict=True)
     )
+    return Score(label, unit, utterances)
 
 
 @dataclass(frozen=True)
 class Report:
-    """Scores against the same references under the same text policy."""
+    """Scores against the same references under the same text policy.
+
+    Attributes:
+        policy: what was done to both sides.
+        references: what was said.
+        scores: of each set of hypotheses in each unit.
+        chapters: the chapter of each utterance that is of one, by utterance id.
+        frequencies: of words in a text; None where errors are not counted by them.
+    """
 
     policy: TextPolicy
     references: tuple[Reference, ...]
     scores: tuple[Score, ...]
+    chapters: Mapping[str, str] = field(default_factory=dict)
+    frequencies: WordFrequencies | None = None
 
-    def to_text(self, per_speaker: bool = False, num_worst: int = 0) -> str:
+    def to_text(self, per_speaker: bool = False, num_worst: int = 0, details: bool = False) -> str:
         """Gives tables for a terminal, rates in percent.
 
         Args:
             per_speaker: adds a table of speakers for each score.
             num_worst: adds this many of the worst utterances of each score, with their alignment.
+            details: adds tables of speakers and of chapters for each score.
         """
         rows = [["hypotheses", "unit", *ERROR_COLUMNS, "95 % interval"]]
         rows += [[s.label, s.unit, *error_cells(s.counts), percent_interval(s.interval)] for s in self.scores]
         parts = [f"{self._heading()}\n\n{table(rows, num_left=2)}"]
         for each in self.scores:
             title = f"{each.label}, {each.unit}"
-            if per_speaker:
+            if each.frequency is not None:
+                parts.append(f"{title}, by frequency of the word that was said:\n{each.frequency.to_text()}")
+            if per_speaker or details:
                 parts.append(f"{title}, speakers:\n{group_table(each, 'speaker')}")
+            if details:
+                parts.append(f"{title}, chapters:\n{names_table(each, 'chapter', self.chapters)}")
             if num_worst:
                 parts.append(f"{title}, worst utterances:\n\n{worst_text(each, num_worst)}")
         return "\n\n".join(parts)
@@ -162,14 +201,16 @@ class Report:
     def _heading(self) -> str:
         seconds = sum(reference.duration for reference in self.references)
         speakers = count_speakers(self.references)
+        frequencies = "" if self.frequencies is None else f"\nfrequencies: {self.frequencies}"
         return (
             f"text policy {self.policy.name} (hash {self.policy.hash}); {len(self.references)} utterances, "
             f"{'unknown' if speakers is None else speakers} speakers, {seconds / 3600:.2f} h; "
-            f"bootstrap over {'utterances' if speakers is None else 'speakers'}"
+            f"bootstrap over {'utterances' if speakers is None else 'speakers'}{frequencies}"
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Gives all of it as plain values, for JSON; rates are fractions, null where they are infinite."""
+        frequencies = {} if self.frequencies is None else {"frequencies": self.frequencies.to_dict()}
         return {
             "policy": {"name": self.policy.name, "hash": self.policy.hash},
             "num_utterances": len(self.references),
@@ -179,17 +220,25 @@ class Report:
                 "level": 0.95,
                 "over": "utterances" if count_speakers(self.references) is None else "speakers",
             },
-            "scores": [
-                {
-                    "label": each.label,
-                    "unit": each.unit,
-                    **counts_dict(each.counts),
-                    "interval": each.interval,
-                    "speakers": {name: counts_dict(counts) for name, counts in (each.speakers or {}).items()},
-                }
-                for each in self.scores
-            ],
+            **frequencies,
+            "scores": [self._score_dict(each) for each in self.scores],
         }
+
+    def _score_dict(self, each: Score) -> dict[str, Any]:
+        groups = {"speakers": each.parts(each.names("speaker")), "chapters": each.parts(self.chapters)}
+        return {
+            "label": each.label,
+            "unit": each.unit,
+            **counts_dict(each.counts),
+            "interval": each.interval,
+            **{by: {name: _part_dict(part) for name, part in (parts or {}).items()} for by, parts in groups.items()},
+            **({} if each.frequency is None else {"frequency": each.frequency.to_dict()}),
+        }
+
+
+def _part_dict(part: Score) -> dict[str, Any]:
+    oovs = {} if part.frequency is None else {"num_oovs": part.frequency.num_oovs, "oov_rate": part.frequency.oov_rate}
+    return {**counts_dict(part.counts), **oovs}
 
 
 def count_speakers(references: Sequence[Reference]) -> int | None:
@@ -217,12 +266,24 @@ def percent_interval(interval: tuple[float, float] | None) -> str:
 
 def group_table(scored: Score, by: Literal["speaker", "sex", "dialect"]) -> str:
     """Gives a table of the errors of each speaker, sex or dialect."""
-    groups = scored.groups(by)
-    if groups is None:
+    return names_table(scored, by, scored.names(by))
+
+
+def names_table(scored: Score, by: str, names: Mapping[str, str | None]) -> str:
+    """Gives a table of the errors of the utterances of each name, with the OOV rate where frequencies are known.
+
+    Args:
+        scored: the errors.
+        by: what the names are of.
+        names: by utterance id.
+    """
+    parts = scored.parts(names)
+    if parts is None:
         return "not known of every utterance"
-    number = Counter[str](getattr(utterance.reference, by) for utterance in scored.utterances)
-    rows = [[by, "utterances", *ERROR_COLUMNS]]
-    rows += [[name, str(number[name]), *error_cells(counts)] for name, counts in groups.items()]
+    rows = [[by, "utterances", *ERROR_COLUMNS, *([] if scored.frequency is None else ["OOV %"])]]
+    for name, part in parts.items():
+        oovs = [] if part.frequency is None else [f"{100 * part.frequency.oov_rate:.2f}"]
+        rows.append([name, str(len(part.utterances)), *error_cells(part.counts), *oovs])
     return table(rows, num_left=1)
 
 

@@ -70,7 +70,7 @@ class InitialCheckpoint(Checkpoint):
 
 
 class EpochLog(Callback):
-    """Logs one line an epoch: losses, error rates, learning rate, time; in long epochs one a minute too."""
+    """Logs one line an epoch: losses, perplexity, error rates, learning rate, time; in long epochs one a minute too."""
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Starts the clock; an epoch that is resumed in its middle has no start of its own."""
@@ -96,6 +96,7 @@ class EpochLog(Callback):
         """Logs the line, on the first rank."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         shown = [f"{name} {metrics[name]:.3f}" for name in ("train/loss", "val/loss") if name in metrics]
+        shown += [f"{name} {metrics[name]:.2f}" for name in ("val/perplexity",) if name in metrics]
         shown += [
             f"{name} {100 * metrics[name]:.2f} %" for name in ("val/cer", "val/wer", "val/per") if name in metrics
         ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 
 import torch
@@ -16,8 +15,6 @@ from asr.lm.recurrent import RecurrentLM
 from asr.lm.vocabulary import Vocabulary
 from asr.training.schedules import Schedule
 from asr.training.stepping import SteppedModule
-
-logger = logging.getLogger(__name__)
 
 
 class LanguageModule(SteppedModule):
@@ -104,5 +101,3 @@ class LanguageModule(SteppedModule):
         loss = self.share(self._loss_and_words)
         self.log("val/loss", loss)
         self.log("val/perplexity", loss.exp())
-        if self.trainer.is_global_zero and not self.trainer.sanity_checking:
-            logger.info("  perplexity %.2f", float(loss.exp()))

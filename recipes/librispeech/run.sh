@@ -92,9 +92,10 @@ if [[ -e $lstm ]] && stage 8 "rescoring"; then
 fi
 
 if stage 9 "scores"; then
+  if [[ $lm_text ]]; then texts=("$lm_text"); else texts=("${train_cuts[@]}"); fi
   for split in "${devs[@]}" "${tests[@]}"; do
     asr score --cuts "$(cuts_of "$split")" --hyps "$exp/${split}"_*.jsonl --unit word char --policy "$policy" \
-      --json "$exp/${split}_scores.json"
+      --frequencies "${texts[@]}" --json "$exp/${split}_scores.json"
   done
   asr report "$exp"
 fi

@@ -1,12 +1,16 @@
 import gzip
+import math
 
 import numpy as np
 import pytest
+import torch
 
 from asr.cli.lm import main
 from asr.corpora.manifests import read_cuts
 from asr.lm.kneser_ney import estimate
+from asr.lm.recurrent import RecurrentLM
 from asr.lm.storage import load_ngram
+from asr.lm.vocabulary import SPECIAL
 from asr.text.tokens import TokenTable
 
 
@@ -137,3 +141,51 @@ def test_a_model_of_tokens_knows_all_tokens_of_the_table(tiny_corpus, tmp_path, 
     assert model.log_prob(probe) == pytest.approx(by_hand.log_prob(probe), abs=1e-6)
     vocabulary = ("--vocab", cuts)
     assert run(capsys, "train", "--order", 2, *arguments, *vocabulary, "--out", out)[0] == 2
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A recurrent model of A and B that has learnt nothing but B's and <unk>'s bias: weights 1, 1, 1, 2 and 4."""
+    words = (*SPECIAL, "A", "B")
+    sizes = {"embedding_dim": 2, "hidden_dim": 3, "num_layers": 1, "tie_weights": False}
+    network = RecurrentLM(len(words), **sizes)
+    for parameter in network.parameters():
+        torch.nn.init.zeros_(parameter)
+    network.output.bias.data[[0, 4]] = torch.tensor([math.log(4), math.log(2)])
+    settings = {"vocabulary": "\n".join(words), "num_unknown_types": 7, "text_policy": "upper-no-punctuation", **sizes}
+    weights = {f"model.{name}": value for name, value in network.state_dict().items()}
+    torch.save({"hyper_parameters": settings, "state_dict": weights}, tmp_path / "lstm.ckpt")
+    return tmp_path / "lstm.ckpt"
+
+
+def test_perplexity_of_a_recurrent_model_has_the_same_report(checkpoint, tmp_path, capsys):
+    (tmp_path / "held.txt").write_text("a, b!\n\nb q\n")
+    status, printed, err = run(capsys, "ppl", "--model", checkpoint, tmp_path / "held.txt", "--oovs", 1)
+    assert (status, err) == (0, "1 lines without words are no sentences\n")
+    # A, </s> have 1/8, B twice 2/8, <unk> 4/8: 1/8 * 2/8 * 1/8 and 2/8 * 4/8 * 1/8
+    assert printed.splitlines() == [
+        "sentences                2",
+        "words                    4",
+        "unknown words            1 (25.00 %), 1 different ones",
+        f"log10 probability        {math.log10(2**-8 * 2**-6):.4f}",
+        f"perplexity               {2 ** (14 / 6):.4f}",
+        f"perplexity without OOVs  {2 ** (13 / 5):.4f}",
+        "1\tQ",
+    ]
+    assert (
+        run(capsys, "ppl", "--model", checkpoint, tmp_path / "held.txt", "--policy", "verbatim")[1]
+        .splitlines()[2]
+        .endswith("4 (100.00 %), 4 different ones")
+    )
+
+
+def test_a_checkpoint_of_something_else_gets_one_line(tmp_path, capsys):
+    (tmp_path / "held.txt").write_text("a\n")
+    torch.save({"hyper_parameters": {"tokens": []}, "state_dict": {}}, tmp_path / "acoustic.ckpt")
+    found = [
+        run(capsys, "ppl", "--model", tmp_path / name, tmp_path / "held.txt") for name in ("acoustic.ckpt", "no.ckpt")
+    ]
+    assert [each[:2] for each in found] == [(1, "")] * 2
+    assert "acoustic.ckpt: is no checkpoint of a language model: it lacks vocabulary" in found[0][2]
+    assert "no.ckpt: no such file" in found[1][2]
+    assert [each[2].count("\n") for each in found] == [1, 1]

@@ -10,7 +10,9 @@ import pytest
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 
 from asr.cli import train
+from asr.cli._tuning import halve
 from asr.cli.rescore import main
+from asr.corpora.manifests import read_cuts, write_cuts
 from asr.decoding.hypothesis import Hypothesis
 from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.scoring.counts import ErrorCounts, count_errors
@@ -36,11 +38,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scores = [-1.0, -1.5, -2.5]
         nbests.append((name, [Hypothesis(*each, 1.0) for each in zip(texts, [()] * 3, [()] * 3, scores, strict=True)]))
         recording = Recording(name, [], 16000, 16000, 1.0)
-        supervision = SupervisionSegment(name, name, 0.0, 1.0, text=ref)
+        speaker = f"speaker{len(cuts) % 3}"
+        supervision = SupervisionSegment(name, name, 0.0, 1.0, text=ref, speaker=speaker)
         cuts.append(MonoCut(name, 0.0, 1.0, 0, recording=recording, supervisions=[supervision]))
     write_hypotheses(folder / "nbest.jsonl", nbests)
     CutSet.from_cuts(cuts).to_file(folder / "dev_cuts.jsonl.gz")
     CutSet.from_cuts(cuts[:3]).to_file(folder / "half_cuts.jsonl.gz")
+    CutSet.from_cuts(cuts[:1]).to_file(folder / "one_cuts.jsonl.gz")
     return folder
 
 
@@ -95,7 +99,64 @@ def test_weights_are_tuned_on_some_and_kept_for_others(
     assert counts.rate == pytest.approx(found["error_rate"])
 
 
+def test_each_half_of_the_speakers_is_rescored_with_the_weights_of_the_other(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    score = RecurrentSentenceModel.word_log_probs
+    monkeypatch.setattr(
+        RecurrentSentenceModel, "word_log_probs", lambda model, ids: [read.append(len(ids)), score(model, ids)][1]
+    )
+    dev, out = folder / "dev_cuts.jsonl.gz", tmp_path / "crossed.jsonl"
+    assert main([*common(folder), "--cuts", str(dev), "--cross-tune", "--out", str(out)]) == 0
+    assert read == [15]  # all hypotheses, once
+    printed = capsys.readouterr()
+    assert printed.out == f"{out}\n"
+    found = read_hypotheses(out)
+    assert list(found) == list(REFS)
+    cuts = list(read_cuts(dev))
+    errors = 0
+    for tuned_on, other in (halves := halve(cuts, "dev"), halves[::-1]):
+        part, settings, alone = (tmp_path / name for name in ("part_cuts.jsonl.gz", "t.json", "alone.jsonl"))
+        write_cuts(tuned_on, part)
+        assert main([*common(folder), "--cuts", str(part), "--tune", str(settings)]) == 0
+        write_cuts(other, part)
+        assert main([*common(folder), "--cuts", str(part), "--settings", str(settings), "--out", str(alone)]) == 0
+        expected = read_hypotheses(alone)
+        for name, nbest in expected.items():
+            assert [each.text for each in found[name]] == [each.text for each in nbest]
+            assert [each.score for each in found[name]] == pytest.approx([each.score for each in nbest], abs=1e-4)
+        errors += sum(each.errors for each in count(expected))
+        tuned = json.loads(settings.read_text(encoding="utf-8"))
+        named = f"weight {tuned['weight']:g}, word_score {tuned['word_score']:g} from {len(tuned_on)} utterances"
+        assert f"{named} ({100 * tuned['error_rate']:.2f} % of words), for {len(other)} others (" in printed.err
+    num_ref = sum(len(ref.split()) for ref in REFS.values())
+    before = sum(each.errors for each in count(read_hypotheses(folder / "nbest.jsonl")))
+    rates = f"{100 * errors / num_ref:.2f} % of words, {100 * before / num_ref:.2f} % without, 0.00 % at best"
+    assert f"both halves: {rates}\n" in printed.err
+    assert errors < before
+
+
+def count(hyps: dict[str, list[Hypothesis]]) -> list[ErrorCounts]:
+    """Gives the errors of the best hypotheses."""
+    return count_errors([REFS[name] for name in hyps], [nbest[0].text for nbest in hyps.values()], "word")
+
+
 BAD = {
+    "nothing to write": (["--weight", "1"], 2, "--out, --tune: there is no file to write; give --out FILE"),
+    "nothing to cross-tune to": (["--cross-tune", "--cuts", "c"], 2, "--cross-tune: there is no file to write"),
+    "nothing to cross-tune on": (["--cross-tune", "--out", "o"], 2, "--cross-tune: there are no references; give --c"),
+    "two tunings": (["--cross-tune", "--tune", "t.json", "--cuts", "c"], 2, "--cross-tune: --tune is there, too"),
+    "weight and cross-tune": (
+        ["--cross-tune", "--out", "o", "--cuts", "c", "--weight", "1", "--word-score", "0"],
+        2,
+        "--weight, --word-score: --cross-tune finds them; leave one of them out",
+    ),
+    "settings and cross-tune": (
+        ["--cross-tune", "--out", "o", "--cuts", "c", "--settings", "s"],
+        2,
+        "--settings: --cross-tune finds them; leave one of them out",
+    ),
     "no weight": (["--out", "o"], 2, "--weight: there is none"),
     "no references": (["--tune", "t.json"], 2, "--tune: there are no references"),
     "weight and tune": (["--tune", "t.json", "--cuts", "c", "--weight", "1"], 2, "--weight: --tune finds them"),
@@ -115,6 +176,13 @@ def test_what_is_wrong_gets_one_line(folder: Path, capsys: pytest.CaptureFixture
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1, errors
     assert line in errors[0]
+
+
+def test_halves_need_two_speakers(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, out = folder / "one_cuts.jsonl.gz", tmp_path / "out.jsonl"
+    assert main([*common(folder), "--cuts", str(one), "--cross-tune", "--out", str(out)]) == 1
+    assert f"{one}: has 1 speaker; halves need two" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_cuts_without_a_list_are_named(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

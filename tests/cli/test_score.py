@@ -8,7 +8,7 @@ from lhotse.supervision import AlignmentItem
 
 from asr.cli.score import main
 from asr.corpora.manifests import write_cuts
-from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.hypothesis import Hypothesis, Span
 from asr.scoring.hypotheses import write_hypotheses
 
 TEXTS = {"u1": ("anna", "the cat"), "u2": ("anna", "sat"), "u3": ("bert", "on the mat")}
@@ -19,6 +19,7 @@ def folder(tmp_path):
     cuts = []
     for name, (speaker, text) in TEXTS.items():
         phones = [AlignmentItem(symbol, 0.1 * place, 0.1) for place, symbol in enumerate(["h#", "aa", "h#"])]
+        words = [AlignmentItem(word, 0.5 * place, 0.5) for place, word in enumerate(text.split())]
         supervision = SupervisionSegment(
             name,
             name,
@@ -26,8 +27,8 @@ def folder(tmp_path):
             2.0,
             text=text,
             speaker=speaker,
-            custom={"sex": "F", "dialect": "DR1"},
-            alignment={"phone": phones},
+            custom={"sex": "F", "dialect": "DR1", "chapter": f"0{name[1]}"},
+            alignment={"phone": phones} | ({"word": words} if name != "u3" else {}),
         )
         cuts.append(MonoCut(name, 0.0, 2.0, 0, supervisions=[supervision]))
     write_cuts(CutSet.from_cuts(cuts), tmp_path / "test_cuts.jsonl.gz")
@@ -78,6 +79,51 @@ def test_speakers_and_worst_utterances(folder, capsys):
     assert "bert" in out
     assert "  ref  sat" in out
     assert "u3: 1 errors" in out
+
+
+def test_words_by_frequency_in_text_and_transcripts(folder, capsys):
+    (folder / "book.txt").write_text("The cat, the mat.\n\nA rug!\n", encoding="utf-8")
+    sources = [str(folder / "book.txt"), str(folder / "test_cuts.jsonl.gz")]
+    settings = ["--policy", "upper-no-punctuation", "--unit", "word", "char", "--json", "report.json"]
+    assert run(folder, "--hyps", "wrong.jsonl", *settings, "--frequencies", sources[0]) == 0
+    captured = capsys.readouterr()
+    assert "1 lines without words are no sentences" in captured.err
+    assert f"frequencies: 6 words of {sources[0]}, 5 different ones" in captured.out
+    assert "OOV rate 33.33 %: 2 of 6 words are not in the text; 0 insertions" in captured.out  # sat, on
+    assert captured.out.count("by frequency") == 1
+    bins = json.loads((folder / "report.json").read_text(encoding="utf-8"))["scores"][0]["frequency"]["bins"]
+    assert [(each["num_ref"], each["substitutions"], each["deletions"]) for each in bins[:2]] == [(2, 1, 0), (4, 0, 1)]
+    assert run(folder, "--hyps", "wrong.jsonl", *settings, "--frequencies", *sources) == 0
+    assert f"frequencies: 12 words of {', '.join(sources)}, 7 different ones" in capsys.readouterr().out
+    assert run(folder, "--hyps", "wrong.jsonl", "--policy", "verbatim", "--frequencies", sources[0]) == 0
+    assert "OOV rate 66.67 %" in capsys.readouterr().out  # cat, the know their case: cat, sat, on and mat
+
+
+def test_details_of_words_are_speakers_and_chapters(folder, capsys):
+    assert run(folder, "--hyps", "wrong.jsonl", "--policy", "verbatim", "--details", "--json", "report.json") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["bert", "1", "3", "0", "1", "0", "1", "33.33"] in lines
+    assert ["bert-03", "1", "3", "0", "1", "0", "1", "33.33"] in lines
+    chapters = json.loads((folder / "report.json").read_text(encoding="utf-8"))["scores"][0]["chapters"]
+    assert {name: each["errors"] for name, each in chapters.items()} == {"anna-01": 0, "anna-02": 1, "bert-03": 1}
+
+
+def test_times_of_words_against_alignments(folder, capsys):
+    cuts = CutSet.from_file(folder / "test_cuts.jsonl.gz").subset(cut_ids=["u1", "u2"])
+    write_cuts(cuts, folder / "timed_cuts.jsonl.gz")
+    heard = {"u1": [Span("The", 0.06, 0.3, 1.0), Span("CAT", 0.54, 1.0, 1.0)], "u2": [Span("sad", 0.0, 0.5, 1.0)]}
+    hyps = [
+        (name, [Hypothesis(" ".join(w.text for w in words), (), tuple(words), 0.0, 1.0)])
+        for name, words in heard.items()
+    ]
+    write_hypotheses(folder / "timed.jsonl", hyps)
+    arguments = ["--hyps", str(folder / "timed.jsonl"), "--policy", "lower-no-punctuation", "--times"]
+    assert main(["--cuts", str(folder / "timed_cuts.jsonl.gz"), *arguments]) == 0
+    assert capsys.readouterr().out.splitlines()[-2].split() == ["starts", "2", "3", "50", "60", "50"]
+    assert run(folder, "--hyps", "right.jsonl", "--policy", "verbatim", "--times") == 1
+    assert "u3 has no times of words; prepare the corpus with --alignments" in capsys.readouterr().err
+    assert run(folder, "--hyps", "phones.jsonl", "--policy", "timit-39", "--unit", "phone", "--times") == 2
+    assert "--times: they are of words, and no words are scored" in capsys.readouterr().err
 
 
 def test_files_of_one_name_are_told_apart(folder, capsys):
@@ -186,7 +232,18 @@ def test_score_files_and_hypotheses_are_compared(folder, capsys):
         (["--hyps", "phones.jsonl", "--protocol", "graves"], 2, "protocol 'graves': there is none of that name"),
         (["--hyps", "phones.jsonl", "--protocol", "61", "--unit", "word"], 2, "--protocol: protocols count phones"),
         (["--hyps", "right.jsonl"], 2, "--policy, --protocol: neither is given"),
-        (["--hyps", "right.jsonl", "--policy", "verbatim", "--details"], 2, "--details: phones are known to protocols"),
+        (["--compare", "a.jsonl", "b.jsonl", "--protocol", "61", "--details"], 2, "--details: a comparison has none"),
+        (["--hyps", "phones.jsonl", "--protocol", "61", "--frequencies", "b"], 2, "--frequencies: they are of words"),
+        (
+            ["--hyps", "right.jsonl", "--policy", "verbatim", "--unit", "char", "--frequencies", "b"],
+            2,
+            "--frequencies: they are of words, and no words are scored; give --hyps and --unit word",
+        ),
+        (
+            ["--hyps", "right.jsonl", "--policy", "verbatim", "--frequencies", "none.txt"],
+            1,
+            "none.txt: no such file",
+        ),
         (
             ["--hyps", "right.jsonl", "--policy", "verbatim", "--against", "a.json"],
             2,

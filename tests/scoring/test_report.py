@@ -5,6 +5,7 @@ import json
 import pytest
 
 from asr.errors import DataError
+from asr.scoring.frequency import WordFrequencies
 from asr.scoring.references import Reference
 from asr.scoring.report import Report, score
 from asr.text.policy import get_policy
@@ -82,6 +83,72 @@ def test_json_has_the_same_numbers():
     assert scored["rate"] == pytest.approx(3 / 7)
     assert scored["speakers"]["anna"]["rate"] == pytest.approx(3 / 4)
     assert scored["interval"] == [0.0, 0.75]
+
+
+FREQUENCIES = WordFrequencies(("book.txt",), {"THE": 1200, "ON": 30, "MAT": 9, "CAT": 2, "SAD": 5})
+CHAPTERS = {"u1": "anna-1", "u2": "bert-7", "u3": "anna-2"}
+
+
+def make_detailed(**settings) -> Report:
+    references = tuple(settings.get("references", REFERENCES))
+    scores = tuple(
+        score("greedy", references, HYPOTHESES, unit, POLICY, frequencies=FREQUENCIES) for unit in ("word", "char")
+    )
+    return Report(POLICY, references, scores, settings.get("chapters", CHAPTERS), FREQUENCIES)
+
+
+def test_words_by_frequency_speakers_and_chapters():
+    lines = make_detailed().to_text(details=True).split("\n")
+    assert lines[1] == "frequencies: 1,246 words of book.txt, 5 different ones"
+    assert lines[7:32] == [
+        "greedy, word, by frequency of the word that was said:",
+        "in the text  ref  sub  del  wrong  rate %",
+        "0              2    1    0      1   50.00",
+        "1-9            2    0    0      0    0.00",
+        "10-99          1    0    0      0    0.00",
+        "100-999        0    0    0      0       -",
+        "1000+          2    0    1      1   50.00",
+        "all            7    1    1      2   28.57",
+        "OOV rate 28.57 %: 2 of 7 words are not in the text; 1 insertions",
+        "",
+        "greedy, word, speakers:",
+        "speaker  utterances  ref  sub  del  ins  errors  rate %  OOV %",
+        "anna              2    4    1    1    1       3   75.00  50.00",
+        "bert              1    3    0    0    0       0    0.00   0.00",
+        "",
+        "greedy, word, chapters:",
+        "chapter  utterances  ref  sub  del  ins  errors  rate %   OOV %",
+        "anna-1            1    3    1    1    0       2   66.67   33.33",
+        "anna-2            1    1    0    0    1       1  100.00  100.00",
+        "bert-7            1    3    0    0    0       0    0.00    0.00",
+        "",
+        "greedy, char, speakers:",
+        "speaker  utterances  ref  sub  del  ins  errors  rate %",
+        "anna              2   14    1    4    4       9   64.29",
+        "bert              1   10    0    0    0       0    0.00",
+    ]
+    assert "not known of every utterance" in make_detailed(chapters={"u1": "anna-1"}).to_text(details=True)
+    assert "chapters" not in make_detailed().to_text()
+
+
+def test_json_has_frequencies_and_chapters():
+    report = json.loads(json.dumps(make_detailed().to_dict(), allow_nan=False))
+    assert report["frequencies"] == {"files": ["book.txt"], "num_words": 1246, "num_types": 5}
+    words, characters = report["scores"]
+    assert (words["frequency"]["num_oovs"], words["frequency"]["insertions"]) == (2, 1)
+    assert words["frequency"]["oov_rate"] == pytest.approx(2 / 7)
+    assert [each["num_ref"] for each in words["frequency"]["bins"]] == [2, 2, 1, 0, 2]
+    assert {name: (each["errors"], each["oov_rate"]) for name, each in words["chapters"].items()} == {
+        "anna-1": (2, pytest.approx(1 / 3)),
+        "anna-2": (1, 1.0),
+        "bert-7": (0, 0.0),
+    }
+    assert words["speakers"]["anna"]["num_oovs"] == 2
+    assert "frequency" not in characters
+    assert characters["chapters"]["anna-1"]["errors"] == 5
+    plain = make().to_dict()
+    assert "frequencies" not in plain
+    assert plain["scores"][0]["chapters"] == {}
 
 
 def test_unknown_speakers_are_said_to_be():

@@ -114,7 +114,10 @@ def test_a_word_list_and_validation_text_of_ones_own(
     known = {"CAT", "DOG", "THE"}
     assert loaded.num_unknown_types == len({word.upper() for line in SENTENCES for word in line.split()} - known)
     num_words = sum(len(line.split()) for line in SENTENCES) * 8
-    assert f"validation: 40 sentences, {num_words} words" in capsys.readouterr().err
+    log = capsys.readouterr().err
+    assert f"validation: 40 sentences, {num_words} words" in log
+    loss, perplexity = scalars(tmp_path, "val/loss")[-1], scalars(tmp_path, "val/perplexity")[-1]
+    assert f", val/loss {loss:.3f}, val/perplexity {perplexity:.2f}, learning rate" in log
     assert sum(1 for _ in SentenceReader([text])) == 40
 
 

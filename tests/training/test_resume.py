@@ -17,7 +17,7 @@ from tests.conftest import TinyCorpus
 
 def arguments(exp_dir: Path, *more: str) -> list[str]:
     settings = (
-        "corpus=tiny name=resume frontend=fbank40 augmentation=spec_noise model.encoder.init_args.hidden_dim=12"
+        "corpus=tiny name=resume frontend=fbank40 augmentation=spec_noise_reverb model.encoder.init_args.hidden_dim=12"
         " model.encoder.init_args.num_layers=2 model.encoder.init_args.conv_channels=2 data.speeds=[0.9,1.0,1.1]"
         " data.batch_seconds=6.0 data.num_workers=2 trainer.max_epochs=3 trainer.log_every_n_steps=1"
         " callbacks.last.init_args.every_num_steps=2 trainer.accelerator=cpu"
