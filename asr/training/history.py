@@ -12,8 +12,8 @@ from asr.errors import DataError
 ERROR_RATES = ("val/per", "val/wer", "val/cer")
 """Error rates on dev, the one that chooses the best checkpoint before the others."""
 
-LATE, NOTHING = 0.1, 0.03
-"""A run has settled when the last tenth of its steps lowered its best dev error rate by less than 3 % of it."""
+LATE = 0.1
+"""The part of a run at its end that tells whether it had stopped improving."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,21 @@ class History:
         return next((self.curves[name] for name in ERROR_RATES if name in self.curves), None)
 
     @property
-    def has_settled(self) -> bool:
-        """Whether the dev error rate had stopped improving.
+    def late_gain(self) -> float:
+        """By how much of itself the last tenth of the steps lowered the best dev error rate; 1 where none came before.
 
-        It had when the best of the whole run is less than 3 % (relative) better than the best before the last tenth of
-        its steps; dev sets of a few thousand phones tell no finer. Where the learning rate falls to 0 at the end this
-        says that the schedule was used up, not that a longer one would bring nothing.
+        Where the learning rate falls to 0 at the end, a small gain says that the schedule was used up, not that a
+        longer one would bring nothing.
         """
         if self.error_rate is None:
-            return False
+            return 1.0
         late = (1 - LATE) * self.num_steps
         early = [
             value for step, value in zip(self.error_rate.steps, self.error_rate.values, strict=True) if step + 1 <= late
         ]
-        return bool(early) and min(self.error_rate.values) > (1 - NOTHING) * min(early)
+        if not early or not min(early):
+            return float(not early)
+        return 1 - min(self.error_rate.values) / min(early)
 
     @property
     def num_epochs(self) -> int:

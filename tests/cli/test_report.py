@@ -114,6 +114,6 @@ def test_a_ladder_holds_settings_against_each_other(tmp_path: Path, capsys: pyte
     printed = capsys.readouterr().out
     assert printed == ladder.read_text(encoding="utf-8")
     lstm, gru = printed.splitlines()[2:4]
-    assert [cell.strip() for cell in lstm.strip("|").split("|")][2:] == ["2", "3", "1.8", "9167", "yes", "11.00 ± 1.41"]
+    assert [cell.strip() for cell in lstm.strip("|").split("|")][2:] == ["2", "3", "1.8", "9167", "0.0", "11.00 ± 1.41"]
     assert gru.strip("| ").startswith("gru")
     assert "21.00 ± 1.41" in gru

@@ -27,17 +27,19 @@ def test_a_row_for_each_setting_with_the_mean_of_its_seeds() -> None:
     head, _, *rows = cells(table)
     assert table.endswith("scored under graves (0a8a4d35).")
     assert head == [
-        "setting", "weights, M", "seeds", "epochs", "minutes", "ms a step", "dev settled", "test_greedy phone graves"
+        "setting", "weights, M", "seeds", "epochs", "minutes", "ms a step", "last tenth, %", "test_greedy phone graves"
     ]  # fmt: skip
     assert rows == [
-        ["blstm", "2.3", "2", "4", "1.5", "2250", "yes", "12.00 ± 2.83"],
-        ["rnn", "2.3", "1", "4", "1.5", "2250", "yes", "30.00"],
+        ["blstm", "2.3", "2", "4", "1.5", "2250", "0.0", "12.00 ± 2.83"],
+        ["rnn", "2.3", "1", "4", "1.5", "2250", "0.0", "30.00"],
     ]
 
 
 def test_a_setting_that_was_still_improving_carries_no_comparison() -> None:
     *_, row = cells(ladder_table([run("slow", 20), run("slow", 22, FALLING)]))
-    assert row[6:] == ["no (1 of 2)", "(21.00 ± 1.41)"]
+    assert row[6:] == ["16.7", "(21.00 ± 1.41)"]  # the mean of 0 and a third
+    *_, row = cells(ladder_table([run("slow", 20)] * 12 + [run("slow", 20, FALLING)]))
+    assert row[6:] == ["2.6", "20.00 ± 0.00"]
 
 
 def test_what_was_not_scored_is_left_empty() -> None:
@@ -49,4 +51,4 @@ def test_only_the_hypotheses_that_are_asked_for() -> None:
     runs = [run("a", 10)]
     assert cells(ladder_table(runs, ["test_greedy"])) == cells(ladder_table(runs))
     head, *_ = cells(ladder_table(runs, ["dev_greedy"]))
-    assert head[-1] == "dev settled"
+    assert head[-1] == "last tenth, %"
