@@ -40,17 +40,21 @@ for rung in $rungs; do
         "${overrides[@]}"
     fi
 
-    if stage 4 "decoding $rung, seed $seed: greedy, beam 100, exact search with the bigram"; then
+    if stage 4 "decoding $rung, seed $seed: greedy, beam 100, exact search and beam with the bigram"; then
       best=$exp/best.ckpt tests=("$data"/{dev,test}_cuts.jsonl.gz)
       asr decode --checkpoint "$best" --cuts "${tests[@]}"
       asr decode --checkpoint "$best" --cuts "${tests[@]}" --beam-size 100
-      asr decode --checkpoint "$best" --cuts "${tests[0]}" --lm "$data/bigram.arpa" --exact --tune "$exp/bigram.json"
-      asr decode --checkpoint "$best" --cuts "${tests[@]}" --settings "$exp/bigram.json"
+      for search in "bigram --exact" "beam100_bigram --beam-size 100"; do
+        read -ra options <<<"$search"
+        settings=$exp/${options[0]}.json
+        asr decode --checkpoint "$best" --cuts "${tests[0]}" --lm "$data/bigram.arpa" "${options[@]:1}" --tune "$settings"
+        asr decode --checkpoint "$best" --cuts "${tests[@]}" --settings "$settings"
+      done
     fi
 
     if stage 5 "phone error rates of $rung, seed $seed"; then
       for split in dev test; do
-        asr score --cuts "$data/${split}_cuts.jsonl.gz" --hyps "$exp/${split}"_{greedy,beam100,bigram}.jsonl \
+        asr score --cuts "$data/${split}_cuts.jsonl.gz" --hyps "$exp/${split}"_{greedy,beam100,bigram,beam100_bigram}.jsonl \
           "${scoring[@]}" --json "$exp/${split}_scores.json"
       done
     fi
@@ -58,5 +62,5 @@ for rung in $rungs; do
 done
 
 if stage 6 "table"; then
-  asr report exp/"$corpus"/*/seed* --ladder "exp/$corpus/ladder.md" --show test_{greedy,beam100,bigram}
+  asr report exp/"$corpus"/*/seed* --ladder "exp/$corpus/ladder.md" --show test_{greedy,beam100,bigram,beam100_bigram}
 fi
