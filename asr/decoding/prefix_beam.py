@@ -10,7 +10,8 @@ import torch
 from asr.decoding.alignment import align
 from asr.decoding.decoder import TokenPaths, check_log_probs, trace
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.prefix_search import Beams, Extensions, Frames, PrefixSearch, Step, hash_of_tokens
+from asr.decoding.prefix_search import Beams, Extensions, PrefixSearch, Step, hash_of_tokens
+from asr.decoding.token_frames import TokenFrames
 from asr.decoding.token_scorer import TokenScorer
 from asr.errors import ConfigError, DataError
 from asr.text.tokens import BLANK, TokenTable
@@ -95,7 +96,7 @@ class PrefixBeamDecoder:
         device, beam_size = log_probs.device, self.beam_size
         # Without a language model no more than K + 1 tokens of a frame can matter, see Extensions.of.
         num_best = int(self.token_topk) if self.lm else min(int(self.token_topk), beam_size + 1)
-        frames = Frames.of(log_probs, self.blank, num_best)
+        frames = TokenFrames.of(log_probs, self.blank, num_best, is_sorted=True)
         extensions = Extensions.of(beam_size, num_best, self.lm is None, device)
         search = PrefixSearch(
             extensions, hash_of_tokens(num_tokens, device), self.blank, self.beam_threshold, self.token_score

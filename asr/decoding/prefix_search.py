@@ -7,44 +7,11 @@ from dataclasses import dataclass, fields
 
 import torch
 
+from asr.decoding.token_frames import TokenFrames
+
 _ROOT, _NOBODY, _DEAD = 0x243F6A8885A308D3, 0x13198A2E03707344, 0x24A4093822299F31
 """Hashes of the empty prefix, of its missing parent and of places in the beam that hold no prefix (digits of pi)."""
 _HASH_FACTOR = 0x5851F42D4C957F2D
-
-
-@dataclass(frozen=True)
-class Frames:
-    """What the search reads of the posteriors, frame by frame.
-
-    Attributes:
-        log_probs: natural-log posteriors, N tensors of shape (B, V).
-        best_ids: the C likeliest tokens but blank, likeliest first, N tensors of shape (B, C).
-        best_log_probs: their posteriors, N tensors of shape (B, C).
-        ranks: place of every token among these C, C or above if it is not there, N tensors of shape (B, V).
-    """
-
-    log_probs: tuple[torch.Tensor, ...]
-    best_ids: tuple[torch.Tensor, ...]
-    best_log_probs: tuple[torch.Tensor, ...]
-    ranks: tuple[torch.Tensor, ...]
-
-    @classmethod
-    def of(cls, log_probs: torch.Tensor, blank: int, num_best: int) -> Frames:
-        """Sorts the tokens of every frame.
-
-        Args:
-            log_probs: natural-log posteriors, shape (B, N, V).
-            blank: index of blank.
-            num_best: C, tokens by which a prefix may grow in a frame, at most V - 1.
-        """
-        by_frame = log_probs.transpose(0, 1).contiguous()  # (B, N, V) -> (N, B, V)
-        others = torch.cat([by_frame[..., :blank], by_frame[..., blank + 1 :]], dim=-1)
-        best, ids = others.sort(dim=-1, descending=True, stable=True)
-        best, ids = best[..., :num_best].contiguous(), ids[..., :num_best]
-        ids = ids + (ids >= blank).long()
-        ranks = torch.full(by_frame.shape, num_best, dtype=torch.int32, device=ids.device)
-        ranks.scatter_(2, ids, torch.arange(num_best, dtype=torch.int32, device=ids.device).expand(ids.shape))
-        return cls(by_frame.unbind(), ids.unbind(), best.unbind(), ranks.unbind())
 
 
 @dataclass(frozen=True)
@@ -182,7 +149,9 @@ class PrefixSearch:
         self.extensions, self.token_hashes, self.blank = extensions, token_hashes, blank
         self.beam_threshold, self.token_score = beam_threshold, token_score
 
-    def advance(self, beams: Beams, frames: Frames, frame: int, token_bonus: torch.Tensor | None) -> tuple[Beams, Step]:
+    def advance(
+        self, beams: Beams, frames: TokenFrames, frame: int, token_bonus: torch.Tensor | None
+    ) -> tuple[Beams, Step]:
         """Gives the beams after one more frame.
 
         Args:
@@ -205,7 +174,7 @@ class PrefixSearch:
 
         table = self.extensions
         ids, best = frames.best_ids[frame], frames.best_log_probs[frame]
-        ranks = frames.ranks[frame].gather(1, beams.last).long()
+        ranks = frames.ranks[frame].gather(1, beams.last)
         candidates = beams.scores.index_select(1, table.sources) + best.index_select(1, table.ranks)  # (B, K+M+1)
         if self.token_score:
             candidates = candidates + self.token_score

@@ -13,7 +13,7 @@ class TokenFrames:
 
     Attributes:
         log_probs: natural-log posteriors, N tensors of shape (B, V).
-        best_ids: the C likeliest tokens but blank, N tensors of shape (B, C).
+        best_ids: the C likeliest tokens but blank, likeliest first if they are sorted, N tensors of shape (B, C).
         best_log_probs: their posteriors, N tensors of shape (B, C).
         ranks: place of every token among these C, C if it is not there, N tensors of shape (B, V).
     """
@@ -24,17 +24,22 @@ class TokenFrames:
     ranks: tuple[torch.Tensor, ...]
 
     @classmethod
-    def of(cls, log_probs: torch.Tensor, blank: int, num_best: int) -> TokenFrames:
+    def of(cls, log_probs: torch.Tensor, blank: int, num_best: int, is_sorted: bool = False) -> TokenFrames:
         """Finds the likeliest tokens of every frame.
 
         Args:
             log_probs: natural-log posteriors, shape (B, N, V).
             blank: index of blank.
             num_best: C, at most V - 1.
+            is_sorted: whether the likeliest come first, of equal ones the one that is first in the table.
         """
         by_frame = log_probs.transpose(0, 1).contiguous()  # (B, N, V) -> (N, B, V)
         others = torch.cat([by_frame[..., :blank], by_frame[..., blank + 1 :]], dim=-1)
-        best, ids = others.topk(num_best, dim=-1, sorted=False)
+        if is_sorted:
+            best, ids = others.sort(dim=-1, descending=True, stable=True)
+            best, ids = best[..., :num_best].contiguous(), ids[..., :num_best]
+        else:
+            best, ids = others.topk(num_best, dim=-1, sorted=False)
         ids = ids + (ids >= blank).long()
         ranks = torch.full(by_frame.shape, num_best, device=ids.device)
         ranks.scatter_(2, ids, torch.arange(num_best, device=ids.device).expand(ids.shape))
