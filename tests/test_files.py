@@ -1,7 +1,9 @@
+import gzip
+
 import pytest
 
 from asr.errors import DataError
-from asr.files import written_whole
+from asr.files import numbered_lines, open_text, open_written, written_whole
 
 
 def test_the_file_appears_when_the_block_ends_and_nothing_else_stays(tmp_path):
@@ -34,3 +36,30 @@ def test_what_cannot_be_written_is_named(tmp_path):
         written_whole(tmp_path / "file" / "a.txt"),
     ):
         pass
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+def test_text_is_read_as_it_was_written_with_the_numbers_of_its_lines(tmp_path, name):
+    with open_written(tmp_path / name) as file:
+        file.write("\ufefföne\r\ntwo\n".encode())
+    assert list(numbered_lines(tmp_path / name)) == [(1, "öne\r\n"), (2, "two\n")]
+    with open_text(tmp_path / name) as lines:
+        assert list(lines) == ["öne\r\n", "two\n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("none.txt", None, "none.txt: no such file; check the path"),
+        ("a.txt.gz", b"no gzip", "a.txt.gz: is no whole gzip file; make or copy it again"),
+        ("a.txt.gz", gzip.compress(b"cut off", mtime=0)[:-9], "a.txt.gz: is no whole gzip file; make or copy it again"),
+        ("a.txt", b"\n\xe9\n", "a.txt: is not UTF-8 text; convert the file, for example with: iconv -t UTF-8"),
+    ],
+    ids=["missing", "no gzip", "half of a gzip", "latin 1"],
+)
+def test_text_that_cannot_be_read_is_named(tmp_path, name, content, complaint):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError) as caught, open_text(tmp_path / name) as lines:
+        list(lines)
+    assert str(caught.value) == f"{tmp_path}/{complaint}"

@@ -11,8 +11,8 @@ from lhotse import CutSet
 from asr.corpora.checks import Problem
 from asr.corpora.download import fetch, unpack
 from asr.corpora.listing import Listed, make_splits
-from asr.corpora.manifests import open_text
 from asr.errors import DataError
+from asr.files import open_text
 
 URL = "http://www.speech.cs.cmu.edu/databases/an4/an4_sphere.tar.gz"
 

@@ -12,8 +12,9 @@ from unicodedata import normalize
 
 from asr.corpora.checks import Problem
 from asr.corpora.listing import Listed
-from asr.corpora.manifests import open_text, read_jsonl
+from asr.corpora.manifests import read_jsonl
 from asr.errors import DataError
+from asr.files import open_text
 
 _AUDIO_NAMES = "wav flac mp3 ogg oga opus sph nist aif aiff aifc au snd caf w64 rf64"
 AUDIO_SUFFIXES = frozenset(f".{name}" for name in _AUDIO_NAMES.split())

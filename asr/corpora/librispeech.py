@@ -16,8 +16,8 @@ from lhotse import CutSet
 from asr.corpora.alignments import align, find_textgrids
 from asr.corpora.checks import Problem, leave_out
 from asr.corpora.listing import Listed, make_splits
-from asr.corpora.manifests import open_text
 from asr.errors import DataError
+from asr.files import open_text
 
 NUM_UTTERANCES = {
     "train-clean-100": 28539,

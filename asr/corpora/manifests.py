@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from lhotse import CutSet, set_current_audio_backend
 from lhotse.audio.backend import LibsndfileBackend
@@ -16,7 +13,7 @@ from lhotse.cut import Cut
 from lhotse.serialization import deserialize_item
 
 from asr.errors import DataError
-from asr.files import written_whole
+from asr.files import open_text, open_written
 
 set_current_audio_backend(LibsndfileBackend())  # Lhotse's default wants the program sph2pipe for NIST SPHERE
 
@@ -45,11 +42,7 @@ def write_cuts(cuts: CutSet | Iterable[Cut], path: str | Path) -> None:
     Raises:
         DataError: the file cannot be written.
     """
-    with (
-        written_whole(path) as beside,
-        beside.open("wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as compressed,
-    ):
+    with open_written(path) as compressed:
         for cut in cuts:
             compressed.write(f"{json.dumps(cut.to_dict(), ensure_ascii=False)}\n".encode())
 
@@ -71,27 +64,6 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
             if not isinstance(item, dict):
                 raise DataError(f"{path}:{number}", "is not a JSON object", "each line must be one, in braces")
             yield number, item
-
-
-@contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """Opens a UTF-8 text file, compressed by gzip if it is named so; a byte-order mark is skipped.
-
-    Raises:
-        DataError: the file is missing, not UTF-8 or damaged, also where that shows while it is read.
-    """
-    try:
-        opened = gzip.open if path.suffix == ".gz" else open
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as lines:
-            yield lines
-    except FileNotFoundError:
-        raise DataError(path, "no such file", "check the path") from None
-    except UnicodeDecodeError:
-        raise DataError(path, "is not UTF-8 text", "convert it, for example with: iconv -t UTF-8") from None
-    except (gzip.BadGzipFile, EOFError):
-        raise DataError(path, "is no whole gzip file", "make or copy it again") from None
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror or error})", "check the path") from None
 
 
 def _cut(item: dict[str, object], where: str) -> Cut:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import logging
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from torch import Tensor
 
 from asr.audio import Seconds, probe, read
 from asr.errors import DataError
+from asr.files import open_lines
 
 logger = logging.getLogger(__name__)
 
@@ -183,22 +182,16 @@ class Recordings:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    try:
-        opened = gzip.open if path.suffix == ".gz" else open
-        with opened(path, "rt", encoding="utf-8-sig") as lines:
-            for line in lines:
-                yield line.strip()
-    except FileNotFoundError:
-        raise DataError(path, "no such file", f"check the path, or write the list: {_FORM}") from None
-    except IsADirectoryError:
+    if not path.exists():
+        raise DataError(path, "no such file", f"check the path, or write the list: {_FORM}")
+    if path.is_dir():
         remedy = f"list its files, for example with: find {path.absolute()} -name '*.wav' > list.txt"
-        raise DataError(path, "is a folder, not a list of audio files", remedy) from None
-    except UnicodeDecodeError:
-        raise DataError(path, "is not UTF-8 text, so no list of audio files", _FORM) from None
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise DataError(path, "is no whole gzip file", "make or copy it again") from None
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror or error})", "check the path") from None
+        raise DataError(path, "is a folder, not a list of audio files", remedy)
+    with open_lines(path) as lines:
+        try:
+            yield from (line.decode("utf-8-sig").strip() for line in lines)
+        except UnicodeDecodeError:
+            raise DataError(path, "is not UTF-8 text, so no list of audio files", _FORM) from None
 
 
 def _parse_object(line: str, where: str, folder: Path) -> Segment:

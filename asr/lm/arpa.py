@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.errors import DataError
-from asr.lm.lines import not_utf8, open_lines, open_written
+from asr.files import not_utf8, open_lines, open_written
 from asr.lm.ngram import NEVER, LogProbs, NGramModel
 from asr.lm.tree import MissingContextsError, build_tree
 from asr.lm.vocabulary import BEGIN, END, SPECIAL, UNKNOWN, Vocabulary

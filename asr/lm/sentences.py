@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.lm.lines import numbered_lines
+from asr.files import numbered_lines
 from asr.lm.vocabulary import refuse_ends
 from asr.text.policy import TextPolicy
 

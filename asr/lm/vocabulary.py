@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.errors import DataError
-from asr.lm.lines import numbered_lines
+from asr.files import numbered_lines
 from asr.text.policy import TextPolicy
 
 UNKNOWN, BEGIN, END = 0, 1, 2

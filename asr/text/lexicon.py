@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from asr.errors import DataError
+from asr.files import numbered_lines
 from asr.text.arpabet import strip_stress
 
 Case = Literal["keep", "upper", "lower"]
@@ -68,7 +68,9 @@ def read_lexicon(*paths: str | Path, case: Case = "keep", keep_stress: bool = Tr
     """
     entries: dict[str, tuple[Pronunciation, ...]] = {}
     for path in map(Path, paths):
-        lexicon = parse_lexicon(_lines(path), case=case, keep_stress=keep_stress, where=str(path))
+        lexicon = parse_lexicon(
+            (line for _, line in numbered_lines(path)), case=case, keep_stress=keep_stress, where=str(path)
+        )
         if not len(lexicon):
             raise DataError(path, "holds no words", _FORM)
         entries = {**lexicon.entries, **entries}
@@ -112,18 +114,3 @@ def parse_lexicon(
         word = word if case == "keep" else word.upper() if case == "upper" else word.lower()
         entries.setdefault(word, {})[tuple(phones if keep_stress else map(strip_stress, phones))] = None
     return Lexicon({word: tuple(spoken) for word, spoken in entries.items()})
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        opened = gzip.open if path.suffix == ".gz" else open
-        with opened(path, "rt", encoding="utf-8-sig") as lines:
-            yield from lines
-    except FileNotFoundError:
-        raise DataError(path, "no such file", "check the path") from None
-    except UnicodeDecodeError:
-        remedy = "convert it, for example with: iconv -f LATIN1 -t UTF-8"
-        raise DataError(path, "is not UTF-8 text", remedy) from None
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(path, f"cannot be read ({reason})", "check the path") from None

@@ -77,14 +77,14 @@ def test_files_that_are_no_lexicons(tmp_path):
         read_lexicon(tmp_path / "none")
     latin = tmp_path / "latin.dict"
     latin.write_bytes("déjà D EY1\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"latin\.dict: is not UTF-8 text; convert it, for example with: iconv"):
+    with pytest.raises(DataError, match=r"latin\.dict:1: is not UTF-8 text; convert the file, for example with: iconv"):
         read_lexicon(latin)
     latin.write_text(";;; nothing\n")
     with pytest.raises(DataError, match="holds no words; write lines such as: HELLO HH AH0 L OW1"):
         read_lexicon(latin)
     broken = tmp_path / "broken.gz"
     broken.write_bytes(gzip.compress(b"a AH0\n")[:-4])
-    with pytest.raises(DataError, match=r"broken\.gz: cannot be read"):
+    with pytest.raises(DataError, match=r"broken\.gz: is no whole gzip file"):
         read_lexicon(broken)
     with pytest.raises(DataError, match="cannot be read"):
         read_lexicon(tmp_path)
