@@ -1,29 +1,37 @@
 #!/usr/bin/env bash
 # What recurrent cells remember: adding problem, copy task, gradient norm against lag; curves, pictures, no speech.
 #
-#   recipes/memory/run.sh [--seeds "0"] [--cells "lstm gru lstm_peephole"]
+#   recipes/memory/run.sh [--seeds "0"] [--cells "lstm gru lstm_peephole"] [--others "ligru lstm_coupled"]
 #
-# --cells are the gated ones, which begin with chrono initialisation; the plain tanh unit stands beside them in each test,
-# and in the gradients every cell, with and without.
+# --cells are gated ones that take every test, with chrono initialisation, and the plain tanh unit stands beside them;
+# --others take the copy at T = 100 alone. Gradients are measured of all.
 # Stages, for --stage N and --stop-stage N: 1 gradient norms over 1000 steps, 2 copy at T = 100 and 200, 3 adding at
 # T = 750, 4 pictures. Writes exp/memory in the current folder; a curve that is there already is not made again.
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
 seeds=0 cells="lstm gru lstm_peephole"
-parse_options "seeds cells" "$@"
+others="ligru lstm_no_forget lstm_coupled lstm_peephole_cell lstm_layer_norm lstm_projected conv_lstm"
+parse_options "seeds cells others" "$@"
 ((${#overrides[@]} == 0)) || die "${overrides[0]}: nothing here takes KEY=VALUE; asr memory --help lists the settings"
 read -ra gated <<<"$cells"
+read -ra rest <<<"$others"
 
-# run TASK CELL T SEED [--chrono]: one trial, unless its curve is there.
+# run TASK CELL T SEED [--chrono] [OPTION...]: one trial, unless its curve is there.
 run() {
-  [[ -e exp/memory/$1/$2${5:+_chrono}_T$3_seed$4.json ]] || asr memory --task "$1" --cell "$2" --length "$3" --seed "$4" "${@:5}"
+  local label=$2
+  [[ ${5-} != --chrono ]] || label=$2_chrono
+  [[ -e exp/memory/$1/${label}_T$3_seed$4.json ]] || asr memory --task "$1" --cell "$2" --length "$3" --seed "$4" "${@:5}"
 }
 
 for seed in $seeds; do
   if stage 1 "gradient norms, seed $seed"; then
-    for cell in rnn lstm_no_forget "${gated[@]}"; do run gradient "$cell" 1000 "$seed"; done
+    for cell in rnn "${gated[@]}" "${rest[@]}"; do run gradient "$cell" 1000 "$seed"; done
     for cell in "${gated[@]}"; do run gradient "$cell" 1000 "$seed" --chrono; done
+  fi
+
+  if stage 2 "copy task of the others, T = 100, seed $seed"; then
+    for cell in "${rest[@]}"; do run copy "$cell" 100 "$seed" --steps 10000 --goal 0.01; done
   fi
 
   for length in 100 200; do
