@@ -26,3 +26,10 @@ def test_padding_does_not_reach_the_convolution(stride: int) -> None:
 def test_stride_that_cannot_be() -> None:
     with pytest.raises(ValueError, match=r"time_stride must be one of \[1, 2, 3, 4\]\. Found 5"):
         ConvSubsampling(20, channels=4, time_stride=5)
+
+
+def test_convolutions_begin_with_outputs_about_as_large_as_their_inputs() -> None:
+    torch.manual_seed(0)
+    subsampling = ConvSubsampling(80, 32, 4)
+    frames, _ = subsampling(torch.randn(4, 100, 80), torch.tensor([100, 100, 100, 100]))
+    assert 0.4 < frames.flatten(0, 1).std(dim=0).mean() < 0.8  # over time, in each of the outputs; PyTorch's own: 0.1
