@@ -43,8 +43,8 @@ class ConvSubsampling(nn.Module):
     """Two 3x3 convolutions over time and frequency; N = ceil(T / time_stride).
 
     Padding is cleared before each convolution, so that an utterance sees the same zeros behind its end in any batch.
-    Each convolution halves the frequency axis. Weights begin so large that what comes out is about as large as what went
-    in: PyTorch's own beginning makes it ten times smaller, and the plateau where all is blank longer.
+    Each convolution halves the frequency axis. Weights begin so large that what comes out is about as large as what
+    went in: PyTorch's own beginning makes it ten times smaller, and the plateau where all is blank longer.
 
     **Source**: He et al. 2015, "Delving deep into rectifiers", eq. 10, for the weights.
     """
