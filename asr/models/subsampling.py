@@ -65,13 +65,14 @@ class ConvSubsampling(nn.Module):
             raise ValueError(f"time_stride must be one of {sorted(TIME_STRIDES)}. Found {time_stride}")
         self.time_stride = time_stride
         self.strides = TIME_STRIDES[time_stride]
-        self.convolutions = nn.ModuleList(
+        convolutions = [
             nn.Conv2d(width, channels, kernel_size=3, stride=(stride, 2), padding=1)
             for width, stride in zip((1, channels), self.strides, strict=True)
-        )
-        for convolution in self.convolutions:
+        ]
+        for convolution in convolutions:
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-            nn.init.zeros_(convolution.bias)
+            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]  # it has one
+        self.convolutions = nn.ModuleList(convolutions)
         self.output_dim = channels * -(-feature_dim // 4)
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
