@@ -65,14 +65,15 @@ class ConvSubsampling(nn.Module):
             raise ValueError(f"time_stride must be one of {sorted(TIME_STRIDES)}. Found {time_stride}")
         self.time_stride = time_stride
         self.strides = TIME_STRIDES[time_stride]
-        convolutions = [
+        self.convolutions = nn.ModuleList(
             nn.Conv2d(width, channels, kernel_size=3, stride=(stride, 2), padding=1)
             for width, stride in zip((1, channels), self.strides, strict=True)
-        ]
-        for convolution in convolutions:
-            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]  # it has one
-        self.convolutions = nn.ModuleList(convolutions)
+        )
+        for parameter in self.convolutions.parameters():
+            if parameter.ndim > 1:
+                nn.init.kaiming_normal_(parameter, nonlinearity="relu")
+            else:
+                nn.init.zeros_(parameter)
         self.output_dim = channels * -(-feature_dim // 4)
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -35,8 +35,8 @@ def ladder_table(runs: Sequence[Run], labels: Sequence[str] = ()) -> str:
 
     Error rates are in percent, of several runs the mean and, behind ±, the standard deviation. The time of a step has
     its share of validation and checkpoints. Whether a setting had stopped improving is told by what the last tenth of
-    its steps brought on dev, over its seeds; rates of one that had not stand in brackets: they say how far the training
-    was, and carry no comparison.
+    its steps brought on dev, to the seed where it was most; rates of one that had not stand in brackets: they say how
+    far the training was, and carry no comparison.
 
     Args:
         runs: of all settings and seeds.
@@ -50,7 +50,7 @@ def ladder_table(runs: Sequence[Run], labels: Sequence[str] = ()) -> str:
     rows = [head]
     for setting in settings:
         own = [run for run in runs if run.setting == setting]
-        gain = statistics.fmean(run.history.late_gain for run in own)
+        gain = max(run.history.late_gain for run in own)
         rows.append(
             [
                 setting,
@@ -64,7 +64,8 @@ def ladder_table(runs: Sequence[Run], labels: Sequence[str] = ()) -> str:
             ]
         )
     scored = ", ".join(dict.fromkeys(policy for _, _, policy in keys))
-    below = f"\n\nLast tenth: by how much the last {100 * LATE:.0f} % of the steps lowered the best error rate on dev."
+    below = f"\n\nLast tenth: by how much the last {100 * LATE:.0f} % of the steps lowered the best error rate on dev,"
+    below += " in the seed where it was most."
     below += f" From {100 * SETTLED:.0f} % on, rates stand in brackets: they carry no comparison."
     below += f" Error rates in percent, scored under {scored}." if keys else ""
     return f"{markdown_table(rows, num_left=1)}{below}"
