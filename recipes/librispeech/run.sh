@@ -2,27 +2,29 @@
 # LibriSpeech: the words of read books, at three sizes; greedy, beam, lexicon, trigram, recurrent language model.
 #
 #   recipes/librispeech/run.sh [--size mini|100h|960h] [--corpus-dir DIR] [--dev NAME] [--lm-text FILE] [--lexicon FILE]
-#     [--seed 0] [KEY=VALUE for asr train]
+#     [--experiment NAME] [--seed 0] [KEY=VALUE for asr train]
 #
 # --size mini    trains on train-clean-5 and scores dev-clean-2, each half of its speakers with weights tuned on the other
 # --size 100h    trains on train-clean-100; --size 960h on all of train; tuned on dev-clean, dev-other, scored on test-*
 # --corpus-dir   holds LibriSpeech/, with .flac or .opus (downloaded without it); --dev names another dev set for mini
 # --lm-text      sentences for the language models, one a line (without it the training transcripts, and no recurrent model)
+# --experiment   file of conf/experiment/librispeech in place of the one named as the size: mini_gpu for mini on a GPU
 # --lexicon      more words to know, such as cmudict.dict
 # Stages, for --stage N and --stop-stage N: 1 corpus, 2 tokens, 3 features or shards, 4 training, 5 trigram, 6 recurrent
 # language model, 7 decoding, 8 rescoring, 9 scores. Writes data/librispeech and exp/librispeech in the current folder.
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
-size=mini corpus_dir="" dev=dev-clean-2 lm_text="" lexicon="" seed=0
-parse_options "size corpus_dir dev lm_text lexicon seed" "$@"
+size=mini corpus_dir="" dev=dev-clean-2 lm_text="" lexicon="" experiment="" seed=0
+parse_options "size corpus_dir dev lm_text lexicon experiment seed" "$@"
+experiment=${experiment:-$size}
 case $size in
   mini) train=(train-clean-5) devs=("$dev") tests=() ;;
   100h) train=(train-clean-100) devs=(dev-clean dev-other) tests=(test-clean test-other) ;;
   960h) train=(train-clean-100 train-clean-360 train-other-500) devs=(dev-clean dev-other) tests=(test-clean test-other) ;;
   *) die "--size: $size; give mini, 100h or 960h" ;;
 esac
-data=data/librispeech exp=exp/librispeech/$size/seed$seed lstm=exp/librispeech/lstm_lm/seed$seed/best.ckpt
+data=data/librispeech exp=exp/librispeech/$experiment/seed$seed lstm=exp/librispeech/lstm_lm/seed$seed/best.ckpt
 policy=upper-no-punctuation ngram=$data/3gram.npz
 cuts_of() { printf "$data/%s_cuts.jsonl.gz\n" "$@"; } # of splits
 mapfile -t train_cuts < <(cuts_of "${train[@]}")
@@ -59,7 +61,7 @@ fi
 
 if stage 4 "training"; then
   if [[ $size == mini ]]; then overrides=("data.val_cuts=[$data/features/${dev}_cuts.jsonl.gz]" "${overrides[@]}"); fi
-  asr train experiment="librispeech/$size" seed="$seed" ckpt_path=last "${overrides[@]}"
+  asr train experiment="librispeech/$experiment" seed="$seed" ckpt_path=last "${overrides[@]}"
 fi
 
 if stage 5 "trigram of words"; then

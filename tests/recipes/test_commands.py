@@ -15,7 +15,7 @@ from asr.cli.main import verbs
 
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("recipes/*/README.md"))]
-RECIPES = sorted(ROOT.glob("recipes/*/run.sh"))
+RECIPES = sorted(ROOT.glob("recipes/*/*.sh"))
 SUBCOMMANDS = {"prepare", "lm"}
 _BLOCK = re.compile(r"^```(?:bash|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -55,8 +55,8 @@ def test_options_exist(where: str, words: list[str], capsys: pytest.CaptureFixtu
 
 
 VARIABLES = {
-    "$seed": "0", "$experiment": "blstm", "$rung": "blstm", "$size": "mini", "$corpus": "timit", "$policy": "verbatim",
-    "$lm_text": "books.txt",
+    "$seed": "0", "an4/$experiment": "an4/blstm", "librispeech/$experiment": "librispeech/mini", "$cell": "lstm",
+    "$rung": "blstm", "$corpus": "timit", "$policy": "verbatim", "$lm_text": "books.txt",
 }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def test_training_overrides_compose(where: str, words: list[str]) -> None:
         assert all(compose_config(run, name)["model"] for run in runs), where
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.parent.name)
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.parent.name}/{recipe.stem}")
 def test_recipes_have_the_options_that_readmes_and_their_help_give(recipe: Path) -> None:
     text = recipe.read_text(encoding="utf-8")
     (names,) = re.findall(r'^parse_options "([a-z_ ]+)"', text, re.MULTILINE)

@@ -12,14 +12,14 @@ import pytest
 import soundfile
 
 ROOT = Path(__file__).parents[2]
-RECIPES = sorted(ROOT.glob("recipes/*/run.sh"))
+RECIPES = sorted(recipe.relative_to(ROOT / "recipes").as_posix() for recipe in ROOT.glob("recipes/*/*.sh"))
 
 
 def run(recipe: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a recipe in a folder of its own, with the ``asr`` of these tests."""
+    """Runs a script below recipes/ in a folder of its own, with the ``asr`` of these tests."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        [ROOT / "recipes" / recipe / "run.sh", *arguments],
+        [ROOT / "recipes" / recipe, *arguments],
         cwd=cwd,
         env=os.environ | {"PATH": path},
         capture_output=True,
@@ -29,16 +29,16 @@ def run(recipe: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[
     )
 
 
-@pytest.mark.parametrize("recipe", [recipe.parent.name for recipe in RECIPES])
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_help_is_the_comment_at_the_top(recipe: str, tmp_path: Path) -> None:
     printed = run(recipe, "--help", cwd=tmp_path)
     assert printed.returncode == 0
-    assert f"recipes/{recipe}/run.sh [" in printed.stdout
+    assert f"recipes/{recipe} [" in printed.stdout
     assert "#" not in printed.stdout
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("recipe", [recipe.parent.name for recipe in RECIPES])
+@pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -52,17 +52,17 @@ def test_help_is_the_comment_at_the_top(recipe: str, tmp_path: Path) -> None:
 def test_wrong_usage_is_one_line_and_status_2(recipe: str, arguments: list[str], message: str, tmp_path: Path) -> None:
     failed = run(recipe, *arguments, cwd=tmp_path)
     assert (failed.returncode, failed.stdout) == (2, "")
-    assert failed.stderr == f"{ROOT}/recipes/{recipe}/run.sh: {message}\n"
+    assert failed.stderr == f"{ROOT}/recipes/{recipe}: {message}\n"
 
 
 def test_an4_names_the_split_that_is_none(tmp_path: Path) -> None:
-    failed = run("an4", "--split", "train", cwd=tmp_path)
+    failed = run("an4/run.sh", "--split", "train", cwd=tmp_path)
     assert failed.returncode == 2
     assert failed.stderr.endswith("--split: train; give dev or test\n")
 
 
 def test_an4_names_the_folder_that_is_missing(tmp_path: Path) -> None:
-    failed = run("an4", "--corpus-dir", "nowhere", cwd=tmp_path)
+    failed = run("an4/run.sh", "--corpus-dir", "nowhere", cwd=tmp_path)
     assert failed.returncode in (1, 2)
     stage, message = failed.stderr.splitlines()
     assert "stage 1" in stage
@@ -71,16 +71,16 @@ def test_an4_names_the_folder_that_is_missing(tmp_path: Path) -> None:
 
 
 def test_stages_from_and_to(tmp_path: Path) -> None:
-    nothing = run("synth", "--stage", "8", cwd=tmp_path)
+    nothing = run("synth/run.sh", "--stage", "8", cwd=tmp_path)
     assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "")
-    failed = run("synth", "--stage", "2", "--stop-stage", "2", cwd=tmp_path)
+    failed = run("synth/run.sh", "--stage", "2", "--stop-stage", "2", cwd=tmp_path)
     assert failed.returncode == 1
     assert "data/synth/train_cuts.jsonl.gz" in failed.stderr
 
 
 def test_synth_from_beginning_to_end(tmp_path: Path) -> None:
     small = ("--minutes", "1.5", "--speakers", "10", "trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=16")
-    done = run("synth", *small, cwd=tmp_path)
+    done = run("synth/run.sh", *small, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     exp = tmp_path / "exp/synth/blstm/seed0"
     report = (exp / "report.md").read_text(encoding="utf-8")
@@ -92,20 +92,20 @@ def test_synth_from_beginning_to_end(tmp_path: Path) -> None:
     ]
     assert all(row in done.stdout for row in rows)
     assert (exp / "learning_curves.png").read_bytes().startswith(b"\x89PNG")
-    again = run("synth", "--stage", "6", "--stop-stage", "6", cwd=tmp_path)
+    again = run("synth/run.sh", "--stage", "6", "--stop-stage", "6", cwd=tmp_path)
     assert (again.returncode, again.stdout.count("| test_beam16")) == (0, 1), again.stderr
 
 
 def test_timit_asks_for_its_folder(tmp_path: Path) -> None:
-    failed = run("timit", cwd=tmp_path)
+    failed = run("timit/run.sh", cwd=tmp_path)
     assert failed.returncode == 2
     assert failed.stderr.endswith("--corpus-dir: TIMIT cannot be downloaded; give the folder from the LDC\n")
 
 
 def test_timit_from_beginning_to_end(tmp_path: Path) -> None:
-    assert run("synth", "--minutes", "1.5", "--speakers", "10", "--stop-stage", "1", cwd=tmp_path).returncode == 0
+    assert run("synth/run.sh", "--minutes", "1.5", "--speakers", "10", "--stop-stage", "1", cwd=tmp_path).returncode == 0
     small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.max_batch_size=32")
-    done = run("timit", "--corpus-dir", "data/synth/corpus", "--rungs", "graves_1x250 blstm", *small, cwd=tmp_path)
+    done = run("timit/run.sh", "--corpus-dir", "data/synth/corpus", "--rungs", "graves_1x250 blstm", *small, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     table = (tmp_path / "exp/timit/ladder.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")]
@@ -134,7 +134,7 @@ def make_librispeech(root: Path, subset: str, speakers: list[str], seconds: floa
 def test_librispeech_from_the_tokens_to_the_rescored_table(tmp_path: Path) -> None:
     make_librispeech(tmp_path, "train-clean-5", ["1", "2", "3", "4"])
     make_librispeech(tmp_path, "dev-tiny", ["5", "6"])
-    refused = run("librispeech", "--corpus-dir", ".", "--dev", "dev-tiny", cwd=tmp_path)
+    refused = run("librispeech/run.sh", "--corpus-dir", ".", "--dev", "dev-tiny", cwd=tmp_path)
     assert refused.returncode == 1
     assert "8 utterances are listed or lie here, train-clean-5 has 1519" in refused.stderr
     prepare = ["--corpus-dir", ".", "--partial", "--policy", "upper-no-punctuation"]
@@ -145,7 +145,7 @@ def test_librispeech_from_the_tokens_to_the_rescored_table(tmp_path: Path) -> No
     (tmp_path / "more.dict").write_text("middle M IH1 D AH0 L\n", encoding="utf-8")
     small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.batch_seconds=8")
     options = ("--dev", "dev-tiny", "--lm-text", "books.txt", "--lexicon", "more.dict")
-    done = run("librispeech", "--stage", "2", *options, *small, cwd=tmp_path)
+    done = run("librispeech/run.sh", "--stage", "2", *options, *small, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     report = (tmp_path / "exp/librispeech/mini/seed0/report.md").read_text(encoding="utf-8")
     named = {line.split()[1] for line in report.splitlines() if line.startswith("| dev-tiny")}
