@@ -2,21 +2,22 @@
 # LibriSpeech: the words of read books, at three sizes; greedy, beam, lexicon, trigram, recurrent language model.
 #
 #   recipes/librispeech/run.sh [--size mini|100h|960h] [--corpus-dir DIR] [--dev NAME] [--lm-text FILE] [--lexicon FILE]
-#     [--experiment NAME] [--seed 0] [KEY=VALUE for asr train]
+#     [--experiment NAME] [--device cpu] [--seed 0] [KEY=VALUE for asr train]
 #
 # --size mini    trains on train-clean-5 and scores dev-clean-2, each half of its speakers with weights tuned on the other
 # --size 100h    trains on train-clean-100; --size 960h on all of train; tuned on dev-clean, dev-other, scored on test-*
 # --corpus-dir   holds LibriSpeech/, with .flac or .opus (downloaded without it); --dev names another dev set for mini
 # --lm-text      sentences for the language models, one a line (without it the training transcripts, and no recurrent model)
 # --experiment   file of conf/experiment/librispeech in place of the one named as the size: mini_gpu for mini on a GPU
+# --device       cuda to decode and rescore on a GPU; training takes one where there is one
 # --lexicon      more words to know, such as cmudict.dict
 # Stages, for --stage N and --stop-stage N: 1 corpus, 2 tokens, 3 features or shards, 4 training, 5 trigram, 6 recurrent
 # language model, 7 decoding, 8 rescoring, 9 scores. Writes data/librispeech and exp/librispeech in the current folder.
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
-size=mini corpus_dir="" dev=dev-clean-2 lm_text="" lexicon="" experiment="" seed=0
-parse_options "size corpus_dir dev lm_text lexicon experiment seed" "$@"
+size=mini corpus_dir="" dev=dev-clean-2 lm_text="" lexicon="" experiment="" device=cpu seed=0
+parse_options "size corpus_dir dev lm_text lexicon experiment device seed" "$@"
 experiment=${experiment:-$size}
 case $size in
   mini) train=(train-clean-5) devs=("$dev") tests=() ;;
@@ -30,16 +31,18 @@ cuts_of() { printf "$data/%s_cuts.jsonl.gz\n" "$@"; } # of splits
 mapfile -t train_cuts < <(cuts_of "${train[@]}")
 mapfile -t dev_cuts < <(cuts_of "${devs[@]}")
 mapfile -t all_cuts < <(cuts_of "${devs[@]}" "${tests[@]}")
+asr_decode=(asr decode --checkpoint "$exp/last.ckpt" --device "$device")
+if [[ $device != cpu ]]; then asr_decode+=(--batch-seconds 900); fi # a GPU has room for all of a search at once
 
 # decode NAME OPTIONS: with weights tuned on the dev sets; where there is no test set, each half of dev on the other half.
 decode() {
   local name=$1 nbest=(--nbest 50)
   shift
   if ((${#tests[@]})); then
-    asr decode --checkpoint "$exp/last.ckpt" --cuts "${dev_cuts[@]}" --beam-size 64 "$@" --tune "$exp/$name.json"
-    asr decode --checkpoint "$exp/last.ckpt" --cuts "${all_cuts[@]}" --settings "$exp/$name.json" "${nbest[@]}"
+    "${asr_decode[@]}" --cuts "${dev_cuts[@]}" --beam-size 64 "$@" --tune "$exp/$name.json"
+    "${asr_decode[@]}" --cuts "${all_cuts[@]}" --settings "$exp/$name.json" "${nbest[@]}"
   else
-    asr decode --checkpoint "$exp/last.ckpt" --cuts "${dev_cuts[@]}" --beam-size 64 "$@" --cross-tune "${nbest[@]}" \
+    "${asr_decode[@]}" --cuts "${dev_cuts[@]}" --beam-size 64 "$@" --cross-tune "${nbest[@]}" \
       --out "$exp/${devs[0]}_$name.jsonl"
   fi
 }
@@ -75,21 +78,21 @@ if [[ $lm_text ]] && stage 6 "recurrent language model"; then
 fi
 
 if stage 7 "decoding"; then
-  asr decode --checkpoint "$exp/last.ckpt" --cuts "${all_cuts[@]}"
+  "${asr_decode[@]}" --cuts "${all_cuts[@]}"
   decode beam64
   decode lexicon --lexicon "$ngram"
   decode 3gram --lexicon "$ngram" --lm "$ngram"
 fi
 
 if [[ -e $lstm ]] && stage 8 "rescoring"; then
+  rescore=(asr rescore --lm "$lstm" --device "$device")
   if ((${#tests[@]})); then
-    rescore=(asr rescore --lm "$lstm")
     "${rescore[@]}" --nbest "$exp/dev-other_3gram.jsonl" --cuts "$(cuts_of dev-other)" --tune "$exp/lstm.json"
     for split in "${devs[@]}" "${tests[@]}"; do
       "${rescore[@]}" --nbest "$exp/${split}_3gram.jsonl" --settings "$exp/lstm.json" --out "$exp/${split}_lstm.jsonl"
     done
   else
-    asr rescore --lm "$lstm" --nbest "$exp/${dev}_3gram.jsonl" --cuts "${dev_cuts[@]}" --cross-tune --out "$exp/${dev}_lstm.jsonl"
+    "${rescore[@]}" --nbest "$exp/${dev}_3gram.jsonl" --cuts "${dev_cuts[@]}" --cross-tune --out "$exp/${dev}_lstm.jsonl"
   fi
 fi
 

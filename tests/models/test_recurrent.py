@@ -70,3 +70,22 @@ def test_one_way_never_looks_ahead() -> None:
     changed = frames.clone()
     changed[:, 5:] = 9.0
     assert torch.equal(stack(frames, lengths)[:, :5], stack(changed, lengths)[:, :5])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("cell", ["lstm", "gru", "lstm_peephole", "lstm_layer_norm"])
+def test_directions_side_by_side_on_a_gpu_equal_one_after_the_other(cell: Cell) -> None:
+    torch.manual_seed(3)
+    stack = RecurrentStack(32, 64, 3, cell).double()
+    lengths = torch.randint(1, 200, (16,))
+    frames = torch.randn(16, 200, 32, dtype=torch.float64)
+    ways = []
+    for device in ("cpu", *["cuda"] * 5):
+        stack.to(device).zero_grad()
+        given = frames.to(device).requires_grad_()
+        output = stack(given, lengths.to(device))
+        (output * (torch.arange(200) < lengths[:, None])[..., None].to(device)).square().sum().backward()
+        ways.append([given.grad.cpu(), *(parameter.grad.cpu() for parameter in stack.parameters())])
+    for way in ways[1:]:
+        for one, other in zip(ways[0], way, strict=True):
+            assert torch.allclose(one, other, rtol=1e-9, atol=1e-9)
