@@ -28,7 +28,7 @@ options:
   --quiet             print errors only
 
 resume:   asr train experiment=an4/blstm ckpt_path=last
-weights:  asr train experiment=an4/blstm init_from=other.ckpt
+weights:  asr train experiment=an4/blstm init_from=other.ckpt (tokens go by name; with ckpt_path=last, new runs only)
 many:     asr train experiment=an4/blstm trainer.devices=8 trainer.strategy=ddp
 language: asr train --config-name lm corpus=librispeech text=[books.txt]
 

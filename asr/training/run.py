@@ -14,7 +14,7 @@ from lightning.pytorch.cli import LightningCLI
 
 from asr.data.module import SpeechData
 from asr.data.text import TextData
-from asr.errors import CheckpointError, ConfigError
+from asr.errors import ConfigError
 from asr.lm.frequent import choose_vocabulary
 from asr.lm.sentences import SentenceReader
 from asr.lm.vocabulary import SPECIAL, read_words
@@ -22,6 +22,7 @@ from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
+from asr.training.transfer import take_weights
 from asr.transcription.checkpoint import read_checkpoint
 
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's own use of it is what it complains of
@@ -101,7 +102,7 @@ def train(config: dict[str, Any], ckpt_path: str | None = None, init_from: str |
     Args:
         config: what ``asr train`` composed.
         ckpt_path: checkpoint to resume from exactly.
-        init_from: checkpoint to take weights from, and nothing else.
+        init_from: checkpoint to take weights from, and nothing else; see :func:`take_weights`.
 
     Raises:
         AsrError: for whatever a user can cause.
@@ -117,15 +118,17 @@ def train(config: dict[str, Any], ckpt_path: str | None = None, init_from: str |
 def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
     """Gives the checkpoint to resume from and the one to take weights from, at most one of them.
 
+    With ``ckpt_path`` "last" a run resumes where it has been begun, and takes weights where it has not.
+
     Raises:
         CheckpointError: if the checkpoint is none.
-        ConfigError: if both are asked for, or a run would be lost.
+        ConfigError: if both are asked for, ``ckpt_path`` not being "last", or a run would be lost.
     """
     ckpt_path, init_from, last = config.get("ckpt_path"), config.get("init_from"), Path(config["exp_dir"]) / "last.ckpt"
-    if ckpt_path and init_from:
-        raise ConfigError("ckpt_path, init_from", "both are set", "ckpt_path resumes a run, init_from starts another")
     if ckpt_path == "last":
-        ckpt_path = str(last) if last.exists() else None
+        ckpt_path, init_from = (str(last), None) if last.exists() else (None, init_from)
+    elif ckpt_path and init_from:
+        raise ConfigError("ckpt_path, init_from", "both are set", "ckpt_path resumes a run, init_from starts another")
     elif not ckpt_path and last.exists() and not config.get("overwrite"):
         remedy = "resume it with ckpt_path=last, choose another name= or seed=, or say overwrite=true"
         raise ConfigError(last, "there is a run already", remedy)
@@ -133,21 +136,6 @@ def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
         if path:
             read_checkpoint(path)
     return ckpt_path, init_from
-
-
-def take_weights(module: LightningModule, path: str) -> None:
-    """Loads the weights of a checkpoint into a module.
-
-    Raises:
-        CheckpointError: if they do not fit.
-    """
-    try:
-        module.load_state_dict(read_checkpoint(path)["state_dict"])
-    except (KeyError, RuntimeError) as error:
-        first = str(error).splitlines()[1 if "\n" in str(error) else 0].strip()
-        raise CheckpointError(
-            path, f"does not fit this model ({first})", "choose the model that it was trained with"
-        ) from error
 
 
 def complaint(message: str) -> tuple[str, str]:

@@ -87,6 +87,29 @@ def test_init_from_takes_weights_only(tiny_corpus: TinyCorpus, tmp_path: Path, m
         assert torch.equal(value, started["state_dict"][name])
 
 
+def test_a_run_that_takes_weights_resumes_itself(
+    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    first, second = tmp_path / "first", tmp_path / "second"
+    one_epoch = [*SMALL, "trainer.max_epochs=1"]
+    assert main([*one_epoch, f"exp_dir={first}"]) == 0
+    settings = [f"exp_dir={second}", f"init_from={first / 'last.ckpt'}", "ckpt_path=last"]
+    assert main([*one_epoch, *settings]) == 0
+    trained, started, ended = (
+        torch.load(path, weights_only=True)
+        for path in (first / "last.ckpt", second / "initial.ckpt", second / "last.ckpt")
+    )
+    for name, value in trained["state_dict"].items():
+        assert torch.equal(value, started["state_dict"][name])
+    (first / "last.ckpt").unlink()  # is not read any more
+    assert main([*SMALL, *settings]) == 0
+    resumed = torch.load(second / "last.ckpt", weights_only=True)
+    assert (started["global_step"], resumed["global_step"]) == (0, 2 * ended["global_step"])
+    assert main([*SMALL, *settings, f"exp_dir={tmp_path / 'third'}"]) == 1
+    assert f"{first / 'last.ckpt'}: no such file" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_run_is_never_lost(
     tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
