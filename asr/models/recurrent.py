@@ -121,6 +121,7 @@ class _Beside:
         if device.type == "cuda":
             if device not in self._streams:
                 self._streams[device] = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+                torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)  # DDP begins on the first one
             self._side = self._streams[device]
 
     def __enter__(self) -> _Beside:

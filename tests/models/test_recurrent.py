@@ -82,7 +82,7 @@ def test_directions_side_by_side_on_a_gpu_equal_one_after_the_other(cell: Cell) 
     ways = []
     for device in ("cpu", *["cuda"] * 5):
         stack.to(device).zero_grad()
-        given = frames.to(device).requires_grad_()
+        given = frames.detach().clone().to(device).requires_grad_()
         output = stack(given, lengths.to(device))
         (output * (torch.arange(200) < lengths[:, None])[..., None].to(device)).square().sum().backward()
         ways.append([given.grad.cpu(), *(parameter.grad.cpu() for parameter in stack.parameters())])

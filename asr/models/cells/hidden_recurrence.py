@@ -8,6 +8,7 @@ for h_t = z_h * h_{t-1} + (1 - z_h) * n with n the cell's new value.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -107,6 +108,7 @@ class HiddenRecurrence(ABC):
         return {"recurrent": products_grad.t() @ seen} | self.name_gradients(sums)
 
 
+@dataclass(frozen=True)
 class TanhRecurrence(HiddenRecurrence):
     """The plain unit: n = tanh(x_t + U (m * h_{t-1})); G = 1."""
 
@@ -126,6 +128,7 @@ class TanhRecurrence(HiddenRecurrence):
         ), None
 
 
+@dataclass(frozen=True)
 class GruRecurrence(HiddenRecurrence):
     """The GRU in torch's form: the reset gate stands behind the recurrent product.
 
@@ -171,6 +174,7 @@ class GruRecurrence(HiddenRecurrence):
         return {"projected": projected, "bias_products": sums[:, :, 1:].sum((0, 1)).flatten()}
 
 
+@dataclass(frozen=True)
 class LightRecurrence(HiddenRecurrence):
     """The light GRU: no reset gate, and a rectifier.
 

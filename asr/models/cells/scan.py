@@ -8,7 +8,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-Tensors = dict[str, Tensor]
+from asr.models.cells import graphed
+from asr.models.cells.graphs import Tensors, takes_graphs
+
+__all__ = ["Pass", "Recurrence", "Tensors", "scan", "sigmoid_slope", "tanh_slope"]
 
 
 class Pass(NamedTuple):
@@ -54,17 +57,27 @@ class Recurrence(Protocol):
 class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, recurrence: Recurrence, names: tuple[str, ...], *tensors: Tensor) -> tuple[Tensor, Tensor]:
-        output, state, kept = recurrence.run(dict(zip(names, tensors, strict=True)))
+        given = dict(zip(names, tensors, strict=True))
+        ctx.is_graphed = takes_graphs(given["projected"])
+        output, state, kept = graphed.run(recurrence, given) if ctx.is_graphed else recurrence.run(given)
         ctx.recurrence, ctx.names, ctx.kept = recurrence, names, tuple(kept)
+        ctx.output_shape, ctx.state_shape = output.shape, state.shape
         ctx.save_for_backward(*kept.values())
+        ctx.set_materialize_grads(False)
         return output, state
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, output: Tensor, state: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, output: Tensor | None, state: Tensor | None) -> tuple[Tensor | None, ...]:
         kept = dict(zip(ctx.kept, ctx.saved_tensors, strict=True))
+        if output is None:
+            output = kept["recurrent"].new_zeros(ctx.output_shape)
         with torch.autocast(output.device.type, enabled=False):
-            gradients = ctx.recurrence.gradients(kept, output, state)
+            if ctx.is_graphed:
+                gradients = graphed.gradients(ctx.recurrence, kept, output, state, ctx.names)
+            else:
+                state = output.new_zeros(ctx.state_shape) if state is None else state
+                gradients = ctx.recurrence.gradients(kept, output, state)
         return None, None, *(gradients.get(name) for name in ctx.names)
 
 
@@ -72,7 +85,7 @@ def scan(recurrence: Recurrence, given: dict[str, Tensor | None]) -> tuple[Tenso
     """Runs a recurrence over all frames; one node in the graph of gradients, once differentiable.
 
     All work is done in the type of the recurrent weights, also under autocast: sums over hundreds of frames do not fit
-    half precision.
+    half precision. On a GPU the kernels of all frames are one launch: :mod:`asr.models.cells.graphed`.
 
     Args:
         recurrence: the equations.
