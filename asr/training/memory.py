@@ -6,12 +6,13 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from asr.errors import ConfigError, DataError
 from asr.files import written_whole
@@ -37,8 +38,9 @@ class Trial:
         hidden_dim: units.
         seed: of weights and training sequences.
         batch_size: sequences of a step; for gradients, sequences that are averaged over.
-        learning_rate: of Adam.
+        learning_rate: of Adam; with a cycle, its peak.
         max_gradient_norm: gradients are scaled down to it.
+        cycle_steps: optimiser steps of the one cycle that the learning rate goes through; 0 keeps it constant.
     """
 
     task: str
@@ -50,6 +52,7 @@ class Trial:
     batch_size: int = 50
     learning_rate: float = 1e-3
     max_gradient_norm: float = 1.0
+    cycle_steps: int = 0
 
     @property
     def label(self) -> str:
@@ -140,14 +143,14 @@ def build_cell(trial: Trial, input_dim: int) -> nn.Module:
     return make_cell(cast(Cell, trial.cell), input_dim, trial.hidden_dim, options)
 
 
-def learn(trial: Trial, max_steps: int, goal: float = 0.0, report: Callable[[int, float], None] | None = None) -> Curve:
+def learn(trial: Trial, max_steps: int, goal: float = 0.0, report: Callable[[Curve], None] | None = None) -> Curve:
     """Trains a cell on a task and measures it on held-out sequences, again and again.
 
     Args:
         trial: what is tried.
         max_steps: optimiser steps.
         goal: held-out loss at which training ends early.
-        report: called with steps done and held-out loss, whenever it has been measured.
+        report: called with the curve so far, whenever the loss has been measured.
 
     Raises:
         ConfigError: if the loss is no longer a number.
@@ -157,21 +160,44 @@ def learn(trial: Trial, max_steps: int, goal: float = 0.0, report: Callable[[int
     torch.manual_seed(trial.seed)
     network = MemoryNetwork(build_cell(trial, task.input_dim), task.input_dim, task.output_dim)
     optimizer = torch.optim.Adam(network.parameters(), lr=trial.learning_rate)
+    schedule = LambdaLR(optimizer, lambda step: cycle_factor(step, trial.cycle_steps))
     generator = torch.Generator().manual_seed(trial.seed)
     held_out = task.draw(_HELD_OUT, trial.length, torch.Generator().manual_seed(_HELD_OUT_SEED))
-    places, values = [0], [held_out_loss(network, task, *held_out)]
+    curve = Curve(trial, (0,), (held_out_loss(network, task, *held_out),), num_parameters(network), 0.0)
     for step in range(1, max_steps + 1):
         _step(network, task, trial, optimizer, generator)
+        schedule.step()
         if step % max(1, min(100, max_steps // 50)) == 0 or step == max_steps:
-            places.append(step)
-            values.append(held_out_loss(network, task, *held_out))
+            loss = held_out_loss(network, task, *held_out)
+            if not math.isfinite(loss):
+                raise ConfigError("--learning-rate", f"the loss is {loss} after {step} steps", "lower it")
+            places, values = (*curve.places, step), (*curve.values, loss)
+            curve = replace(curve, places=places, values=values, seconds=time.monotonic() - begun)
             if report is not None:
-                report(step, values[-1])
-            if not math.isfinite(values[-1]):
-                raise ConfigError("--learning-rate", f"the loss is {values[-1]} after {step} steps", "lower it")
-            if values[-1] <= goal:
+                report(curve)
+            if loss <= goal:
                 break
-    return Curve(trial, tuple(places), tuple(values), num_parameters(network), time.monotonic() - begun)
+    return curve
+
+
+def cycle_factor(step: int, cycle_steps: int) -> float:
+    """Gives the share of the peak learning rate at a step, counted from 0, of one cycle.
+
+    It rises in a straight line over the first tenth, which ends on the peak, and falls along a cosine that would be 0
+    one step after the last. Without steps the cycle is a constant 1.
+
+    **Source**: Smith & Topin 2018, two phases.
+
+    Example:
+        >>> [round(cycle_factor(step, 20), 3) for step in (0, 1, 10, 19)]
+        [0.5, 1.0, 0.541, 0.007]
+    """
+    if cycle_steps == 0:
+        return 1.0
+    rise = max(1, cycle_steps // 10)
+    if step < rise:
+        return (step + 1) / rise
+    return (1.0 + math.cos(math.pi * min(1.0, (step - rise + 1) / (cycle_steps - rise + 1)))) / 2.0
 
 
 def _step(
@@ -198,13 +224,14 @@ def gradient_norms(trial: Trial) -> Curve:
     """Measures how much of a gradient arrives ``lag`` frames back, for an untrained cell that reads noise.
 
     The norm of ``d <v, h_T> / d x_{T - lag}`` over the input frame, v a random direction, in float64; the geometric
-    mean over sequences. Where it is below the smallest float64 it is given as that.
+    mean over sequences. Where it is below the smallest float64 it is given as that. Measured in evaluation mode: the
+    batch statistics of LiGRU in training mode tie all frames together, so that its gradient would never sink.
 
     **Source**: Hochreiter 1991; Bengio, Simard & Frasconi 1994 for its vanishing.
     """
     begun = time.monotonic()
     torch.manual_seed(trial.seed)
-    cell = build_cell(trial, _GRADIENT_INPUT_DIM).double()
+    cell = build_cell(trial, _GRADIENT_INPUT_DIM).double().eval()
     inputs = torch.randn(trial.batch_size, trial.length + 1, _GRADIENT_INPUT_DIM, dtype=torch.float64)
     last = run_cell(cell, inputs.requires_grad_())[:, -1]
     direction = nn.functional.normalize(torch.randn_like(last), dim=1)

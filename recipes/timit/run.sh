@@ -2,20 +2,21 @@
 # TIMIT: phones, from Graves' ladder of 2013 to a modern BLSTM, each scored under named protocols.
 #
 #   recipes/timit/run.sh [--corpus-dir DIR] [--rungs "blstm modern"] [--seeds "0 1 2"] [--corpus NAME --policy NAME]
-#     [KEY=VALUE for asr train]
+#     [--device cpu] [KEY=VALUE for asr train]
 #
 # DIR, which stage 1 needs, is the folder from the LDC (LDC93S1), or any other of its layout, such as the data/synth/corpus
 # that asr prepare synth makes.
 # --rungs are files of conf/experiment/timit: graves_rnn_3x500 graves_1x250 graves_2x250 graves_3x250 graves_5x250
 # graves_3x421_unidirectional graves_1x622 graves_3x250_noise blstm blstm_<one addition> modern
 # --corpus takes, from --stage 2 on, other cuts with phones that are in data/NAME, --policy their phone set (arpabet-39).
+# --device cuda decodes on a GPU; training takes one where there is one.
 # Stages, for --stage N and --stop-stage N: 1 corpus, 2 labels and bigram, 3 training, 4 decoding, 5 scores, 6 table.
 # Writes data/<corpus> and exp/<corpus>/<rung>/seed<seed> in the current folder; <corpus> is timit.
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
-corpus_dir="" rungs="blstm modern" seeds=0 corpus=timit policy=timit-61
-parse_options "corpus_dir rungs seeds corpus policy" "$@"
+corpus_dir="" rungs="blstm modern" seeds=0 corpus=timit policy=timit-61 device=cpu
+parse_options "corpus_dir rungs seeds corpus policy device" "$@"
 data=data/$corpus
 unit=(--unit phone --policy "$policy") scoring=("${unit[@]}")
 if [[ $policy == timit-61 ]]; then scoring=(--protocol graves-61-39 39-merged); fi
@@ -41,14 +42,14 @@ for rung in $rungs; do
     fi
 
     if stage 4 "decoding $rung, seed $seed: greedy, beam 100, exact search and beam with the bigram"; then
-      best=$exp/best.ckpt tests=("$data"/{dev,test}_cuts.jsonl.gz)
-      asr decode --checkpoint "$best" --cuts "${tests[@]}"
-      asr decode --checkpoint "$best" --cuts "${tests[@]}" --beam-size 100
+      decode=(asr decode --checkpoint "$exp/best.ckpt" --device "$device") tests=("$data"/{dev,test}_cuts.jsonl.gz)
+      "${decode[@]}" --cuts "${tests[@]}"
+      "${decode[@]}" --cuts "${tests[@]}" --beam-size 100
       for search in "bigram --exact" "beam100_bigram --beam-size 100"; do
         read -ra options <<<"$search"
         settings=$exp/${options[0]}.json
-        asr decode --checkpoint "$best" --cuts "${tests[0]}" --lm "$data/bigram.arpa" "${options[@]:1}" --tune "$settings"
-        asr decode --checkpoint "$best" --cuts "${tests[@]}" --settings "$settings"
+        "${decode[@]}" --cuts "${tests[0]}" --lm "$data/bigram.arpa" "${options[@]:1}" --tune "$settings"
+        "${decode[@]}" --cuts "${tests[@]}" --settings "$settings"
       done
     fi
 
