@@ -30,7 +30,7 @@ _SMALLEST = 1e-12  # what a picture still shows of a gradient
 
 
 def draw_curves(curves: Sequence[Curve], path: str | Path) -> None:
-    """Draws the curves of one task: a panel for each length, a line for each trial; the legend names seeds if they differ.
+    """Draws the curves of one task: a panel for each length, a line for each trial; seeds are named if they differ.
 
     Args:
         curves: of one task, at least one.

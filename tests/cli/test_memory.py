@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from asr.cli import memory
 from asr.cli.memory import main
+from asr.training.memory import Curve, Trial, read_curve
 
 SMALL = ["--hidden-dim", "6", "--batch-size", "2", "--quiet"]
 
@@ -19,7 +21,7 @@ def test_trains_measures_and_draws(
     line = capsys.readouterr().out
     assert line.startswith("copy, gru, T = 5, seed 3: held-out loss ")
     assert "of the 0.83178 without memory, after 2 steps" in line
-    assert (tmp_path / "exp/memory/copy/gru_T5_seed3.json").exists()
+    assert [file.name for file in (tmp_path / "exp/memory/copy").iterdir()] == ["gru_T5_seed3.json"]
     assert main(["--task", "gradient", "--length", "20", "--chrono", *SMALL]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("gradient, lstm_chrono, T = 20, seed 0: gradient relative to lag 0: ")
@@ -28,6 +30,71 @@ def test_trains_measures_and_draws(
         assert main(["--task", task, "--draw"]) == 0
         assert capsys.readouterr().out == f"exp/memory/{task}.png\n"
         assert (tmp_path / f"exp/memory/{task}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_that_is_interrupted_leaves_the_curve_so_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--task", "adding", "--length", "5", "--steps", "4", *SMALL]
+
+    def interrupt(message: str) -> None:
+        if message.startswith("step 3: "):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(memory, "log", interrupt)
+        assert main(arguments) == 130
+    folder = tmp_path / "exp/memory/adding"
+    assert [file.name for file in folder.iterdir()] == ["lstm_T5_seed0.partial.json"]
+    so_far = read_curve(folder / "lstm_T5_seed0.partial.json")
+    assert so_far.places == (0, 1, 2)
+    assert main(["--task", "adding", "--draw"]) == 0
+    assert main(arguments) == 0
+    assert [file.name for file in folder.iterdir()] == ["lstm_T5_seed0.json"]
+    curve = read_curve(folder / "lstm_T5_seed0.json")
+    assert (curve.places, curve.values[:3]) == ((0, 1, 2, 3, 4), so_far.values)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "steps", "learning_rate", "cycle_steps"),
+    [
+        (["--task", "copy"], 10_000, 0.03, 10_000),
+        (["--task", "copy", "--steps", "7", "--learning-rate", "0.5"], 7, 0.5, 7),
+        (["--task", "adding"], 5000, 0.01, 0),
+        (["--task", "adding", "--steps", "7"], 7, 0.01, 0),
+    ],
+)
+def test_the_task_decides_the_learning_rate(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    steps: int,
+    learning_rate: float,
+    cycle_steps: int,
+) -> None:
+    tried: list[tuple[Trial, int]] = []
+
+    def learn(trial: Trial, max_steps: int, *_: object) -> Curve:
+        tried.append((trial, max_steps))
+        return Curve(trial, (0, max_steps), (0.1, 0.1), 1, 0.0)
+
+    monkeypatch.setattr("asr.training.memory.learn", learn)
+    assert main([*arguments, "--out-dir", str(tmp_path)]) == 0
+    [(trial, max_steps)] = tried
+    assert (max_steps, trial.learning_rate, trial.cycle_steps) == (steps, learning_rate, cycle_steps)
+
+
+def test_help_says_which_task_has_a_cycle(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    printed = capsys.readouterr().out
+    assert (
+        "of Adam; copy: peak of one cycle over all --steps, else constant (default: adding 0.01, copy 0.03)\n"
+        in printed
+    )
+    assert "optimiser steps (default: adding 5000, copy 10000)\n" in printed
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,28 @@ def test_timit_asks_for_its_folder(tmp_path: Path) -> None:
     assert failed.stderr.endswith("--corpus-dir: TIMIT cannot be downloaded; give the folder from the LDC\n")
 
 
+def test_memory_gives_each_trial_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASH_FUNC_asr%%", '() { echo "$*"; }')  # goes before every file of that name
+    made = tmp_path / "exp/memory/copy"
+    made.mkdir(parents=True)
+    (made / "lstm_chrono_T100_seed0.json").touch()  # finished
+    (made / "rnn_T100_seed0.partial.json").touch()  # not finished
+    cells = ("--cells", "lstm gru", "--others", "ligru conv_lstm")
+    done = run("memory/run.sh", "--stage", "2", "--stop-stage", "3", *cells, cwd=tmp_path)
+    assert done.stdout.splitlines() == [
+        "memory --task copy --cell ligru --length 100 --seed 0 --goal 0.01 --learning-rate 0.001",
+        "memory --task copy --cell conv_lstm --length 100 --seed 0 --goal 0.01",
+        "memory --task copy --cell rnn --length 100 --seed 0 --steps 5000 --learning-rate 0.001",
+        "memory --task copy --cell gru --length 100 --seed 0 --chrono --goal 0.01",
+        "memory --task copy --cell rnn --length 200 --seed 0 --steps 5000 --learning-rate 0.001",
+        "memory --task copy --cell lstm --length 200 --seed 0 --chrono --goal 0.01",
+        "memory --task copy --cell gru --length 200 --seed 0 --chrono --goal 0.01",
+        "memory --task adding --cell lstm --length 750 --seed 0 --chrono --goal 0.01",
+        "memory --task adding --cell gru --length 750 --seed 0 --chrono --goal 0.01",
+        "memory --task adding --cell rnn --length 750 --seed 0 --steps 2000",
+    ]
+
+
 def test_timit_from_beginning_to_end(tmp_path: Path) -> None:
     assert (
         run("synth/run.sh", "--minutes", "1.5", "--speakers", "10", "--stop-stage", "1", cwd=tmp_path).returncode == 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from asr.errors import ConfigError, DataError
 from asr.training.memory import (
@@ -16,24 +19,60 @@ from asr.training.memory import (
     Trial,
     build_cell,
     cell_names,
+    cycle_factor,
     gradient_norms,
     held_out_loss,
     learn,
     num_parameters,
     read_curve,
 )
-from asr.training.memory_plots import draw_curves
+from asr.training.memory_plots import _styles, draw_curves
 from asr.training.memory_tasks import MEMORY_TASKS
 
 SMALL = Trial("adding", "lstm", 4, hidden_dim=16, batch_size=16, learning_rate=0.02)
 
 
 def test_a_short_sum_is_learnt_and_training_ends_at_the_goal() -> None:
-    heard: list[tuple[int, float]] = []
-    curve = learn(SMALL, 400, goal=0.08, report=lambda step, loss: heard.append((step, loss)))
+    heard: list[Curve] = []
+    curve = learn(SMALL, 400, goal=0.08, report=heard.append)
     assert curve.values[-1] <= 0.08 < curve.values[0]
     assert curve.places[-1] < 400
-    assert heard == list(zip(curve.places, curve.values, strict=True))[1:]
+    assert heard[-1] == curve
+    for end, so_far in enumerate(heard, start=2):
+        assert (so_far.trial, so_far.num_parameters) == (SMALL, curve.num_parameters)
+        assert (so_far.places, so_far.values) == (curve.places[:end], curve.values[:end])
+
+
+def test_a_cycle_rises_over_a_tenth_and_falls_along_a_cosine() -> None:
+    shares = [cycle_factor(step, 10_000) for step in range(10_000)]
+    assert shares[:1000] == [(step + 1) / 1000 for step in range(1000)]
+    assert shares[999] == 1.0
+    assert shares[5499] == pytest.approx((1 + math.cos(math.pi * 4500 / 9001)) / 2, rel=1e-12)
+    assert all(before > after for before, after in pairwise(shares[999:]))
+    assert 0 < shares[-1] < 1e-7
+
+
+@pytest.mark.parametrize("cycle_steps", [1, 2, 9, 10, 11, 99])
+def test_a_short_cycle_has_its_peak_and_ends_low(cycle_steps: int) -> None:
+    shares = [cycle_factor(step, cycle_steps) for step in range(cycle_steps)]
+    assert max(shares) == shares[max(1, cycle_steps // 10) - 1] == 1.0
+    assert min(shares) > 0
+    assert [cycle_factor(step, cycle_steps) for step in (cycle_steps, cycle_steps + 1, 5000)] == [0.0] * 3
+
+
+@pytest.mark.parametrize("cycle_steps", [0, 20])
+def test_every_step_has_its_learning_rate(cycle_steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    step = torch.optim.Adam.step
+
+    def noted(optimizer: torch.optim.Adam) -> None:
+        rates.append(optimizer.param_groups[0]["lr"])
+        step(optimizer)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    learn(replace(SMALL, cycle_steps=cycle_steps), 20)
+    assert rates == [0.02 * cycle_factor(step, cycle_steps) for step in range(20)]
+    assert rates[:3] == ([0.01, 0.02, 0.02 * (1 + math.cos(math.pi / 19)) / 2] if cycle_steps else [0.02] * 3)
 
 
 def test_a_seed_gives_the_same_curve() -> None:
@@ -57,11 +96,12 @@ def test_every_cell_passes_a_gradient_back(cell: str) -> None:
     assert all(0 < value < 1e3 for value in curve.values)
 
 
-def test_norms_are_those_of_finite_differences() -> None:
-    trial = Trial("gradient", "rnn", 5, hidden_dim=4, batch_size=1)
+@pytest.mark.parametrize("name", ["rnn", "ligru"])
+def test_norms_are_those_of_finite_differences_in_evaluation_mode(name: str) -> None:
+    trial = Trial("gradient", name, 5, hidden_dim=4, batch_size=1)
     curve = gradient_norms(trial)
     torch.manual_seed(0)
-    cell = build_cell(trial, 16).double()
+    cell = build_cell(trial, 16).double().eval()
     inputs = torch.randn(1, 6, 16, dtype=torch.float64)
     direction = torch.nn.functional.normalize(torch.randn(1, 4, dtype=torch.float64), dim=1)
     for lag, norm in zip(curve.places, curve.values, strict=True):
@@ -86,6 +126,11 @@ def test_the_carousel_keeps_what_a_plain_unit_loses() -> None:
     assert chrono[200] / chrono[0] > 1e3 * forgetful[200] / forgetful[0]
 
 
+def test_the_gradient_of_ligru_sinks_since_frames_share_no_statistics() -> None:
+    values = gradient_norms(Trial("gradient", "ligru", 100, hidden_dim=16, batch_size=2)).values
+    assert values[100] < 1e-6 * values[0]
+
+
 def test_held_out_loss_is_a_mean_over_all_sequences() -> None:
     torch.manual_seed(0)
     task = MEMORY_TASKS["adding"]
@@ -98,8 +143,10 @@ def test_held_out_loss_is_a_mean_over_all_sequences() -> None:
 
 
 def test_a_loss_that_is_no_number_ends_training() -> None:
+    heard: list[float] = []
     with pytest.raises(ConfigError, match=r"--learning-rate: the loss is (nan|inf) after \d+ steps; lower it"):
-        learn(replace(SMALL, learning_rate=1e30), 20)
+        learn(replace(SMALL, learning_rate=1e30), 20, report=lambda curve: heard.append(curve.values[-1]))
+    assert all(math.isfinite(loss) for loss in heard)
 
 
 def test_a_cell_without_gates_has_no_chrono() -> None:
@@ -108,12 +155,15 @@ def test_a_cell_without_gates_has_no_chrono() -> None:
 
 
 def test_curves_are_saved_and_read(tmp_path: Path) -> None:
-    curve = Curve(replace(SMALL, chrono=True), (0, 5), (0.5, 0.25), 99, 1.5)
+    curve = Curve(replace(SMALL, chrono=True, cycle_steps=5), (0, 5), (0.5, 0.25), 99, 1.5)
     file = curve.trial.file(tmp_path)
     assert file == tmp_path / "adding/lstm_chrono_T4_seed0.json"
     curve.save(file)
     assert read_curve(file) == curve
-    assert json.loads(file.read_text(encoding="utf-8"))["trial"]["learning_rate"] == 0.02
+    state = json.loads(file.read_text(encoding="utf-8"))
+    assert (state["trial"]["learning_rate"], state["trial"].pop("cycle_steps")) == (0.02, 5)
+    file.write_text(json.dumps(state), encoding="utf-8")  # as before there were cycles
+    assert read_curve(file) == replace(curve, trial=replace(SMALL, chrono=True))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"places": [], "values": [], "trial": {"colour": 1}}'])
@@ -136,3 +186,42 @@ def test_a_picture_has_a_panel_for_each_length(tmp_path: Path, task: str) -> Non
     assert (tmp_path / "x.svg").read_text(encoding="utf-8").count('id="axes_') == 2
     draw_curves(curves, tmp_path / "x.png")
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_names_have_seeds_only_where_they_differ() -> None:
+    one = [Trial("copy", "lstm", 100, chrono=True, seed=3), Trial("copy", "gru", 200, seed=3)]
+    assert [style["label"] for style in _styles(one).values()] == ["lstm, chrono", "gru"]
+    two = [*one, Trial("copy", "gru", 100)]
+    assert [style["label"] for style in _styles(two).values()] == ["lstm, chrono, seed 3", "gru, seed 3", "gru, seed 0"]
+    assert [style["linestyle"] for style in _styles(two).values()] == ["-", "--", "--"]
+
+
+def test_every_cell_has_a_colour_of_its_own() -> None:
+    trials = [Trial("copy", cell, length) for cell in cell_names() for length in (100, 200)]
+    colours = {(trial.cell, style["color"]) for trial, style in _styles(trials).items()}
+    assert len(colours) == len(cell_names()) == len({colour for _, colour in colours})
+
+
+@pytest.mark.parametrize("task", ["copy", "gradient"])
+def test_legends_stand_right_of_their_panels(tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Figure] = []
+    save = Figure.savefig
+
+    def kept(figure: Figure, *arguments: Path, **options: int) -> None:
+        figures.append(figure)
+        save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", kept)
+    trials = [Trial(task, cell, length) for cell in cell_names() for length in (100, 200)]
+    draw_curves([Curve(trial, (0, 1), (1.0, 0.1), 1, 1.0) for trial in trials], tmp_path / "x.png")
+    left, right = figures[0].axes
+    ends = [0.0]
+    for panel in (left, right):
+        legend = panel.get_legend()
+        assert legend is not None
+        assert [text.get_text() for text in legend.get_texts()][:11] == list(cell_names())
+        inside, beside = panel.get_window_extent(), legend.get_window_extent()
+        assert ends[-1] < inside.x0 < inside.x1 <= beside.x0
+        assert inside.width > 4 * beside.width / 3
+        ends.append(beside.x1)
+    assert ends[-1] <= figures[0].bbox.x1
