@@ -85,7 +85,7 @@ def test_directions_side_by_side_on_a_gpu_equal_one_after_the_other(cell: Cell) 
         given = frames.detach().clone().to(device).requires_grad_()
         output = stack(given, lengths.to(device))
         (output * (torch.arange(200) < lengths[:, None])[..., None].to(device)).square().sum().backward()
-        ways.append([given.grad.cpu(), *(parameter.grad.cpu() for parameter in stack.parameters())])
+        ways.append([value.grad.cpu().clone() for value in (given, *stack.parameters())])
     for way in ways[1:]:
         for one, other in zip(ways[0], way, strict=True):
             assert torch.allclose(one, other, rtol=1e-9, atol=1e-9)

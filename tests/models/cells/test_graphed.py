@@ -35,7 +35,7 @@ def values(cell: torch.nn.Module, frames: Tensor, with_state: bool) -> list[Tens
     if with_state:
         loss = loss + states[-1].square().sum()
     loss.backward()
-    gradients = [parameter.grad for parameter in cell.parameters() if parameter.grad is not None]
+    gradients = [parameter.grad.clone() for parameter in cell.parameters() if parameter.grad is not None]
     return [output.detach(), *(each.detach() for each in states), given.grad, *gradients]
 
 
