@@ -50,3 +50,7 @@ def main() -> int:
     sys.argv = [sys.argv[0], *sys.argv[2:]]
     runpy.run_module(f"asr.cli.{verb}", run_name="__main__", alter_sys=True)
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

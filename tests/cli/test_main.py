@@ -13,7 +13,7 @@ from asr.errors import AsrError, CheckpointError, ConfigError, DataError, UsageE
 
 
 def asr(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command_line = [sys.executable, "-c", "import sys; from asr.cli.main import main; sys.exit(main())", *arguments]
+    command_line = [sys.executable, "-m", "asr.cli.main", *arguments]
     root = Path(__file__).parents[2]
     return subprocess.run(command_line, cwd=root, text=True, capture_output=True, check=False)
 
