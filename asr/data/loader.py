@@ -26,8 +26,29 @@ class Position:
     batches_done: int = 0
 
 
+class Remaining:
+    """The batches that remain of an epoch; a loader that is read again asks again which these are."""
+
+    def __init__(self) -> None:
+        """Starts with none."""
+        self.batches: Sequence[PlannedBatch] = ()
+
+    def __iter__(self) -> Iterator[PlannedBatch]:
+        """Gives them in order."""
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        """Counts them."""
+        return len(self.batches)
+
+
 def read_batches(
-    dataset: Dataset[Batch], plan: Sequence[PlannedBatch], num_workers: int, pin_memory: bool
+    dataset: Dataset[Batch],
+    plan: Sequence[PlannedBatch] | Remaining,
+    num_workers: int,
+    pin_memory: bool,
+    *,
+    keep_workers: bool = False,
 ) -> DataLoader[Batch]:
     """Gives a loader of planned batches, in their order.
 
@@ -36,6 +57,8 @@ def read_batches(
         plan: the batches.
         num_workers: processes that read ahead; 0 reads in this one.
         pin_memory: whether batches go to pinned memory, for a GPU.
+        keep_workers: whether the processes wait for the loader to be read again: to begin them anew costs a large
+            training process seconds.
     """
     return DataLoader(
         dataset,
@@ -44,6 +67,7 @@ def read_batches(
         num_workers=num_workers,
         pin_memory=pin_memory,
         prefetch_factor=PREFETCHED_BATCHES if num_workers else None,
+        persistent_workers=keep_workers and num_workers > 0,
     )
 
 
@@ -71,8 +95,9 @@ class ResumableLoader:
             num_workers: processes that read ahead; 0 reads in this one.
             pin_memory: whether batches go to pinned memory, for a GPU.
         """
-        self.dataset, self.plan, self.position = dataset, plan, position
-        self.num_workers, self.pin_memory = num_workers, pin_memory
+        self.plan, self.position = plan, position
+        self._remaining = Remaining()
+        self._batches = read_batches(dataset, self._remaining, num_workers, pin_memory, keep_workers=True)
         self.sampler = self
         self._length = len(plan(position.epoch))
 
@@ -87,7 +112,7 @@ class ResumableLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Gives the batches that remain of the epoch."""
-        remaining = self.plan(self.position.epoch)[self.position.batches_done :]
-        for batch in read_batches(self.dataset, remaining, self.num_workers, self.pin_memory):
+        self._remaining.batches = self.plan(self.position.epoch)[self.position.batches_done :]
+        for batch in self._batches:
             self.position.batches_done += 1
             yield batch

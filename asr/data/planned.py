@@ -77,7 +77,8 @@ class PlannedData(lightning.LightningDataModule, ABC):
     def val_dataloader(self) -> DataLoader[Any]:
         """Gives the validation batches of this rank, always the same."""
         dataset: Dataset[Any] = self.val_set
-        return read_batches(dataset, self.plan_validation(self.rank), self.num_workers, self.pins_memory)
+        plan = self.plan_validation(self.rank)
+        return read_batches(dataset, plan, self.num_workers, self.pins_memory, keep_workers=True)
 
     def state_dict(self) -> dict[str, int]:
         """Gives the position, for the checkpoint."""

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import torch
 from torch.utils.data import Dataset
 
@@ -38,6 +41,24 @@ def test_counts_and_goes_on_where_it_stood() -> None:
         assert names(resumed) == ["0:3", "0:4"]
         resumed.set_epoch(1)
         assert names(resumed) == ["1:0", "1:1", "1:2", "1:3", "1:4"]
+
+
+class Signed(Named):
+    def __getitem__(self, planned: PlannedBatch) -> Batch:
+        return replace(super().__getitem__(planned), seeds=torch.tensor([os.getpid()]))
+
+
+def test_the_same_processes_read_every_epoch_also_after_one_that_was_left_early() -> None:
+    loader = ResumableLoader(Signed(), plan, Position(), 2, pin_memory=False)
+    found = []
+    for epoch, limit in ((0, 99), (1, 2), (2, 99)):
+        loader.set_epoch(epoch)
+        batches = [batch for batch, _ in zip(loader, range(limit), strict=False)]
+        assert [batch.utterance_ids[0] for batch in batches] == [f"{epoch}:{number}" for number in range(5)][:limit]
+        found.append({int(batch.seeds) for batch in batches})
+    assert os.getpid() not in found[0]
+    assert len(found[0]) == 2
+    assert found[0] == found[1] == found[2]
 
 
 def test_batch_moves_to_another_type_and_keeps_its_names() -> None:
