@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
+from tests.corpora.textgrids import write_textgrid
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(recipe.relative_to(ROOT / "recipes").as_posix() for recipe in ROOT.glob("recipes/*/*.sh"))
@@ -176,3 +179,42 @@ def test_librispeech_from_the_tokens_to_the_rescored_table(tmp_path: Path) -> No
     report = (tmp_path / "exp/librispeech/mini/seed0/report.md").read_text(encoding="utf-8")
     named = {line.split()[1] for line in report.splitlines() if line.startswith("| dev-tiny")}
     assert named == {f"dev-tiny_{name}" for name in ("greedy", "beam64", "lexicon", "3gram", "lstm")}
+    check_phones(tmp_path)
+
+
+def check_phones(root: Path) -> None:
+    """Runs the recipe of phones behind that of words, from the table of phones on."""
+    words = {"HIGH": ("HH", "AY1"), "LOW": ("L", "OW1")}
+    lines = "".join(f"{word.lower()} {' '.join(phones)}\n" for word, phones in words.items())
+    (root / "all.dict").write_text(lines, encoding="utf-8")
+    make_librispeech(root / "far", "aligned", ["8", "9"])
+    aligned = root / "far/LibriSpeech/aligned"
+    for name, text in (("0000", "HIGH LOW"), ("0001", "LOW HIGH LOW")):
+        said = [(second, second + 1.0, word) for second, word in enumerate(text.split())]
+        phones = [
+            (begin + part / 2, begin + (part + 1) / 2, words[word][part]) for begin, _, word in said for part in (0, 1)
+        ]
+        for speaker in ("8", "9"):
+            write_textgrid(aligned / f"{speaker}/7/{speaker}-7-{name}.TextGrid", said, phones, float(len(said)))
+    prepare = [sys.executable, "-m", "asr.cli.prepare", "librispeech", "--policy", "arpabet-39", "--corpus-dir"]
+    sets = (
+        [".", "--subsets", "train-clean-5", "dev-tiny", "--partial", "--lexicon", "all.dict"],
+        [str(aligned), "--alignments", str(aligned)],
+    )
+    for options, folder in zip(sets, ("", "/aligned"), strict=True):
+        out = ["--out", f"data/librispeech_phones{folder}"]
+        assert subprocess.run([*prepare, *options, *out], cwd=root, check=False).returncode == 0
+    small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "trainer.precision=32-true")
+    last = "exp/librispeech/mini/seed0/last.ckpt"
+    options = ("--dev", "dev-tiny", "--aligned", str(aligned), "--words", last)
+    done = run("librispeech/phones.sh", "--stage", "2", *options, *small, f"init_from={last}", cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert "the weights of 2 of 5 tokens are taken by name" in done.stderr
+    assert re.search(r"aligned_greedy .* 20\b", done.stdout), done.stdout
+    assert "times, ms" in done.stdout
+    exp = root / "exp/librispeech_phones/mini_phones/seed0"
+    assert {file.name for file in exp.glob("aligned_*")} == {
+        "aligned_greedy.jsonl",
+        "aligned_words.jsonl",
+        "aligned_scores.json",
+    }

@@ -81,8 +81,9 @@ class GraphCache:
         """Gives room in the arena; what older graphs use stays as long as they do."""
         sizes = [prod(shape) * dtype.itemsize for _, shape, dtype in shapes]
         ends = list(accumulate(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes))
-        if self._arena is None or len(self._arena) < ends[-1]:
-            self._arena = torch.empty(ends[-1], dtype=torch.uint8, device="cuda")
+        room = 0 if self._arena is None else len(self._arena)
+        if self._arena is None or room < ends[-1]:
+            self._arena = torch.empty(max(ends[-1], 3 * room // 2), dtype=torch.uint8, device="cuda")
         begins = [0, *ends[:-1]]
         return [
             self._arena[begin : begin + size].view(dtype).view(shape)
