@@ -61,9 +61,9 @@ def run(recurrence: Recurrence, given: Tensors) -> tuple[Tensor, Tensor, Tensors
         output, _, kept = recurrence.run(tensors)
         return {"output": output} | {name: value for name, value in kept.items() if name not in tensors}
 
-    made = graph_cache().run(("run", recurrence), function, filled)
+    made = graph_cache(filled["recurrent"].device).run(("run", recurrence), function, filled)
     output = made.pop("output")[: size.frames].narrow(-2, 0, size.batch)
-    memory = made["cells" if "cells" in made else "hidden"][size.frames].narrow(-2, 0, size.batch)
+    memory = _memory(made)[size.frames].narrow(-2, 0, size.batch)
     del filled["projected"]
     return output, memory.clone(), filled | made
 
@@ -90,16 +90,21 @@ def gradients(
         arriving = (fill_up(value, full, has_frames=False) for value in (output, state))
         found = recurrence.gradients(kept | begun, *arriving)
     else:
-        memory = kept["cells" if "cells" in kept else "hidden"][0]
+        nothing = _memory(kept)[0].shape
         given = kept | {_OUTPUT: fill_up(output, full, has_frames=True)}
 
         def function(tensors: Tensors) -> Tensors:
             known = {name: value for name, value in tensors.items() if name != _OUTPUT}
-            return recurrence.gradients(known, tensors[_OUTPUT], memory.new_zeros(memory.shape))
+            return recurrence.gradients(known, tensors[_OUTPUT], tensors[_OUTPUT].new_zeros(nothing))
 
-        found = graph_cache().run(("gradients", recurrence), function, given)
+        found = graph_cache(output.device).run(("gradients", recurrence), function, given)
     found["projected"] = found["projected"][: size.frames].narrow(-3, 0, size.batch)
     return found
+
+
+def _memory(kept: Tensors) -> Tensor:
+    """Gives the memory before each frame and behind the last, shape (T + 1, ..., B, C)."""
+    return kept["cells" if "cells" in kept else "hidden"]
 
 
 def _grows(name: str, names: Sequence[str]) -> bool:

@@ -28,12 +28,13 @@ class GraphCache:
     captured; from then on it is launched.
     """
 
-    def __init__(self) -> None:
-        """Starts without graphs."""
+    def __init__(self, device: torch.device) -> None:
+        """Starts without graphs, on one device."""
+        self._device = device
         self._known: dict[Hashable, Shapes] = {}
         self._graphs: OrderedDict[Hashable, tuple[torch.cuda.CUDAGraph, Tensors, Tensors]] = OrderedDict()
         self._pool = torch.cuda.graph_pool_handle()
-        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._arena: Tensor | None = None
 
     def run(self, kind: Hashable, function: Callable[[Tensors], Tensors], tensors: Tensors) -> Tensors:
@@ -50,14 +51,16 @@ class GraphCache:
             self._known[key] = _shapes(made)
             return made
         if key not in self._graphs:
-            self._graphs[key] = self._capture(function, _shapes(tensors), self._known[key])
+            with torch.cuda.device(self._device):
+                self._graphs[key] = self._capture(function, _shapes(tensors), self._known[key])
             if len(self._graphs) > _MAX_GRAPHS:
                 self._graphs.popitem(last=False)
         self._graphs.move_to_end(key)
         graph, inputs, outputs = self._graphs[key]
         for name, value in tensors.items():
             inputs[name].copy_(value)
-        graph.replay()
+        with torch.cuda.device(self._device):
+            graph.replay()
         return {name: value.clone() for name, value in outputs.items()}
 
     def _capture(
@@ -83,7 +86,7 @@ class GraphCache:
         ends = list(accumulate(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes))
         room = 0 if self._arena is None else len(self._arena)
         if self._arena is None or room < ends[-1]:
-            self._arena = torch.empty(max(ends[-1], 3 * room // 2), dtype=torch.uint8, device="cuda")
+            self._arena = torch.empty(max(ends[-1], 3 * room // 2), dtype=torch.uint8, device=self._device)
         begins = [0, *ends[:-1]]
         return [
             self._arena[begin : begin + size].view(dtype).view(shape)
@@ -91,15 +94,14 @@ class GraphCache:
         ]
 
 
-_caches: dict[tuple[int, int], GraphCache] = {}
+_caches: dict[tuple[torch.device, int], GraphCache] = {}
 
 
-def graph_cache() -> GraphCache:
-    """Gives the cache of the stream that work goes to now."""
-    stream = torch.cuda.current_stream()
-    key = stream.device_index, stream.cuda_stream
+def graph_cache(device: torch.device) -> GraphCache:
+    """Gives the cache of the stream that a device's work goes to now."""
+    key = device, torch.cuda.current_stream(device).cuda_stream
     if key not in _caches:
-        _caches[key] = GraphCache()
+        _caches[key] = GraphCache(device)
     return _caches[key]
 
 
