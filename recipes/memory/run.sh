@@ -34,7 +34,7 @@ for seed in $seeds; do
   fi
 
   if stage 2 "copy task of the others, T = 100, seed $seed"; then
-    for cell in "${rest[@]}"; do run copy "$cell" 100 "$seed" --steps 3000 --goal 0.01; done
+    for cell in "${rest[@]}"; do run copy "$cell" 100 "$seed" --steps 2000 --goal 0.01; done
   fi
 
   for length in 100 200; do
@@ -42,7 +42,7 @@ for seed in $seeds; do
       for cell in "${gated[@]}"; do
         run copy "$cell" "$length" "$seed" --chrono --steps $((50 * length)) --goal 0.01
       done
-      run copy rnn "$length" "$seed" --steps 3000
+      run copy rnn "$length" "$seed" --steps 2000
     fi
   done
 
