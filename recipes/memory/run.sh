@@ -5,7 +5,7 @@
 #
 # --cells are gated ones that take every test, with chrono initialisation, and the plain tanh unit stands beside them;
 # --others take the copy at T = 100 alone. Gradients are measured of all. In the copy task rnn and ligru, which diverge
-# at the default learning rate, have one of 0.001; steps are the defaults of asr memory, but fewer for rnn.
+# at the default learning rate, have one of 0.001.
 # Stages, for --stage N and --stop-stage N: 1 gradient norms over 1000 steps, 2 copy at T = 100 and 200, 3 adding at
 # T = 750, 4 pictures. Writes exp/memory in the current folder; a curve that is there already is not made again.
 
