@@ -39,9 +39,7 @@ for seed in $seeds; do
 
   for length in 100 200; do
     if stage 2 "copy task, T = $length, seed $seed"; then
-      for cell in "${gated[@]}"; do
-        run copy "$cell" "$length" "$seed" --chrono --steps $((50 * length)) --goal 0.01
-      done
+      for cell in "${gated[@]}"; do run copy "$cell" "$length" "$seed" --chrono --steps 5000 --goal 0.01; done
       run copy rnn "$length" "$seed" --steps 2000
     fi
   done
