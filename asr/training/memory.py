@@ -12,13 +12,13 @@ from typing import Any, cast, get_args
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from asr.errors import ConfigError, DataError
 from asr.files import written_whole
 from asr.models.cells.choice import Cell, CellOptions, make_cell
 from asr.models.cells.initial import Initialisation
 from asr.training.memory_tasks import MEMORY_TASKS, MemoryTask
+from asr.training.schedules import Constant, OneCycle
 
 _HELD_OUT = 500  # sequences that the loss is measured on, the same for every cell and seed
 _HELD_OUT_SEED = 20_000
@@ -160,7 +160,8 @@ def learn(trial: Trial, max_steps: int, goal: float = 0.0, report: Callable[[Cur
     torch.manual_seed(trial.seed)
     network = MemoryNetwork(build_cell(trial, task.input_dim), task.input_dim, task.output_dim)
     optimizer = torch.optim.Adam(network.parameters(), lr=trial.learning_rate)
-    schedule = LambdaLR(optimizer, lambda step: cycle_factor(step, trial.cycle_steps))
+    shape = OneCycle() if trial.cycle_steps else Constant()
+    schedule = shape(optimizer, trial.cycle_steps or max_steps)
     generator = torch.Generator().manual_seed(trial.seed)
     held_out = task.draw(_HELD_OUT, trial.length, torch.Generator().manual_seed(_HELD_OUT_SEED))
     curve = Curve(trial, (0,), (held_out_loss(network, task, *held_out),), num_parameters(network), 0.0)
@@ -178,26 +179,6 @@ def learn(trial: Trial, max_steps: int, goal: float = 0.0, report: Callable[[Cur
             if loss <= goal:
                 break
     return curve
-
-
-def cycle_factor(step: int, cycle_steps: int) -> float:
-    """Gives the share of the peak learning rate at a step, counted from 0, of one cycle.
-
-    It rises in a straight line over the first tenth, which ends on the peak, and falls along a cosine that would be 0
-    one step after the last. Without steps the cycle is a constant 1.
-
-    **Source**: Smith & Topin 2018, two phases.
-
-    Example:
-        >>> [round(cycle_factor(step, 20), 3) for step in (0, 1, 10, 19)]
-        [0.5, 1.0, 0.541, 0.007]
-    """
-    if cycle_steps == 0:
-        return 1.0
-    rise = max(1, cycle_steps // 10)
-    if step < rise:
-        return (step + 1) / rise
-    return (1.0 + math.cos(math.pi * min(1.0, (step - rise + 1) / (cycle_steps - rise + 1)))) / 2.0
 
 
 def _step(

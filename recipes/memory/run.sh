@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # What recurrent cells remember: adding problem, copy task, gradient norm against lag; curves, pictures, no speech.
 #
-#   recipes/memory/run.sh [--seeds "0"] [--cells "lstm gru lstm_peephole"] [--others "ligru lstm_coupled"]
+#   recipes/memory/run.sh [--seeds "0"] [--cells "lstm gru lstm_peephole"] [--others "ligru lstm_coupled"] [--steps 2000]
 #
 # --cells are gated ones that take every test, with chrono initialisation, and the plain tanh unit stands beside them;
 # --others take the copy at T = 100 alone. Gradients are measured of all. In the copy task rnn and ligru, which diverge
-# at the default learning rate, have one of 0.001.
+# at the default learning rate, have one of 0.001. --steps are those of the copy task; more remember more.
 # Stages, for --stage N and --stop-stage N: 1 gradient norms over 1000 steps, 2 copy at T = 100 and 200, 3 adding at
 # T = 750, 4 pictures. Writes exp/memory in the current folder; a curve that is there already is not made again.
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
-seeds=0 cells="lstm gru lstm_peephole"
+seeds=0 cells="lstm gru lstm_peephole" steps=2000
 others="ligru lstm_no_forget lstm_coupled lstm_peephole_cell lstm_layer_norm lstm_projected conv_lstm"
-parse_options "seeds cells others" "$@"
+parse_options "seeds cells others steps" "$@"
 ((${#overrides[@]} == 0)) || die "${overrides[0]}: nothing here takes KEY=VALUE; asr memory --help lists the settings"
 read -ra gated <<<"$cells"
 read -ra rest <<<"$others"
@@ -34,13 +34,13 @@ for seed in $seeds; do
   fi
 
   if stage 2 "copy task of the others, T = 100, seed $seed"; then
-    for cell in "${rest[@]}"; do run copy "$cell" 100 "$seed" --steps 2000 --goal 0.01; done
+    for cell in "${rest[@]}"; do run copy "$cell" 100 "$seed" --steps "$steps" --goal 0.01; done
   fi
 
   for length in 100 200; do
     if stage 2 "copy task, T = $length, seed $seed"; then
-      for cell in "${gated[@]}"; do run copy "$cell" "$length" "$seed" --chrono --steps 5000 --goal 0.01; done
-      run copy rnn "$length" "$seed" --steps 2000
+      for cell in "${gated[@]}"; do run copy "$cell" "$length" "$seed" --chrono --steps "$steps" --goal 0.01; done
+      run copy rnn "$length" "$seed" --steps "$steps"
     fi
   done
 

@@ -111,16 +111,16 @@ def test_memory_gives_each_trial_its_settings(tmp_path: Path, monkeypatch: pytes
     made.mkdir(parents=True)
     (made / "lstm_chrono_T100_seed0.json").touch()  # finished
     (made / "rnn_T100_seed0.partial.json").touch()  # not finished
-    cells = ("--cells", "lstm gru", "--others", "ligru conv_lstm")
+    cells = ("--cells", "lstm gru", "--others", "ligru conv_lstm", "--steps", "30")
     done = run("memory/run.sh", "--stage", "2", "--stop-stage", "3", *cells, cwd=tmp_path)
     assert done.stdout.splitlines() == [
-        "memory --task copy --cell ligru --length 100 --seed 0 --steps 2000 --goal 0.01 --learning-rate 0.001",
-        "memory --task copy --cell conv_lstm --length 100 --seed 0 --steps 2000 --goal 0.01",
-        "memory --task copy --cell gru --length 100 --seed 0 --chrono --steps 5000 --goal 0.01",
-        "memory --task copy --cell rnn --length 100 --seed 0 --steps 2000 --learning-rate 0.001",
-        "memory --task copy --cell lstm --length 200 --seed 0 --chrono --steps 5000 --goal 0.01",
-        "memory --task copy --cell gru --length 200 --seed 0 --chrono --steps 5000 --goal 0.01",
-        "memory --task copy --cell rnn --length 200 --seed 0 --steps 2000 --learning-rate 0.001",
+        "memory --task copy --cell ligru --length 100 --seed 0 --steps 30 --goal 0.01 --learning-rate 0.001",
+        "memory --task copy --cell conv_lstm --length 100 --seed 0 --steps 30 --goal 0.01",
+        "memory --task copy --cell gru --length 100 --seed 0 --chrono --steps 30 --goal 0.01",
+        "memory --task copy --cell rnn --length 100 --seed 0 --steps 30 --learning-rate 0.001",
+        "memory --task copy --cell lstm --length 200 --seed 0 --chrono --steps 30 --goal 0.01",
+        "memory --task copy --cell gru --length 200 --seed 0 --chrono --steps 30 --goal 0.01",
+        "memory --task copy --cell rnn --length 200 --seed 0 --steps 30 --learning-rate 0.001",
         "memory --task adding --cell lstm --length 750 --seed 0 --chrono --goal 0.01",
         "memory --task adding --cell gru --length 750 --seed 0 --chrono --goal 0.01",
         "memory --task adding --cell rnn --length 750 --seed 0 --steps 2000",
