@@ -4,8 +4,8 @@
 #   recipes/memory/run.sh [--seeds "0"] [--cells "lstm gru lstm_peephole"] [--others "ligru lstm_coupled"] [--steps 2000]
 #
 # --cells are gated ones that take every test, with chrono initialisation, and the plain tanh unit stands beside them;
-# --others take the copy at T = 100 alone. Gradients are measured of all. In the copy task rnn and ligru, which diverge
-# at the default learning rate, have one of 0.001. --steps are those of the copy task; more remember more.
+# --others take the copy at T = 100 alone. Gradients are measured of all. In the copy task rnn, ligru and lstm_projected,
+# which diverge at the default learning rate, have one of 0.001. --steps are those of the copy task; more remember more.
 # Stages, for --stage N and --stop-stage N: 1 gradient norms over 1000 steps, 2 copy at T = 100 and 200, 3 adding at
 # T = 750, 4 pictures. Writes exp/memory in the current folder; a curve that is there already is not made again.
 
@@ -22,7 +22,7 @@ read -ra rest <<<"$others"
 run() {
   local label=$2 rate=()
   [[ ${5-} != --chrono ]] || label=$2_chrono
-  [[ $1 != copy || $2 != @(rnn|ligru) ]] || rate=(--learning-rate 0.001)
+  [[ $1 != copy || $2 != @(rnn|ligru|lstm_projected) ]] || rate=(--learning-rate 0.001)
   [[ -e exp/memory/$1/${label}_T$3_seed$4.json ]] ||
     asr memory --task "$1" --cell "$2" --length "$3" --seed "$4" "${@:5}" "${rate[@]}"
 }
