@@ -37,9 +37,9 @@ def main() -> int:
     known = verbs()
     verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if verb in ("-h", "--help"):
-        print("usage: asr VERB [options]\n\nCTC speech recognition with deep bidirectional LSTMs\n\nverbs:")
-        print("\n".join(f"  {name:<12} {summary(name)}" for name in known))
-        print("\nasr VERB --help explains a verb")
+        listed = "\n".join(f"  {name:<12} {summary(name)}" for name in known)
+        about = "usage: asr VERB [options]\n\nCTC speech recognition with deep bidirectional LSTMs"
+        print(f"{about}\n\nverbs:\n{listed}\n\nasr VERB --help explains a verb")  # at once: `| head` may leave early
         return 0
     if verb == "--version":
         print(f"carousel-asr {__version__}")
