@@ -7,7 +7,7 @@
 # DIR, which stage 1 needs, is the folder from the LDC (LDC93S1), or any other of its layout, such as the data/synth/corpus
 # that asr prepare synth makes.
 # --rungs are files of conf/experiment/timit: graves_rnn_3x500 graves_1x250 graves_2x250 graves_3x250 graves_5x250
-# graves_3x421_unidirectional graves_1x622 graves_3x250_noise blstm blstm_<one addition> modern
+# graves_3x421_unidirectional graves_1x622 graves_3x250_noise blstm blstm_<one addition> modern modern_small
 # --corpus takes, from --stage 2 on, other cuts with phones that are in data/NAME, --policy their phone set (arpabet-39).
 # --device cuda decodes on a GPU; training takes one where there is one.
 # Stages, for --stage N and --stop-stage N: 1 corpus, 2 labels and bigram, 3 training, 4 decoding, 5 scores, 6 table.
