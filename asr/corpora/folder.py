@@ -52,7 +52,8 @@ def prepare(
 
     Raises:
         ConfigError: ``dev_fraction`` is not between 0 and 1, or the corpus has a split "dev" already.
-        DataError: the path is missing, empty or in none of these forms, or a line of a list is wrong.
+        DataError: the path is missing, empty or in none of these forms, or a line of a list is wrong; or too few
+            utterances are left to hold some out.
     """
     path = Path(path)
     if not 0 <= dev_fraction < 1:
@@ -68,6 +69,9 @@ def prepare(
         if "dev" in splits or DEFAULT_SPLIT not in splits:
             found = f"the corpus names its own splits: {', '.join(splits)}"
             raise ConfigError("dev_fraction", found, "leave it away, or the splits")
+        if problems and len(splits["train"]) < 2:
+            first = problems[0]
+            raise DataError(first.path, f"{first.found}; without it nothing is left to split", "correct it first")
         splits["train"], splits["dev"] = hold_out(splits["train"], dev_fraction)
     return splits
 

@@ -296,3 +296,9 @@ def test_dev_fraction(make):
     path = make("my.csv", "audio,text,split\na.wav,A,train\nsub/b.flac,B,dev\n")
     with pytest.raises(ConfigError, match="the corpus names its own splits: train, dev"):
         prepare(path, dev_fraction=0.1)
+
+
+def test_too_little_is_left_to_hold_out(make):
+    path = make("my.csv", "audio,text\na.wav,A\nmissing.wav,B\n")
+    with pytest.raises(DataError, match=r"missing\.wav: no such file; without it nothing is left to split; correct"):
+        prepare(path, dev_fraction=0.1, problems=[])
