@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -72,6 +73,7 @@ class ConvSubsampling(nn.Module):
         for parameter in self.convolutions.parameters():
             if parameter.ndim > 1:
                 nn.init.kaiming_normal_(parameter, nonlinearity="relu")
+                parameter.data = parameter.data.to(memory_format=torch.channels_last)  # as its gradients come
             else:
                 nn.init.zeros_(parameter)
         self.output_dim = channels * -(-feature_dim // 4)

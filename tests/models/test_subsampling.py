@@ -33,3 +33,10 @@ def test_convolutions_begin_with_outputs_about_as_large_as_their_inputs() -> Non
     subsampling = ConvSubsampling(80, 32, 4)
     frames, _ = subsampling(torch.randn(4, 100, 80), torch.tensor([100, 100, 100, 100]))
     assert 0.4 < frames.flatten(0, 1).std(dim=0).mean() < 0.8  # over time, in each of the outputs; PyTorch's own: 0.1
+
+
+def test_gradients_lie_in_memory_as_their_weights_do() -> None:
+    subsampling = ConvSubsampling(8, 4, 2)
+    subsampling(torch.randn(2, 12, 8), torch.tensor([12, 9]))[0].sum().backward()
+    for weight in (convolution.weight for convolution in subsampling.convolutions):
+        assert weight.grad.stride() == weight.stride()
