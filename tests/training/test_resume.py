@@ -65,3 +65,9 @@ def test_resumed_run_equals_the_uninterrupted_one(tiny_corpus: TinyCorpus, tmp_p
         for weights in ("state_dict", "current_model_state"):
             for key, value in one[weights].items():
                 assert torch.equal(value, other[weights][key]), (name, weights, key)
+
+
+def test_max_steps_ends_a_run_before_its_first_validation(tiny_corpus: TinyCorpus, tmp_path: Path) -> None:
+    ended = run(tiny_corpus, *arguments(tmp_path / "short", "trainer.max_steps=2"))
+    assert ended.returncode == 0, ended.stderr
+    assert torch.load(tmp_path / "short" / "last.ckpt", weights_only=True)["global_step"] == 2
