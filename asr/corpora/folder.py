@@ -71,7 +71,7 @@ def prepare(
             raise ConfigError("dev_fraction", found, "leave it away, or the splits")
         if problems and len(splits["train"]) < 2:
             first = problems[0]
-            raise DataError(first.path, f"{first.found}; without it nothing is left to split", "correct it first")
+            raise DataError(first.path, f"{first.found}; without it too little is left to split", "correct it first")
         splits["train"], splits["dev"] = hold_out(splits["train"], dev_fraction)
     return splits
 

@@ -73,7 +73,7 @@ class ConvSubsampling(nn.Module):
         for parameter in self.convolutions.parameters():
             if parameter.ndim > 1:
                 nn.init.kaiming_normal_(parameter, nonlinearity="relu")
-                parameter.data = parameter.data.to(memory_format=torch.channels_last)  # as its gradients come
+                parameter.data = parameter.data.to(memory_format=torch.channels_last)  # as gradients come
             else:
                 nn.init.zeros_(parameter)
         self.output_dim = channels * -(-feature_dim // 4)

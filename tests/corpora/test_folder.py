@@ -300,5 +300,5 @@ def test_dev_fraction(make):
 
 def test_too_little_is_left_to_hold_out(make):
     path = make("my.csv", "audio,text\na.wav,A\nmissing.wav,B\n")
-    with pytest.raises(DataError, match=r"missing\.wav: no such file; without it nothing is left to split; correct"):
+    with pytest.raises(DataError, match=r"missing\.wav: no such file; without it too little is left to split; correct"):
         prepare(path, dev_fraction=0.1, problems=[])
