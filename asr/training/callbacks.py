@@ -95,7 +95,8 @@ class EpochLog(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Logs the line, on the first rank."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        shown = [f"{name} {metrics[name]:.3f}" for name in ("train/loss", "val/loss") if name in metrics]
+        losses = {"train/loss": "train/loss_epoch", "val/loss": "val/loss"}
+        shown = [f"{label} {metrics[name]:.3f}" for label, name in losses.items() if name in metrics]
         shown += [f"{name} {metrics[name]:.2f}" for name in ("val/perplexity",) if name in metrics]
         shown += [
             f"{name} {100 * metrics[name]:.2f} %" for name in ("val/cer", "val/wer", "val/per") if name in metrics

@@ -20,8 +20,8 @@ from asr.training.stepping import SteppedModule
 class LanguageModule(SteppedModule):
     """Trains a :class:`RecurrentLM` on sentences, each from its beginning.
 
-    Logs ``train/loss`` and ``val/loss`` in nats a word, ends of sentences being words too, ``val/perplexity``, which is
-    exp of the latter, and ``train/gradient_norm``.
+    Logs ``train/loss_step``, ``train/loss_epoch``, the mean over all ranks, and ``val/loss`` in nats a word, ends of
+    sentences being words too, ``val/perplexity``, which is exp of the latter, and ``train/gradient_norm``.
     """
 
     def __init__(
@@ -70,7 +70,8 @@ class LanguageModule(SteppedModule):
         self._check_loss()
         loss = self.losses(batch).mean()
         self._unchecked = loss.detach()
-        self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=len(batch.targets))
+        self.log("train/loss_step", loss)
+        self.log("train/loss_epoch", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.targets))
         return loss
 
     def _check_loss(self) -> None:

@@ -36,8 +36,9 @@ _RATES: dict[Unit, str] = {"char": "val/cer", "word": "val/wer", "phone": "val/p
 class CTCModule(SteppedModule):
     """Trains an :class:`AcousticModel` with CTC.
 
-    Logs ``train/loss`` (nats a token), ``train/blank_ratio`` (share of frames whose best token is blank),
-    ``train/gradient_norm`` (before clipping), ``val/loss``, and ``val/cer``, ``val/wer`` or ``val/per`` as fractions.
+    Logs ``train/loss_step`` and ``train/loss_epoch``, the mean over all ranks (nats a token), ``train/blank_ratio``
+    (share of frames whose best token is blank), ``train/gradient_norm`` (before clipping), ``val/loss``, and
+    ``val/cer``, ``val/wer`` or ``val/per`` as fractions.
     """
 
     def __init__(
@@ -146,7 +147,8 @@ class CTCModule(SteppedModule):
         self._unchecked = (batch.utterance_ids, losses.detach())
         num_tokens = batch.target_lengths.sum()
         loss = losses.sum() / num_tokens
-        self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=len(batch))
+        self.log("train/loss_step", loss)
+        self.log("train/loss_epoch", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch))
         if self.intermediate is not None:
             beside = torch.stack([self._view_losses(each, lengths, batch).sum() for each in lower]).mean() / num_tokens
             self.log("train/intermediate_loss", beside, batch_size=len(batch))
