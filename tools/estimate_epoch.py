@@ -273,7 +273,7 @@ def run(argv: list[str]) -> None:
     device = torch.cuda.get_device_name() if on_gpu else f"CPU (threads: {torch.get_num_threads()})"
     size = sum(parameter.numel() for parameter in cli.model.parameters()) / 1e6
     kind = "cached features" if cached else "waveforms"
-    print(f"{device}: {config['trainer']['precision']}, {size:.2f} million parameters, {kind}")
+    print(f"{device}: {cli.trainer.precision}, {size:.2f} million parameters, {kind}")
     report(plan, step_seconds, options, max_epochs)
 
 

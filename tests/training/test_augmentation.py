@@ -74,7 +74,7 @@ def test_waveforms_resound_and_then_get_noise(make_audio: Callable[..., Path], t
     assert not torch.allclose(plain, features, atol=0.1)
 
 
-@pytest.mark.parametrize("choice", ["none", "spec", "spec_consistency"])
+@pytest.mark.parametrize("choice", ["none", "spec", "spec_consistency", "spec_consistency_long"])
 def test_other_choices_leave_waveforms_alone(choice: str) -> None:
     module = make_module(f"augmentation={choice}")
     assert module.reverberate is module.add_noise is None
