@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,26 +31,36 @@ LM_WEIGHTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0
 TOKEN_SCORES = (-1.0, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 WORD_SCORES = (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0, 4.0)
 
+WORD_POLICY = "upper-no-punctuation"
+"""What transcripts go through where words are searched by their phones: lexicons are in upper case."""
+
 
 class DevSet:
     """Posteriors and references of cuts, on which weights are tried.
 
     Attributes:
         unit: whose errors are counted, words or phones.
+        greedy_gives_unit: whether greedy decoding gives them; phones are no words.
     """
 
-    def __init__(self, loaded: Loaded, cuts: Sequence[Cut], batch_seconds: float, num_workers: int) -> None:
+    def __init__(
+        self, loaded: Loaded, cuts: Sequence[Cut], has_lexicon: bool, batch_seconds: float, num_workers: int
+    ) -> None:
         """Computes the posteriors.
 
         Args:
             loaded: the checkpoint.
             cuts: utterances with transcripts.
+            has_lexicon: whether words are searched, which a model of phones gives in upper case.
             batch_seconds: most seconds of a padded batch.
             num_workers: processes that read audio ahead.
         """
-        self.loaded, self.policy = loaded, get_policy(loaded.text_policy)
-        self.unit: Unit = "phone" if loaded.tokens.unit == "phone" else "word"
-        self.refs = {cut.id: self.policy.apply(target_text(cut, loaded.tokens.unit), cut.id) for cut in cuts}
+        is_spoken = has_lexicon and loaded.tokens.unit == "phone"
+        target = "char" if is_spoken else loaded.tokens.unit
+        self.loaded, self.policy = loaded, get_policy(WORD_POLICY if is_spoken else loaded.text_policy)
+        self.unit: Unit = "phone" if target == "phone" else "word"
+        self.greedy_gives_unit = not is_spoken
+        self.refs = {cut.id: self.policy.apply(target_text(cut, target), cut.id) for cut in cuts}
         self.batches: list[tuple[list[str], Tensor, Tensor]] = list(
             posteriors(loaded.model, cuts, batch_seconds, num_workers)
         )
@@ -63,8 +74,10 @@ class DevSet:
             log(f"lm_weight {lm_weight:g}, {second} {score:g}: {100 * rate:.2f} % of {self.unit}s")
             return rate
 
-        greedy = self.error_rate(DecoderSettings(), parts)
-        log(f"greedy: {100 * greedy:.2f} % of {self.unit}s")
+        greedy = math.inf
+        if self.greedy_gives_unit:
+            greedy = self.error_rate(DecoderSettings(), parts)
+            log(f"greedy: {100 * greedy:.2f} % of {self.unit}s")
         lm_weights = LM_WEIGHTS if settings.lm else ()
         best = tune(error_rate, lm_weights, WORD_SCORES if settings.lexicon else TOKEN_SCORES)
         without = next(rate for weight, score, rate in best.tried if weight == score == 0)
@@ -98,7 +111,7 @@ class Choice:
         named: its weights, for people.
         error_rate: with them, as a fraction.
         without: the error rate of the same search with weights of 0.
-        greedy: that of greedy decoding.
+        greedy: that of greedy decoding; infinite where it gives phones and words are counted.
         tried: pairs of weights with their error rates, in the order of trying.
     """
 
@@ -113,21 +126,20 @@ class Choice:
 def tune_decoder(loaded: Loaded, settings: DecoderSettings, parts: DecoderParts, arguments: Any) -> str:
     """Tunes on the cuts, writes the settings, and gives a line on what was found."""
     cuts = [cut for file in arguments.cuts for cut in read_cuts(file)]
-    dev = DevSet(loaded, cuts, arguments.batch_seconds, arguments.workers)
+    dev = DevSet(loaded, cuts, bool(settings.lexicon), arguments.batch_seconds, arguments.workers)
     best = dev.tune(settings, parts)
     notes = {
         "tuned_on": arguments.cuts,
         "unit": dev.unit,
         "text_policy": f"{dev.policy.name} ({dev.policy.hash})",
         "error_rate": best.error_rate,
-        "greedy_error_rate": best.greedy,
+        "greedy_error_rate": best.greedy if dev.greedy_gives_unit else None,
         "tried": best.tried,
     }
     best.settings.save(Path(arguments.tune), **notes)
-    return (
-        f"{best.named}: {100 * best.error_rate:.2f} % of {dev.unit}s, {100 * best.without:.2f} % without, "
-        f"{100 * best.greedy:.2f} % greedy; written to {arguments.tune}"
-    )
+    rates = f"{100 * best.error_rate:.2f} % of {dev.unit}s, {100 * best.without:.2f} % without"
+    greedy = f", {100 * best.greedy:.2f} % greedy" if dev.greedy_gives_unit else ""
+    return f"{best.named}: {rates}{greedy}; written to {arguments.tune}"
 
 
 def decode_crosswise(
@@ -139,7 +151,8 @@ def decode_crosswise(
         DataError: the cuts are of fewer than two speakers.
     """
     cuts = list(read_cuts(file))
-    halves = [DevSet(loaded, half, arguments.batch_seconds, arguments.workers) for half in halve(cuts, file)]
+    limits = (bool(settings.lexicon), arguments.batch_seconds, arguments.workers)
+    halves = [DevSet(loaded, half, *limits) for half in halve(cuts, file)]
     found: dict[str, list[Hypothesis]] = {}
     for tuned_on, decoded in (halves, halves[::-1]):
         best = tuned_on.tune(settings, parts)

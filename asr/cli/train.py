@@ -21,7 +21,7 @@ _USAGE = """usage: asr train [--quiet] [--multirun | --print-config] [--config-n
 Trains a model with CTC. conf/train.yaml is composed by Hydra with the choices below; any key of it can be overridden.
 
 options:
-  --config-name NAME  compose conf/NAME.yaml in place of conf/train.yaml; lm trains a recurrent language model
+  --config-name NAME  compose conf/NAME.yaml in place of conf/train.yaml: lm for a language model, g2p for pronunciations
   --config FILE       run a configuration that a run saved, exp/<corpus>/<name>/seed<k>/config.yaml
   --print-config      print the composed configuration and stop
   --multirun          one run after another for keys with several values (seed=0,1,2); one device only
@@ -31,12 +31,13 @@ resume:   asr train experiment=an4/blstm ckpt_path=last
 weights:  asr train experiment=an4/blstm init_from=other.ckpt (tokens go by name; with ckpt_path=last, new runs only)
 many:     asr train experiment=an4/blstm trainer.devices=8 trainer.strategy=ddp
 language: asr train --config-name lm corpus=librispeech text=[books.txt]
+letters:  asr train --config-name g2p corpus=cmudict lexicon=[cmudict.dict]
 
 choices, the first word being the key:"""
 
 _SOURCES = {
     "--config": ("no file behind it", "give a run's config.yaml"),
-    "--config-name": ("no name behind it", "give lm for a language model, train for an acoustic model"),
+    "--config-name": ("no name behind it", "give train, lm or g2p"),
 }
 
 _KNOWN_WARNINGS = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from asr.errors import DataError
-from asr.files import numbered_lines
+from asr.files import numbered_lines, written_whole
 from asr.text.arpabet import strip_stress
 
 Case = Literal["keep", "upper", "lower"]
@@ -75,6 +75,17 @@ def read_lexicon(*paths: str | Path, case: Case = "keep", keep_stress: bool = Tr
             raise DataError(path, "holds no words", _FORM)
         entries = {**lexicon.entries, **entries}
     return Lexicon(entries)
+
+
+def write_lexicon(lexicon: Lexicon, path: str | Path) -> None:
+    """Writes a line for each pronunciation, as :func:`read_lexicon` reads them.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    with written_whole(path) as beside:
+        lines = (f"{word} {' '.join(phones)}\n" for word, spoken in lexicon.entries.items() for phones in spoken)
+        beside.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
 def parse_lexicon(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 from torch.nn import functional as F
 
 from asr.data.text import SentenceBatch
-from asr.errors import AsrError
 from asr.lm.recurrent import RecurrentLM
 from asr.lm.vocabulary import Vocabulary
 from asr.training.schedules import Schedule
@@ -57,7 +54,6 @@ class LanguageModule(SteppedModule):
         self.save_hyperparameters(logger=False)  # a board has no use for thousands of words
         self.words, self.text_policy = Vocabulary.of(vocabulary.split("\n")), text_policy
         self.model = RecurrentLM(len(self.words), embedding_dim, hidden_dim, num_layers, dropout, tie_weights)
-        self._unchecked: Tensor | None = None
 
     def losses(self, batch: SentenceBatch) -> Tensor:
         """Gives the loss of each target in nats, shape (M,)."""
@@ -67,26 +63,11 @@ class LanguageModule(SteppedModule):
 
     def training_step(self, batch: SentenceBatch, batch_idx: int) -> Tensor:
         """Gives the loss, in nats a word."""
-        self._check_loss()
         loss = self.losses(batch).mean()
-        self._unchecked = loss.detach()
+        self.check_later(loss[None], ["the mean of its words"])
         self.log("train/loss_step", loss)
         self.log("train/loss_epoch", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.targets))
         return loss
-
-    def _check_loss(self) -> None:
-        """Refuses a loss that was not finite; it is looked at a step later, when it is there without waiting."""
-        loss, self._unchecked = self._unchecked, None
-        if loss is not None and not math.isfinite(loss):
-            step = self.trainer.fit_loop.total_batch_idx - 1
-            remedy = (
-                "lower the learning rate or clip gradients more, then resume with ckpt_path= and the last checkpoint"
-            )
-            raise AsrError(f"batch {step} of training", "the loss is not finite", remedy)
-
-    def on_train_epoch_end(self) -> None:
-        """Looks at the loss of the last step too."""
-        self._check_loss()
 
     def on_validation_epoch_start(self) -> None:
         """Begins the sums."""

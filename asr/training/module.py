@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from asr.data.batch import Batch
 from asr.decoding.greedy import GreedyDecoder
-from asr.errors import AsrError, ConfigError
+from asr.errors import ConfigError
 from asr.features.augment import AddNoise, SpecAugment
 from asr.features.frontend import FrontEnd
 from asr.features.recorded_noise import AddRecordedNoise
@@ -89,7 +88,6 @@ class CTCModule(SteppedModule):
         self.consistency, self.intermediate, self.loss_per = consistency, intermediate, loss_per
         self._decoder = GreedyDecoder(self.table, self.model.frame_seconds)
         self._units: tuple[Unit, ...] = ("phone",) if self.table.unit == "phone" else ("char", "word")
-        self._unchecked: tuple[list[str], Tensor] | None = None
         self._counts: dict[Unit, ErrorCounts] = {}
         self._samples: list[tuple[str, str]] = []
         self._check_rates()
@@ -140,11 +138,10 @@ class CTCModule(SteppedModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Gives the loss, in nats a token or an utterance."""
-        self._check_losses()
         layers = self.intermediate.layers if self.intermediate else []
         (*lower, log_probs), lengths = self.model.classify_layers(*self.features(batch), layers)
         losses = self._view_losses(log_probs, lengths, batch)
-        self._unchecked = (batch.utterance_ids, losses.detach())
+        self.check_later(losses, batch.utterance_ids)
         num_tokens = batch.target_lengths.sum()
         loss = losses.sum() / num_tokens
         self.log("train/loss_step", loss)
@@ -171,28 +168,6 @@ class CTCModule(SteppedModule):
         num_views = len(log_probs) // len(batch)
         targets, target_lengths = batch.targets.repeat(num_views), batch.target_lengths.repeat(num_views)
         return ctc_losses(log_probs, lengths, targets, target_lengths, BLANK).view(num_views, -1).mean(dim=0)
-
-    def _check_losses(self) -> None:
-        """Names the utterances whose loss was not finite.
-
-        The losses of one step are looked at in the next, when they are there without waiting for a GPU.
-        """
-        if self._unchecked is None:
-            return
-        utterance_ids, losses = self._unchecked
-        self._unchecked = None
-        bad = [name for name, loss in zip(utterance_ids, losses.tolist(), strict=True) if not math.isfinite(loss)]
-        if bad:
-            step = self.trainer.fit_loop.total_batch_idx - 1
-            raise AsrError(
-                f"batch {step} of training",
-                f"the loss of {len(bad)} of {len(utterance_ids)} utterances is not finite: {', '.join(bad[:5])}",
-                "lower the learning rate or clip gradients more, then resume with ckpt_path= and the last checkpoint",
-            )
-
-    def on_train_epoch_end(self) -> None:
-        """Looks at the losses of the last step too."""
-        self._check_losses()
 
     def on_validation_epoch_start(self) -> None:
         """Begins the counts."""

@@ -12,24 +12,27 @@ from jsonargparse import ArgumentError, ArgumentParser
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningCLI
 
+from asr.data.dictionary import DictionaryData
 from asr.data.module import SpeechData
 from asr.data.text import TextData
 from asr.errors import ConfigError
 from asr.lm.frequent import choose_vocabulary
 from asr.lm.sentences import SentenceReader
 from asr.lm.vocabulary import SPECIAL, read_words
+from asr.text.lexicon import read_lexicon
 from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
+from asr.training.pronunciation_module import PronunciationModule
 from asr.training.transfer import take_weights
 from asr.transcription.checkpoint import read_checkpoint
 
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's own use of it is what it complains of
 
 _ARGUMENTS = ("model", "data", "trainer")
-LANGUAGE_MODEL = "language-model"
-"""What ``task`` is in the configuration of a language model; that of an acoustic model has none."""
+LANGUAGE_MODEL, PRONUNCIATION_MODEL = "language-model", "pronunciation-model"
+"""What ``task`` is in the configurations of such models; that of an acoustic model has none."""
 
 
 class TrainingCLI(LightningCLI):
@@ -59,6 +62,9 @@ def build(config: dict[str, Any]) -> TrainingCLI:
     if config.get("task") == LANGUAGE_MODEL:
         model, data = LanguageModule, TextData
         arguments["model"] |= vocabulary_state(arguments["model"], arguments["data"], config["min_count"])
+    elif config.get("task") == PRONUNCIATION_MODEL:
+        model, data = PronunciationModule, DictionaryData
+        arguments["model"] |= lexicon_states(arguments["data"])
     else:
         arguments["model"]["tokens"] = token_state(arguments["model"]["tokens"])
     try:
@@ -94,6 +100,17 @@ def vocabulary_state(model: dict[str, Any], data: dict[str, Any], min_count: int
     if len(vocabulary) == len(SPECIAL):
         raise ConfigError("min_count", f"no word comes {min_count} times", "give more text, or 1")
     return {"vocabulary": "\n".join(vocabulary.words[len(SPECIAL) :]), "num_unknown_types": num_unknown}
+
+
+def lexicon_states(data: dict[str, Any]) -> dict[str, Any]:
+    """Gives the tables of letters and phones of a lexicon; see :class:`PronunciationModule`.
+
+    Raises:
+        DataError: a file cannot be read or is no lexicon.
+    """
+    lexicon = read_lexicon(*data["lexicon"], case="upper", keep_stress=data["keep_stress"])
+    tables = {"letters": TokenTable.build(lexicon.entries, "char"), "phones": TokenTable.build(lexicon.phones, "phone")}
+    return {name: table.state() for name, table in tables.items()}
 
 
 def train(config: dict[str, Any], ckpt_path: str | None = None, init_from: str | None = None) -> Trainer:

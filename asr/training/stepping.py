@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Sequence
 from typing import Any, Self
 
 import lightning
@@ -11,8 +13,11 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from asr.errors import AsrError
 from asr.features.random import utterance_seed
 from asr.training.schedules import Schedule
+
+_NOTHING: tuple[Sequence[str], Tensor] = ((), torch.empty(0))
 
 
 class SteppedModule(lightning.LightningModule):
@@ -29,6 +34,7 @@ class SteppedModule(lightning.LightningModule):
         super().__init__()
         self.seed = seed
         self._optimizer, self._schedule = optimizer, schedule
+        self._unchecked = _NOTHING
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Copies the weights, for averaging; what builds the optimiser is shared, for it may hold locks."""
@@ -40,6 +46,35 @@ class SteppedModule(lightning.LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seeds dropout from the seed, the rank and the batch, so that a resumed run draws the same masks."""
         torch.manual_seed(utterance_seed(self.seed, self.trainer.fit_loop.total_batch_idx, f"rank {self.global_rank}"))
+
+    def check_later(self, losses: Tensor, names: Sequence[str]) -> None:
+        """Looks at a step's losses in the next step, when they are there without waiting for a GPU.
+
+        Args:
+            losses: of each utterance or word, shape (B,).
+            names: of these, B.
+
+        Raises:
+            AsrError: losses of the step before were not finite; some are named.
+        """
+        self._check_losses()
+        self._unchecked = names, losses.detach()
+
+    def _check_losses(self) -> None:
+        names, losses = self._unchecked
+        self._unchecked = _NOTHING
+        bad = [name for name, loss in zip(names, losses.tolist(), strict=True) if not math.isfinite(loss)]
+        if bad:
+            step = self.trainer.fit_loop.total_batch_idx - 1
+            raise AsrError(
+                f"batch {step} of training",
+                f"{len(bad)} of {len(names)} losses are not finite: {', '.join(bad[:5])}",
+                "lower the learning rate or clip gradients more, then resume with ckpt_path= and the last checkpoint",
+            )
+
+    def on_train_epoch_end(self) -> None:
+        """Looks at the losses of the last step too."""
+        self._check_losses()
 
     def configure_gradient_clipping(
         self,

@@ -14,17 +14,18 @@ from asr.lm.vocabulary import Vocabulary
 from asr.text.tokens import TokenTable, describe
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
+from asr.training.pronunciation_module import PronunciationModule
 from asr.transcription.checkpoint import read_checkpoint
 
 logger = logging.getLogger(__name__)
 
-_KINDS = {"tokens": "an acoustic model", "vocabulary": "a language model"}
+_KINDS = {"tokens": "an acoustic model", "vocabulary": "a language model", "letters": "a pronunciation model"}
 """What a checkpoint is of, by the setting that only such a one has."""
 _NUM_NAMED = 5
 _OUTPUT = "model.output."
 
 
-def take_weights(module: CTCModule | LanguageModule, path: str | Path) -> None:
+def take_weights(module: CTCModule | LanguageModule | PronunciationModule, path: str | Path) -> None:
     """Loads the weights of a checkpoint into a module.
 
     The output layer of an acoustic model takes the row of each token that the checkpoint has too; the rows of other
@@ -35,8 +36,8 @@ def take_weights(module: CTCModule | LanguageModule, path: str | Path) -> None:
         path: what Lightning's trainer saved of a module of the same kind.
 
     Raises:
-        CheckpointError: the file is no checkpoint, is one of the other kind or, for a language model, of other words,
-            or its weights do not fit.
+        CheckpointError: the file is no checkpoint, is one of another kind or, for a language or pronunciation model, of
+            other words or letters, or its weights do not fit.
     """
     content = read_checkpoint(path)
     settings, state = content.get("hyper_parameters"), content.get("state_dict")
@@ -48,6 +49,11 @@ def take_weights(module: CTCModule | LanguageModule, path: str | Path) -> None:
         if there != here:
             found = f"its vocabulary of {len(there)} words is not that of this model, {len(here)} words in their order"
             raise CheckpointError(path, found, "take the text, min_count and model.vocabulary that it was trained with")
+    elif isinstance(module, PronunciationModule):
+        there, here = _names(path, settings, "letters"), module.letters.tokens
+        if there != here:
+            found = f"its {len(there) - 1} letters are not the {len(here) - 1} of this model"
+            raise CheckpointError(path, found, "take the lexicon that it was trained with")
     else:
         there, here = _names(path, settings, "tokens"), module.table.tokens
         if there != here:
@@ -67,9 +73,9 @@ def _names(path: str | Path, settings: Mapping[str, Any], needed: str) -> tuple[
         kind = _KINDS[needed]
         raise CheckpointError(path, f"{held[0]}, and {kind} is to be trained", f"give a checkpoint of {kind}")
     try:
-        if needed == "tokens":
-            return TokenTable.from_state(settings[needed]).tokens
-        return Vocabulary.of(settings[needed].split("\n")).words
+        if needed == "vocabulary":
+            return Vocabulary.of(settings[needed].split("\n")).words
+        return TokenTable.from_state(settings[needed]).tokens
     except (AsrError, AttributeError) as error:
         remedy = "it was written by another version, or changed"
         raise CheckpointError(path, f"its {needed} cannot be read ({error})", remedy) from error

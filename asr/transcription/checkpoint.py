@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from asr.errors import AsrError, CheckpointError
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel
 from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
+from asr.transcription.weights import load_weights
 
 _PACKAGE = __name__.partition(".")[0]
-_PREFIX = "model."
 _NEEDED = ("frontend", "encoder", "tokens", "text_policy")
 _REMEDY = "give a checkpoint that asr train wrote, such as best.ckpt"
 
@@ -193,37 +193,10 @@ def _class(class_path: Any) -> type:
 
 
 def _load_weights(path: Path, model: AcousticModel, state: Mapping[str, Any]) -> None:
-    weights = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
-    difference = _difference(weights, model.state_dict())
-    if difference:
-        raise CheckpointError(path, f"its weights do not fit its model: {difference}", _REMEDY)
-    model.load_state_dict(weights)
-    broken = [name for name, value in model.state_dict().items() if not bool(value.isfinite().all())]
-    if broken:
-        raise CheckpointError(path, f"{_some(broken)} infinite or not a number", "take an earlier checkpoint")
+    load_weights(path, model, state, _REMEDY)
     if model.frontend.cmvn == "global" and not bool(model.frontend.has_statistics):
         found = "its front end normalises by statistics of the training set and has none"
         raise CheckpointError(path, found, "train it with them")
-
-
-def _difference(weights: Mapping[str, Any], expected: Mapping[str, Tensor]) -> str:
-    """Gives what is wrong with the names and shapes of weights, empty where nothing is."""
-    missing = [name for name in expected if not isinstance(weights.get(name), Tensor)]
-    if missing:
-        return f"{_some(missing)} missing"
-    unknown = [name for name in weights if name not in expected]
-    if unknown:
-        return f"{_some(unknown)} unknown to it"
-    for name, tensor in expected.items():
-        if weights[name].shape != tensor.shape:
-            return f"{name} has shape {tuple(weights[name].shape)}, expected {tuple(tensor.shape)}"
-    return ""
-
-
-def _some(names: list[str]) -> str:
-    """Names a few and counts the rest, with the verb that fits."""
-    rest = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    return f"{', '.join(names[:2])}{rest} {'is' if len(names) == 1 else 'are'}"
 
 
 def _plain(spec: Mapping[str, Any]) -> dict[str, Any]:

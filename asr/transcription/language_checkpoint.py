@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
 
 from asr.errors import AsrError, CheckpointError
 from asr.lm.recurrent import RecurrentLM
 from asr.lm.vocabulary import Vocabulary
 from asr.text.policy import get_policy
 from asr.transcription.checkpoint import read_checkpoint
+from asr.transcription.weights import load_weights
 
-_PREFIX = "model."
 _SIZES = ("embedding_dim", "hidden_dim", "num_layers", "tie_weights")
 _NEEDED = ("vocabulary", "num_unknown_types", "text_policy", *_SIZES)
 _REMEDY = "give one that asr train --config-name lm wrote, such as best.ckpt"
@@ -64,22 +61,5 @@ def load_language_model(path: str | Path) -> LoadedLanguageModel:
         reason = str(error) if isinstance(error, AsrError) else f"{type(error).__name__}: {error}"
         remedy = "it was written by another version, or changed"
         raise CheckpointError(path, f"its model cannot be built ({reason})", remedy) from error
-    _load_weights(path, network, state)
+    load_weights(path, network, state, _REMEDY)
     return LoadedLanguageModel(network.eval(), vocabulary, num_unknown_types, policy.name)
-
-
-def _load_weights(path: str | Path, network: RecurrentLM, state: Mapping[str, Any]) -> None:
-    weights = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
-    for name, tensor in network.state_dict().items():
-        value = weights.get(name)
-        if not isinstance(value, Tensor) or value.shape != tensor.shape:
-            shape = tuple(value.shape) if isinstance(value, Tensor) else None
-            found = f"its weights do not fit its model: {name} has shape {shape}, expected {tuple(tensor.shape)}"
-            raise CheckpointError(path, found, _REMEDY)
-        if not bool(value.isfinite().all()):
-            raise CheckpointError(path, f"{name} is infinite or not a number", "take an earlier checkpoint")
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        found = f"its weights do not fit its model ({str(error).splitlines()[-1].strip()})"
-        raise CheckpointError(path, found, _REMEDY) from error

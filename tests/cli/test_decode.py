@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from lhotse import CutSet
 
 from asr.cli import train
 from asr.cli._decoders import DecoderParts, DecoderSettings
@@ -199,10 +200,45 @@ def test_words_of_a_lexicon(
 
 def test_tuning_gives_greedy_decoding_where_nothing_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {1: 0.2, 8: 0.25}
-    monkeypatch.setattr(DevSet, "__init__", lambda self: setattr(self, "unit", "word"))
+    monkeypatch.setattr(DevSet, "__init__", lambda self: self.__dict__.update(unit="word", greedy_gives_unit=True))
     monkeypatch.setattr(DevSet, "error_rate", lambda self, settings, parts: rates[settings.beam_size])
     beam = DecoderSettings(beam_size=8, lm="words.arpa", lexicon=("words.txt",))
     best = DevSet().tune(beam, DecoderParts())
     assert (best.settings, best.error_rate, best.without) == (DecoderSettings(), 0.2, 0.25)
     rates[8] = 0.2
     assert DevSet().tune(beam, DecoderParts()).settings == beam
+
+
+def test_words_are_tuned_on_where_a_model_of_phones_has_a_lexicon(
+    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    for split in ("train", "dev"):
+        cuts = CutSet.from_cuts(read_cuts(tiny_corpus.data / f"{split}_cuts.jsonl.gz")).to_eager()
+        for cut in cuts:
+            cut.supervisions[0].custom = {"phones": " ".join(cut.supervisions[0].text.replace(" ", ""))}
+        cuts.to_file(tmp_path / f"{split}_cuts.jsonl.gz")
+    (tmp_path / "tokens_phone.txt").write_text("<blank>\nA\nB\nC\n", encoding="utf-8")
+    words = {word for cut in read_cuts(tmp_path / "train_cuts.jsonl.gz") for word in cut.supervisions[0].text.split()}
+    (tmp_path / "all.dict").write_text("".join(f"{word.lower()} {' '.join(word)}\n" for word in words), "utf-8")
+    data = [
+        f"data.{name}_cuts=[{tmp_path / split}_cuts.jsonl.gz]" for name, split in (("train", "train"), ("val", "dev"))
+    ]
+    phones = ["unit=phone", f"model.tokens={tmp_path / 'tokens_phone.txt'}", "model.text_policy=verbatim", *data]
+    assert train.main([*SMALL, *phones, "trainer.max_epochs=2", f"exp_dir={tmp_path}"]) == 0
+    capsys.readouterr()
+    dev = ["--checkpoint", str(tmp_path / "last.ckpt"), "--cuts", str(tmp_path / "dev_cuts.jsonl.gz"), "--workers", "0"]
+    search = [*dev, "--beam-size", "4", "--lexicon", str(tmp_path / "all.dict")]
+    assert main([*search, "--tune", str(tmp_path / "tuned.json")]) == 0
+    printed = capsys.readouterr()
+    assert " % of words, " in printed.out
+    assert "greedy" not in printed.out + printed.err
+    found = json.loads((tmp_path / "tuned.json").read_text(encoding="utf-8"))
+    assert (found["unit"], found["greedy_error_rate"]) == ("word", None)
+    assert found["text_policy"].startswith("upper-no-punctuation")
+    assert main([*dev, "--settings", str(tmp_path / "tuned.json")]) == 0
+    hyps = read_hypotheses(tmp_path / "dev_tuned.jsonl")
+    assert {word for nbest in hyps.values() for word in nbest[0].text.split()} <= words
+    refs = {cut.id: cut.supervisions[0].text for cut in read_cuts(tmp_path / "dev_cuts.jsonl.gz")}
+    counts = sum(count_errors([refs[name] for name in hyps], [h[0].text for h in hyps.values()], "word"), ErrorCounts())
+    assert counts.rate == found["error_rate"]

@@ -1,8 +1,11 @@
 import pytest
+import torch
 
 from asr.cli.prepare import main
 from asr.corpora import librispeech_archives
 from asr.corpora.manifests import read_cuts
+from asr.models.pronouncer import Pronouncer
+from asr.text.tokens import TokenTable
 from tests.corpora.librispeech_tree import make_tree
 from tests.corpora.textgrids import write_textgrid
 
@@ -15,6 +18,19 @@ def corpus(tmp_path, make_audio):
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "data"
+
+
+def save_pronouncer(path, letters, phones):
+    """Keeps a model that pronounces each of its letters as some phones, whatever they are."""
+    torch.manual_seed(0)
+    tables = {"letters": TokenTable.build([letters], "char"), "phones": TokenTable.build([phones], "phone")}
+    sizes = {"letter_dim": 2, "hidden_dim": 2, "num_layers": 1, "frames_per_letter": 3}
+    network = Pronouncer(*map(len, tables.values()), **sizes)
+    network.output.bias.data[0] = -99.0  # never the blank at first
+    state = {f"model.{name}": value for name, value in network.state_dict().items()}
+    settings = {name: table.state() for name, table in tables.items()} | sizes
+    torch.save({"hyper_parameters": settings, "state_dict": state}, path)
+    return path
 
 
 def run(capsys, *arguments):
@@ -67,6 +83,17 @@ def test_a_lexicon_writes_phones_and_lists_what_it_lacks(corpus, out, tmp_path, 
     cuts = read_cuts(out / "tiny_cuts.jsonl.gz")
     assert ["phones" in cut.supervisions[0].custom for cut in cuts] == [True, False, True]
 
+    model = save_pronouncer(tmp_path / "g2p.ckpt", letters="01", phones="W AH1 N")
+    status, stdout, err = run(capsys, *arguments, "--g2p", model)
+    assert status == 0, err
+    assert f"1 of them are pronounced by {model}, listed in {out / 'g2p.dict'}" in err
+    word, *phones = (out / "g2p.dict").read_text().split()
+    assert word == "1"
+    assert phones
+    assert (out / "oov.tsv").read_text() == "word\tcount\n1\t1\n"
+    (spoken,) = (cut for cut in read_cuts(out / "tiny_cuts.jsonl.gz") if cut.id == "14-208-0001")
+    assert spoken.supervisions[0].custom["phones"].endswith(" ".join(phones))
+
 
 @pytest.mark.parametrize("corpus_dir", [[], ["--corpus-dir", "elsewhere"]])
 def test_download_goes_beside_the_cuts_or_where_it_is_told(corpus, out, capsys, monkeypatch, tmp_path, corpus_dir):
@@ -101,6 +128,7 @@ def test_download_goes_beside_the_cuts_or_where_it_is_told(corpus, out, capsys, 
         (["--corpus-dir", "{}", "--subsets", "y"], 1, "has no subset y; there are other, tiny"),
         (["--corpus-dir", "{}", "--alignments", "{}"], 1, "holds no TextGrid files"),
         (["--corpus-dir", "{}", "--lexicon", "none.dict"], 1, "none.dict: no such file"),
+        (["--corpus-dir", "{}", "--g2p", "g2p.ckpt"], 2, "--g2p: there is no --lexicon that lacks words"),
     ],
 )
 def test_what_cannot_be(corpus, out, capsys, options, status, line):

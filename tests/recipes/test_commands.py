@@ -74,12 +74,12 @@ def test_training_overrides_compose(where: str, words: list[str]) -> None:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.parent.name}/{recipe.stem}")
 def test_recipes_have_the_options_that_readmes_and_their_help_give(recipe: Path) -> None:
     text = recipe.read_text(encoding="utf-8")
-    (names,) = re.findall(r'^parse_options "([a-z_ ]+)"', text, re.MULTILINE)
+    (names,) = re.findall(r'^parse_options "([a-z0-9_ ]+)"', text, re.MULTILINE)
     known = {f"--{name.replace('_', '-')}" for name in [*names.split(), "stage", "stop_stage"]}
     named = {word for _, words in commands(recipe.relative_to(ROOT).as_posix()) for word in words}
     assert {word for word in named if word.startswith("--")} <= known
     head = text.partition("\n\n")[0]
-    assert set(re.findall(r"--[a-z-]+", head)) == known
+    assert set(re.findall(r"--[a-z0-9-]+", head)) == known
 
 
 @pytest.mark.parametrize("readme", READMES, ids=str)

@@ -183,7 +183,7 @@ def test_librispeech_from_the_tokens_to_the_rescored_table(tmp_path: Path) -> No
 
 
 def check_phones(root: Path) -> None:
-    """Runs the recipe of phones behind that of words, from the table of phones on."""
+    """Runs the recipe of phones behind that of words, from the table of phones on, and words by their phones."""
     words = {"HIGH": ("HH", "AY1"), "LOW": ("L", "OW1")}
     lines = "".join(f"{word.lower()} {' '.join(phones)}\n" for word, phones in words.items())
     (root / "all.dict").write_text(lines, encoding="utf-8")
@@ -196,6 +196,9 @@ def check_phones(root: Path) -> None:
         ]
         for speaker in ("8", "9"):
             write_textgrid(aligned / f"{speaker}/7/{speaker}-7-{name}.TextGrid", said, phones, float(len(said)))
+    learn = [sys.executable, "-m", "asr.cli.train", "--config-name", "g2p", "corpus=librispeech_phones"]
+    tiny = ["lexicon=[all.dict]", "data.held_out_every=2", "trainer.max_epochs=1", "model.hidden_dim=8"]
+    assert subprocess.run([*learn, *tiny], cwd=root, check=False).returncode == 0
     prepare = [sys.executable, "-m", "asr.cli.prepare", "librispeech", "--policy", "arpabet-39", "--corpus-dir"]
     sets = (
         [".", "--subsets", "train-clean-5", "dev-tiny", "--partial", "--lexicon", "all.dict"],
@@ -206,8 +209,9 @@ def check_phones(root: Path) -> None:
         assert subprocess.run([*prepare, *options, *out], cwd=root, check=False).returncode == 0
     small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.batch_seconds=8")
     last = "exp/librispeech/mini/seed0/last.ckpt"
-    options = ("--dev", "dev-tiny", "--aligned", str(aligned), "--words", last)
-    done = run("librispeech/phones.sh", "--stage", "2", *options, *small, f"init_from={last}", cwd=root)
+    models = ("--ngram", "data/librispeech/3gram.npz", "--lstm", "exp/librispeech/lstm_lm/seed0/best.ckpt")
+    options = ("--dev", "dev-tiny", "--aligned", str(aligned), "--words", last, "--lexicon", "all.dict", *models)
+    done = run("librispeech/phones.sh", "--stage", "3", *options, *small, f"init_from={last}", cwd=root)
     assert done.returncode == 0, done.stderr
     assert "the weights of 2 of 5 tokens are taken by name" in done.stderr
     assert re.search(r"aligned_greedy .* 20\b", done.stdout), done.stdout
@@ -218,3 +222,5 @@ def check_phones(root: Path) -> None:
         "aligned_words.jsonl",
         "aligned_scores.json",
     }
+    for name in ("ngram", "lstm"):
+        assert re.search(rf"dev-tiny_{name} +\| word +\|.* 20\b", done.stdout), done.stdout

@@ -122,7 +122,7 @@ def test_a_word_list_and_validation_text_of_ones_own(
 
 
 BAD = {
-    "no such conf": (["--config-name", "lmm"], 2, "--config-name: there is no 'lmm'; choose from lm, train"),
+    "no such conf": (["--config-name", "lmm"], 2, "--config-name: there is no 'lmm'; choose from g2p, lm, train"),
     "two sources": (["--config", "config.yaml"], 2, "--config and --config-name: both are given"),
     "misspelt key": (["model.hiden_dim=3"], 2, "model.hiden_dim: no such setting; did you mean model.hidden_dim?"),
     "wrong type": (["model.hidden_dim=wide"], 2, "model.hidden_dim: 'wide' where int is expected"),

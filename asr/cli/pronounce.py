@@ -1,0 +1,92 @@
+"""Pronounces words that a lexicon lacks, with a model that has learnt from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr.cli.command import command, log, make_parser, parse, warn
+from asr.errors import UsageError
+from asr.text.policy import POLICIES, get_policy
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    from asr.text.policy import TextPolicy
+
+_NAMED = 5
+_EXAMPLES = """\
+  asr train --config-name g2p corpus=cmudict lexicon=[cmudict.dict]
+  asr pronounce --checkpoint exp/cmudict/g2p/seed0/best.ckpt --words names.txt --out names.dict
+  asr pronounce --checkpoint best.ckpt --cuts data/librispeech/train-clean-5_cuts.jsonl.gz --words 3gram.npz \\
+    --lexicon cmudict.dict --policy upper-no-punctuation --out all.dict
+
+Words are taken in upper case, as lexicons are by every verb. What --lexicon has is not pronounced anew but written as
+it is, in front: asr prepare and asr decode need nothing beside the lexicon that comes of it."""
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Runs the verb."""
+    parser = make_parser("pronounce", __doc__ or "", _EXAMPLES)
+    parser.add_argument(
+        "--checkpoint", required=True, type=Path, metavar="F", help="what asr train --config-name g2p wrote"
+    )
+    parser.add_argument(
+        "--words", nargs="+", type=Path, default=[], metavar="F", help="words, one a line, or n-gram models"
+    )
+    parser.add_argument(
+        "--cuts", nargs="+", type=Path, default=[], metavar="F", help="cuts whose transcripts have words"
+    )
+    parser.add_argument("--lexicon", nargs="+", type=Path, default=[], metavar="F", help="what is known; written, too")
+    parser.add_argument("--policy", default="verbatim", metavar="NAME", help=f"text policy: {', '.join(POLICIES)}")
+    parser.add_argument("--beam-size", type=int, default=8, metavar="N", help="pronunciations kept (default: 8)")
+    parser.add_argument("--nbest", type=int, default=1, metavar="N", help="pronunciations of each word (default: 1)")
+    parser.add_argument("--out", required=True, type=Path, metavar="F", help="lexicon to write, WORD PHONE PHONE")
+    arguments = parse(parser, argv)
+    _check(arguments)
+    from asr.text.lexicon import Lexicon, read_lexicon, write_lexicon
+    from asr.transcription.pronunciation_checkpoint import load_pronouncer
+
+    model = load_pronouncer(arguments.checkpoint)
+    known = read_lexicon(*arguments.lexicon, case="upper").entries if arguments.lexicon else {}
+    words = {word.upper() for word in _words(arguments, get_policy(arguments.policy))}
+    missing = sorted(words - known.keys())
+    log(f"{len(words):,} words, {len(missing):,} of them without a pronunciation")
+    pronounced = model.lexicon(missing, arguments.beam_size, arguments.nbest)
+    write_lexicon(Lexicon({**known, **pronounced.entries}), arguments.out)
+    mute = [word for word in missing if word not in pronounced]
+    if mute:
+        named = ", ".join(mute[:_NAMED])
+        warn(f"{len(mute)} words have letters that the model has not learnt, and no pronunciation: {named}")
+    log(f"{len(pronounced):,} words pronounced")
+    print(arguments.out)
+    return 0
+
+
+def _check(arguments: Namespace) -> None:
+    if not arguments.words and not arguments.cuts:
+        raise UsageError("--words, --cuts", "there are no words to pronounce", "give one of them")
+    if not 1 <= arguments.nbest <= arguments.beam_size:
+        raise UsageError("--nbest", f"{arguments.nbest} with a beam of {arguments.beam_size}", "give 1 to --beam-size")
+
+
+def _words(arguments: Namespace, policy: TextPolicy) -> Iterator[str]:
+    from asr.corpora.manifests import read_cuts
+    from asr.corpora.targets import target_text
+    from asr.lm.storage import load_ngram
+    from asr.lm.vocabulary import SPECIAL, read_words
+
+    for path in arguments.words:
+        if path.name.endswith((".npz", ".arpa", ".arpa.gz")):
+            yield from load_ngram(path).vocabulary.words[len(SPECIAL) :]
+        else:
+            yield from read_words(path, policy)[0]
+    for path in arguments.cuts:
+        for cut in read_cuts(path):
+            yield from policy.apply(target_text(cut, "char"), where=cut.id).split()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

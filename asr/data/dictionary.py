@@ -1,0 +1,179 @@
+"""Words of a lexicon in, batches of letters and phones out: the Lightning data module of pronunciation models."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from asr.data.plan import PlannedBatch, plan_epoch
+from asr.data.planned import PlannedData
+from asr.errors import ConfigError, DataError
+from asr.models.pronouncer import pad_letters
+from asr.text.lexicon import Lexicon, read_lexicon
+from asr.text.tokens import TokenTable
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WordBatch:
+    """Words padded to one length, with their phones.
+
+    Attributes:
+        words: the words, B of them.
+        texts: their phones, with blanks between them.
+        letters: letter ids, shape (B, L).
+        letter_lengths: letters of each word, shape (B,).
+        targets: phones of all words, one behind the other, shape (sum of target_lengths,).
+        target_lengths: phones of each word, shape (B,).
+    """
+
+    words: list[str]
+    texts: list[str]
+    letters: Tensor
+    letter_lengths: Tensor
+    targets: Tensor
+    target_lengths: Tensor
+
+    def __len__(self) -> int:
+        """Gives the number of words, B."""
+        return len(self.words)
+
+    def to(self, *arguments: Any, **options: Any) -> WordBatch:
+        """Gives the batch on another device, as ``Tensor.to`` does."""
+        moved = (value.to(*arguments, **options) for value in self._tensors())
+        return WordBatch(self.words, self.texts, *moved)
+
+    def pin_memory(self) -> WordBatch:
+        """Gives the batch in pinned memory, for a loader that feeds a GPU."""
+        return WordBatch(self.words, self.texts, *(value.pin_memory() for value in self._tensors()))
+
+    def _tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.letters, self.letter_lengths, self.targets, self.target_lengths
+
+
+class DictionaryDataset(Dataset[Any]):
+    """Pairs of a word and its phones; gives a batch for a planned batch."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]], letters: TokenTable, phones: TokenTable) -> None:
+        """Keeps the pairs.
+
+        Args:
+            pairs: words, and phones with blanks between them.
+            letters: the table of letters.
+            phones: the table of phones.
+        """
+        self.pairs, self.letters, self.phones = pairs, letters, phones
+
+    def __len__(self) -> int:
+        """Gives the number of pairs."""
+        return len(self.pairs)
+
+    def __getitem__(self, planned: PlannedBatch) -> WordBatch:
+        words, texts = (list(each) for each in zip(*(self.pairs[index] for index in planned.indices), strict=True))
+        targets = [self.phones.encode(text) for text in texts]
+        flat = torch.tensor([token_id for ids in targets for token_id in ids])
+        target_lengths = torch.tensor([len(ids) for ids in targets])
+        return WordBatch(words, texts, *pad_letters(words, self.letters), flat, target_lengths)
+
+
+def split_lexicon(
+    lexicon: Lexicon, held_out_every: int, frames_per_letter: int
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]], int]:
+    """Gives the pairs to train on, those that are held out, and how many are too long for their letters.
+
+    All pronunciations of a word are on one side; of a word that is held out the first one counts.
+
+    Args:
+        lexicon: words with their phones.
+        held_out_every: the last of every so many words is held out.
+        frames_per_letter: frames that a letter gives; CTC needs one for each phone and each repeat.
+
+    Example:
+        >>> split_lexicon(Lexicon({"A": (("AH",), ("EY",)), "B": (("B", "IY"),), "W": (("D", "AH", "B"),)}), 2, 2)
+        ([('A', 'AH'), ('A', 'EY')], [('B', 'B IY')], 1)
+    """
+    train: list[tuple[str, str]] = []
+    held_out: list[tuple[str, str]] = []
+    num_too_long = 0
+    for number, (word, spoken) in enumerate(lexicon.entries.items(), start=1):
+        is_held_out = number % held_out_every == 0
+        for phones in spoken[:1] if is_held_out else spoken:
+            repeats = sum(one == other for one, other in itertools.pairwise(phones))
+            if len(phones) + repeats > frames_per_letter * len(word):
+                num_too_long += 1
+            else:
+                (held_out if is_held_out else train).append((word, " ".join(phones)))
+    return train, held_out, num_too_long
+
+
+class DictionaryData(PlannedData):
+    """Training and validation words.
+
+    The module that trains on them is asked for its tables, ``letters`` and ``phones``, and its ``frames_per_letter``.
+    """
+
+    def __init__(
+        self,
+        lexicon: list[str],
+        keep_stress: bool,
+        held_out_every: int,
+        batch_letters: int,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        """Keeps the settings; files are read in :meth:`setup`.
+
+        Args:
+            lexicon: files of words and phones, compressed or not; an earlier file's words hide a later one's.
+            keep_stress: whether phones keep the digit of their stress.
+            held_out_every: one of so many words chooses the best checkpoint.
+            batch_letters: most letters of a padded batch on one device.
+            num_workers: loader processes; 0 makes batches in the training process.
+            seed: of the order.
+        """
+        super().__init__(num_workers)
+        self.lexicon, self.keep_stress, self.held_out_every = lexicon, keep_stress, held_out_every
+        self.batch_letters, self.seed = batch_letters, seed
+
+    def setup(self, stage: str) -> None:
+        """Reads the words."""
+        if self.held_out_every < 2:
+            raise ConfigError("data.held_out_every", f"is {self.held_out_every}", "give 2 or more, such as 50")
+        module: Any = self.trainer.lightning_module  # type: ignore[union-attr]
+        lexicon = read_lexicon(*self.lexicon, case="upper", keep_stress=self.keep_stress)
+        *pairs, num_too_long = split_lexicon(lexicon, self.held_out_every, module.frames_per_letter)
+        self.train_set, self.val_set = (DictionaryDataset(each, module.letters, module.phones) for each in pairs)
+        if num_too_long:
+            logger.warning("%d pronunciations have too many phones for their letters and are left out", num_too_long)
+        for name, each in (("training", self.train_set), ("validation", self.val_set)):
+            if len(each) < self.world_size:
+                found = f"{len(each)} {name} words for {self.world_size} devices"
+                raise DataError(", ".join(self.lexicon), found, "give more words")
+            logger.info("%s: %s pronunciations", name, f"{len(each):,}")
+        if stage == "fit":
+            size, waste = self.size_and_waste(_lengths(self.train_set))
+            logger.info("%d batches an epoch and rank, %.1f %% of them padding", size, 100 * waste)
+
+    def _plan(self, dataset: DictionaryDataset, rank: int, **options: Any) -> list[PlannedBatch]:
+        limits: dict[str, Any] = {"batch_seconds": float(self.batch_letters), "max_batch_size": self.batch_letters}
+        return plan_epoch(_lengths(dataset), **limits, rank=rank, world_size=self.world_size, **options)
+
+    def plan_training(self, epoch: int, rank: int) -> list[PlannedBatch]:
+        """Gives the training batches of one rank in one epoch."""
+        return self._plan(self.train_set, rank, epoch=epoch, seed=self.seed)
+
+    def plan_validation(self, rank: int) -> list[PlannedBatch]:
+        """Gives the validation batches of one rank, always the same."""
+        return self._plan(self.val_set, rank, shuffle=False)
+
+
+def _lengths(dataset: DictionaryDataset) -> list[float]:
+    return [float(len(word)) for word, _ in dataset.pairs]

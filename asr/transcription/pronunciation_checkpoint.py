@@ -1,0 +1,84 @@
+"""A checkpoint of a pronunciation model to what pronounces words: one file, with its letters and phones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from asr.decoding.prefix_beam import PrefixBeamDecoder
+from asr.errors import AsrError, CheckpointError
+from asr.models.pronouncer import Pronouncer, pad_letters
+from asr.text.lexicon import Lexicon, Pronunciation
+from asr.text.tokens import TokenTable
+from asr.transcription.checkpoint import read_checkpoint
+from asr.transcription.weights import load_weights
+
+_SIZES = ("letter_dim", "hidden_dim", "num_layers", "frames_per_letter")
+_NEEDED = ("letters", "phones", *_SIZES)
+_REMEDY = "give one that asr train --config-name g2p wrote, such as best.ckpt"
+_BATCH_SIZE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedPronouncer:
+    """What a checkpoint holds.
+
+    Attributes:
+        network: on the CPU, in evaluation mode.
+        letters: the table of letters, in upper case.
+        phones: the table of phones.
+    """
+
+    network: Pronouncer
+    letters: TokenTable
+    phones: TokenTable
+
+    @torch.inference_mode()
+    def lexicon(self, words: Iterable[str], beam_size: int = 8, nbest: int = 1) -> Lexicon:
+        """Gives the pronunciations of words, the likeliest first.
+
+        Args:
+            words: in upper case; one with a letter that the model has not learnt is left out.
+            beam_size: pronunciations kept in the search.
+            nbest: pronunciations of a word at most.
+        """
+        decoder = PrefixBeamDecoder(self.phones, frame_seconds=1.0, beam_size=beam_size, nbest=nbest)
+        known = [word for word in words if word and all(letter in self.letters.ids for letter in word)]
+        entries: dict[str, tuple[Pronunciation, ...]] = {}
+        for begin in range(0, len(known), _BATCH_SIZE):
+            batch = known[begin : begin + _BATCH_SIZE]
+            found = decoder(*self.network(*pad_letters(batch, self.letters)))
+            spoken = (tuple(tuple(each.text.split()) for each in hypotheses if each.text) for hypotheses in found)
+            entries |= {word: several for word, several in zip(batch, spoken, strict=True) if several}
+        return Lexicon(entries)
+
+
+def load_pronouncer(path: str | Path) -> LoadedPronouncer:
+    """Reads a checkpoint and builds its model; runs no code from the file.
+
+    Args:
+        path: what Lightning's trainer saved of a ``PronunciationModule``.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, no checkpoint, or not one of a pronunciation model.
+    """
+    content = read_checkpoint(path)
+    settings, state = content.get("hyper_parameters"), content.get("state_dict")
+    if not isinstance(settings, Mapping) or not isinstance(state, Mapping):
+        raise CheckpointError(path, "is not a whole checkpoint of a model", _REMEDY)
+    absent = [name for name in _NEEDED if name not in settings]
+    if absent:
+        found = f"is no checkpoint of a pronunciation model: it lacks {', '.join(absent)}"
+        raise CheckpointError(path, found, _REMEDY)
+    try:
+        letters, phones = (TokenTable.from_state(settings[name]) for name in ("letters", "phones"))
+        network = Pronouncer(len(letters), len(phones), **{name: settings[name] for name in _SIZES})
+    except (AsrError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = str(error) if isinstance(error, AsrError) else f"{type(error).__name__}: {error}"
+        remedy = "it was written by another version, or changed"
+        raise CheckpointError(path, f"its model cannot be built ({reason})", remedy) from error
+    load_weights(path, network, state, _REMEDY)
+    return LoadedPronouncer(network.eval(), letters, phones)
