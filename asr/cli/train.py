@@ -21,7 +21,7 @@ _USAGE = """usage: asr train [--quiet] [--multirun | --print-config] [--config-n
 Trains a model with CTC. conf/train.yaml is composed by Hydra with the choices below; any key of it can be overridden.
 
 options:
-  --config-name NAME  compose conf/NAME.yaml in place of conf/train.yaml: lm for a language model, g2p for pronunciations
+  --config-name NAME  compose conf/NAME.yaml, not conf/train.yaml: lm for a language model, g2p for pronunciations
   --config FILE       run a configuration that a run saved, exp/<corpus>/<name>/seed<k>/config.yaml
   --print-config      print the composed configuration and stop
   --multirun          one run after another for keys with several values (seed=0,1,2); one device only
