@@ -1,4 +1,4 @@
-"""N-best lists that a language model scores once: weights tuned on them, and the lists in their new order."""
+"""N-best lists that another model scores once: weights tuned on them, and the lists in their new order."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from asr.cli._tuning import LM_WEIGHTS, WORD_SCORES, halve
 from asr.cli.command import log
 from asr.corpora.manifests import read_cuts
 from asr.corpora.targets import target_text
-from asr.decoding.rescoring import NBestScores, measure_nbest, rescore
+from asr.decoding.rescoring import NBestScores, rescore
 from asr.decoding.tuning import Tuned, tune
-from asr.errors import ConfigError, DataError
+from asr.errors import DataError
 from asr.files import written_whole
-from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.hypotheses import read_hypotheses
 from asr.text.policy import get_policy
@@ -23,9 +22,9 @@ from asr.text.policy import get_policy
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
+    from asr.cli._scorers import Scorer
     from asr.decoding.hypothesis import Hypothesis
     from asr.text.policy import TextPolicy
-    from asr.transcription.language_checkpoint import LoadedLanguageModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +43,7 @@ class ScoredLists:
         """Gives the lists of these utterances, in this order."""
         places = {name: place for place, name in enumerate(self.lists)}
         rows = [places[name] for name in names]
-        scores = NBestScores(self.scores.own[rows], self.scores.lm[rows], self.scores.num_words[rows])
+        scores = NBestScores(self.scores.own[rows], self.scores.added[rows], self.scores.num_words[rows])
         return ScoredLists({name: self.lists[name] for name in names}, scores)
 
     def rescored(self, weight: float, word_score: float) -> dict[str, list[Hypothesis]]:
@@ -99,7 +98,7 @@ class DevLists:
         return errors / max(1, self.num_ref)
 
     def tune(self) -> Tuned:
-        """Finds the weights of least error, 0 and 0 among them; the language model is not asked again."""
+        """Finds the weights of least error, 0 and 0 among them; the model is not asked again."""
 
         def error_rate(weight: float, word_score: float) -> float:
             rate = self.rate(self.errors(weight, word_score))
@@ -109,12 +108,11 @@ class DevLists:
         return tune(error_rate, LM_WEIGHTS, WORD_SCORES)
 
 
-def read_scored(loaded: LoadedLanguageModel, arguments: Any) -> ScoredLists:
+def read_scored(model: Scorer, arguments: Any) -> ScoredLists:
     """Reads the lists, those of the cuts where there are any, and scores them.
 
     Raises:
         DataError: a file cannot be read, or an utterance of the cuts has no list.
-        ConfigError: the device cannot be used.
     """
     lists = read_hypotheses(arguments.nbest)
     if arguments.cuts:
@@ -125,32 +123,20 @@ def read_scored(loaded: LoadedLanguageModel, arguments: Any) -> ScoredLists:
             raise DataError(arguments.nbest, found, "decode these cuts to the end")
         log(f"{arguments.nbest}: {len(ids)} of {len(lists)} utterances, those of {arguments.cuts}")
         lists = {name: lists[name] for name in ids}
-    _move(loaded, arguments.device)
-    model = RecurrentSentenceModel(loaded.network, loaded.vocabulary)
-    policy = get_policy(loaded.text_policy)
-    return ScoredLists(lists, measure_nbest(list(lists.values()), model, policy, arguments.unknown_score))
+    return ScoredLists(lists, model.measure(lists))
 
 
-def _move(loaded: LoadedLanguageModel, device: str) -> None:
-    try:
-        loaded.network.to(device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        remedy = "give cpu, or cuda where there is a GPU"
-        raise ConfigError("--device", f"{device!r} cannot be used ({reason})", remedy) from error
-
-
-def tune_weights(loaded: LoadedLanguageModel, arguments: Any) -> str:
+def tune_weights(model: Scorer, arguments: Any) -> str:
     """Tries weights on the lists, writes the best, and gives a line on what was found."""
-    policy = get_policy(arguments.policy or loaded.text_policy)
-    dev = DevLists.of(read_scored(loaded, arguments), read_cuts(arguments.cuts), policy)
+    policy = get_policy(arguments.policy) if arguments.policy else model.policy
+    dev = DevLists.of(read_scored(model, arguments), read_cuts(arguments.cuts), policy)
     best = dev.tune()
     without, oracle = dev.rate(dev.errors(0.0, 0.0)), dev.rate(dev.oracle_errors)
     settings = {
         "weight": best.lm_weight,
         "word_score": best.token_score,
         "unknown_score": arguments.unknown_score,
-        "lm": arguments.lm,
+        "model": arguments.lm or arguments.checkpoint,
         "tuned_on": arguments.cuts,
         "text_policy": f"{policy.name} ({policy.hash})",
         "error_rate": best.error_rate,
@@ -165,7 +151,7 @@ def tune_weights(loaded: LoadedLanguageModel, arguments: Any) -> str:
     )
 
 
-def rescore_crosswise(loaded: LoadedLanguageModel, arguments: Any) -> tuple[ScoredLists, dict[str, list[Hypothesis]]]:
+def rescore_crosswise(model: Scorer, arguments: Any) -> tuple[ScoredLists, dict[str, list[Hypothesis]]]:
     """Gives the lists as they were, and in the order of weights that were tuned on the other half of the speakers.
 
     Raises:
@@ -173,8 +159,8 @@ def rescore_crosswise(loaded: LoadedLanguageModel, arguments: Any) -> tuple[Scor
     """
     cuts = list(read_cuts(arguments.cuts))
     ids = [[cut.id for cut in half] for half in halve(cuts, arguments.cuts)]
-    policy = get_policy(arguments.policy or loaded.text_policy)
-    dev = DevLists.of(read_scored(loaded, arguments), cuts, policy)
+    policy = get_policy(arguments.policy) if arguments.policy else model.policy
+    dev = DevLists.of(read_scored(model, arguments), cuts, policy)
     halves = [dev.part(names) for names in ids]
     found: dict[str, list[Hypothesis]] = {}
     pooled = 0

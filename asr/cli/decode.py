@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from asr.cli._decoders import DecoderSettings
 from asr.cli.command import command, log, make_parser, parse, progress
-from asr.errors import ConfigError, UsageError
+from asr.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -46,11 +46,12 @@ def main(argv: list[str] | None = None) -> int:
     if (arguments.tune or arguments.cross_tune) and settings.beam_size == 1 and not settings.exact:
         option = "--tune" if arguments.tune else "--cross-tune"
         raise UsageError(option, "greedy decoding has no weights", "give --beam-size, and --lm or --lexicon")
+    from asr.cli._scorers import move
     from asr.scoring.hypotheses import write_hypotheses
     from asr.transcription.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(arguments.checkpoint)
-    _move(loaded, arguments.device)
+    move(loaded.model, arguments.device)
     parts = settings.parts(loaded)
     if arguments.tune:
         from asr.cli._tuning import tune_decoder
@@ -128,18 +129,6 @@ def _settings(arguments: Any) -> DecoderSettings:
         settings = DecoderSettings(nbest=arguments.nbest, **given)
     settings.check()
     return settings
-
-
-def _move(loaded: Loaded, device: str) -> None:
-    import torch
-
-    try:
-        loaded.model.to(torch.device(device))
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(
-            "--device", f"{device!r} cannot be used ({reason})", "give cpu, or cuda where there is a GPU"
-        ) from error
 
 
 def _decode(loaded: Loaded, decoder: Decoder, file: str, arguments: Any) -> Iterator[tuple[str, list[Hypothesis]]]:

@@ -1,4 +1,4 @@
-"""Rescores N-best lists with a recurrent language model; tunes its weight."""
+"""Rescores N-best lists with a recurrent language model or a second acoustic model; tunes its weight."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from asr.errors import DataError, UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from asr.transcription.language_checkpoint import LoadedLanguageModel
+    from asr.cli._scorers import Scorer
 
-_DESCRIPTION = """Rescores N-best lists with a recurrent language model.
+_DESCRIPTION = """Rescores N-best lists with a recurrent language model, or with a second acoustic model.
 
-The new score of a hypothesis is its own + weight * natural-log probability of its words and end + score * words."""
+The new score of a hypothesis is its own + weight * natural-log probability + word score * words. The probability is, of
+a language model, that of the words and the end; of an acoustic model, that of the text given the audio."""
 
 _EXAMPLES = """\
   asr rescore --nbest dev_beam64.jsonl --lm lstm.ckpt --cuts data/librispeech/dev_cuts.jsonl.gz --tune lstm.json
   asr rescore --nbest test_beam64.jsonl --lm lstm.ckpt --settings lstm.json --out test_lstm.jsonl
   asr rescore --nbest test_beam64.jsonl --lm lstm.ckpt --weight 0.5 --out test_lstm.jsonl
   asr rescore --nbest dev_beam64.jsonl --lm lstm.ckpt --cuts dev_cuts.jsonl.gz --cross-tune --out dev_lstm.jsonl
+  asr rescore --nbest dev_phones.jsonl --checkpoint characters.ckpt --cuts dev_cuts.jsonl.gz --tune both.json
 
 --tune scores the lists once, tries weights and word scores on them and keeps those of least word error, going without
 among them: tune on dev, never on test. With --cuts only the utterances of these cuts are tuned on, or written. Where
@@ -35,26 +37,50 @@ no utterance is scored with weights that it helped to find."""
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     arguments = parse(_parser(), argv)
+    if arguments.checkpoint:
+        _check_acoustic(arguments)
     _check(arguments)
-    from asr.transcription.language_checkpoint import load_language_model
-
-    loaded = load_language_model(arguments.lm)
-    if arguments.unknown_score is None:
-        arguments.unknown_score = -math.log(max(1, loaded.num_unknown_types))
+    model = _load(arguments)
     if arguments.tune:
         from asr.cli._rescoring import tune_weights
 
-        print(tune_weights(loaded, arguments))
+        print(tune_weights(model, arguments))
     else:
-        _write(loaded, arguments)
+        _write(model, arguments)
     return 0
+
+
+def _load(arguments: Any) -> Scorer:
+    """Reads the model, and settles the score of words that it does not know."""
+    from asr.cli._scorers import SentenceScorer, SpeechScorer, move
+
+    if arguments.checkpoint:
+        from asr.transcription.checkpoint import load_checkpoint
+
+        acoustic = load_checkpoint(arguments.checkpoint)
+        move(acoustic.model, arguments.device)
+        arguments.unknown_score = 0.0
+        return SpeechScorer(acoustic, arguments.cuts)
+    from asr.transcription.language_checkpoint import load_language_model
+
+    language = load_language_model(arguments.lm)
+    move(language.network, arguments.device)
+    if arguments.unknown_score is None:
+        arguments.unknown_score = -math.log(max(1, language.num_unknown_types))
+    return SentenceScorer(language, arguments.unknown_score)
 
 
 def _parser() -> ArgumentParser:
     parser = make_parser("rescore", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--nbest", required=True, metavar="FILE", help="what asr decode --nbest N wrote")
-    parser.add_argument("--lm", required=True, metavar="FILE", help="checkpoint of asr train --config-name lm")
-    parser.add_argument("--cuts", metavar="FILE", help="utterances to take, with the references for tuning")
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument("--lm", metavar="FILE", help="checkpoint of asr train --config-name lm")
+    models.add_argument("--checkpoint", metavar="FILE", help="acoustic model of characters or BPE that asr train wrote")
+    parser.add_argument(
+        "--cuts",
+        metavar="FILE",
+        help="utterances to take, with the references for tuning and the audio for --checkpoint",
+    )
     done = parser.add_mutually_exclusive_group()
     done.add_argument("--out", metavar="FILE", help="hypotheses file to write")
     done.add_argument("--tune", metavar="FILE", help="find weight and word score on --cuts, write them to FILE (.json)")
@@ -98,6 +124,13 @@ def _check(arguments: Any) -> None:
     arguments.word_score = arguments.word_score or 0.0
 
 
+def _check_acoustic(arguments: Any) -> None:
+    if not arguments.cuts:
+        raise UsageError("--checkpoint", "there is no audio to listen to", "give --cuts")
+    if arguments.unknown_score is not None:
+        raise UsageError("--unknown-score", "an acoustic model knows no words", "leave it out")
+
+
 def _load_settings(path: Path) -> list[float]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -107,14 +140,14 @@ def _load_settings(path: Path) -> list[float]:
         raise DataError(path, reason, "make it with: asr rescore --tune") from None
 
 
-def _write(loaded: LoadedLanguageModel, arguments: Any) -> None:
+def _write(model: Scorer, arguments: Any) -> None:
     from asr.cli._rescoring import read_scored, rescore_crosswise
     from asr.scoring.hypotheses import write_hypotheses
 
     if arguments.cross_tune:
-        scored, rescored = rescore_crosswise(loaded, arguments)
+        scored, rescored = rescore_crosswise(model, arguments)
     else:
-        scored = read_scored(loaded, arguments)
+        scored = read_scored(model, arguments)
         rescored = scored.rescored(arguments.weight, arguments.word_score)
     write_hypotheses(arguments.out, rescored.items())
     num_new = sum(scored.lists[name][0].text != nbest[0].text for name, nbest in rescored.items())

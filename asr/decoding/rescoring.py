@@ -1,21 +1,26 @@
-"""N-best lists in a new order: their own scores and those of a language model that is too slow for the search."""
+"""N-best lists in a new order: their own scores and those of a model that did not take part in the search."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import ctc_loss
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.decoding.hypothesis import Hypothesis
 from asr.lm.sentence_models import SentenceModel
 from asr.lm.vocabulary import UNKNOWN
 from asr.text.policy import TextPolicy
+from asr.text.tokens import BLANK, TokenTable
 
 NBest = Sequence[Hypothesis]
+
+_IMPOSSIBLE = 1e6
+"""Nats of a text that no path gives, in place of infinity, which no weight could switch off."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,17 +29,17 @@ class NBestScores:
 
     Attributes:
         own: scores of the search, shape (U, K); minus infinity where a list is shorter.
-        lm: natural-log probabilities of the language model, shape (U, K).
+        added: natural-log probabilities of the model that is added, shape (U, K).
         num_words: words, shape (U, K).
     """
 
     own: Tensor
-    lm: Tensor
+    added: Tensor
     num_words: Tensor
 
     def combined(self, weight: float, word_score: float) -> Tensor:
         """Gives own score + weight * natural-log probability + word_score * words, shape (U, K)."""
-        return self.own + weight * self.lm + word_score * self.num_words
+        return self.own + weight * self.added + word_score * self.num_words
 
     def order(self, weight: float, word_score: float) -> Tensor:
         """Gives the places of the hypotheses, best first, shape (U, K); of equal ones the first stays in front."""
@@ -62,11 +67,32 @@ def measure_nbest(
         text: float(probs.sum()) + unknown_score * int((ids == UNKNOWN).sum())
         for text, ids, probs in zip(texts, encoded, model.word_log_probs(encoded), strict=True)
     }
-    return NBestScores(
-        own=_padded([[hypothesis.score for hypothesis in nbest] for nbest in nbests], -math.inf),
-        lm=_padded([[log_probs[hypothesis.text] for hypothesis in nbest] for nbest in nbests], 0.0),
-        num_words=_padded([[len(hypothesis.text.split()) for hypothesis in nbest] for nbest in nbests], 0.0),
-    )
+    return _scores(nbests, [_row(log_probs[hypothesis.text] for hypothesis in nbest) for nbest in nbests])
+
+
+def measure_nbest_by_ear(
+    nbests: Sequence[NBest], posteriors: Sequence[Tensor], tokens: TokenTable, policy: TextPolicy
+) -> NBestScores:
+    """Scores all hypotheses by what another acoustic model heard: the sum of all CTC paths of their texts.
+
+    Args:
+        nbests: U lists, at least one hypothesis long.
+        posteriors: natural-log posteriors of the model for each list, shapes (N, V).
+        tokens: its tokens, which words can be spelled in.
+        policy: what texts go through before they are spelled.
+
+    Raises:
+        DataError: a text breaks the policy, or holds a symbol that is no token.
+    """
+    heard = []
+    for nbest, log_probs in zip(nbests, posteriors, strict=True):
+        spelled = [tokens.encode(policy.apply(hypothesis.text), where=hypothesis.text[:40]) for hypothesis in nbest]
+        targets = torch.tensor([token_id for ids in spelled for token_id in ids])
+        lengths = torch.full((len(nbest),), len(log_probs)), torch.tensor([len(ids) for ids in spelled])
+        rows = log_probs.double().cpu()[:, None].expand(-1, len(nbest), -1)  # (N, V) -> (N, K, V)
+        losses = ctc_loss(rows, targets, *lengths, blank=BLANK, reduction="none")
+        heard.append(-losses.clamp(max=_IMPOSSIBLE))  # infinite for a text with too many tokens
+    return _scores(nbests, heard)
 
 
 def rescore(
@@ -76,8 +102,8 @@ def rescore(
 
     Args:
         nbests: U lists.
-        scores: what :func:`measure_nbest` gave for them.
-        weight: of the language model.
+        scores: what :func:`measure_nbest` or :func:`measure_nbest_by_ear` gave for them.
+        weight: of the model that is added.
         word_score: natural-log score added for each word.
     """
     combined, order = scores.combined(weight, word_score).tolist(), scores.order(weight, word_score).tolist()
@@ -87,6 +113,17 @@ def rescore(
     ]
 
 
-def _padded(rows: Sequence[Sequence[float]], padding: float) -> Tensor:
-    tensors = [torch.tensor(row, dtype=torch.float64) for row in rows]
-    return pad_sequence(tensors, batch_first=True, padding_value=padding)
+def _scores(nbests: Sequence[NBest], added: Sequence[Tensor]) -> NBestScores:
+    return NBestScores(
+        own=_padded([_row(each.score for each in nbest) for nbest in nbests], -math.inf),
+        added=_padded(added, 0.0),
+        num_words=_padded([_row(len(each.text.split()) for each in nbest) for nbest in nbests], 0.0),
+    )
+
+
+def _row(values: Iterable[float]) -> Tensor:
+    return torch.tensor(list(values), dtype=torch.float64)
+
+
+def _padded(rows: Sequence[Tensor], padding: float) -> Tensor:
+    return pad_sequence(list(rows), batch_first=True, padding_value=padding)

@@ -8,7 +8,8 @@
 # --lexicon      WORD PHONE PHONE, such as cmudict.dict
 # --g2p          checkpoint that pronounces words that the dictionary lacks (without it, one is trained on the dictionary)
 # --aligned      utterances with TextGrids, in LibriSpeech's layout, of speakers who are not in train-clean-5; needed by all stages
-# --words        checkpoint of recipes/librispeech/run.sh, whose times of words are compared with the aligner's too
+# --words        checkpoint of recipes/librispeech/run.sh, whose times of words are compared with the aligner's too, and which
+#                rescores what --ngram finds
 # --ngram        word n-gram of recipes/librispeech/run.sh: the words of the dev set are searched by their phones
 # --lstm         recurrent language model of recipes/librispeech/run.sh, which rescores them
 # --experiment   file of conf/experiment/librispeech: mini, or mini_gpu for a GPU
@@ -28,6 +29,12 @@ policy=arpabet-39 word_policy=upper-no-punctuation
 
 # need_lexicon: refuses a stage that goes by the dictionary where none is given.
 need_lexicon() { [[ $lexicon ]] || die "--lexicon: is missing; give a dictionary such as cmudict.dict"; }
+
+# rescore FILE FROM TO MODEL: N-best lists of dev by a second model, where there is one.
+rescore() {
+  [[ ! $1 ]] || asr rescore "${@:4}" --device "$device" --nbest "$exp/${dev}_$2.jsonl" --cuts "$dev_cuts" --cross-tune \
+    --out "$exp/${dev}_$3.jsonl"
+}
 
 if [[ ! $g2p ]]; then
   g2p=exp/librispeech_phones/g2p/seed$seed/best.ckpt
@@ -68,8 +75,8 @@ if stage 6 "decoding"; then
     asr pronounce --checkpoint "$g2p" --words "$ngram" --lexicon "$lexicon" --out "$data/lexicon.dict"
     asr decode --checkpoint "$exp/last.ckpt" --device "$device" --cuts "$dev_cuts" --beam-size 64 --nbest 50 --cross-tune \
       --lexicon "$data/lexicon.dict" --lm "$ngram" --out "$exp/${dev}_ngram.jsonl"
-    [[ ! $lstm ]] || asr rescore --lm "$lstm" --device "$device" --nbest "$exp/${dev}_ngram.jsonl" --cuts "$dev_cuts" \
-      --cross-tune --out "$exp/${dev}_lstm.jsonl"
+    rescore "$words" ngram both --checkpoint "$words"
+    rescore "$lstm" "$(if [[ $words ]]; then echo both; else echo ngram; fi)" lstm --lm "$lstm"
   fi
 fi
 

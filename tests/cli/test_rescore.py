@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 
-from asr.cli import train
+from asr.cli import decode, train
 from asr.cli._tuning import halve
 from asr.cli.rescore import main
 from asr.corpora.manifests import read_cuts, write_cuts
@@ -18,6 +20,8 @@ from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.hypotheses import read_hypotheses, write_hypotheses
 from asr.transcription.language_checkpoint import load_language_model
+from tests.conftest import TinyCorpus
+from tests.training import test_run
 from tests.training.test_language_module import SENTENCES, SMALL
 
 REFS = {f"utterance{number}": text.upper() for number, text in enumerate(SENTENCES)}
@@ -191,3 +195,37 @@ def test_cuts_without_a_list_are_named(folder: Path, tmp_path: Path, capsys: pyt
     flags = ["--nbest", str(tmp_path / "short.jsonl"), "--cuts", str(folder / "dev_cuts.jsonl.gz"), "--tune", "t.json"]
     assert main([*common(folder), *flags]) == 1
     assert "1 of 5 utterances of" in capsys.readouterr().err
+
+
+def test_a_second_acoustic_model_brings_its_own_text_to_the_front(
+    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    assert train.main([*test_run.SMALL, "trainer.max_epochs=1", f"exp_dir={tmp_path}"]) == 0
+    cuts, decoded, nbest, out = str(tiny_corpus.data / "dev_cuts.jsonl.gz"), *(
+        str(tmp_path / f"{name}.jsonl") for name in ("decoded", "nbest", "out")
+    )  # fmt: skip
+    model = ["--checkpoint", str(tmp_path / "last.ckpt")]
+    assert decode.main([*model, "--cuts", cuts, "--beam-size", "4", "--workers", "0", "--out", decoded]) == 0
+    heard = {name: hypotheses[0] for name, hypotheses in read_hypotheses(decoded).items()}
+    wrong = Hypothesis("A B C A B C A B C", (), (), 5.0, 1.0)
+    write_hypotheses(nbest, [(name, [wrong, replace(best, score=0.0)]) for name, best in heard.items()])
+    lists = ["--nbest", nbest, "--cuts", cuts, *model]
+    assert main([*lists, "--weight", "9", "--out", out]) == 0
+    assert f"{len(heard)} of {len(heard)} utterances have another best hypothesis" in capsys.readouterr().err
+    for name, (first, second) in read_hypotheses(out).items():
+        assert (first.text, second.text) == (heard[name].text, wrong.text)
+        assert first.score == pytest.approx(9 * heard[name].score, rel=1e-4)
+    assert main([*lists, "--cross-tune", "--out", out]) == 0
+    assert "both halves: " in capsys.readouterr().err
+    for options, line in (
+        (["--nbest", nbest, *model, "--weight", "1"], "--checkpoint: there is no audio to listen to; give --cuts"),
+        ([*lists, "--weight", "1", "--unknown-score", "1"], "--unknown-score: an acoustic model knows no words"),
+    ):
+        assert main([*options, "--out", out]) == 2
+        assert line in capsys.readouterr().err
+    content = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    content["hyper_parameters"]["tokens"]["unit"] = "phone"
+    torch.save(content, tmp_path / "last.ckpt")
+    assert main([*lists, "--weight", "1", "--out", out]) == 2
+    assert "--checkpoint: its tokens are phones, which words are not spelled in" in capsys.readouterr().err

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
+import torch
 
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.rescoring import measure_nbest, rescore
+from asr.decoding.rescoring import measure_nbest, measure_nbest_by_ear, rescore
 from asr.errors import DataError
 from asr.lm.kneser_ney import estimate
 from asr.lm.ngram import NGramModel
 from asr.text.policy import get_policy
+from asr.text.tokens import TokenTable
 
 VERBATIM = get_policy("verbatim")
 
@@ -59,6 +62,30 @@ def test_without_weight_nothing_changes(model: NGramModel) -> None:
 def test_texts_go_through_the_policy_of_the_model(model: NGramModel) -> None:
     upper, lower = ([[Hypothesis(text, (), (), 0.0, 1.0)]] for text in ("A B", "a, b"))
     policy = get_policy("upper-no-punctuation")
-    assert measure_nbest(upper, model, policy).lm == measure_nbest(lower, model, policy).lm
+    assert measure_nbest(upper, model, policy).added == measure_nbest(lower, model, policy).added
     with pytest.raises(DataError, match="stands among the words"):
         measure_nbest([[Hypothesis("A </s>", (), (), 0.0, 1.0)]], model, VERBATIM)
+
+
+def test_by_ear_equals_the_sum_over_all_paths() -> None:
+    tokens = TokenTable.build(["A B"], "char")  # <blank> A B |
+    generator = torch.Generator().manual_seed(5)
+    posteriors = [torch.randn(frames, 4, generator=generator).log_softmax(dim=1) for frames in (4, 3)]
+    nbests = [
+        [Hypothesis(text, (), (), 0.0, 1.0) for text in texts] for texts in (["a b", "A", "", "AA"], ["B", "AAB"])
+    ]
+    found = measure_nbest_by_ear(nbests, posteriors, tokens, get_policy("upper-no-punctuation"))
+    for row, (nbest, log_probs) in enumerate(zip(nbests, posteriors, strict=True)):
+        sums: dict[str, float] = {}
+        for path in itertools.product(range(4), repeat=len(log_probs)):
+            text = tokens.decode([token for token, _ in itertools.groupby(path) if token])
+            heard = [token for token, _ in itertools.groupby(path) if token]
+            if heard == tokens.encode(text):  # no | at an end, nor two in a row
+                score = sum(float(log_probs[frame, token]) for frame, token in enumerate(path))
+                sums[text] = sums.get(text, 0.0) + math.exp(score)
+        expected = [math.log(sums[each.text.upper()]) if each.text.upper() in sums else -1e6 for each in nbest]
+        assert found.added[row, : len(nbest)].tolist() == pytest.approx(expected)
+    assert found.added[1, 1] == -1e6, "two frames and a blank between them cannot be three tokens in three frames"
+    assert torch.isfinite(found.combined(0.0, 0.0)[1, :2]).all()
+    with pytest.raises(DataError, match="'C' not in the table"):
+        measure_nbest_by_ear([[Hypothesis("C", (), (), 0.0, 1.0)]], posteriors[:1], tokens, VERBATIM)

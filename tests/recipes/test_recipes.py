@@ -222,5 +222,5 @@ def check_phones(root: Path) -> None:
         "aligned_words.jsonl",
         "aligned_scores.json",
     }
-    for name in ("ngram", "lstm"):
+    for name in ("ngram", "both", "lstm"):
         assert re.search(rf"dev-tiny_{name} +word +10\b", done.stdout), done.stdout

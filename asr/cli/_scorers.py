@@ -1,0 +1,106 @@
+"""The models that asr rescore can ask: one of sentences, or a second one of speech."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from asr.corpora.manifests import read_cuts
+from asr.data.posteriors import posteriors
+from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.rescoring import NBestScores, measure_nbest, measure_nbest_by_ear
+from asr.errors import ConfigError
+from asr.lm.sentence_models import RecurrentSentenceModel
+from asr.text.policy import TextPolicy, get_policy
+from asr.transcription.checkpoint import Loaded
+from asr.transcription.language_checkpoint import LoadedLanguageModel
+
+_BATCH_SECONDS = 120.0
+
+
+class Scorer(Protocol):
+    """Gives the natural-log probabilities of hypotheses."""
+
+    @property
+    def policy(self) -> TextPolicy:
+        """What texts go through before the model reads them."""
+
+    def measure(self, lists: Mapping[str, Sequence[Hypothesis]]) -> NBestScores:
+        """Scores N-best lists, given by utterance id."""
+
+
+@dataclass(frozen=True, eq=False)
+class SentenceScorer:
+    """A recurrent language model.
+
+    Attributes:
+        loaded: the model.
+        unknown_score: natural-log score added for each word that it does not know.
+    """
+
+    loaded: LoadedLanguageModel
+    unknown_score: float
+
+    @property
+    def policy(self) -> TextPolicy:
+        """That of its training text."""
+        return get_policy(self.loaded.text_policy)
+
+    def measure(self, lists: Mapping[str, Sequence[Hypothesis]]) -> NBestScores:
+        """Gives the probabilities of the texts."""
+        model = RecurrentSentenceModel(self.loaded.network, self.loaded.vocabulary)
+        return measure_nbest(list(lists.values()), model, self.policy, self.unknown_score)
+
+
+@dataclass(frozen=True, eq=False)
+class SpeechScorer:
+    """A second acoustic model, of characters or BPE.
+
+    Attributes:
+        loaded: the model.
+        cuts: file of the utterances' cuts.
+    """
+
+    loaded: Loaded
+    cuts: str
+
+    def __post_init__(self) -> None:
+        """Refuses a model that spells no words.
+
+        Raises:
+            ConfigError: its tokens are phones.
+        """
+        if self.loaded.tokens.unit == "phone":
+            remedy = "search words with it by asr decode --lexicon, and rescore these with a model of characters"
+            raise ConfigError("--checkpoint", "its tokens are phones, which words are not spelled in", remedy)
+
+    @property
+    def policy(self) -> TextPolicy:
+        """That of its training transcripts."""
+        return get_policy(self.loaded.text_policy)
+
+    def measure(self, lists: Mapping[str, Sequence[Hypothesis]]) -> NBestScores:
+        """Gives the probabilities of the texts, given the audio."""
+        heard: dict[str, Tensor] = {}
+        for names, log_probs, lengths in posteriors(self.loaded.model, list(read_cuts(self.cuts)), _BATCH_SECONDS):
+            heard |= {name: rows[:length] for name, rows, length in zip(names, log_probs, lengths, strict=True)}
+        rows = [heard[name] for name in lists]
+        return measure_nbest_by_ear(list(lists.values()), rows, self.loaded.tokens, self.policy)
+
+
+def move(network: nn.Module, device: str) -> None:
+    """Moves a network to a device.
+
+    Raises:
+        ConfigError: the device cannot be used.
+    """
+    try:
+        network.to(torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        remedy = "give cpu, or cuda where there is a GPU"
+        raise ConfigError("--device", f"{device!r} cannot be used ({reason})", remedy) from error
