@@ -57,6 +57,7 @@ class DecoderSettings:
         token_score: natural-log score added per token.
         lexicon: files of the words to search among, or n-gram models that know them; none for a search over tokens.
         word_score: natural-log score added per word of the lexicon.
+        blank_penalty: with a lexicon, natural-log score taken from each frame of blank.
         silence: token that may stand between words; empty for none.
         unknown_score: natural-log score added for a word that is not in the lexicon; None for a closed vocabulary.
         beam_threshold: with a lexicon, hypotheses this much (natural log) below the best are dropped.
@@ -70,6 +71,7 @@ class DecoderSettings:
     token_score: float = 0.0
     lexicon: tuple[str, ...] = ()
     word_score: float = 0.0
+    blank_penalty: float = 0.0
     silence: str = ""
     unknown_score: float | None = None
     beam_threshold: float = 30.0
@@ -96,18 +98,24 @@ class DecoderSettings:
             raise UsageError("--lexicon", "greedy decoding takes no lexicon", "give --beam-size")
         if not self.lm and (self.lm_weight or self.token_score) and self.beam_size == 1:
             raise UsageError("--lm-weight, --token-score", "greedy decoding takes neither", "give --beam-size and --lm")
-        if not self.lexicon and (self.word_score or self.silence or self.unknown_score is not None):
-            raise UsageError(
-                "--word-score, --silence, --unknown-score", "there are no words without a lexicon", "give --lexicon"
-            )
+        of_words = (self.word_score, self.blank_penalty, self.silence, self.unknown_score is not None)
+        if not self.lexicon and any(of_words):
+            options = "--word-score, --blank-penalty, --silence, --unknown-score"
+            raise UsageError(options, "there are no words without a lexicon", "give --lexicon")
         if self.lexicon and self.token_score:
             raise UsageError("--token-score", "a lexicon has words", "give --word-score")
 
-    def weighted(self, lm_weight: float, score: float) -> DecoderSettings:
+    def weighted(self, lm_weight: float, score: float, blank_penalty: float = 0.0) -> DecoderSettings:
         """Gives the settings with other weights; the score is per word with a lexicon, else per token."""
         if self.lexicon:
-            return replace(self, lm_weight=lm_weight, word_score=score)
+            return replace(self, lm_weight=lm_weight, word_score=score, blank_penalty=blank_penalty)
         return replace(self, lm_weight=lm_weight, token_score=score)
+
+    def name_weights(self, lm_weight: float, score: float, blank_penalty: float) -> str:
+        """Names weights for people."""
+        if self.lexicon:
+            return f"lm_weight {lm_weight:g}, word_score {score:g}, blank_penalty {blank_penalty:g}"
+        return f"lm_weight {lm_weight:g}, token_score {score:g}"
 
     @property
     def label(self) -> str:
@@ -191,6 +199,7 @@ class DecoderSettings:
             beam_threshold=self.beam_threshold,
             blank_threshold=BLANK_THRESHOLD,
             nbest=self.nbest,
+            blank_penalty=self.blank_penalty,
         )
 
     def save(self, path: Path, **notes: object) -> None:
@@ -208,7 +217,7 @@ class DecoderSettings:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             values = {field.name: found[field.name] for field in fields(cls)}
-            numbers = ("lm_weight", "token_score", "word_score", "beam_threshold")
+            numbers = ("lm_weight", "token_score", "word_score", "blank_penalty", "beam_threshold")
             values |= {name: float(values[name]) for name in numbers}
             if not all(math.isfinite(values[name]) for name in numbers):
                 raise ValueError("a weight is not finite")

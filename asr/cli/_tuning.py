@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from asr.cli.command import log
 from asr.corpora.manifests import read_cuts
 from asr.corpora.targets import target_text
 from asr.data.posteriors import posteriors
-from asr.decoding.tuning import tune
+from asr.decoding.tuning import climb, tune
 from asr.errors import DataError
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.text.policy import get_policy
@@ -30,9 +30,17 @@ if TYPE_CHECKING:
 LM_WEIGHTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
 TOKEN_SCORES = (-1.0, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 WORD_SCORES = (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0, 4.0)
+BLANK_PENALTIES = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+WORD_LM_WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
+_START = (0.6, 0.0, 1.0)
+"""The weights with which a search over words begins: of the language model, per word, of blank."""
 
 WORD_POLICY = "upper-no-punctuation"
 """What transcripts go through where words are searched by their phones: lexicons are in upper case."""
+
+
+Weights = tuple[float, ...]
+"""That of the language model, the score per word or token, and the penalty of blank."""
 
 
 class DevSet:
@@ -65,27 +73,49 @@ class DevSet:
             posteriors(loaded.model, cuts, batch_seconds, num_workers)
         )
 
-    def tune(self, settings: DecoderSettings, parts: DecoderParts) -> Choice:
-        """Finds the weights of least error; where none is as good as greedy decoding, that."""
-        second = "word_score" if settings.lexicon else "token_score"
+    def tune(self, settings: DecoderSettings, parts: DecoderParts, beam_size: int | None = None) -> Choice:
+        """Finds the weights of least error; where none is as good as greedy decoding, that.
 
-        def error_rate(lm_weight: float, score: float) -> float:
-            rate = self.error_rate(settings.weighted(lm_weight, score), parts)
-            log(f"lm_weight {lm_weight:g}, {second} {score:g}: {100 * rate:.2f} % of {self.unit}s")
-            return rate
-
+        Args:
+            settings: of the search; what is chosen differs in weights alone.
+            parts: what it reads.
+            beam_size: of the searches while weights are tried; None is that of the settings.
+        """
         greedy = math.inf
         if self.greedy_gives_unit:
             greedy = self.error_rate(DecoderSettings(), parts)
             log(f"greedy: {100 * greedy:.2f} % of {self.unit}s")
-        lm_weights = LM_WEIGHTS if settings.lm else ()
-        best = tune(error_rate, lm_weights, WORD_SCORES if settings.lexicon else TOKEN_SCORES)
-        without = next(rate for weight, score, rate in best.tried if weight == score == 0)
-        if greedy < best.error_rate:
-            return Choice(DecoderSettings(), "greedy decoding", greedy, without, greedy, best.tried)
-        chosen = settings.weighted(best.lm_weight, best.token_score)
-        named = f"lm_weight {best.lm_weight:g}, {second} {best.token_score:g}"
-        return Choice(chosen, named, best.error_rate, without, greedy, best.tried)
+        tried: dict[Weights, float] = {}
+
+        def error_rate(weights: Weights) -> float:
+            if weights not in tried:
+                weighted = settings.weighted(*weights)
+                tried[weights] = self.error_rate(replace(weighted, beam_size=beam_size or weighted.beam_size), parts)
+                log(f"{settings.name_weights(*weights)}: {100 * tried[weights]:.2f} % of {self.unit}s")
+            return tried[weights]
+
+        without = error_rate((0.0, 0.0, 0.0))
+        best = min(self._search(settings, error_rate).items(), key=lambda item: item[1])
+        weights = best[0] if best[1] < without else (0.0, 0.0, 0.0)
+        rows = tuple((*each, rate) for each, rate in tried.items())
+        if greedy < tried[weights]:
+            return Choice(DecoderSettings(), "greedy decoding", greedy, without, greedy, rows)
+        return Choice(
+            settings.weighted(*weights), settings.name_weights(*weights), tried[weights], without, greedy, rows
+        )
+
+    @staticmethod
+    def _search(settings: DecoderSettings, error_rate: Callable[[Weights], float]) -> dict[Weights, float]:
+        """Tries weights: all that are likely where a search is quick, a walk from the usual ones where it is not."""
+        if not settings.lexicon:
+            found = tune(
+                lambda weight, score: error_rate((weight, score, 0.0)), LM_WEIGHTS if settings.lm else (), TOKEN_SCORES
+            )
+            return {(found.lm_weight, found.token_score, 0.0): found.error_rate}
+        weight, score, penalty = _START
+        word_scores, lm_weights = sorted((0.0, *WORD_SCORES)), WORD_LM_WEIGHTS if settings.lm else (0.0,)
+        start = (weight if settings.lm else 0.0, score, penalty)
+        return climb(error_rate, (lm_weights, word_scores, BLANK_PENALTIES), start)
 
     def error_rate(self, settings: DecoderSettings, parts: DecoderParts) -> float:
         """Gives the error rate, as a fraction."""
@@ -112,7 +142,7 @@ class Choice:
         error_rate: with them, as a fraction.
         without: the error rate of the same search with weights of 0.
         greedy: that of greedy decoding; infinite where it gives phones and words are counted.
-        tried: pairs of weights with their error rates, in the order of trying.
+        tried: weights, each with its error rate behind it, in the order of trying.
     """
 
     settings: DecoderSettings
@@ -120,14 +150,14 @@ class Choice:
     error_rate: float
     without: float
     greedy: float
-    tried: tuple[tuple[float, float, float], ...]
+    tried: tuple[Weights, ...]
 
 
 def tune_decoder(loaded: Loaded, settings: DecoderSettings, parts: DecoderParts, arguments: Any) -> str:
     """Tunes on the cuts, writes the settings, and gives a line on what was found."""
     cuts = [cut for file in arguments.cuts for cut in read_cuts(file)]
     dev = DevSet(loaded, cuts, bool(settings.lexicon), arguments.batch_seconds, arguments.workers)
-    best = dev.tune(settings, parts)
+    best = dev.tune(settings, parts, arguments.tuning_beam_size)
     notes = {
         "tuned_on": arguments.cuts,
         "unit": dev.unit,
@@ -155,7 +185,7 @@ def decode_crosswise(
     halves = [DevSet(loaded, half, *limits) for half in halve(cuts, file)]
     found: dict[str, list[Hypothesis]] = {}
     for tuned_on, decoded in (halves, halves[::-1]):
-        best = tuned_on.tune(settings, parts)
+        best = tuned_on.tune(settings, parts, arguments.tuning_beam_size)
         log(f"{best.named} from {len(tuned_on.refs)} utterances, for {len(decoded.refs)} others")
         for nbest_of in decoded.decode(best.settings, parts):
             found |= nbest_of

@@ -46,6 +46,10 @@ def main(argv: list[str] | None = None) -> int:
     if (arguments.tune or arguments.cross_tune) and settings.beam_size == 1 and not settings.exact:
         option = "--tune" if arguments.tune else "--cross-tune"
         raise UsageError(option, "greedy decoding has no weights", "give --beam-size, and --lm or --lexicon")
+    if arguments.tuning_beam_size is not None and not (arguments.tune or arguments.cross_tune):
+        raise UsageError("--tuning-beam-size", "nothing is tuned", "give --tune or --cross-tune, or leave it out")
+    if arguments.tuning_beam_size is not None and arguments.tuning_beam_size < max(2, settings.nbest):
+        raise UsageError("--tuning-beam-size", f"{arguments.tuning_beam_size}", "give 2 or more, and --nbest at least")
     from asr.cli._scorers import move
     from asr.scoring.hypotheses import write_hypotheses
     from asr.transcription.checkpoint import load_checkpoint
@@ -93,6 +97,7 @@ def _parser() -> ArgumentParser:
         help="search among these words: one a line, WORD PHONES… for phones, or an n-gram model that knows them",
     )
     words.add_argument("--word-score", type=float, metavar="S", help="score added per word (default: 0)")
+    words.add_argument("--blank-penalty", type=float, metavar="S", help="score taken per frame of blank (default: 0)")
     words.add_argument("--silence", metavar="TOKEN", help="phone that may stand between words, such as sil")
     words.add_argument(
         "--unknown-score", type=float, metavar="S", help="score added for a word that is not in the lexicon (none may)"
@@ -105,6 +110,12 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--tune", metavar="FILE", help="find the weights on these cuts and write them to FILE (.json)")
     parser.add_argument(
         "--cross-tune", action="store_true", help="decode each half of the speakers with weights tuned on the other"
+    )
+    parser.add_argument(
+        "--tuning-beam-size",
+        type=int,
+        metavar="N",
+        help="hypotheses kept while weights are tried (default: --beam-size)",
     )
     parser.add_argument("--batch-seconds", type=float, default=120.0, help="seconds of a padded batch (default: 120)")
     parser.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")

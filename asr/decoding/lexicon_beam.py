@@ -29,11 +29,11 @@ class LexiconBeamDecoder:
         log P(tokens | audio) + lm_weight * log P_lm(words, </s>) + word_score * number of words,
 
     where the first term sums over all alignments, in which a separator (``|``, silence) may stand before the first word
-    and be repeated between and behind words, and an unknown word adds what :class:`UnknownWord` says. Of several
-    with the same words (pronunciations, separators at the end) the N-best list has the best one. The search is exact
-    when no prefix ever leaves the beam: what it looks ahead guides it and does not count. Times come from the best
-    alignment of each hypothesis. If a beam ends without any whole word sequence, its unfinished last word is given as
-    far as it is spelled, and the score lacks it.
+    and be repeated between and behind words, each frame of blank costs ``blank_penalty``, and an unknown word adds what
+    :class:`UnknownWord` says. Of several with the same words (pronunciations, separators at the end) the N-best list has
+    the best one. The search is exact when no prefix ever leaves the beam: what it looks ahead guides it and does not
+    count. Times come from the best alignment of each hypothesis. If a beam ends without any whole word sequence, its
+    unfinished last word is given as far as it is spelled, and the score lacks it.
 
     **Source**: the search is that of Graves 2012 and Hannun et al. 2014 as in
     :class:`asr.decoding.prefix_beam.PrefixBeamDecoder`; the trie with its look-ahead ("smearing") and the scores are
@@ -56,6 +56,7 @@ class LexiconBeamDecoder:
         token_topk: int | None = None,
         blank_threshold: float = 1.0,
         nbest: int = 1,
+        blank_penalty: float = 0.0,
         blank: int = BLANK,
         looks_ahead: bool = True,
         dtype: torch.dtype = torch.float64,
@@ -75,6 +76,8 @@ class LexiconBeamDecoder:
             token_topk: likeliest tokens of a frame by which prefixes may grow; None for all.
             blank_threshold: runs of frames in which blank is likelier than this count as one; 1 looks at every frame.
             nbest: hypotheses to give for each utterance, at most ``beam_size``.
+            blank_penalty: natural-log score taken from each frame of blank, a run that counts as one being one; more
+                makes fewer deletions.
             blank: index of blank.
             looks_ahead: whether beginnings of words count as much as the best word they may become.
             dtype: of the scores in the search.
@@ -98,6 +101,7 @@ class LexiconBeamDecoder:
         self.trie, self.lm, self.lm_weight = trie, lm if lm_weight else None, lm_weight
         self.word_score, self.unknown, self.looks_ahead, self.dtype = word_score, unknown, looks_ahead, dtype
         self.beam_size, self.beam_threshold, self.nbest = beam_size, beam_threshold, nbest
+        self.blank_penalty = blank_penalty
         self.token_topk, self.blank_threshold = min(token_topk or len(tokens), len(tokens) - 1), blank_threshold
         self._arcs: WeightedTrie | None = None
 
@@ -129,6 +133,9 @@ class LexiconBeamDecoder:
         """Gives the N best word sequences; utterances are sorted by length, so that those that are over drop out."""
         if self.blank_threshold < 1:
             log_probs, input_lengths = merge_blank_frames(log_probs, input_lengths, self.blank, self.blank_threshold)
+        if self.blank_penalty:
+            log_probs = log_probs.clone()
+            log_probs[:, :, self.blank] -= self.blank_penalty
         lengths, order = input_lengths.sort(descending=True, stable=True)
         arcs = self._weighted(log_probs.device)
         frames = TokenFrames.of(log_probs[order].to(self.dtype), self.blank, self.token_topk)

@@ -31,6 +31,7 @@ cuts_of() { printf "$data/%s_cuts.jsonl.gz\n" "$@"; } # of splits
 mapfile -t train_cuts < <(cuts_of "${train[@]}")
 mapfile -t dev_cuts < <(cuts_of "${devs[@]}")
 mapfile -t all_cuts < <(cuts_of "${devs[@]}" "${tests[@]}")
+wide=(--beam-size 256 --tuning-beam-size 64) # of searches over words
 asr_decode=(asr decode --checkpoint "$exp/last.ckpt" --device "$device")
 if [[ $device != cpu ]]; then asr_decode+=(--batch-seconds 900); fi # a GPU has room for all of a search at once
 
@@ -80,8 +81,8 @@ fi
 if stage 7 "decoding"; then
   "${asr_decode[@]}" --cuts "${all_cuts[@]}"
   decode beam64
-  decode lexicon --lexicon "$ngram"
-  decode 3gram --lexicon "$ngram" --lm "$ngram"
+  decode lexicon --lexicon "$ngram" "${wide[@]}"
+  decode 3gram --lexicon "$ngram" --lm "$ngram" "${wide[@]}"
 fi
 
 if [[ -e $lstm ]] && stage 8 "rescoring"; then

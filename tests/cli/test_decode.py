@@ -82,7 +82,7 @@ def test_weights_are_tuned_on_dev_and_kept(
     assert main([*common, "--lm", str(bigram), *search, "--tune", str(settings)]) == 0
     printed = capsys.readouterr()
     found = json.loads(settings.read_text(encoding="utf-8"))
-    rates = {(weight, score): rate for weight, score, rate in found["tried"]}
+    rates = {(weight, score): rate for weight, score, _, rate in found["tried"]}
     assert found["error_rate"] == min(rates.values()) == rates[found["lm_weight"], found["token_score"]]
     assert found["error_rate"] <= min(rates[0.0, 0.0], found["greedy_error_rate"])
     assert printed.err.count("of words\n") == len(rates) + 1  # and greedy
@@ -152,6 +152,9 @@ def test_a_model_of_something_else_is_named(
         (["--cuts", "a", "--settings", "x.json", "--lm", "x.arpa"], 2, "--lm: --settings has it already"),
         (["--cuts", "a", "--lexicon", "w"], 2, "--lexicon: greedy decoding takes no lexicon"),
         (["--cuts", "a", "--beam-size", "4", "--silence", "sil"], 2, "there are no words without a lexicon"),
+        (["--cuts", "a", "--beam-size", "4", "--blank-penalty", "1"], 2, "there are no words without a lexicon"),
+        (["--cuts", "a", "--beam-size", "4", "--tuning-beam-size", "4"], 2, "--tuning-beam-size: nothing is tuned"),
+        (["--cuts", "a", "--beam-size", "4", "--tune", "x", "--tuning-beam-size", "1"], 2, "--tuning-beam-size: 1"),
         (["--cuts", "a", "--beam-size", "4", "--lexicon", "w", "--token-score", "1"], 2, "--token-score: a lexicon"),
         (["--cuts", "a", "--lexicon", "w", "--exact", "--lm", "x.arpa"], 2, "--exact: it searches tokens"),
         (["--cuts", "a", "--beam-size", "4", "--lexicon", "nowhere.txt"], 1, "nowhere.txt"),
@@ -189,7 +192,7 @@ def test_words_of_a_lexicon(
     assert f"lexicon: {len(known)} words, {len(known)} spellings\n" in err
     assert "words have no spelling in the tokens, such as 'ÅÄÖ'" in err
     found = json.loads(settings.read_text(encoding="utf-8"))
-    assert found["error_rate"] <= min(rate for _, _, rate in found["tried"])
+    assert found["error_rate"] <= min(rate for *_, rate in found["tried"])
     assert found["error_rate"] <= found["greedy_error_rate"]
     assert main([*common, *search, "--word-score", "1"]) == 0
     hyps = read_hypotheses(checkpoint.with_name("dev_beam8_lexicon.jsonl"))

@@ -31,15 +31,28 @@ def letter_lm(order: int = 3) -> NGramModel:
     return estimate([["a", "ab"], ["b", "ab", "a"], ["ab"], ["ba", "a"], ["never"]], order)
 
 
-def check(tokens, spellings, lm, unknown, silence, log_probs, looks_ahead=True, nbest=5) -> None:
+def check(tokens, spellings, lm, unknown, silence, log_probs, looks_ahead=True, nbest=5, penalty=0.0) -> None:
     beam_size = 300 if unknown is None else 900  # no fewer than all prefixes
     trie = LexiconTrie(spellings, tokens, silence=silence, has_unknown=unknown is not None)
     scorer = None if lm is None else WordNGram(lm, trie.words)
     decoder = LexiconBeamDecoder(
-        tokens, 0.1, trie, beam_size, scorer, 0.8, 0.3, unknown, nbest=nbest, looks_ahead=looks_ahead
+        tokens,
+        0.1,
+        trie,
+        beam_size,
+        scorer,
+        0.8,
+        0.3,
+        unknown,
+        nbest=nbest,
+        looks_ahead=looks_ahead,
+        blank_penalty=penalty,
     )
+    given = log_probs.clone()
     truth = Truth(tokens, spellings, lm, 0.8, 0.3, unknown, silence)
     found = decoder(log_probs, torch.full((len(log_probs),), log_probs.shape[1]))
+    assert torch.equal(log_probs, given)
+    log_probs[:, :, 0] -= penalty
     for row, nbest_list in zip(log_probs, found, strict=True):
         expected = truth.best(row)
         best = list(expected.values())[: len(nbest_list)]  # homophones may come in any order where scores are equal
@@ -49,6 +62,13 @@ def check(tokens, spellings, lm, unknown, silence, log_probs, looks_ahead=True, 
         for hyp in nbest_list:
             assert hyp.score == pytest.approx(expected[hyp.text], abs=1e-4)
             assert hyp.text == " ".join(word.text for word in hyp.words)
+
+
+def test_blank_costs_its_penalty_in_each_frame() -> None:
+    tokens = letters(4)
+    spellings = Spellings.of(["a", "ab", "b", "ba"], tokens)
+    for seed, penalty in enumerate((0.5, 2.0, -1.0)):
+        check(tokens, spellings, letter_lm(), None, None, random_log_probs(2, 4, 4, seed), penalty=penalty)
 
 
 @pytest.mark.parametrize("unknown", [None, UNKNOWN])
