@@ -30,10 +30,10 @@ class LexiconBeamDecoder:
 
     where the first term sums over all alignments, in which a separator (``|``, silence) may stand before the first word
     and be repeated between and behind words, each frame of blank costs ``blank_penalty``, and an unknown word adds what
-    :class:`UnknownWord` says. Of several with the same words (pronunciations, separators at the end) the N-best list has
-    the best one. The search is exact when no prefix ever leaves the beam: what it looks ahead guides it and does not
-    count. Times come from the best alignment of each hypothesis. If a beam ends without any whole word sequence, its
-    unfinished last word is given as far as it is spelled, and the score lacks it.
+    :class:`UnknownWord` says. Of several with the same words (pronunciations, separators at the end) the N-best list
+    has the best one. The search is exact when no prefix ever leaves the beam: what it looks ahead guides it and does
+    not count. Times come from the best alignment of each hypothesis. If a beam ends without any whole word sequence,
+    its unfinished last word is given as far as it is spelled, and the score lacks it.
 
     **Source**: the search is that of Graves 2012 and Hannun et al. 2014 as in
     :class:`asr.decoding.prefix_beam.PrefixBeamDecoder`; the trie with its look-ahead ("smearing") and the scores are
