@@ -38,7 +38,6 @@ _START = (0.6, 0.0, 1.0)
 WORD_POLICY = "upper-no-punctuation"
 """What transcripts go through where words are searched by their phones: lexicons are in upper case."""
 
-
 Weights = tuple[float, ...]
 """That of the language model, the score per word or token, and the penalty of blank."""
 
@@ -89,8 +88,8 @@ class DevSet:
 
         def error_rate(weights: Weights) -> float:
             if weights not in tried:
-                weighted = settings.weighted(*weights)
-                tried[weights] = self.error_rate(replace(weighted, beam_size=beam_size or weighted.beam_size), parts)
+                narrowed = replace(settings, beam_size=beam_size or settings.beam_size, nbest=1)
+                tried[weights] = self.error_rate(narrowed.weighted(*weights), parts)
                 log(f"{settings.name_weights(*weights)}: {100 * tried[weights]:.2f} % of {self.unit}s")
             return tried[weights]
 
