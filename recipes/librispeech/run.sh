@@ -31,7 +31,7 @@ cuts_of() { printf "$data/%s_cuts.jsonl.gz\n" "$@"; } # of splits
 mapfile -t train_cuts < <(cuts_of "${train[@]}")
 mapfile -t dev_cuts < <(cuts_of "${devs[@]}")
 mapfile -t all_cuts < <(cuts_of "${devs[@]}" "${tests[@]}")
-wide=(--beam-size 256 --tuning-beam-size 64) # of searches over words
+wide=(--beam-size 1000 --tuning-beam-size 64) # of searches over words
 asr_decode=(asr decode --checkpoint "$exp/last.ckpt" --device "$device")
 if [[ $device != cpu ]]; then asr_decode+=(--batch-seconds 900); fi # a GPU has room for all of a search at once
 
