@@ -73,7 +73,7 @@ if stage 6 "decoding"; then
   if [[ $ngram ]]; then
     need_lexicon
     asr pronounce --checkpoint "$g2p" --words "$ngram" --lexicon "$lexicon" --out "$data/lexicon.dict"
-    asr decode --checkpoint "$exp/last.ckpt" --device "$device" --cuts "$dev_cuts" --cross-tune --nbest 50 \
+    asr decode --checkpoint "$exp/last.ckpt" --device "$device" --cuts "$dev_cuts" --cross-tune --nbest 100 \
       --beam-size 1000 --tuning-beam-size 64 --lexicon "$data/lexicon.dict" --lm "$ngram" --out "$exp/${dev}_ngram.jsonl"
     rescore "$words" ngram both --checkpoint "$words"
     rescore "$lstm" "$(if [[ $words ]]; then echo both; else echo ngram; fi)" lstm --lm "$lstm"

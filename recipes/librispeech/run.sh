@@ -35,10 +35,11 @@ wide=(--beam-size 1000 --tuning-beam-size 64) # of searches over words
 asr_decode=(asr decode --checkpoint "$exp/last.ckpt" --device "$device")
 if [[ $device != cpu ]]; then asr_decode+=(--batch-seconds 900); fi # a GPU has room for all of a search at once
 
-# decode NAME OPTIONS: with weights tuned on the dev sets; where there is no test set, each half of dev on the other half.
+# decode NAME N OPTIONS: N-best lists with weights tuned on the dev sets; where there is no test set, each half of dev on
+# the other half.
 decode() {
-  local name=$1 nbest=(--nbest 50)
-  shift
+  local name=$1 nbest=(--nbest "$2")
+  shift 2
   if ((${#tests[@]})); then
     "${asr_decode[@]}" --cuts "${dev_cuts[@]}" --beam-size 64 "$@" --tune "$exp/$name.json"
     "${asr_decode[@]}" --cuts "${all_cuts[@]}" --settings "$exp/$name.json" "${nbest[@]}"
@@ -80,9 +81,9 @@ fi
 
 if stage 7 "decoding"; then
   "${asr_decode[@]}" --cuts "${all_cuts[@]}"
-  decode beam64
-  decode lexicon --lexicon "$ngram" "${wide[@]}"
-  decode 3gram --lexicon "$ngram" --lm "$ngram" "${wide[@]}"
+  decode beam64 1
+  decode lexicon 1 --lexicon "$ngram" "${wide[@]}"
+  decode 3gram 100 --lexicon "$ngram" --lm "$ngram" "${wide[@]}"
 fi
 
 if [[ -e $lstm ]] && stage 8 "rescoring"; then
