@@ -92,8 +92,9 @@ def vocabulary_state(model: dict[str, Any], data: dict[str, Any], min_count: int
 
     Raises:
         DataError: a file cannot be read, or breaks the text policy.
-        ConfigError: no word comes so often.
+        ConfigError: no word comes so often, or the text is no list of files.
     """
+    _refuse_text("text", data["train_text"])
     policy = get_policy(model["text_policy"])
     words = read_words(model["vocabulary"], policy)[0] if model["vocabulary"] else None
     vocabulary, num_unknown = choose_vocabulary(SentenceReader(data["train_text"], policy), min_count, words)
@@ -107,10 +108,17 @@ def lexicon_states(data: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         DataError: a file cannot be read or is no lexicon.
+        ConfigError: the lexicon is no list of files.
     """
+    _refuse_text("lexicon", data["lexicon"])
     lexicon = read_lexicon(*data["lexicon"], case="upper", keep_stress=data["keep_stress"])
     tables = {"letters": TokenTable.build(lexicon.entries, "char"), "phones": TokenTable.build(lexicon.phones, "phone")}
     return {name: table.state() for name, table in tables.items()}
+
+
+def _refuse_text(name: str, files: Any) -> None:
+    if isinstance(files, str):
+        raise ConfigError(name, f"is {files}, and a list of files is expected", f"write {name}=[{files}]")
 
 
 def train(config: dict[str, Any], ckpt_path: str | None = None, init_from: str | None = None) -> Trainer:

@@ -129,6 +129,7 @@ BAD = {
     "nothing is frequent": (["min_count=1000"], 2, "min_count: no word comes 1000 times"),
     "no validation": (["data.held_out_every=0"], 2, "data.val_text, data.held_out_every: both or none"),
     "no text": (["text=[nowhere.txt]"], 1, "nowhere.txt: no such file"),
+    "no list": (["text=books.txt"], 2, "text: is books.txt, and a list of files is expected; write text=[books.txt]"),
     "no text named": (["text=???"], 2, "configuration: no value for text"),
     "no word list": (["model.vocabulary=nowhere.txt"], 1, "nowhere.txt: no such file"),
 }

@@ -152,6 +152,7 @@ def tiny_cuts(tiny_corpus: object) -> Path:
 
 BAD = {
     "no lexicon": (["lexicon=[nowhere.dict]"], 1, "nowhere.dict: no such file"),
+    "no list": (["lexicon=a.dict"], 2, "lexicon: is a.dict, and a list of files is expected; write lexicon=[a.dict]"),
     "none named": (["lexicon=???"], 2, "configuration: no value for lexicon"),
     "nothing held out": (["data.held_out_every=1"], 2, "data.held_out_every: is 1; give 2 or more"),
     "too few words": (["data.held_out_every=5000"], 1, "0 validation words for 1 devices; give more words"),
