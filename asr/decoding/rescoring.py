@@ -87,7 +87,7 @@ def measure_nbest_by_ear(
     heard = []
     for nbest, log_probs in zip(nbests, posteriors, strict=True):
         spelled = [tokens.encode(policy.apply(hypothesis.text), where=hypothesis.text[:40]) for hypothesis in nbest]
-        targets = torch.tensor([token_id for ids in spelled for token_id in ids])
+        targets = torch.tensor([token_id for ids in spelled for token_id in ids], dtype=torch.long)
         lengths = torch.full((len(nbest),), len(log_probs)), torch.tensor([len(ids) for ids in spelled])
         rows = log_probs.double().cpu()[:, None].expand(-1, len(nbest), -1)  # (N, V) -> (N, K, V)
         losses = ctc_loss(rows, targets, *lengths, blank=BLANK, reduction="none")

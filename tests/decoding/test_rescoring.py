@@ -87,5 +87,7 @@ def test_by_ear_equals_the_sum_over_all_paths() -> None:
         assert found.added[row, : len(nbest)].tolist() == pytest.approx(expected)
     assert found.added[1, 1] == -1e6, "two frames and a blank between them cannot be three tokens in three frames"
     assert torch.isfinite(found.combined(0.0, 0.0)[1, :2]).all()
+    (silent,) = measure_nbest_by_ear([[Hypothesis("", (), (), 0.0, 1.0)]], posteriors[:1], tokens, VERBATIM).added
+    assert silent.tolist() == pytest.approx([float(posteriors[0][:, 0].sum())])
     with pytest.raises(DataError, match="'C' not in the table"):
         measure_nbest_by_ear([[Hypothesis("C", (), (), 0.0, 1.0)]], posteriors[:1], tokens, VERBATIM)
