@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,16 @@ def make_cut(folder: Path, utterance_id: str, text: str, speaker: str, generator
     recording = Recording.from_file(path, recording_id=utterance_id)
     supervision = SupervisionSegment(utterance_id, utterance_id, 0.0, recording.duration, text=text, speaker=speaker)
     return MonoCut(utterance_id, 0.0, recording.duration, 0, recording=recording, supervisions=[supervision])
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """Takes back what a command did to the log: its handler writes to a stream that ends with the test."""
+    log = logging.getLogger("asr")
+    before = log.handlers, log.propagate, log.level
+    yield
+    log.handlers, log.propagate = before[:2]
+    log.setLevel(before[2])
 
 
 @pytest.fixture(scope="session")
