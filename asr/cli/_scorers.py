@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from asr.corpora.manifests import read_cuts
 from asr.data.posteriors import posteriors
@@ -90,17 +89,3 @@ class SpeechScorer:
             heard |= {name: rows[:length] for name, rows, length in zip(names, log_probs, lengths, strict=True)}
         rows = [heard[name] for name in lists]
         return measure_nbest_by_ear(list(lists.values()), rows, self.loaded.tokens, self.policy)
-
-
-def move(network: nn.Module, device: str) -> None:
-    """Moves a network to a device.
-
-    Raises:
-        ConfigError: the device cannot be used.
-    """
-    try:
-        network.to(torch.device(device))
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        remedy = "give cpu, or cuda where there is a GPU"
-        raise ConfigError("--device", f"{device!r} cannot be used ({reason})", remedy) from error

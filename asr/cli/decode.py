@@ -29,9 +29,9 @@ _EXAMPLES = """  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts da
 
 Without --out, hypotheses go beside the checkpoint, into <split>_greedy.jsonl, <split>_beam<size>.jsonl or, with
 --settings NAME.json, <split>_NAME.jsonl. --tune computes posteriors once, tries weights of the language model on them
-and keeps those of least error (of words, or of phones), going without and greedy decoding among them: tune on dev,
-never on test. Where there is one set only, --cross-tune tunes on one half of its speakers and decodes the other, and
-the other way round."""
+(over words the penalty of blank, too) and keeps those of least error (of words, or of phones), going without and greedy
+decoding among them: tune on dev, never on test. Where there is one set only, --cross-tune tunes on one half of its
+speakers and decodes the other, and the other way round."""
 
 
 @command
@@ -48,9 +48,11 @@ def main(argv: list[str] | None = None) -> int:
         raise UsageError(option, "greedy decoding has no weights", "give --beam-size, and --lm or --lexicon")
     if arguments.tuning_beam_size is not None and not (arguments.tune or arguments.cross_tune):
         raise UsageError("--tuning-beam-size", "nothing is tuned", "give --tune or --cross-tune, or leave it out")
+    if arguments.tuning_beam_size is not None and settings.exact:
+        raise UsageError("--tuning-beam-size", "--exact has no beam", "leave one of them out")
     if arguments.tuning_beam_size is not None and arguments.tuning_beam_size < 2:
         raise UsageError("--tuning-beam-size", f"{arguments.tuning_beam_size} is no beam", "give 2 or more")
-    from asr.cli._scorers import move
+    from asr.cli._device import move
     from asr.scoring.hypotheses import write_hypotheses
     from asr.transcription.checkpoint import load_checkpoint
 

@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     mute = [word for word in missing if word not in pronounced]
     if mute:
         named = ", ".join(mute[:_NAMED])
-        warn(f"{len(mute)} words have letters that the model has not learnt, and no pronunciation: {named}")
+        warn(f"{len(mute)} words have no pronunciation, most likely for letters that the model has not learnt: {named}")
     log(f"{len(pronounced):,} words pronounced")
     print(arguments.out)
     return 0

@@ -52,7 +52,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _load(arguments: Any) -> Scorer:
     """Reads the model, and settles the score of words that it does not know."""
-    from asr.cli._scorers import SentenceScorer, SpeechScorer, move
+    from asr.cli._device import move
+    from asr.cli._scorers import SentenceScorer, SpeechScorer
 
     if arguments.checkpoint:
         from asr.transcription.checkpoint import load_checkpoint

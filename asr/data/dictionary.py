@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch.utils.data import Dataset
 
 from asr.data.plan import PlannedBatch, plan_epoch
 from asr.data.planned import PlannedData
+from asr.data.utterances import required_frames
 from asr.errors import ConfigError, DataError
 from asr.models.pronouncer import pad_letters
 from asr.text.lexicon import Lexicon, read_lexicon
@@ -106,8 +106,7 @@ def split_lexicon(
     for number, (word, spoken) in enumerate(lexicon.entries.items(), start=1):
         is_held_out = number % held_out_every == 0
         for phones in spoken[:1] if is_held_out else spoken:
-            repeats = sum(one == other for one, other in itertools.pairwise(phones))
-            if len(phones) + repeats > frames_per_letter * len(word):
+            if required_frames(phones) > frames_per_letter * len(word):
                 num_too_long += 1
             else:
                 (held_out if is_held_out else train).append((word, " ".join(phones)))

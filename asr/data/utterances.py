@@ -39,7 +39,7 @@ class Utterance:
         return float(self.cut.duration)
 
 
-def required_frames(token_ids: Sequence[int]) -> int:
+def required_frames(token_ids: Sequence[int | str]) -> int:
     """Gives the encoder frames that CTC needs at the least: one a token, and a blank between equal neighbours.
 
     **Source**: Graves et al. 2006.

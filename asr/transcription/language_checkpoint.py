@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from asr.lm.recurrent import RecurrentLM
 from asr.lm.vocabulary import Vocabulary
 from asr.text.policy import get_policy
 from asr.transcription.checkpoint import read_checkpoint
-from asr.transcription.weights import load_weights
+from asr.transcription.weights import load_weights, settings_and_state
 
 _SIZES = ("embedding_dim", "hidden_dim", "num_layers", "tie_weights")
 _NEEDED = ("vocabulary", "num_unknown_types", "text_policy", *_SIZES)
@@ -44,14 +43,7 @@ def load_language_model(path: str | Path) -> LoadedLanguageModel:
     Raises:
         CheckpointError: the file is missing, damaged, no checkpoint, or not one of a language model.
     """
-    content = read_checkpoint(path)
-    settings, state = content.get("hyper_parameters"), content.get("state_dict")
-    if not isinstance(settings, Mapping) or not isinstance(state, Mapping):
-        raise CheckpointError(path, "is not a whole checkpoint of a model", _REMEDY)
-    absent = [name for name in _NEEDED if name not in settings]
-    if absent:
-        found = f"is no checkpoint of a language model: it lacks {', '.join(absent)}"
-        raise CheckpointError(path, found, _REMEDY)
+    settings, state = settings_and_state(path, read_checkpoint(path), _NEEDED, "language model", _REMEDY)
     try:
         vocabulary = Vocabulary.of(settings["vocabulary"].split("\n"))
         policy = get_policy(settings["text_policy"])

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from asr.decoding.prefix_beam import PrefixBeamDecoder
-from asr.errors import AsrError, CheckpointError
+from asr.errors import AsrError, CheckpointError, DataError
 from asr.models.pronouncer import Pronouncer, pad_letters
 from asr.text.lexicon import Lexicon, Pronunciation
 from asr.text.tokens import TokenTable
 from asr.transcription.checkpoint import read_checkpoint
-from asr.transcription.weights import load_weights
+from asr.transcription.weights import load_weights, settings_and_state
 
 _SIZES = ("letter_dim", "hidden_dim", "num_layers", "frames_per_letter")
 _NEEDED = ("letters", "phones", *_SIZES)
@@ -38,15 +38,15 @@ class LoadedPronouncer:
 
     @torch.inference_mode()
     def lexicon(self, words: Iterable[str], beam_size: int = 8, nbest: int = 1) -> Lexicon:
-        """Gives the pronunciations of words, the likeliest first.
+        """Gives the pronunciations of words, the likeliest first; a word that has none is left out.
 
         Args:
-            words: in upper case; one with a letter that the model has not learnt is left out.
+            words: in upper case; one with a letter that the model has not learnt has no pronunciation.
             beam_size: pronunciations kept in the search.
             nbest: pronunciations of a word at most.
         """
         decoder = PrefixBeamDecoder(self.phones, frame_seconds=1.0, beam_size=beam_size, nbest=nbest)
-        known = [word for word in words if word and all(letter in self.letters.ids for letter in word)]
+        known = [word for word in words if self._can_spell(word)]
         entries: dict[str, tuple[Pronunciation, ...]] = {}
         for begin in range(0, len(known), _BATCH_SIZE):
             batch = known[begin : begin + _BATCH_SIZE]
@@ -54,6 +54,12 @@ class LoadedPronouncer:
             spoken = (tuple(tuple(each.text.split()) for each in hypotheses if each.text) for hypotheses in found)
             entries |= {word: several for word, several in zip(batch, spoken, strict=True) if several}
         return Lexicon(entries)
+
+    def _can_spell(self, word: str) -> bool:
+        try:
+            return bool(self.letters.encode(word))
+        except DataError:
+            return False
 
 
 def load_pronouncer(path: str | Path) -> LoadedPronouncer:
@@ -65,14 +71,7 @@ def load_pronouncer(path: str | Path) -> LoadedPronouncer:
     Raises:
         CheckpointError: the file is missing, damaged, no checkpoint, or not one of a pronunciation model.
     """
-    content = read_checkpoint(path)
-    settings, state = content.get("hyper_parameters"), content.get("state_dict")
-    if not isinstance(settings, Mapping) or not isinstance(state, Mapping):
-        raise CheckpointError(path, "is not a whole checkpoint of a model", _REMEDY)
-    absent = [name for name in _NEEDED if name not in settings]
-    if absent:
-        found = f"is no checkpoint of a pronunciation model: it lacks {', '.join(absent)}"
-        raise CheckpointError(path, found, _REMEDY)
+    settings, state = settings_and_state(path, read_checkpoint(path), _NEEDED, "pronunciation model", _REMEDY)
     try:
         letters, phones = (TokenTable.from_state(settings[name]) for name in ("letters", "phones"))
         network = Pronouncer(len(letters), len(phones), **{name: settings[name] for name in _SIZES})

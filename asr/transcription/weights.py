@@ -1,8 +1,8 @@
-"""The weights of a checkpoint into the network that they are for."""
+"""What a checkpoint holds of a model: its settings, and its weights into the network that they are for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,30 @@ from torch import Tensor, nn
 from asr.errors import CheckpointError
 
 _PREFIX = "model."
+
+
+def settings_and_state(
+    path: str | Path, content: Mapping[str, Any], needed: Sequence[str], kind: str, remedy: str
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Gives the settings and the weights of a module.
+
+    Args:
+        path: the checkpoint, for errors.
+        content: what was read from it.
+        needed: settings that a model of this kind has.
+        kind: of model, for errors.
+        remedy: what to do where it is another.
+
+    Raises:
+        CheckpointError: it is not whole, or of another kind.
+    """
+    settings, state = content.get("hyper_parameters"), content.get("state_dict")
+    if not isinstance(settings, Mapping) or not isinstance(state, Mapping):
+        raise CheckpointError(path, "is not a whole checkpoint of a model", remedy)
+    absent = [name for name in needed if name not in settings]
+    if absent:
+        raise CheckpointError(path, f"is no checkpoint of a {kind}: it lacks {', '.join(absent)}", remedy)
+    return settings, state
 
 
 def load_weights(path: str | Path, network: nn.Module, state: Mapping[str, Any], remedy: str) -> None:

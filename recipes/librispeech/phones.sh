@@ -76,7 +76,8 @@ if stage 6 "decoding"; then
     asr decode --checkpoint "$exp/last.ckpt" --device "$device" --cuts "$dev_cuts" --cross-tune --nbest 100 \
       --beam-size 1000 --tuning-beam-size 64 --lexicon "$data/lexicon.dict" --lm "$ngram" --out "$exp/${dev}_ngram.jsonl"
     rescore "$words" ngram both --checkpoint "$words"
-    rescore "$lstm" "$(if [[ $words ]]; then echo both; else echo ngram; fi)" lstm --lm "$lstm"
+    if [[ $words ]]; then found=both; else found=ngram; fi
+    rescore "$lstm" "$found" lstm --lm "$lstm"
   fi
 fi
 

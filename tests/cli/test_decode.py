@@ -155,6 +155,7 @@ def test_a_model_of_something_else_is_named(
         (["--cuts", "a", "--beam-size", "4", "--blank-penalty", "1"], 2, "there are no words without a lexicon"),
         (["--cuts", "a", "--beam-size", "4", "--tuning-beam-size", "4"], 2, "--tuning-beam-size: nothing is tuned"),
         (["--cuts", "a", "--beam-size", "4", "--tune", "x", "--tuning-beam-size", "1"], 2, "--tuning-beam-size: 1"),
+        (["--cuts", "a", "--exact", "--lm", "x", "--tune", "x", "--tuning-beam-size", "4"], 2, "--exact has no beam"),
         (["--cuts", "a", "--beam-size", "4", "--lexicon", "w", "--token-score", "1"], 2, "--token-score: a lexicon"),
         (["--cuts", "a", "--lexicon", "w", "--exact", "--lm", "x.arpa"], 2, "--exact: it searches tokens"),
         (["--cuts", "a", "--beam-size", "4", "--lexicon", "nowhere.txt"], 1, "nowhere.txt"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from asr.cli import pronounce
 from asr.cli.composition import compose_config, resolve
@@ -20,6 +20,8 @@ from asr.training.pronunciation_module import PronunciationModule
 from asr.training.run import build
 from asr.training.transfer import take_weights
 from asr.transcription.pronunciation_checkpoint import load_pronouncer
+from tests.conftest import TinyCorpus
+from tests.training.test_language_module import scalars
 
 SOUNDS = {"a": "AH", "b": "B", "c": "K", "e": "IY1", "x": "K S"}
 SMALL = [
@@ -61,12 +63,6 @@ def trained(lexicon: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return exp_dir
 
 
-def scalars(exp_dir: Path, name: str) -> list[float]:
-    accumulator = EventAccumulator(str(exp_dir))
-    accumulator.Reload()
-    return [event.value for event in accumulator.Scalars(name)]
-
-
 def test_words_that_were_held_out_are_pronounced(trained: Path) -> None:
     rates = scalars(trained, "val/per")
     assert rates[0] > 0.2
@@ -106,7 +102,7 @@ def test_a_resumed_run_is_the_same(lexicon: Path, tmp_path: Path) -> None:
 def test_words_of_lists_models_and_cuts_are_pronounced(
     trained: Path, lexicon: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "words.txt").write_text("caxe\nBÉBÉ\nab\nCaxe\n", encoding="utf-8")
+    (tmp_path / "words.txt").write_text("caxe\nBÉBÉ\nab\nCaxe\na|b\n", encoding="utf-8")
     save_ngram(estimate([["XCABA", "AB"]], 2), tmp_path / "2gram.npz")
     out = tmp_path / "more.dict"
     options = ["--words", str(tmp_path / "words.txt"), str(tmp_path / "2gram.npz"), "--lexicon", str(lexicon)]
@@ -115,8 +111,8 @@ def test_words_of_lists_models_and_cuts_are_pronounced(
     printed = capsys.readouterr()
     assert printed.out == f"{out}\n"
     assert printed.err.splitlines() == [
-        "4 words, 3 of them without a pronunciation",
-        "1 words have letters that the model has not learnt, and no pronunciation: BÉBÉ",
+        "5 words, 4 of them without a pronunciation",
+        "2 words have no pronunciation, most likely for letters that the model has not learnt: A|B, BÉBÉ",
         "2 words pronounced",
     ]
     assert read_lexicon(out).entries == {
@@ -134,20 +130,14 @@ def test_words_of_lists_models_and_cuts_are_pronounced(
         assert error.startswith(f"asr pronounce: {line}")
 
 
-def test_words_of_cuts(trained: Path, tmp_path: Path, tiny_cuts: Path) -> None:
-    out = tmp_path / "cuts.dict"
+def test_words_of_cuts(trained: Path, tmp_path: Path, tiny_corpus: TinyCorpus) -> None:
+    out, tiny_cuts = tmp_path / "cuts.dict", tiny_corpus.data / "dev_cuts.jsonl.gz"
     assert (
         pronounce.main(["--checkpoint", str(trained / "best.ckpt"), "--cuts", str(tiny_cuts), "--out", str(out)]) == 0
     )
     found = read_lexicon(out).entries
     assert found
     assert all(set(word) <= set("ABC") for word in found)
-
-
-@pytest.fixture
-def tiny_cuts(tiny_corpus: object) -> Path:
-    data: Path = tiny_corpus.data  # type: ignore[attr-defined]
-    return data / "dev_cuts.jsonl.gz"
 
 
 BAD = {
@@ -206,9 +196,11 @@ def test_weights_are_taken_where_the_letters_are_the_same(trained: Path, lexicon
         take_weights(module, tmp_path / "other.ckpt")
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_its_words(lexicon: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_its_words(
+    lexicon: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = make_module(lexicon)
-    module._trainer = type("Trainer", (), {"fit_loop": type("Loop", (), {"total_batch_idx": 8})})  # type: ignore[assignment]
+    monkeypatch.setattr(module, "_trainer", SimpleNamespace(fit_loop=SimpleNamespace(total_batch_idx=8)))
     module.check_later(torch.tensor([1.0, float("nan"), float("inf")]), ["ONE", "TWO", "THREE"])
     with pytest.raises(AsrError) as refused:
         module.check_later(torch.ones(1), ["FOUR"])
