@@ -28,7 +28,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from asr.decoding.lexicon_beam import LexiconBeamDecoder
@@ -188,11 +187,8 @@ class Contest:
         return found["texts"], statistics.median(found["seconds"])
 
     def score(self, place: int, text: str) -> float:
-        """Gives the full CTC likelihood of a text with ``|`` at the end, and its words' scores."""
-        tokens, rows = self.posteriors.tokens, self.posteriors.log_probs[place]
-        ids = torch.tensor([[*tokens.encode(text), tokens.ids[SPACE_TOKEN]]])
-        lengths = torch.tensor([len(rows)]), torch.tensor([ids.shape[1]])
-        heard = -float(F.ctc_loss(rows.double()[:, None], ids, *lengths, reduction="sum"))
+        """Gives what all of them search for: the full CTC likelihood of a text, and the scores of its words."""
+        heard = full_likelihood(self.posteriors.log_probs[place], text, self.posteriors.tokens)
         words = text.split()
         return heard + self.options.lm_weight * self.lm.log_prob(words) + self.options.word_score * len(words)
 
@@ -202,6 +198,25 @@ class Contest:
         same = sum(one == other for one, other in pairs)
         differing = ((place, one, other) for place, (one, other) in enumerate(pairs) if one != other)
         return same, sum(self.score(place, one) > self.score(place, other) for place, one, other in differing)
+
+
+def full_likelihood(log_probs: Tensor, text: str, tokens: TokenTable) -> float:
+    """Gives the log-probability of all alignments of a text, in which ``|`` stands behind every word.
+
+    As in both searches over a lexicon it may also stand before the first word, and come again after a blank.
+    """
+    space = tokens.ids[SPACE_TOKEN]
+    ids = torch.tensor([space, *tokens.encode(text), space])  # the first stands for nothing yet
+    is_space, is_repeat = ids == space, ids[1:] == ids[:-1]
+    never = torch.full((len(ids),), -torch.inf, dtype=torch.float64)
+    ends_token, ends_blank = never.clone(), never.clone()
+    ends_blank[0] = 0.0
+    for row in log_probs.double():
+        total = torch.logaddexp(ends_token, ends_blank)
+        stay = torch.where(is_space, total, ends_token)
+        stay[1:] = torch.logaddexp(stay[1:], torch.where(is_repeat, ends_blank[:-1], total[:-1]))
+        ends_token, ends_blank = stay + row[ids], total + row[BLANK]
+    return float(torch.logaddexp(ends_token[-1], ends_blank[-1]))
 
 
 def turns(

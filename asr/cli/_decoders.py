@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 BLANK_THRESHOLD = 0.999
 """Runs of frames that are blank with this probability count as one in searches over a lexicon."""
+HYPS_PER_STATE = 4
+"""Hypotheses kept of those that the rest of an utterance cannot tell apart, for N-best lists."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class DecoderSettings:
         silence: token that may stand between words; empty for none.
         unknown_score: natural-log score added for a word that is not in the lexicon; None for a closed vocabulary.
         beam_threshold: with a lexicon, hypotheses this much (natural log) below the best are dropped.
+        hyps_per_state: with a lexicon, hypotheses kept of those that the rest of an utterance cannot tell apart; None
+            for one where one is asked for, and for :data:`HYPS_PER_STATE` where N-best lists are.
     """
 
     beam_size: int = 1
@@ -75,6 +79,7 @@ class DecoderSettings:
     silence: str = ""
     unknown_score: float | None = None
     beam_threshold: float = 30.0
+    hyps_per_state: int | None = None
 
     def check(self) -> None:
         """Refuses what does not go together.
@@ -98,12 +103,17 @@ class DecoderSettings:
             raise UsageError("--lexicon", "greedy decoding takes no lexicon", "give --beam-size")
         if not self.lm and (self.lm_weight or self.token_score) and self.beam_size == 1:
             raise UsageError("--lm-weight, --token-score", "greedy decoding takes neither", "give --beam-size and --lm")
-        of_words = (self.word_score, self.blank_penalty, self.silence, self.unknown_score is not None)
-        if not self.lexicon and any(of_words):
-            options = "--word-score, --blank-penalty, --silence, --unknown-score"
+        self._check_words()
+
+    def _check_words(self) -> None:
+        given = (self.unknown_score is not None, self.hyps_per_state is not None)
+        if not self.lexicon and any((self.word_score, self.blank_penalty, self.silence, *given)):
+            options = "--word-score, --blank-penalty, --silence, --unknown-score, --hyps-per-state"
             raise UsageError(options, "there are no words without a lexicon", "give --lexicon")
         if self.lexicon and self.token_score:
             raise UsageError("--token-score", "a lexicon has words", "give --word-score")
+        if self.hyps_per_state is not None and self.hyps_per_state < 1:
+            raise UsageError("--hyps-per-state", str(self.hyps_per_state), "give 1 or more")
 
     def weighted(self, lm_weight: float, score: float, blank_penalty: float = 0.0) -> DecoderSettings:
         """Gives the settings with other weights; the score is per word with a lexicon, else per token."""
@@ -200,6 +210,7 @@ class DecoderSettings:
             blank_threshold=BLANK_THRESHOLD,
             nbest=self.nbest,
             blank_penalty=self.blank_penalty,
+            hyps_per_state=self.hyps_per_state or (1 if self.nbest == 1 else HYPS_PER_STATE),
         )
 
     def save(self, path: Path, **notes: object) -> None:

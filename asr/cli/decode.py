@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asr.cli._decoders import DecoderSettings
-from asr.cli.command import command, log, make_parser, parse, progress
+from asr.cli._decoders import HYPS_PER_STATE, DecoderSettings
+from asr.cli.command import command, log, make_parser, parse, progress, warn
 from asr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -107,6 +107,13 @@ def _parser() -> ArgumentParser:
     words.add_argument(
         "--beam-threshold", type=float, metavar="S", help="drop hypotheses this far below the best (default: 30)"
     )
+    words.add_argument(
+        "--hyps-per-state",
+        type=int,
+        metavar="N",
+        help="hypotheses kept of those that the rest cannot tell apart: 1 is best for the first hypothesis, more for "
+        f"N-best lists (default: 1; {HYPS_PER_STATE} where --nbest is above 1)",
+    )
     parser.add_argument("--exact", action="store_true", help="search a bigram exactly, for the best path: no beam")
     parser.add_argument("--settings", metavar="FILE", help="decoder and weights that --tune wrote")
     parser.add_argument("--tune", metavar="FILE", help="find the weights on these cuts and write them to FILE (.json)")
@@ -127,13 +134,18 @@ def _parser() -> ArgumentParser:
 
 def _settings(arguments: Any) -> DecoderSettings:
     names = [field.name for field in fields(DecoderSettings) if field.name != "nbest"]
-    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) not in (None, False)}
+    values = {name: getattr(arguments, name) for name in names}
+    given = {name: value for name, value in values.items() if value is not None and value is not False}
     if arguments.settings:
         tuning = {name: True for name in ("tune", "cross_tune") if getattr(arguments, name)}
         doubled = [f"--{name.replace('_', '-')}" for name in given | tuning]
         if doubled:
             raise UsageError(", ".join(doubled), "--settings has it already", "leave one of them out")
-        settings = replace(DecoderSettings.load(Path(arguments.settings)), nbest=arguments.nbest)
+        settings = DecoderSettings.load(Path(arguments.settings))
+        if settings == DecoderSettings() and arguments.nbest > 1:
+            warn(f"{arguments.settings}: is greedy decoding, which gives 1 hypothesis, not {arguments.nbest}")
+        else:
+            settings = replace(settings, nbest=arguments.nbest)
     else:
         if "lexicon" in given:
             given["lexicon"] = tuple(given["lexicon"])

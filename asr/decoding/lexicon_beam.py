@@ -31,15 +31,18 @@ class LexiconBeamDecoder:
     where the first term sums over all alignments, in which a separator (``|``, silence) may stand before the first word
     and be repeated between and behind words, each frame of blank costs ``blank_penalty``, and an unknown word adds what
     :class:`UnknownWord` says. Of several with the same words (pronunciations, separators at the end) the N-best list
-    has the best one. The search is exact when no prefix ever leaves the beam: what it looks ahead guides it and does
-    not count. Times come from the best alignment of each hypothesis. If a beam ends without any whole word sequence,
-    its unfinished last word is given as far as it is spelled, and the score lacks it.
+    has the best one. Prefixes that go the same ways from here on, whatever comes, are *recombined*: of those with the
+    same last token and the same states of trie and language model the best ``hyps_per_state`` stay, which leaves the
+    beam room for what does differ. With all of them kept the search is exact when no prefix ever leaves the beam: what
+    it looks ahead guides it and does not count. Times come from the best alignment of each hypothesis. If a beam ends
+    without any whole word sequence, its unfinished last word is given as far as it is spelled, and the score lacks it.
 
     **Source**: the search is that of Graves 2012 and Hannun et al. 2014 as in
     :class:`asr.decoding.prefix_beam.PrefixBeamDecoder`; the trie with its look-ahead ("smearing") and the scores are
     those of Collobert, Puhrsch and Synnaeve, "Wav2Letter: an end-to-end ConvNet-based speech recognition system", 2016,
-    whose program, flashlight-text, it is compared with. Where that merges hypotheses of the same words, this one keeps
-    their token sequences apart.
+    whose program, flashlight-text, it is compared with. That adds up the probabilities of what it recombines; here a
+    hypothesis scores by its own alignments alone. For recombination see
+    :func:`asr.decoding.recombination.best_of_each`.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class LexiconBeamDecoder:
         blank_threshold: float = 1.0,
         nbest: int = 1,
         blank_penalty: float = 0.0,
+        hyps_per_state: int | None = 1,
         blank: int = BLANK,
         looks_ahead: bool = True,
         dtype: torch.dtype = torch.float64,
@@ -78,6 +82,8 @@ class LexiconBeamDecoder:
             nbest: hypotheses to give for each utterance, at most ``beam_size``.
             blank_penalty: natural-log score taken from each frame of blank, a run that counts as one being one; more
                 makes fewer deletions.
+            hyps_per_state: prefixes kept of those that nothing to come can tell apart; 1 finds the best hypothesis with
+                the smallest beam, more make the N-best list richer, None keeps all.
             blank: index of blank.
             looks_ahead: whether beginnings of words count as much as the best word they may become.
             dtype: of the scores in the search.
@@ -90,6 +96,8 @@ class LexiconBeamDecoder:
         _require("nbest", nbest, 1 <= nbest <= beam_size, f"from 1 to beam_size, which is {beam_size}")
         _require("token_topk", token_topk, token_topk is None or token_topk >= 1, "1 or more")
         _require("blank_threshold", blank_threshold, 0 < blank_threshold <= 1, "above 0 and at most 1")
+        is_count = hyps_per_state is None or hyps_per_state >= 1
+        _require("hyps_per_state", hyps_per_state, is_count, "1 or more")
         _require("lm_weight", lm_weight, lm_weight >= 0, "0 or more")
         _require("trie", f"of {trie.num_tokens} tokens", trie.num_tokens == len(tokens), f"one of {len(tokens)}")
         has_unknown = trie.unknown_state >= 0
@@ -101,7 +109,7 @@ class LexiconBeamDecoder:
         self.trie, self.lm, self.lm_weight = trie, lm if lm_weight else None, lm_weight
         self.word_score, self.unknown, self.looks_ahead, self.dtype = word_score, unknown, looks_ahead, dtype
         self.beam_size, self.beam_threshold, self.nbest = beam_size, beam_threshold, nbest
-        self.blank_penalty = blank_penalty
+        self.blank_penalty, self.hyps_per_state = blank_penalty, hyps_per_state
         self.token_topk, self.blank_threshold = min(token_topk or len(tokens), len(tokens) - 1), blank_threshold
         self._arcs: WeightedTrie | None = None
 
@@ -139,7 +147,7 @@ class LexiconBeamDecoder:
         lengths, order = input_lengths.sort(descending=True, stable=True)
         arcs = self._weighted(log_probs.device)
         frames = TokenFrames.of(log_probs[order].to(self.dtype), self.blank, self.token_topk)
-        search = LexiconSearch(arcs, self.blank, self.beam_threshold)
+        search = LexiconSearch(arcs, self.blank, self.beam_threshold, self.hyps_per_state)
         start = self.lm.start_state if self.lm else 0
         last = self.blank if arcs.trie.separator is None else arcs.trie.separator
         beams = LexiconBeams.start(len(order), self.beam_size, last, start, self.dtype, log_probs.device)

@@ -10,6 +10,7 @@ import torch
 from asr.decoding.lexicon_arcs import WeightedTrie
 from asr.decoding.lexicon_search import HASH, LM_STATE, STATE, WORDS, LexiconBeams, WordStep, hashes_of_words
 from asr.decoding.lexicon_trie import NO_WORD, ROOT
+from asr.decoding.recombination import best_of_each
 from asr.errors import DataError
 
 
@@ -63,7 +64,7 @@ def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTri
     words = torch.cat([cut_words[..., None], words], dim=2)
     hashes = torch.cat([whose[..., None], hashes], dim=2)
     options = scores.shape[2]
-    scores, choice = _best_of_each(scores.flatten(1), hashes.flatten(1), nbest)
+    scores, choice = best_of_each(scores.flatten(1), hashes.flatten(1), nbest)
     impossible = (scores[:, 0] == -math.inf).nonzero()[:, 0].tolist()
     if impossible:
         raise DataError("log_probs", f"no path is possible in rows {impossible} of the batch", "check the model")
@@ -93,17 +94,6 @@ def _ended_words(beams: LexiconBeams, arcs: WeightedTrie) -> tuple[torch.Tensor,
         scores = scores + arcs.lm_weight * (log_probs + arcs.lm.finish(after)).to(scores.dtype)
     hashes = hashes_of_words(beams.marks[HASH], beams.marks[WORDS], places, arcs)
     return torch.where(is_arc, scores, -math.inf), torch.where(is_arc, words, NO_WORD), hashes
-
-
-def _best_of_each(scores: torch.Tensor, hashes: torch.Tensor, nbest: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gives the best scores and their places, (B, nbest), no two with the same hash."""
-    scores, order = scores.sort(dim=1, descending=True, stable=True)
-    hashes, by_hash = hashes.gather(1, order).sort(dim=1, stable=True)
-    is_double = torch.zeros_like(hashes, dtype=torch.bool)
-    is_double[:, 1:] = hashes[:, 1:] == hashes[:, :-1]
-    scores = scores.masked_fill(torch.zeros_like(is_double).scatter(1, by_hash, is_double), -math.inf)
-    scores, choice = scores.topk(nbest, dim=1)
-    return scores, order.gather(1, choice)
 
 
 def _walk_back(steps: list[WordStep], slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

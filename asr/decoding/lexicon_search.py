@@ -9,6 +9,7 @@ import torch
 
 from asr.decoding.lexicon_arcs import WeightedTrie
 from asr.decoding.lexicon_trie import NO_WORD, ROOT
+from asr.decoding.recombination import best_of_each
 from asr.decoding.token_frames import TokenFrames
 
 _NO_PREFIX, _NOBODY, _DEAD = 0x452821E638D01377, 0x13198A2E03707344, 0x24A4093822299F31
@@ -105,15 +106,17 @@ class _Extensions:
 class LexiconSearch:
     """Moves the beams of a batch on by one frame; all merging of equal prefixes happens here."""
 
-    def __init__(self, arcs: WeightedTrie, blank: int, beam_threshold: float) -> None:
+    def __init__(self, arcs: WeightedTrie, blank: int, beam_threshold: float, hyps_per_state: int | None) -> None:
         """Keeps what is the same for all frames.
 
         Args:
             arcs: the trie with its weights.
             blank: index of blank.
             beam_threshold: prefixes whose score is this much below the best are dropped.
+            hyps_per_state: prefixes kept of those that nothing to come can tell apart; None for all.
         """
         self.arcs, self.blank, self.beam_threshold = arcs, blank, beam_threshold
+        self.hyps_per_state = hyps_per_state
         self.separator = arcs.trie.separator
         self.options = torch.arange(arcs.trie.most_arcs, device=arcs.weights.device)
 
@@ -143,7 +146,7 @@ class LexiconSearch:
         place = slots * ids.shape[1] + rank.clamp_(max=ids.shape[1] - 1)
         grown = self._extend(beams, ids, best, place, is_counted, stay)
 
-        scores, choice = torch.cat([stay, grown.scores], dim=1).topk(stay.shape[1], dim=1, sorted=False)
+        scores, choice = self._best(beams, torch.cat([stay, grown.scores], dim=1), grown)
         is_alive = scores > scores.amax(dim=1, keepdim=True) - self.beam_threshold
         scores = scores.masked_fill_(~is_alive, -math.inf)
         kept = torch.stack([stay_total, stay_blank, stay_token, bonus])
@@ -224,6 +227,28 @@ class LexiconSearch:
         after[rows, columns] = states
         exact[rows, columns] += self.arcs.lm_weight * log_probs.to(exact.dtype)
         return after
+
+    def _best(self, beams: LexiconBeams, scores: torch.Tensor, grown: _Extensions) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gives the K best scores and their places among the beams and their extensions, recombined.
+
+        Prefixes of the same last token and the same states of trie and language model go the same ways from here. They
+        are looked for among the best 2K, which lose nothing unless more than half of these are dropped.
+        """
+        beam_size = beams.scores.shape[1]
+        if self.hyps_per_state is None:
+            return scores.topk(beam_size, dim=1, sorted=False)
+        scores, choice = scores.topk(min(2 * beam_size, scores.shape[1]), dim=1, sorted=False)
+        states = beams.marks[LAST] * _HASH_FACTOR + beams.marks[STATE]
+        token_ids = grown.token_ids
+        if len(self.options) > 1:
+            token_ids = token_ids.repeat_interleave(len(self.options), dim=1)
+        grown_states = token_ids * _HASH_FACTOR + self.arcs.trie.arc_next_states[grown.arcs]
+        if grown.lm_states is not None:
+            states = states * _HASH_FACTOR + beams.marks[LM_STATE]
+            grown_states = grown_states * _HASH_FACTOR + grown.lm_states
+        states = torch.cat([states, grown_states], dim=1).gather(1, choice)
+        scores, places = best_of_each(scores, states, beam_size, self.hyps_per_state)
+        return scores, choice.gather(1, places)
 
     def _choose(
         self,

@@ -8,7 +8,8 @@
 # --size 100h    trains on train-clean-100; --size 960h on all of train; tuned on dev-clean, dev-other, scored on test-*
 # --corpus-dir   holds LibriSpeech/, with .flac or .opus (downloaded without it); --dev names another dev set for mini
 # --lm-text      sentences for the language models, one a line (without it the training transcripts, and no recurrent model)
-# --experiment   file of conf/experiment/librispeech in place of the one named as the size: mini_gpu for mini on a GPU
+# --experiment   file of conf/experiment/librispeech in place of the one named as the size: mini_gpu for mini on a GPU,
+#                mini_from_phones to begin from what phones.sh has trained
 # --device       cuda to decode and rescore on a GPU; training takes one where there is one
 # --lexicon      more words to know, such as cmudict.dict
 # Stages, for --stage N and --stop-stage N: 1 corpus, 2 tokens, 3 features or shards, 4 training, 5 trigram, 6 recurrent
@@ -38,14 +39,12 @@ if [[ $device != cpu ]]; then asr_decode+=(--batch-seconds 900); fi # a GPU has 
 # decode NAME N OPTIONS: N-best lists with weights tuned on the dev sets; where there is no test set, each half of dev on
 # the other half.
 decode() {
-  local name=$1 nbest=(--nbest "$2")
-  shift 2
+  local name=$1 nbest=(--nbest "$2") search=(--beam-size 64 "${@:3}")
   if ((${#tests[@]})); then
-    "${asr_decode[@]}" --cuts "${dev_cuts[@]}" --beam-size 64 "$@" --tune "$exp/$name.json"
+    "${asr_decode[@]}" --cuts "${dev_cuts[@]}" "${search[@]}" --tune "$exp/$name.json"
     "${asr_decode[@]}" --cuts "${all_cuts[@]}" --settings "$exp/$name.json" "${nbest[@]}"
   else
-    "${asr_decode[@]}" --cuts "${dev_cuts[@]}" --beam-size 64 "$@" --cross-tune "${nbest[@]}" \
-      --out "$exp/${devs[0]}_$name.jsonl"
+    "${asr_decode[@]}" --cuts "${dev_cuts[@]}" "${search[@]}" --cross-tune "${nbest[@]}" --out "$exp/${devs[0]}_$name.jsonl"
   fi
 }
 

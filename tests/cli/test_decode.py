@@ -139,6 +139,28 @@ def test_a_model_of_something_else_is_named(
     assert "words.arpa: is no settings of a decoder" in capsys.readouterr().err
 
 
+def test_a_weight_of_zero_is_one(checkpoint: Path, tiny_corpus: TinyCorpus, bigram: Path, tmp_path: Path) -> None:
+    dev = str(tiny_corpus.data / "dev_cuts.jsonl.gz")
+    common = ["--checkpoint", str(checkpoint), "--cuts", dev, "--beam-size", "8"]
+    names = ("none", "zero", "half")
+    for name, flags in zip(names, ([], ["--lm", str(bigram), "--lm-weight", "0"], ["--lm", str(bigram)]), strict=True):
+        assert main([*common, *flags, "--out", str(tmp_path / name)]) == 0
+    none, zero, half = ([nbest[0].score for nbest in read_hypotheses(tmp_path / name).values()] for name in names)
+    assert zero == pytest.approx(none)
+    assert half != pytest.approx(none)
+
+
+def test_greedy_decoding_that_tuning_chose_gives_one_hypothesis(
+    checkpoint: Path, tiny_corpus: TinyCorpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned, out = tmp_path / "tuned.json", tmp_path / "hyps.jsonl"
+    DecoderSettings().save(tuned)
+    common = ["--checkpoint", str(checkpoint), "--cuts", str(tiny_corpus.data / "dev_cuts.jsonl.gz")]
+    assert main([*common, "--settings", str(tuned), "--nbest", "3", "--out", str(out)]) == 0
+    assert "tuned.json: is greedy decoding, which gives 1 hypothesis, not 3" in capsys.readouterr().err
+    assert {len(nbest) for nbest in read_hypotheses(out).values()} == {1}
+
+
 @pytest.mark.parametrize(
     ("flags", "status", "line"),
     [
@@ -153,6 +175,8 @@ def test_a_model_of_something_else_is_named(
         (["--cuts", "a", "--lexicon", "w"], 2, "--lexicon: greedy decoding takes no lexicon"),
         (["--cuts", "a", "--beam-size", "4", "--silence", "sil"], 2, "there are no words without a lexicon"),
         (["--cuts", "a", "--beam-size", "4", "--blank-penalty", "1"], 2, "there are no words without a lexicon"),
+        (["--cuts", "a", "--beam-size", "4", "--hyps-per-state", "2"], 2, "there are no words without a lexicon"),
+        (["--cuts", "a", "--beam-size", "4", "--lexicon", "w", "--hyps-per-state", "0"], 2, "--hyps-per-state: 0"),
         (["--cuts", "a", "--beam-size", "4", "--tuning-beam-size", "4"], 2, "--tuning-beam-size: nothing is tuned"),
         (["--cuts", "a", "--beam-size", "4", "--tune", "x", "--tuning-beam-size", "1"], 2, "--tuning-beam-size: 1"),
         (["--cuts", "a", "--exact", "--lm", "x", "--tune", "x", "--tuning-beam-size", "4"], 2, "--exact has no beam"),
@@ -203,14 +227,20 @@ def test_words_of_a_lexicon(
 
 
 def test_tuning_gives_greedy_decoding_where_nothing_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates = {1: 0.2, 8: 0.25}
+    rates, searched = {1: 0.2, 8: 0.25}, set()
+
+    def error_rate(self: DevSet, settings: DecoderSettings, parts: DecoderParts) -> float:
+        searched.add((settings.beam_size, settings.nbest))
+        return rates[settings.beam_size]
+
     monkeypatch.setattr(DevSet, "__init__", lambda self: self.__dict__.update(unit="word", greedy_gives_unit=True))
-    monkeypatch.setattr(DevSet, "error_rate", lambda self, settings, parts: rates[settings.beam_size])
-    beam = DecoderSettings(beam_size=8, lm="words.arpa", lexicon=("words.txt",))
-    best = DevSet().tune(beam, DecoderParts())
+    monkeypatch.setattr(DevSet, "error_rate", error_rate)
+    beam = DecoderSettings(beam_size=16, nbest=9, lm="words.arpa", lexicon=("words.txt",))
+    best = DevSet().tune(beam, DecoderParts(), beam_size=8)
+    assert searched == {(1, 1), (8, 1)}, "only first hypotheses count while weights are tried"
     assert (best.settings, best.error_rate, best.without) == (DecoderSettings(), 0.2, 0.25)
     rates[8] = 0.2
-    assert DevSet().tune(beam, DecoderParts()).settings == beam
+    assert DevSet().tune(beam, DecoderParts(), beam_size=8).settings == beam
 
 
 def test_words_are_tuned_on_where_a_model_of_phones_has_a_lexicon(

@@ -1,9 +1,11 @@
 import pytest
 import torch
 
+from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.lexicon_arcs import UnknownWord
 from asr.decoding.lexicon_beam import LexiconBeamDecoder
 from asr.decoding.lexicon_trie import LexiconTrie
+from asr.decoding.recombination import best_of_each
 from asr.decoding.spellings import Spellings
 from asr.decoding.word_ngram import WordNGram
 from asr.errors import ConfigError, DataError
@@ -11,8 +13,9 @@ from asr.lm.kneser_ney import estimate
 from asr.lm.ngram import NGramModel
 from asr.text.lexicon import Lexicon
 from asr.text.tokens import TokenTable
-from tests.decoding.enumeration import letters, random_log_probs
+from tests.decoding.enumeration import letters, random_log_probs, sequence_log_probs, speech_like
 from tests.decoding.lexicon_truth import Truth
+from tools.bench_decoding import full_likelihood
 
 PHONES = TokenTable("phone", ("<blank>", "x", "y", "z"))
 SPOKEN = Lexicon({"ONE": (("x",),), "WON": (("x",),), "TWO": (("x", "y"), ("y", "y")), "FOUR": (("y",), ("y", "x"))})
@@ -47,6 +50,7 @@ def check(tokens, spellings, lm, unknown, silence, log_probs, looks_ahead=True, 
         nbest=nbest,
         looks_ahead=looks_ahead,
         blank_penalty=penalty,
+        hyps_per_state=None,
     )
     given = log_probs.clone()
     truth = Truth(tokens, spellings, lm, 0.8, 0.3, unknown, silence)
@@ -138,3 +142,48 @@ def test_the_parts_must_belong_together() -> None:
         LexiconBeamDecoder(tokens, 0.1, trie, 4, WordNGram(letter_lm(), ["a", "b"]))
     with pytest.raises(DataError, match="knows none"):
         WordNGram(letter_lm(), ["zzz"])
+
+
+def test_recombination_finds_the_best_hypothesis_with_a_smaller_beam() -> None:
+    tokens, lm = letters(5), estimate([["a", "ab"], ["b", "ab", "c"], ["ca", "ab"], ["ba", "a", "cab"]], 2)
+    trie = LexiconTrie(Spellings.of(lm.vocabulary.words[3:], tokens), tokens)
+    log_probs, lengths = (speech_like(60, 40, 5, seed=3) / 3).log_softmax(dim=-1), torch.full((60,), 40)
+
+    def best(beam_size: int, hyps_per_state: int | None) -> list[Hypothesis]:
+        scorer = WordNGram(lm, trie.words)
+        decoder = LexiconBeamDecoder(tokens, 0.1, trie, beam_size, scorer, 0.8, hyps_per_state=hyps_per_state)
+        return [nbest[0] for nbest in decoder(log_probs, lengths)]
+
+    truth, apart, recombined = best(2000, None), best(20, None), best(20, 1)
+
+    def misses(found: list[Hypothesis]) -> int:
+        return sum(hypothesis.text != true.text for hypothesis, true in zip(found, truth, strict=True))
+
+    assert misses(recombined) < misses(apart)
+    assert misses(recombined) <= 0.25 * len(truth)
+    for hypothesis, true in zip(recombined, truth, strict=True):
+        assert true.score - 1.5 < hypothesis.score < true.score + 1e-3
+
+
+def test_recombination_keeps_the_best_of_each_state() -> None:
+    scores = torch.tensor([[5.0, 4.0, 3.0, 2.0, 1.0, -torch.inf]])
+    states = torch.tensor([[7, 7, 7, 8, 7, 9]])
+    for per_class, expected in ((1, [5.0, 2.0, -torch.inf]), (2, [5.0, 4.0, 2.0]), (5, [5.0, 4.0, 3.0])):
+        found, places = best_of_each(scores, states, 3, per_class)
+        assert found.tolist() == [expected]
+        finite = found > -torch.inf
+        assert torch.equal(scores.gather(1, places)[finite], found[finite])
+
+
+def test_the_yardstick_sums_all_alignments_of_a_text() -> None:
+    tokens = letters(4)
+    for seed in range(3):
+        log_probs = random_log_probs(1, 6, 4, seed)[0]
+        totals = torch.full((2,), -torch.inf, dtype=torch.float64)
+        for ids, total in sequence_log_probs(log_probs).items():
+            words = tokens.decode(list(ids)).split()
+            for place, text in enumerate(("a", "b a")):
+                if words == text.split() and ids[-1] == tokens.ids["|"]:
+                    totals[place] = torch.logaddexp(totals[place], torch.tensor(total, dtype=torch.float64))
+        assert full_likelihood(log_probs, "a", tokens) == pytest.approx(float(totals[0]), abs=1e-6)
+        assert full_likelihood(log_probs, "b a", tokens) == pytest.approx(float(totals[1]), abs=1e-6)

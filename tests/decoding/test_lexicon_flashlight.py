@@ -5,7 +5,6 @@ import random
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 from asr.decoding.lexicon_beam import LexiconBeamDecoder
 from asr.decoding.lexicon_trie import LexiconTrie
@@ -14,6 +13,7 @@ from asr.decoding.word_ngram import WordNGram
 from asr.lm.arpa import write_arpa
 from asr.lm.kneser_ney import estimate
 from asr.text.tokens import TokenTable
+from tools.bench_decoding import full_likelihood
 from tools.flashlight_words import FlashlightWords
 
 TOKENS = TokenTable("char", ("<blank>", *"abcdef", "|"))
@@ -59,10 +59,8 @@ def test_first_hypotheses_are_those_of_flashlight_or_better(tmp_path: Path) -> N
     log_probs = torch.nn.utils.rnn.pad_sequence(emissions, batch_first=True)
 
     def score(row: torch.Tensor, text: str) -> float:
-        ids = torch.tensor([[*TOKENS.encode(text), TOKENS.ids["|"]]])
-        length = torch.tensor([len(row)])
-        likelihood = -F.ctc_loss(row.double()[:, None], ids, length, torch.tensor([ids.shape[1]]), reduction="sum")
-        return float(likelihood) + LM_WEIGHT * lm.log_prob(text.split()) + WORD_SCORE * len(text.split())
+        words = text.split()
+        return full_likelihood(row, text, TOKENS) + LM_WEIGHT * lm.log_prob(words) + WORD_SCORE * len(words)
 
     same, better, close = 0, 0, 0
     for row, [hypothesis, *_] in zip(emissions, ours(log_probs, lengths), strict=True):
