@@ -206,7 +206,8 @@ def full_likelihood(log_probs: Tensor, text: str, tokens: TokenTable) -> float:
     As in both searches over a lexicon it may also stand before the first word, and come again after a blank.
     """
     space = tokens.ids[SPACE_TOKEN]
-    ids = torch.tensor([space, *tokens.encode(text), space])  # the first stands for nothing yet
+    words = [*tokens.encode(text), space] if text else []
+    ids = torch.tensor([space, *words])  # the first stands before all words
     is_space, is_repeat = ids == space, ids[1:] == ids[:-1]
     never = torch.full((len(ids),), -torch.inf, dtype=torch.float64)
     ends_token, ends_blank = never.clone(), never.clone()

@@ -88,8 +88,7 @@ class DevSet:
 
         def error_rate(weights: Weights) -> float:
             if weights not in tried:
-                beam = beam_size or settings.beam_size
-                narrowed = replace(settings, beam_size=beam, nbest=1)
+                narrowed = replace(settings, beam_size=beam_size or settings.beam_size, nbest=1)
                 tried[weights] = self.error_rate(narrowed.weighted(*weights), parts)
                 log(f"{settings.name_weights(*weights)}: {100 * tried[weights]:.2f} % of {self.unit}s")
             return tried[weights]

@@ -159,10 +159,13 @@ def test_recombination_finds_the_best_hypothesis_with_a_smaller_beam() -> None:
     def misses(found: list[Hypothesis]) -> int:
         return sum(hypothesis.text != true.text for hypothesis, true in zip(found, truth, strict=True))
 
-    assert misses(recombined) < misses(apart)
-    assert misses(recombined) <= 0.25 * len(truth)
-    for hypothesis, true in zip(recombined, truth, strict=True):
-        assert true.score - 1.5 < hypothesis.score < true.score + 1e-3
+    def shortfalls(found: list[Hypothesis]) -> list[float]:
+        return [true.score - hypothesis.score for hypothesis, true in zip(found, truth, strict=True)]
+
+    assert misses(recombined) <= min(0.2 * len(truth), misses(apart) - 1)
+    assert sum(shortfalls(recombined)) < 0.7 * sum(shortfalls(apart))
+    assert min(shortfalls(recombined)) > -1e-3, "no score is above the best there is"
+    assert max(shortfalls(recombined)) < 1.1
 
 
 def test_recombination_keeps_the_best_of_each_state() -> None:
@@ -176,14 +179,13 @@ def test_recombination_keeps_the_best_of_each_state() -> None:
 
 
 def test_the_yardstick_sums_all_alignments_of_a_text() -> None:
-    tokens = letters(4)
+    tokens, texts = letters(4), ("a", "b a", "")
     for seed in range(3):
         log_probs = random_log_probs(1, 6, 4, seed)[0]
-        totals = torch.full((2,), -torch.inf, dtype=torch.float64)
+        totals = torch.full((3,), -torch.inf, dtype=torch.float64)
         for ids, total in sequence_log_probs(log_probs).items():
             words = tokens.decode(list(ids)).split()
-            for place, text in enumerate(("a", "b a")):
-                if words == text.split() and ids[-1] == tokens.ids["|"]:
+            for place, text in enumerate(texts):
+                if words == text.split() and (not words or ids[-1] == tokens.ids["|"]):
                     totals[place] = torch.logaddexp(totals[place], torch.tensor(total, dtype=torch.float64))
-        assert full_likelihood(log_probs, "a", tokens) == pytest.approx(float(totals[0]), abs=1e-6)
-        assert full_likelihood(log_probs, "b a", tokens) == pytest.approx(float(totals[1]), abs=1e-6)
+        assert [full_likelihood(log_probs, text, tokens) for text in texts] == pytest.approx(totals.tolist(), abs=1e-6)
