@@ -9,7 +9,7 @@
 # --corpus-dir   holds LibriSpeech/, with .flac or .opus (downloaded without it); --dev names another dev set for mini
 # --lm-text      sentences for the language models, one a line (without it the training transcripts, and no recurrent model)
 # --experiment   file of conf/experiment/librispeech in place of the one named as the size: mini_gpu for mini on a GPU,
-#                mini_from_phones to begin from what phones.sh has trained
+#                mini_from_phones to begin from what phones.sh has trained, mini_cool for three epochs more
 # --device       cuda to decode and rescore on a GPU; training takes one where there is one
 # --lexicon      more words to know, such as cmudict.dict
 # Stages, for --stage N and --stop-stage N: 1 corpus, 2 tokens, 3 features or shards, 4 training, 5 trigram, 6 recurrent
