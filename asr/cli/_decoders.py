@@ -87,6 +87,8 @@ class DecoderSettings:
         Raises:
             UsageError: naming the option.
         """
+        if self.beam_size < 1:
+            raise UsageError("--beam-size", str(self.beam_size), "give 1 for greedy decoding, or more")
         if not self.exact and not 1 <= self.nbest <= self.beam_size:
             raise UsageError("--nbest", f"{self.nbest} with a beam of {self.beam_size}", "give 1 to --beam-size")
         if self.exact and not self.lm:

@@ -167,6 +167,7 @@ def test_greedy_decoding_that_tuning_chose_gives_one_hypothesis(
         (["--cuts", "nowhere.jsonl.gz"], 1, "nowhere.jsonl.gz: no such file"),
         (["--cuts", "a", "b", "--out", "c"], 2, "--out: one file for 2 files of cuts"),
         (["--cuts", "a", "--nbest", "2"], 2, "--nbest: 2 with a beam of 1"),
+        (["--cuts", "a", "--beam-size", "0"], 2, "--beam-size: 0; give 1 for greedy decoding"),
         (["--cuts", "a", "--exact"], 2, "--exact: there is no --lm"),
         (["--cuts", "a", "--lm", "x.arpa"], 2, "--lm: greedy decoding takes no language model"),
         (["--cuts", "a", "--cross-tune"], 2, "--cross-tune: greedy decoding has no weights"),
