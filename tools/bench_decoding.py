@@ -245,7 +245,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--height", type=float, default=4.0, help="of a token above the noise; less is harder")
     parser.add_argument("--lm", help="n-gram of words, .arpa or .npz")
     parser.add_argument("--pyctcdecode-python", metavar="PATH", help="a Python that has pyctcdecode and kenlm")
-    for name, default in (("beam-size", 50), ("batch-size", 32), ("threads", 1), ("rounds", 3)):
+    for name, default in (("beam-size", 50), ("batch-size", 64), ("threads", 1), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
     for name, value in (("lm-weight", 0.8), ("word-score", 0.0), ("beam-threshold", 30.0), ("blank-threshold", 0.999)):
         parser.add_argument(f"--{name}", type=float, default=value)

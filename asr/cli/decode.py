@@ -126,7 +126,7 @@ def _parser() -> ArgumentParser:
         metavar="N",
         help="hypotheses kept while weights are tried (default: --beam-size)",
     )
-    parser.add_argument("--batch-seconds", type=float, default=120.0, help="seconds of a padded batch (default: 120)")
+    parser.add_argument("--batch-seconds", type=float, default=480.0, help="seconds of a padded batch (default: 480)")
     parser.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     return parser

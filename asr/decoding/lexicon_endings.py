@@ -92,7 +92,7 @@ def _ended_words(beams: LexiconBeams, arcs: WeightedTrie) -> tuple[torch.Tensor,
         before = beams.marks[LM_STATE][..., None].expand(words.shape)
         log_probs, after = arcs.lm.lookup(before, words.clamp(min=0))
         scores = scores + arcs.lm_weight * (log_probs + arcs.lm.finish(after)).to(scores.dtype)
-    hashes = hashes_of_words(beams.marks[HASH], beams.marks[WORDS], places, arcs)
+    hashes = hashes_of_words(beams.marks[HASH], beams.marks[WORDS], words, places, arcs)
     return torch.where(is_arc, scores, -math.inf), torch.where(is_arc, words, NO_WORD), hashes
 
 

@@ -92,14 +92,17 @@ class WordStep:
 class _Extensions:
     """The M extensions that are looked at closely, with O arcs each; shapes (B, M) and, from ``arcs`` on, (B, M*O).
 
-    A stem is the score of an extension before what its arc weighs.
+    A stem is the score of an extension before what its arc weighs. The states are those of the trie and of the language
+    model behind the arc, which ends a word or none.
     """
 
     stems: torch.Tensor
     sources: torch.Tensor
     token_ids: torch.Tensor
     arcs: torch.Tensor
+    words: torch.Tensor
     scores: torch.Tensor
+    states: torch.Tensor
     lm_states: torch.Tensor | None
 
 
@@ -194,8 +197,9 @@ class LexiconSearch:
             is_counted = is_counted & (where < choice.shape[1])
             where = where.clamp_(max=choice.shape[1] - 1) * num_arcs + marks[OPTION]
             exact.scatter_add_(1, where, _impossible(is_counted, exact))
-        lm_states = self._add_words(marks[LM_STATE], sources, arcs, exact, stay)
-        return _Extensions(stems, sources, token_ids, arcs, exact, lm_states)
+        words, states = self.arcs.trie.arc_words[arcs], self.arcs.trie.arc_next_states[arcs]
+        lm_states = self._add_words(marks[LM_STATE], sources, words, exact, stay)
+        return _Extensions(stems, sources, token_ids, arcs, words, exact, states, lm_states)
 
     def _arcs_of(self, pairs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Gives the arcs of pairs, (B, M*O), and which of these places hold one."""
@@ -209,17 +213,16 @@ class LexiconSearch:
         self,
         lm_states: torch.Tensor,
         sources: torch.Tensor,
-        arcs: torch.Tensor,
+        words: torch.Tensor,
         exact: torch.Tensor,
         stay: torch.Tensor,
     ) -> torch.Tensor | None:
-        """Adds the language model's scores of the words that arcs end, and gives the states behind all arcs."""
+        """Adds the language model's scores of the words that are ended, and gives its states behind all arcs."""
         if self.arcs.lm is None:
             return None
         after = lm_states.gather(1, sources)
         if len(self.options) > 1:
             after = after.repeat_interleave(len(self.options), dim=1)
-        words = self.arcs.trie.arc_words[arcs]
         # A word's score is never above 0, so what is below the threshold without it need not be looked up.
         least = stay.amax(dim=1, keepdim=True) - self.beam_threshold
         rows, columns = ((words != NO_WORD) & (exact > least)).nonzero(as_tuple=True)
@@ -237,18 +240,16 @@ class LexiconSearch:
         beam_size = beams.scores.shape[1]
         if self.hyps_per_state is None:
             return scores.topk(beam_size, dim=1, sorted=False)
-        scores, choice = scores.topk(min(2 * beam_size, scores.shape[1]), dim=1, sorted=False)
         states = beams.marks[LAST] * _HASH_FACTOR + beams.marks[STATE]
         token_ids = grown.token_ids
         if len(self.options) > 1:
             token_ids = token_ids.repeat_interleave(len(self.options), dim=1)
-        grown_states = token_ids * _HASH_FACTOR + self.arcs.trie.arc_next_states[grown.arcs]
+        grown_states = token_ids * _HASH_FACTOR + grown.states
         if grown.lm_states is not None:
             states = states * _HASH_FACTOR + beams.marks[LM_STATE]
             grown_states = grown_states * _HASH_FACTOR + grown.lm_states
-        states = torch.cat([states, grown_states], dim=1).gather(1, choice)
-        scores, places = best_of_each(scores, states, beam_size, self.hyps_per_state)
-        return scores, choice.gather(1, places)
+        states = torch.cat([states, grown_states], dim=1)
+        return best_of_each(scores, states, beam_size, self.hyps_per_state, among=2 * beam_size)
 
     def _choose(
         self,
@@ -272,15 +273,15 @@ class LexiconSearch:
         masses[:3].masked_fill_(~is_alive, -math.inf)
         masses[3].masked_fill_(~is_alive, 0.0)
 
-        words = self.arcs.trie.arc_words[arcs]
+        words = grown.words.gather(1, place)
         new = [
             token_ids,
-            self.arcs.trie.arc_next_states[arcs],
+            grown.states.gather(1, place),
             old[LM_STATE] if grown.lm_states is None else grown.lm_states.gather(1, place),
             place - extension * num_arcs,
             old[HASH] * _HASH_FACTOR + self.arcs.hashes[arcs],
             old[HASH],
-            hashes_of_words(old[HASH], old[WORDS], arcs, self.arcs),
+            hashes_of_words(old[HASH], old[WORDS], words, arcs, self.arcs),
         ]
         marks = torch.where(is_new, torch.stack(new), old)
         marks[HASH].masked_fill_(~is_alive, _DEAD)
@@ -291,19 +292,19 @@ class LexiconSearch:
 
 
 def hashes_of_words(
-    prefixes: torch.Tensor, words: torch.Tensor, places: torch.Tensor, arcs: WeightedTrie
+    prefixes: torch.Tensor, words: torch.Tensor, ended: torch.Tensor, places: torch.Tensor, arcs: WeightedTrie
 ) -> torch.Tensor:
     """Gives numbers that stand for the words of prefixes, an unknown word's for its tokens.
 
     Args:
         prefixes: numbers that stand for the prefixes before an arc, shape (B, K).
         words: numbers that stand for their words, shape (B, K).
-        places: the arcs, shape (B, K) or (B, K, O).
+        ended: the words that the arcs end, shape (B, K) or (B, K, O).
+        places: the arcs, same shape.
         arcs: the trie with its weights.
     """
     if places.dim() > prefixes.dim():
         prefixes, words = prefixes[..., None], words[..., None]
-    ended = arcs.trie.arc_words[places]
     spelled = prefixes * _HASH_FACTOR + arcs.hashes[places]
     more = torch.where(ended == arcs.unknown, spelled, words * _HASH_FACTOR + arcs.word_hashes[ended])
     return torch.where(ended == NO_WORD, words, more)

@@ -176,6 +176,22 @@ def test_recombination_keeps_the_best_of_each_state() -> None:
         assert found.tolist() == [expected]
         finite = found > -torch.inf
         assert torch.equal(scores.gather(1, places)[finite], found[finite])
+    found, places = best_of_each(scores, states, 2, 1, among=3)
+    assert found.tolist() == [[5.0, -torch.inf]], "only the best three are looked at"
+    assert places[0, 0] == 0
+
+
+def test_recombination_tells_near_and_far_states_apart() -> None:
+    generator = torch.Generator().manual_seed(0)
+    base = torch.randint(-(2**63), 2**63 - 1, (50, 1), generator=generator)
+    apart = torch.cat([base + torch.arange(30), base ^ (1 << torch.arange(63)), base - (torch.arange(30) << 20)], dim=1)
+    for row in apart.split(1):
+        states = torch.unique(row)[None]
+        scores = torch.rand(states.shape, generator=generator)
+        twice = torch.cat([states, states], dim=1)
+        found, _ = best_of_each(torch.cat([scores, scores - 1], dim=1), twice, twice.shape[1])
+        assert torch.equal(found[:, : states.shape[1]], scores.sort(dim=1, descending=True).values)
+        assert (found[:, states.shape[1] :] == -torch.inf).all()
 
 
 def test_the_yardstick_sums_all_alignments_of_a_text() -> None:
