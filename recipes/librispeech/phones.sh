@@ -32,8 +32,8 @@ need_lexicon() { [[ $lexicon ]] || die "--lexicon: is missing; give a dictionary
 
 # rescore FILE FROM TO MODEL: N-best lists of dev by a second model, where there is one.
 rescore() {
-  [[ ! $1 ]] || asr rescore "${@:4}" --device "$device" --nbest "$exp/${dev}_$2.jsonl" --cuts "$dev_cuts" --cross-tune \
-    --out "$exp/${dev}_$3.jsonl"
+  [[ ! $1 ]] || asr rescore "${@:4}" --device "$device" --nbest "$exp/${dev}_words_$2.jsonl" --cuts "$dev_cuts" --cross-tune \
+    --out "$exp/${dev}_words_$3.jsonl"
 }
 
 if [[ ! $g2p ]]; then
@@ -68,13 +68,13 @@ if stage 5 "training"; then
 fi
 
 if stage 6 "decoding"; then
-  asr decode --checkpoint "$exp/last.ckpt" --device "$device" --cuts "$test"
+  asr decode --checkpoint "$exp/last.ckpt" --device "$device" --cuts "$dev_cuts" "$test"
   [[ ! $words ]] || asr decode --checkpoint "$words" --device "$device" --cuts "$test" --out "$exp/${split}_words.jsonl"
   if [[ $ngram ]]; then
     need_lexicon
     asr pronounce --checkpoint "$g2p" --words "$ngram" --lexicon "$lexicon" --out "$data/lexicon.dict"
     asr decode --checkpoint "$exp/last.ckpt" --device "$device" --cuts "$dev_cuts" --cross-tune --nbest 100 \
-      --beam-size 1000 --tuning-beam-size 64 --lexicon "$data/lexicon.dict" --lm "$ngram" --out "$exp/${dev}_ngram.jsonl"
+      --beam-size 1000 --tuning-beam-size 64 --lexicon "$data/lexicon.dict" --lm "$ngram" --out "$exp/${dev}_words_ngram.jsonl"
     rescore "$words" ngram both --checkpoint "$words"
     if [[ $words ]]; then found=both; else found=ngram; fi
     rescore "$lstm" "$found" lstm --lm "$lstm"
@@ -82,8 +82,9 @@ if stage 6 "decoding"; then
 fi
 
 if stage 7 "scores"; then
+  asr score --cuts "$dev_cuts" --hyps "$exp/${dev}_greedy.jsonl" --unit phone --policy "$policy"
   asr score --cuts "$test" --hyps "$exp/${split}_greedy.jsonl" --unit phone --policy "$policy" --per-speaker \
     --json "$exp/${split}_scores.json"
   [[ ! $words ]] || asr score --cuts "$test" --hyps "$exp/${split}_words.jsonl" --unit word char --policy "$word_policy" --times
-  [[ ! $ngram ]] || asr score --cuts "$dev_cuts" --hyps "$exp/${dev}"_*.jsonl --unit word --policy "$word_policy"
+  [[ ! $ngram ]] || asr score --cuts "$dev_cuts" --hyps "$exp/${dev}"_words_*.jsonl --unit word --policy "$word_policy"
 fi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from tests.corpora.textgrids import write_textgrid
 
@@ -160,7 +162,7 @@ def make_librispeech(root: Path, subset: str, speakers: list[str], seconds: floa
         (folder / f"{speaker}-7.trans.txt").write_text("".join(lines), encoding="utf-8")
 
 
-def test_librispeech_from_the_tokens_to_the_rescored_table(tmp_path: Path) -> None:
+def test_librispeech_from_the_tokens_to_words_by_phones(tmp_path: Path) -> None:
     make_librispeech(tmp_path, "train-clean-5", ["1", "2", "3", "4"])
     make_librispeech(tmp_path, "dev-tiny", ["5", "6"])
     refused = run("librispeech/run.sh", "--corpus-dir", ".", "--dev", "dev-tiny", cwd=tmp_path)
@@ -183,7 +185,7 @@ def test_librispeech_from_the_tokens_to_the_rescored_table(tmp_path: Path) -> No
 
 
 def check_phones(root: Path) -> None:
-    """Runs the recipe of phones behind that of words, from the table of phones on, and words by their phones."""
+    """Runs the recipe of phones from the table of phones on, and then letters and phones in turns."""
     words = {"HIGH": ("HH", "AY1"), "LOW": ("L", "OW1")}
     lines = "".join(f"{word.lower()} {' '.join(phones)}\n" for word, phones in words.items())
     (root / "all.dict").write_text(lines, encoding="utf-8")
@@ -208,19 +210,35 @@ def check_phones(root: Path) -> None:
         out = ["--out", f"data/librispeech_phones{folder}"]
         assert subprocess.run([*prepare, *options, *out], cwd=root, check=False).returncode == 0
     small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.batch_seconds=8")
-    last = "exp/librispeech/mini/seed0/last.ckpt"
-    models = ("--ngram", "data/librispeech/3gram.npz", "--lstm", "exp/librispeech/lstm_lm/seed0/best.ckpt")
-    options = ("--dev", "dev-tiny", "--aligned", str(aligned), "--words", last, "--lexicon", "all.dict", *models)
-    done = run("librispeech/phones.sh", "--stage", "3", *options, *small, f"init_from={last}", cwd=root)
+    options = ("--dev", "dev-tiny", "--aligned", str(aligned), "--lexicon", "all.dict")
+    first = ("--stage", "3", "--stop-stage", "5", "init_from=exp/librispeech/mini/seed0/last.ckpt")
+    done = run("librispeech/phones.sh", *options, *first, *small, cwd=root)
     assert done.returncode == 0, done.stderr
     assert "the weights of 2 of 5 tokens are taken by name" in done.stderr
-    assert re.search(r"aligned_greedy .* 20\b", done.stdout), done.stdout
+    done = run("librispeech/turns.sh", *options, "--lm-text", "books.txt", "--stage", "3", *small, cwd=root)
+    assert done.returncode == 0, done.stderr
+    runs = [
+        "librispeech_phones/mini",
+        "librispeech/mini_from_phones",
+        "librispeech/mini_cool",
+        "librispeech_phones/mini_cool",
+    ]
+    for before, after in itertools.pairwise(runs):
+        learnt, begun = (
+            torch.load(root / f"exp/{folder}/seed0/{name}.ckpt", weights_only=False)["state_dict"]
+            for folder, name in ((before, "last"), (after, "initial"))
+        )
+        layers = [name for name in begun if name.startswith("model.encoder.recurrent")]
+        assert len(layers) > 10
+        assert all(torch.equal(begun[name], learnt[name]) for name in layers)
+    for name, phones_said in (("aligned", 20), ("dev-tiny", 20)):
+        assert re.search(rf"{name}_greedy +phone +{phones_said}\b", done.stdout), done.stdout
     assert "times, ms" in done.stdout
-    exp = root / "exp/librispeech_phones/mini/seed0"
+    exp = root / "exp/librispeech_phones/mini_cool/seed0"
     assert {file.name for file in exp.glob("aligned_*")} == {
         "aligned_greedy.jsonl",
         "aligned_words.jsonl",
         "aligned_scores.json",
     }
     for name in ("ngram", "both", "lstm"):
-        assert re.search(rf"dev-tiny_{name} +word +10\b", done.stdout), done.stdout
+        assert re.search(rf"dev-tiny_words_{name} +word +10\b", done.stdout), done.stdout

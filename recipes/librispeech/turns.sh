@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# LibriSpeech mini at its best: letters and phones are trained in turns, each from the layers of the other.
+#
+#   recipes/librispeech/turns.sh [--corpus-dir DIR] [--dev NAME] [--lm-text FILE] --lexicon FILE --aligned DIR
+#     [--device cpu] [--seed 0] [KEY=VALUE for asr train]
+#
+# --corpus-dir, --dev, --lm-text, --lexicon, --aligned, --device: as in run.sh and phones.sh, which this calls
+# Stages, for --stage N and --stop-stage N: 1 letters and models of language, 2 phones, 3 letters, 4 letters with fewer
+# masks, and the words by their letters, 5 phones, and the words by their phones. Writes data/librispeech,
+# data/librispeech_phones, exp/librispeech and exp/librispeech_phones in the current folder.
+
+# shellcheck source=recipes/recipe.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
+corpus_dir="" dev=dev-clean-2 lexicon="" aligned="" lm_text="" device=cpu seed=0
+parse_options "corpus_dir dev lexicon aligned lm_text device seed" "$@"
+[[ $lexicon ]] || die "--lexicon: is missing; give a dictionary such as cmudict.dict"
+[[ $aligned ]] || die "--aligned: is missing; give a folder of utterances with TextGrids"
+common=(--dev "$dev" --lexicon "$lexicon" --device "$device" --seed "$seed")
+if [[ $corpus_dir ]]; then common+=(--corpus-dir "$corpus_dir"); fi
+letters=("$root/recipes/librispeech/run.sh" --size mini "${common[@]}")
+phones=("$root/recipes/librispeech/phones.sh" --aligned "$aligned" "${common[@]}")
+if [[ $lm_text ]]; then letters+=(--lm-text "$lm_text"); fi
+slowly=(model.optimizer.init_args.lr=0.001) # for layers that have learnt already
+
+# last CORPUS EXPERIMENT: the last checkpoint of a training.
+last() { printf 'exp/%s/%s/seed%s/last.ckpt' "$1" "$2" "$seed"; }
+
+if stage 1 "letters and models of language"; then
+  "${letters[@]}" --stop-stage 6 "${overrides[@]}"
+fi
+
+if stage 2 "phones from letters"; then
+  "${phones[@]}" --stop-stage 5 init_from="$(last librispeech mini)" trainer.max_epochs=8 "${slowly[@]}" "${overrides[@]}"
+fi
+
+if stage 3 "letters from phones"; then
+  "${letters[@]}" --experiment mini_from_phones --stage 4 --stop-stage 4 init_from="$(last librispeech_phones mini)" \
+    "${overrides[@]}"
+fi
+
+if stage 4 "letters with fewer masks"; then
+  "${letters[@]}" --experiment mini_cool --stage 4 --stop-stage 4 init_from="$(last librispeech mini_from_phones)" \
+    "${overrides[@]}"
+  "${letters[@]}" --experiment mini_cool --stage 7
+fi
+
+if stage 5 "phones from letters"; then
+  models=(--words "$(last librispeech mini_cool)" --ngram data/librispeech/3gram.npz)
+  if [[ $lm_text ]]; then models+=(--lstm "exp/librispeech/lstm_lm/seed$seed/best.ckpt"); fi
+  "${phones[@]}" --experiment mini_cool "${models[@]}" --stage 5 init_from="$(last librispeech mini_cool)" \
+    trainer.max_epochs=5 "${slowly[@]}" "${overrides[@]}"
+fi
