@@ -1,4 +1,4 @@
-# Sourced by every recipe: log, die, parse_options, stage. Recipes write to data/ and exp/ in the current folder.
+# Sourced by every recipe: log, die, parse_options, must_exist, stage. Recipes write to data/ and exp/ in the current folder.
 # shellcheck shell=bash
 set -euo pipefail
 
@@ -38,6 +38,14 @@ parse_options() {
   done
   [[ $stage$stop_stage =~ ^[0-9]+$ ]] || die "--stage, --stop-stage: $stage, $stop_stage; give numbers"
   command -v asr >/dev/null || die "asr: no such command; make demo installs it, or pip install -e ."
+}
+
+# must_exist NAMES: refuses what these options name and what is not there, before the hours that come before its use.
+must_exist() {
+  local name
+  for name in "$@"; do
+    [[ ! ${!name} || -e ${!name} ]] || die "--${name//_/-}: ${!name}: no such file or folder"
+  done
 }
 
 # stage NUMBER WHAT: whether this stage is to run; logs it if so.

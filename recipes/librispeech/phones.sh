@@ -21,6 +21,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
 corpus_dir="" dev=dev-clean-2 lexicon="" g2p="" aligned="" words="" ngram="" lstm="" experiment=mini device=cpu seed=0
 parse_options "corpus_dir dev lexicon g2p aligned words ngram lstm experiment device seed" "$@"
+must_exist lexicon g2p aligned words ngram lstm
 [[ $aligned ]] || die "--aligned: is missing; give a folder of utterances with TextGrids"
 split=$(basename "$aligned")
 data=data/librispeech_phones test=$data/aligned/${split}_cuts.jsonl.gz dev_cuts=$data/${dev}_cuts.jsonl.gz

@@ -19,6 +19,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
 size=mini corpus_dir="" dev=dev-clean-2 lm_text="" lexicon="" experiment="" device=cpu seed=0
 parse_options "size corpus_dir dev lm_text lexicon experiment device seed" "$@"
+must_exist lm_text lexicon
 experiment=${experiment:-$size}
 case $size in
   mini) train=(train-clean-5) devs=("$dev") tests=() ;;

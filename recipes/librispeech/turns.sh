@@ -13,6 +13,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
 corpus_dir="" dev=dev-clean-2 lexicon="" aligned="" lm_text="" device=cpu seed=0
 parse_options "corpus_dir dev lexicon aligned lm_text device seed" "$@"
+must_exist lexicon aligned lm_text
 [[ $lexicon ]] || die "--lexicon: is missing; give a dictionary such as cmudict.dict"
 [[ $aligned ]] || die "--aligned: is missing; give a folder of utterances with TextGrids"
 common=(--dev "$dev" --lexicon "$lexicon" --device "$device" --seed "$seed")

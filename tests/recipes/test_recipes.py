@@ -60,6 +60,22 @@ def test_wrong_usage_is_one_line_and_status_2(recipe: str, arguments: list[str],
     assert failed.stderr == f"{ROOT}/recipes/{recipe}: {message}\n"
 
 
+@pytest.mark.parametrize(
+    ("recipe", "option"),
+    [
+        ("run.sh", "--lm-text"),
+        ("run.sh", "--lexicon"),
+        ("phones.sh", "--aligned"),
+        ("phones.sh", "--lstm"),
+        ("turns.sh", "--lexicon"),
+    ],
+)
+def test_librispeech_names_what_is_not_there_before_it_trains(recipe: str, option: str, tmp_path: Path) -> None:
+    failed = run(f"librispeech/{recipe}", "--corpus-dir", ".", option, "nowhere.txt", cwd=tmp_path)
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr == f"{ROOT}/recipes/librispeech/{recipe}: {option}: nowhere.txt: no such file or folder\n"
+
+
 def test_an4_names_the_split_that_is_none(tmp_path: Path) -> None:
     failed = run("an4/run.sh", "--split", "train", cwd=tmp_path)
     assert failed.returncode == 2
