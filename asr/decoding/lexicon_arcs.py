@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from asr.decoding.hashing import random_numbers
 from asr.decoding.lexicon_trie import NO_WORD, ROOT, LexiconTrie
 from asr.decoding.word_ngram import WordNGram
 
@@ -103,8 +104,3 @@ class WeightedTrie:
     def unknown(self) -> int:
         """The word that stands for all unknown ones."""
         return len(self.trie.words)
-
-
-def random_numbers(count: int, seed: int) -> torch.Tensor:
-    """Gives 64-bit numbers that look random, always the same ones, shape (count,)."""
-    return torch.randint(-(2**63), 2**63 - 1, (count,), generator=torch.Generator().manual_seed(seed))

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import torch
 
+from asr.decoding.hashing import DEAD, HASH_FACTOR, NOBODY, locate
 from asr.decoding.lexicon_arcs import WeightedTrie
 from asr.decoding.lexicon_trie import NO_WORD, ROOT
 from asr.decoding.recombination import best_of_each
 from asr.decoding.token_frames import TokenFrames
 
-_NO_PREFIX, _NOBODY, _DEAD = 0x452821E638D01377, 0x13198A2E03707344, 0x24A4093822299F31
-"""Hashes of the empty prefix, of its missing parent and of places in the beam that hold no prefix (digits of pi)."""
-_HASH_FACTOR = 0x5851F42D4C957F2D
+_NO_PREFIX = 0x452821E638D01377
+"""The number of the empty prefix (digits of pi)."""
 
 LAST, STATE, LM_STATE, OPTION, HASH, PARENT, WORDS = range(7)
 """Rows of :attr:`LexiconBeams.marks`."""
@@ -47,7 +47,7 @@ class LexiconBeams:
         masses[3] = 0.0
         scores[:, 0] = 0.0
         masses[:2, :, 0] = 0.0
-        first = torch.tensor([last, ROOT, lm_state, 0, _DEAD, _NOBODY, 0], device=device)
+        first = torch.tensor([last, ROOT, lm_state, 0, DEAD, NOBODY, 0], device=device)
         marks = first[:, None, None].repeat(1, batch_size, beam_size)
         marks[HASH, :, 0] = _NO_PREFIX
         return cls(scores, masses, marks)
@@ -67,10 +67,7 @@ class LexiconBeams:
 
     def find_parents(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Finds for each prefix where in the beam the prefix without its last token is, and whether it is there."""
-        ordered, slots = self.marks[HASH].sort(dim=1)
-        parents = self.marks[PARENT]
-        place = torch.searchsorted(ordered, parents).clamp_(max=ordered.shape[1] - 1)
-        return slots.gather(1, place), ordered.gather(1, place) == parents
+        return locate(self.marks[HASH], self.marks[PARENT])
 
 
 @dataclass(frozen=True)
@@ -240,14 +237,14 @@ class LexiconSearch:
         beam_size = beams.scores.shape[1]
         if self.hyps_per_state is None:
             return scores.topk(beam_size, dim=1, sorted=False)
-        states = beams.marks[LAST] * _HASH_FACTOR + beams.marks[STATE]
+        states = beams.marks[LAST] * HASH_FACTOR + beams.marks[STATE]
         token_ids = grown.token_ids
         if len(self.options) > 1:
             token_ids = token_ids.repeat_interleave(len(self.options), dim=1)
-        grown_states = token_ids * _HASH_FACTOR + grown.states
+        grown_states = token_ids * HASH_FACTOR + grown.states
         if grown.lm_states is not None:
-            states = states * _HASH_FACTOR + beams.marks[LM_STATE]
-            grown_states = grown_states * _HASH_FACTOR + grown.lm_states
+            states = states * HASH_FACTOR + beams.marks[LM_STATE]
+            grown_states = grown_states * HASH_FACTOR + grown.lm_states
         states = torch.cat([states, grown_states], dim=1)
         return best_of_each(scores, states, beam_size, self.hyps_per_state, among=2 * beam_size)
 
@@ -279,13 +276,13 @@ class LexiconSearch:
             grown.states.gather(1, place),
             old[LM_STATE] if grown.lm_states is None else grown.lm_states.gather(1, place),
             place - extension * num_arcs,
-            old[HASH] * _HASH_FACTOR + self.arcs.hashes[arcs],
+            old[HASH] * HASH_FACTOR + self.arcs.hashes[arcs],
             old[HASH],
             hashes_of_words(old[HASH], old[WORDS], words, arcs, self.arcs),
         ]
         marks = torch.where(is_new, torch.stack(new), old)
-        marks[HASH].masked_fill_(~is_alive, _DEAD)
-        marks[PARENT].masked_fill_(~is_alive, _NOBODY)
+        marks[HASH].masked_fill_(~is_alive, DEAD)
+        marks[PARENT].masked_fill_(~is_alive, NOBODY)
         is_grown = is_new & is_alive
         step = WordStep(sources, token_ids.masked_fill_(~is_grown, -1), words.masked_fill(~is_grown, NO_WORD))
         return LexiconBeams(scores, masses, marks), step
@@ -305,8 +302,8 @@ def hashes_of_words(
     """
     if places.dim() > prefixes.dim():
         prefixes, words = prefixes[..., None], words[..., None]
-    spelled = prefixes * _HASH_FACTOR + arcs.hashes[places]
-    more = torch.where(ended == arcs.unknown, spelled, words * _HASH_FACTOR + arcs.word_hashes[ended])
+    spelled = prefixes * HASH_FACTOR + arcs.hashes[places]
+    more = torch.where(ended == arcs.unknown, spelled, words * HASH_FACTOR + arcs.word_hashes[ended])
     return torch.where(ended == NO_WORD, words, more)
 
 

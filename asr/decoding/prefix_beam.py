@@ -9,8 +9,9 @@ import torch
 
 from asr.decoding.alignment import align
 from asr.decoding.decoder import TokenPaths, check_log_probs, trace
+from asr.decoding.hashing import random_numbers
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.prefix_search import Beams, Extensions, PrefixSearch, Step, hash_of_tokens
+from asr.decoding.prefix_search import Beams, Extensions, PrefixSearch, Step
 from asr.decoding.token_frames import TokenFrames
 from asr.decoding.token_scorer import TokenScorer
 from asr.errors import ConfigError, DataError
@@ -99,7 +100,7 @@ class PrefixBeamDecoder:
         frames = TokenFrames.of(log_probs, self.blank, num_best, is_sorted=True)
         extensions = Extensions.of(beam_size, num_best, self.lm is None, device)
         search = PrefixSearch(
-            extensions, hash_of_tokens(num_tokens, device), self.blank, self.beam_threshold, self.token_score
+            extensions, random_numbers(num_tokens, 0).to(device), self.blank, self.beam_threshold, self.token_score
         )
         beams = Beams.start(batch, beam_size, self.blank, device)
         states = self.lm.start(batch, beam_size, device) if self.lm else None

@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 
 import torch
 
+from asr.decoding.hashing import DEAD, HASH_FACTOR, NOBODY, locate
 from asr.decoding.token_frames import TokenFrames
 
-_ROOT, _NOBODY, _DEAD = 0x243F6A8885A308D3, 0x13198A2E03707344, 0x24A4093822299F31
-"""Hashes of the empty prefix, of its missing parent and of places in the beam that hold no prefix (digits of pi)."""
-_HASH_FACTOR = 0x5851F42D4C957F2D
+_ROOT = 0x243F6A8885A308D3
+"""The number of the empty prefix (digits of pi)."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Beams:
         only_first = impossible.clone()
         only_first[:, 0] = 0.0
         last, hashes, parents = (
-            torch.full_like(impossible, value, dtype=torch.int64) for value in (blank, _DEAD, _NOBODY)
+            torch.full_like(impossible, value, dtype=torch.int64) for value in (blank, DEAD, NOBODY)
         )
         hashes[:, 0] = _ROOT
         return cls(only_first, only_first, only_first, impossible, torch.zeros_like(impossible), last, hashes, parents)
@@ -115,15 +115,7 @@ class Beams:
 
     def find_parents(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Finds for each prefix where in the beam the prefix without its last token is, and whether it is there."""
-        ordered, slots = self.hashes.sort(dim=1)
-        place = torch.searchsorted(ordered, self.parents).clamp_(max=self.hashes.shape[1] - 1)
-        return slots.gather(1, place), ordered.gather(1, place) == self.parents
-
-
-def hash_of_tokens(num_tokens: int, device: torch.device) -> torch.Tensor:
-    """Gives a random 64-bit number for each token, always the same ones, shape (V,)."""
-    numbers = torch.randint(-(2**63), 2**63 - 1, (num_tokens,), generator=torch.Generator().manual_seed(0))
-    return numbers.to(device)
+        return locate(self.hashes, self.parents)
 
 
 @dataclass(frozen=True)
@@ -208,7 +200,7 @@ class PrefixSearch:
         alive = scores > scores[:, :1] - self.beam_threshold
         total = torch.where(alive, scores - bonus, -math.inf)
         hashes = beams.hashes.gather(1, sources)
-        grown = hashes * _HASH_FACTOR + self.token_hashes[token_ids]
+        grown = hashes * HASH_FACTOR + self.token_hashes[token_ids]
         after = Beams(
             scores=torch.where(alive, scores, -math.inf),
             total=total,
@@ -216,7 +208,7 @@ class PrefixSearch:
             ends_token=torch.where(is_new, total, torch.where(alive, stay_token.gather(1, sources), -math.inf)),
             bonus=torch.where(alive, bonus, 0.0),
             last=torch.where(is_new, token_ids, beams.last.gather(1, sources)),
-            hashes=torch.where(alive, torch.where(is_new, grown, hashes), _DEAD),
-            parents=torch.where(alive, torch.where(is_new, hashes, beams.parents.gather(1, sources)), _NOBODY),
+            hashes=torch.where(alive, torch.where(is_new, grown, hashes), DEAD),
+            parents=torch.where(alive, torch.where(is_new, hashes, beams.parents.gather(1, sources)), NOBODY),
         )
         return after, Step(sources, torch.where(is_new & alive, token_ids, -1))

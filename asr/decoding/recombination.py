@@ -6,8 +6,7 @@ import math
 
 import torch
 
-_SCRAMBLER = 0x5851F42D4C957F2D
-"""An odd number; multiplied by it, integers that are near each other differ in their highest bits, too."""
+from asr.decoding.hashing import HASH_FACTOR
 
 
 def best_of_each(
@@ -39,7 +38,7 @@ def best_of_each(
     # different classes two are taken for one in one of 10^10 rows.
     ranks = torch.arange(among, device=scores.device)
     bits = among.bit_length()
-    keys, _ = ((classes.gather(1, order) * _SCRAMBLER >> bits << bits) + ranks).sort(dim=1)
+    keys, _ = ((classes.gather(1, order) * HASH_FACTOR >> bits << bits) + ranks).sort(dim=1)
     is_behind = torch.zeros_like(keys, dtype=torch.bool)
     is_behind[:, per_class:] = keys[:, per_class:] >> bits == keys[:, :-per_class] >> bits
     by_class = keys & ((1 << bits) - 1)

@@ -247,8 +247,8 @@ def check_phones(root: Path) -> None:
         layers = [name for name in begun if name.startswith("model.encoder.recurrent")]
         assert len(layers) > 10
         assert all(torch.equal(begun[name], learnt[name]) for name in layers)
-    for name, phones_said in (("aligned", 20), ("dev-tiny", 20)):
-        assert re.search(rf"{name}_greedy +phone +{phones_said}\b", done.stdout), done.stdout
+    for name in ("aligned", "dev-tiny"):
+        assert re.search(rf"{name}_greedy +phone +20\b", done.stdout), done.stdout
     assert "times, ms" in done.stdout
     exp = root / "exp/librispeech_phones/mini_cool/seed0"
     assert {file.name for file in exp.glob("aligned_*")} == {
