@@ -1,8 +1,9 @@
-# What people and CI run. .venv is built when it is missing, and brought up to date when pyproject.toml has changed.
+# What people and CI run. .venv is built when it is missing, and brought up to date when pyproject.toml or constraints.txt
+# has changed.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench upgrade clean
 
 BIN := .venv/bin
 SHELL_FILES := .ci/run $(wildcard recipes/*.sh recipes/*/*.sh tools/*.sh)
@@ -28,14 +29,17 @@ check: .venv/dev.stamp ## lint, formatting, types, import contracts, shell scrip
 bench: .venv/dev.stamp ## time training against a bare loop; needs data/an4 with features, and a quiet machine
 	$(BIN)/python tools/bench_training.py experiment=an4/blstm
 
+upgrade: ## the newest versions that pyproject.toml admits into constraints.txt, if all tests pass with them
+	tools/upgrade.sh
+
 clean: ## remove caches and builds; keeps .venv, data and exp
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find asr tests tools -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/demo.stamp: pyproject.toml
+.venv/demo.stamp: pyproject.toml constraints.txt
 	tools/install.sh demo
 	touch $@
 
-.venv/dev.stamp: pyproject.toml
+.venv/dev.stamp: pyproject.toml constraints.txt
 	tools/install.sh dev
 	touch $@ .venv/demo.stamp # dev holds all of demo

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -42,7 +44,7 @@ def test_make_without_a_target_prints_the_targets() -> None:
     printed = run("make", "--no-print-directory").stdout
     assert printed == run("make", "--no-print-directory", "help").stdout
     targets = [line.split()[1] for line in printed.splitlines()]
-    assert targets == ["help", "demo", "test", "check", "bench", "clean"]
+    assert targets == ["help", "demo", "test", "check", "bench", "upgrade", "clean"]
 
 
 def test_ci_runs_what_people_run() -> None:
@@ -55,7 +57,8 @@ def test_ci_runs_what_people_run() -> None:
 @pytest.mark.parametrize(("target", "extra"), [("test", "dev"), ("demo", "demo")])
 def test_a_missing_environment_is_made_first(tmp_path: Path, target: str, extra: str) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / "pyproject.toml").touch()
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).touch()
     assert f"tools/install.sh {extra}" in run("make", "--dry-run", target, cwd=tmp_path).stdout.splitlines()
     (tmp_path / ".venv").mkdir()
     (tmp_path / f".venv/{extra}.stamp").touch()
@@ -65,7 +68,7 @@ def test_a_missing_environment_is_made_first(tmp_path: Path, target: str, extra:
 
 
 def test_extras() -> None:
-    assert set(PROJECT["project"]["optional-dependencies"]) == {"demo", "dev", "export"}
+    assert set(PROJECT["project"]["optional-dependencies"]) == {"demo", "dev", "media"}
 
 
 def test_every_package_is_listed() -> None:
@@ -137,3 +140,25 @@ def test_shell_is_clean() -> None:
     scripts = [ROOT / ".ci/run", *ROOT.glob("recipes/**/*.sh"), *ROOT.glob("tools/*.sh")]
     found = run(PYTHON.with_name("shellcheck"), "--external-sources", *scripts)
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_constraints_are_bare_versions_of_everything_that_is_asked_for() -> None:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9a-z.]+", line) for line in lines), lines
+    pinned = dict(line.split("==") for line in lines)
+    assert list(pinned) == sorted(pinned)
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    asked = [Requirement(text) for part in (PROJECT["project"]["dependencies"], *extras) for text in part]
+    for requirement in asked:
+        if requirement.name != "carousel-asr":
+            assert pinned[requirement.name] in requirement.specifier, requirement
+
+
+def test_what_is_asked_for_is_imported() -> None:
+    code = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "asr").rglob("*.py"))
+    undeclared = {"urllib3"}  # lhotse's
+    modules = {"hydra-core": "hydra"}
+    for text in PROJECT["project"]["dependencies"]:
+        name = Requirement(text).name
+        imported = rf"^ *(import|from) {modules.get(name, name)}\b"
+        assert name in undeclared or re.search(imported, code, re.MULTILINE), f"{name} is imported nowhere"

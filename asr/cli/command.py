@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, cast
 
+from asr.dependencies import load_error
 from asr.errors import AsrError
 
 _quiet = False
@@ -56,7 +57,7 @@ class Main(Protocol):
 
 
 def command(main: Main) -> Main:
-    """Turns an :class:`AsrError` of a verb into one line on stderr and an exit status.
+    """Turns an :class:`AsrError` of a verb, or a library that does not load, into one line on stderr and a status.
 
     The status is 0 when all is done, 1 when some work failed, 2 for wrong usage, 130 on Ctrl-C.
     """
@@ -75,6 +76,12 @@ def command(main: Main) -> Main:
         except BrokenPipeError:
             sys.stderr.close()
             return 128 + signal.SIGPIPE
+        except Exception as error:
+            lacking = load_error(error)
+            if lacking is None:
+                raise
+            warn(f"asr {verb}: {lacking}")
+            return lacking.exit_status
 
     return cast(Main, run)
 

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import asr.cli
-from asr import __version__
+from asr.dependencies import DependencyError, load_error, versions
 
 _NOT_VERBS = {"main", "command", "composition"}
 
@@ -42,14 +42,32 @@ def main() -> int:
         print(f"{about}\n\nverbs:\n{listed}\n\nasr VERB --help explains a verb")  # at once: `| head` may leave early
         return 0
     if verb == "--version":
-        print(f"carousel-asr {__version__}")
-        return 0
+        return print_versions()
     if verb not in known:
         print(f"asr: {verb}: no such verb; the verbs are {', '.join(known)}", file=sys.stderr)
         return 2
     sys.argv = [sys.argv[0], *sys.argv[2:]]
-    runpy.run_module(f"asr.cli.{verb}", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(f"asr.cli.{verb}", run_name="__main__", alter_sys=True)
+    except Exception as error:
+        lacking = load_error(error)
+        if lacking is None:
+            raise
+        print(f"asr {verb}: {lacking}", file=sys.stderr)
+        return lacking.exit_status
     return 0
+
+
+def print_versions() -> int:
+    """Prints a line for each library, and returns 1 if one of them does not load."""
+    status = 0
+    for name, version in versions():
+        if isinstance(version, DependencyError):
+            print(f"asr --version: {version}", file=sys.stderr)
+            status = version.exit_status
+        else:
+            print(f"{name:<12} {version}")
+    return status
 
 
 if __name__ == "__main__":

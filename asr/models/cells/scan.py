@@ -97,7 +97,7 @@ def scan(recurrence: Recurrence, given: dict[str, Tensor | None]) -> tuple[Tenso
     tensors = {name: value for name, value in given.items() if value is not None}
     dtype = tensors["recurrent"].dtype
     with torch.autocast(tensors["recurrent"].device.type, enabled=False):
-        result: tuple[Tensor, Tensor] = _Scan.apply(  # type: ignore[no-untyped-call]
+        result: tuple[Tensor, Tensor] = _Scan.apply(  # type: ignore[no-untyped-call, unused-ignore]
             recurrence, tuple(tensors), *(value.to(dtype) for value in tensors.values())
         )
     return result
