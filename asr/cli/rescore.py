@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asr.cli.command import command, log, make_parser, parse
-from asr.errors import DataError, UsageError
+from asr.errors import UsageError
+from asr.records import Record
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -133,12 +133,8 @@ def _check_acoustic(arguments: Any) -> None:
 
 
 def _load_settings(path: Path) -> list[float]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return [float(found[name]) for name in ("weight", "word_score", "unknown_score")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = f"is no settings of rescoring ({type(error).__name__}: {error})"
-        raise DataError(path, reason, "make it with: asr rescore --tune") from None
+    found = Record.read(path, "is no settings of rescoring", "make it with: asr rescore --tune")
+    return [found.number(name) for name in ("weight", "word_score", "unknown_score")]
 
 
 def _write(model: Scorer, arguments: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from asr.records import Record
+
 
 @dataclass(frozen=True)
 class Span:
@@ -56,6 +58,25 @@ class Hypothesis:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Hypothesis:
-        """Reads back what :meth:`to_dict` gave; other keys, such as the utterance id, are left aside."""
-        tokens, words = (tuple(Span(**span) for span in fields[name]) for name in ("tokens", "words"))
-        return cls(fields["text"], tokens, words, fields["score"], fields["confidence"])
+        """Reads back what :meth:`to_dict` returned; other keys, such as the utterance id, are left aside.
+
+        Raises:
+            DataError: as :meth:`from_record`.
+        """
+        return cls.from_record(Record(fields, "hypothesis", "is not a hypothesis", "make it with: asr decode"))
+
+    @classmethod
+    def from_record(cls, record: Record) -> Hypothesis:
+        """Reads back what :meth:`to_dict` returned and a file has kept.
+
+        Raises:
+            DataError: a field is missing or of another type: times, scores and confidences are finite, and no span
+                ends before it starts.
+        """
+        tokens, words = (tuple(map(_span, record.records(name))) for name in ("tokens", "words"))
+        return cls(record.text("text"), tokens, words, record.number("score"), record.number("confidence"))
+
+
+def _span(record: Record) -> Span:
+    start = record.number("start")
+    return Span(record.text("text"), start, record.number("end", least=start), record.number("confidence"))

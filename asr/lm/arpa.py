@@ -128,7 +128,7 @@ class _Reader:
             try:
                 word.decode()
             except UnicodeDecodeError:
-                raise not_utf8(self.path, self.line + place) from None
+                raise not_utf8(self.path) from None
             word_id = self.ids.setdefault(word, len(self.ids))
             if word_id in self._seen:
                 raise DataError(f"{self.path}:{self.line + place}", f"{_shown(word)} stands there twice", _REMEDY)
