@@ -38,7 +38,7 @@ _FREQUENT_HAN = {  # lead bytes of the first level of each standard, the frequen
     "BIG5": (0xA4, 0xC6),
 }
 _LIKELY = 0.55  # mean weight of the characters beyond ASCII in the right encoding; others rarely give more than 0.4
-_COMMON_LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôöõøœùúûüýßąćęłńśźżčěďňřťůőűășţ")
+_COMMON_LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôöõøœùúûüýÿßąćęłńśźżčěďňřťůőűășţ")
 _COMMON_MARKS = frozenset("\u00a0\u2018\u2019\u201c\u201d\u2013\u2014\u2026€«»¿¡°£")
 
 
@@ -85,21 +85,25 @@ def guess_encoding(sample: bytes) -> str | None:
     weights = {}
     for name in _CANDIDATES:
         try:
-            unusual = [_weight(character, name) for character in sample.decode(name) if character > "\x7f"]
+            text = f" {sample.decode(name)} "
         except UnicodeDecodeError:
             continue
-        if unusual:
-            weights[name] = sum(unusual) / len(unusual)
+        places = [place for place, character in enumerate(text) if character > "\x7f"]
+        if places:
+            weights[name] = sum(_weight(text, place, name) for place in places) / len(places)
     likeliest = max(weights, key=lambda name: weights[name], default=None)
     return likeliest if likeliest is not None and weights[likeliest] >= _LIKELY else None
 
 
-def _weight(character: str, encoding: str) -> float:
-    """Gives how likely a character beyond ASCII is in what people write in an encoding, from -1 to 1."""
-    if character in _COMMON_LATIN or character in _COMMON_MARKS:
+def _weight(text: str, place: int, encoding: str) -> float:
+    """Returns how likely a character beyond ASCII is in what people write in an encoding, from -1 to 1."""
+    before, character, after = text[place - 1], text[place], text[place + 1]
+    if character in _COMMON_LATIN:
         return 1.0
+    if character in _COMMON_MARKS:  # between letters only as an apostrophe
+        return 0.0 if before.isalpha() and after.isalpha() and character != "\u2019" else 1.0
     if character.lower() in _COMMON_LATIN:
-        return 0.6
+        return 0.3 if before.islower() else 1.0
     if "\u0410" <= character <= "\u044f" or character in "ёЁ":
         return 1.0 if character.islower() else 0.7
     if "\u3040" <= character <= "\u30ff":

@@ -124,9 +124,13 @@ def fault(tmp_path, text):
         (r"\data" + "\\", "", r": is no ARPA file: \data\ does not stand in it"),
         ("ngram 2=2", "ngram 3=2", ":3: 'ngram 3=2' where 'ngram 2=COUNT' must be"),
         ("ngram 1=4\nngram 2=2", "", ":2: no unigrams are announced"),
-        ("ngram 1=4", "ngram 1=5", ":10: nothing where a 1-gram must be: fewer than were announced"),
+        ("ngram 1=4", "ngram 1=5", r":11: '\\2-grams:' where a 1-gram must be: fewer than were announced"),
         ("ngram 1=4", "ngram 1=3", r":9: '-0.9 <unk>' where '\2-grams:' must be"),
-        ("ngram 2=2", "ngram 2=20", ":15: the file ends after 4 of 20 2-grams"),
+        ("ngram 2=2", "ngram 2=20", r":15: '\\end\\' where a 2-gram must be: fewer than were announced"),
+        ("-0.4 a a\n\n\\end\\\n", "", ":12: the file ends after 1 of 2 2-grams"),
+        ("-0.5 a -0.2", "-0.5 a nan", ":7: 'nan' where a back-off weight must be"),
+        ("-0.5 a -0.2", "-0.5 a inf", ":7: 'inf' where a back-off weight of at most 99 must be"),
+        ("ngram 2=2", "ngram 2=" + 5000 * "9", f":3: 'ngram 2={32 * '9'}' where 'ngram 2=COUNT' must be"),
         (r"\2-grams:", r"\3-grams:", r":11: '\\3-grams:' where '\2-grams:' must be"),
         ("-0.1 <s> a", "-0.1 <s> b", ":12: 'b' is no unigram"),
         ("-0.1 <s> a", "x <s> a", ":12: 'x' where a log probability of at most 0 must be"),
@@ -145,7 +149,8 @@ def test_malformed_files(tmp_path, old, new, found):
 
 
 def test_files_that_are_no_text(tmp_path):
-    assert fault(tmp_path, SMALL.encode().replace(b"-0.9 <unk>", b"-0.9 \xff")) == ":9: is not UTF-8 text"
+    found = ":9: is not UTF-8 text but most likely ISO-8859-1, in which it reads 'é'"
+    assert fault(tmp_path, SMALL.encode().replace(b"-0.9 <unk>", b"-0.9 \xe9")) == found
     with pytest.raises(DataError, match=r"none.arpa: no such file; check the path"):
         read_arpa(tmp_path / "none.arpa")
     whole = gzip.compress(SMALL.encode())

@@ -77,7 +77,10 @@ def test_files_that_are_no_lexicons(tmp_path):
         read_lexicon(tmp_path / "none")
     latin = tmp_path / "latin.dict"
     latin.write_bytes("déjà D EY1\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"latin\.dict:1: is not UTF-8 text; convert the file, for example with: iconv"):
+    with pytest.raises(
+        DataError,
+        match=r"latin\.dict:1: is not UTF-8 text but .*ISO-8859-1, in which it reads 'déjà'; convert it: iconv -f",
+    ):
         read_lexicon(latin)
     latin.write_text(";;; nothing\n")
     with pytest.raises(DataError, match="holds no words; write lines such as: HELLO HH AH0 L OW1"):
