@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asr.cli.command import command, log, make_parser, parse
+from asr.cli.command import command, finite, log, make_parser, parse
 from asr.errors import UsageError
 from asr.records import Record
 
@@ -88,11 +88,11 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--cross-tune", action="store_true", help="rescore each half of the speakers with weights tuned on the other"
     )
-    parser.add_argument("--weight", type=float, metavar="W", help="of the model's natural-log scores")
-    parser.add_argument("--word-score", type=float, metavar="S", help="score added per word (default: 0)")
+    parser.add_argument("--weight", type=finite, metavar="W", help="of the model's natural-log scores")
+    parser.add_argument("--word-score", type=finite, metavar="S", help="score added per word (default: 0)")
     parser.add_argument("--settings", metavar="FILE", help="weight and word score that --tune wrote")
     share = "score added per word that the model does not know (default: <unk> is shared evenly by those of its text)"
-    parser.add_argument("--unknown-score", type=float, metavar="S", help=share)
+    parser.add_argument("--unknown-score", type=finite, metavar="S", help=share)
     parser.add_argument("--policy", metavar="NAME", help="text policy that tuning counts under (default: the model's)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     return parser

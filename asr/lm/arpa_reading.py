@@ -126,7 +126,9 @@ class ArpaReader:
     def _learn(self, filled: list[list[bytes]], rows: list[list[bytes]]) -> None:
         """Gives ids to the words of unigrams; the three symbols come first wherever they stand."""
         for row in filled:
-            if len(row) < 2 or row[0].startswith(b"\\"):
+            if row[0].startswith(b"\\"):
+                return  # the next section: there are fewer than were announced
+            if len(row) < 2:
                 continue
             word_id = self._ids.get(row[1])
             if word_id is None:
