@@ -143,7 +143,7 @@ def test_damaged_files(text, found):
 def test_files_that_cannot_be_read(tmp_path):
     for name, content, found in (
         ("none", None, "no such file"),
-        ("latin", LONG.replace("EY1", "é").encode("latin-1"), ":35: is not UTF-8 text but most likely ISO-8859-1, in"),
+        ("latin", LONG.replace("EY1", "é").encode("latin-1"), ":41: is not UTF-8 text but most likely ISO-8859-1, in"),
         ("half", LONG.encode("utf-16")[:-1], "is not UTF-8 text but UTF-16, and damaged"),
         ("binary", b"ooBinaryFile\x08TextGrid\xff\x00", "is a binary file of Praat; save it from Praat as a text file"),
     ):
