@@ -9,7 +9,8 @@ import io
 import lzma
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ LONGEST_LINE = 1 << 27
 """Bytes of the longest line that is read: a few compressed kilobytes may unpack to a line without end."""
 
 _BLOCK = 1 << 18
+_SMALL, _MOST_RATIO = 1 << 26, 200  # bytes that a file may always unpack to, and times its own size beyond that
 _HEAD = 4096  # bytes that the encoding is told from
 _XZ_MEMORY = 1 << 28  # bytes; what xz -9 wrote takes a quarter of it
 _GZIP, _XZ, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh"
@@ -185,14 +187,32 @@ def _recoded(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
 def _unpacked(file: BinaryIO) -> Iterator[bytes]:
     first = file.read(_BLOCK)
-    rest = iter(lambda: file.read(_BLOCK), b"")
+    packed = chain([first], iter(lambda: file.read(_BLOCK), b""))
     if first.startswith(_GZIP):
-        return _gunzipped(chain([first], rest))
+        return _bounded(packed, _gunzipped)
     if first.startswith(_XZ):
-        return _decompressed(chain([first], rest), "xz")
+        return _bounded(packed, partial(_decompressed, form="xz"))
     if first.startswith(_BZIP2):
-        return _decompressed(chain([first], rest), "bzip2")
-    return chain([first], rest)
+        return _bounded(packed, partial(_decompressed, form="bzip2"))
+    return packed
+
+
+def _bounded(packed: Iterator[bytes], unpack: Callable[[Iterator[bytes]], Iterator[bytes]]) -> Iterator[bytes]:
+    """Unpacks blocks until they hold far more than a text that was packed into so few."""
+    num_packed = num_unpacked = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal num_packed
+        for block in packed:
+            num_packed += len(block)
+            yield block
+
+    for block in unpack(counted()):
+        num_unpacked += len(block)
+        if num_unpacked > max(_SMALL, _MOST_RATIO * num_packed):
+            found = f"unpacks to more than {_MOST_RATIO} times its size, which no text does"
+            raise DamagedTextError(found, "unpack it, if it is meant to")
+        yield block
 
 
 def _gunzipped(packed: Iterator[bytes]) -> Iterator[bytes]:

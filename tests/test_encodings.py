@@ -75,6 +75,16 @@ def test_a_line_without_end_takes_no_memory(form, monkeypatch):
     assert peak < 24 << 20
 
 
+@pytest.mark.parametrize("form", ["gzip", "xz", "bzip2"])
+def test_lines_without_end_take_no_time(form, monkeypatch):
+    monkeypatch.setattr(encodings, "_SMALL", 1 << 20)
+    packed = PACKERS[form](b"\n" * (4 << 20))
+    with pytest.raises(DamagedTextError, match="unpacks to more than 200 times its size, which no text does"):
+        read(packed)
+    monkeypatch.setattr(encodings, "_SMALL", 1 << 26)
+    assert len(read(packed)) == 4 << 20
+
+
 def test_lines_may_be_long(monkeypatch):
     monkeypatch.setattr(encodings, "LONGEST_LINE", 1 << 20)
     lines = [b"x" * (1 << 20) + b"\n", b"y" * 500_000 + b"\n"]

@@ -101,3 +101,9 @@ def test_a_pipe_is_not_read_twice(tmp_path):
     with pytest.raises(DataError, match=f"/dev/fd/{reading}: is not UTF-8 text; save it as UTF-8"):
         list(numbered_lines(f"/dev/fd/{reading}"))
     os.close(reading)
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe: is a pipe, and nothing may ever come out of it; save what comes out"):
+        list(numbered_lines(tmp_path / "pipe"))
