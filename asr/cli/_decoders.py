@@ -11,7 +11,6 @@ from asr.cli.command import log, warn
 from asr.errors import DataError, UsageError
 from asr.files import written_whole
 from asr.records import Record
-from asr.text.policy import get_policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,7 +154,7 @@ class DecoderSettings:
         lm = load_ngram(self.lm) if self.lm else None
         if not self.lexicon:
             return DecoderParts(lm)
-        spellings = _spell(self.lexicon, loaded.tokens, get_policy(loaded.text_policy))
+        spellings = _spell(self.lexicon, loaded.tokens, loaded.policy)
         trie = LexiconTrie(spellings, loaded.tokens, self.silence, has_unknown=self.unknown_score is not None)
         words = None if lm is None else WordNGram(lm, trie.words)
         log(f"lexicon: {len(spellings.words)} words, {len(spellings.entries)} spellings")
