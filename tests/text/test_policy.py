@@ -76,8 +76,8 @@ def test_verbatim_keeps_case_and_punctuation():
 
 UNUSUAL = st.text(
     st.sampled_from(
-        "aBéßİΣ1'`´’ʼʻʹ′＇·׳-., ☃❤\U0001f468\U0001f3fd\U0001f1e9\u00a0\n\u0301\u0307\u0338\ufe0f\u200d\u200c\u20e3\u094d"
-        "कষ\u09cdمی\u064e\u034f\u3164\u00ad\u200b\u0149\u0345\u1fbd\u1fef\u1100\u1161\u0e34\u180b\u05bf"
+        "aBéßİΣ1'`´’ʼʻʹ′＇·׳-., ☃❤\U0001f468\U0001f3fd\U0001f1e9\u00a0\n\u0301\u0307\u0338\ufe0f\u200d"
+        "\u200c\u20e3\u094dকষ\u09cdمی\u064e\u034f\u3164\u00ad\u200b\u0149\u0345\u1fbd\u1fef\u1100\u1161\u0e34\u180b\u05bf"
     ),
     max_size=9,
 )
