@@ -1,4 +1,5 @@
 import unicodedata
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -38,6 +39,6 @@ def test_nothing_is_lost_and_no_mark_begins_a_grapheme_but_where_nothing_stands_
     found = list(graphemes(text))
     assert "".join(found) == text
     assert num_graphemes(text) == len(found)
-    for before, grapheme in zip(found, found[1:], strict=False):
+    for before, grapheme in pairwise(found):
         is_mark = unicodedata.category(grapheme[0])[0] == "M"
         assert not is_mark or unicodedata.category(before[-1]) in ("Cc", "Cf", "Zl", "Zp")
