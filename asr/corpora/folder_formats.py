@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -120,9 +121,18 @@ def _as_text(name: str, value: Any, where: str) -> str:
     if isinstance(value, bool) or not (is_number or isinstance(value, str)):
         expected = "a number of seconds" if is_time else "a string"
         raise DataError(where, f"{name} is {describe_json(value)}, not {expected}", "correct it, or leave it out")
-    if name not in COLUMNS["audio"] and isinstance(value, str) and not is_unicode(value):
+    if isinstance(value, str) and not (_is_file_name(value) if name in COLUMNS["audio"] else is_unicode(value)):
         raise DataError(where, f"{name} is {describe_json(value)}, half of a surrogate pair", "correct it")
     return str(value)
+
+
+def _is_file_name(text: str) -> bool:
+    """Says whether a file may have that name; those that are not UTF-8 have surrogates for some of their bytes."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_kaldi(folder: Path) -> Iterator[Row]:

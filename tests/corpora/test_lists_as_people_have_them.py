@@ -120,6 +120,7 @@ def test_quoted_lines_and_where_rows_begin(make):
         ("my.jsonl", '{"audio": "a.wav", "text": "A", "text": "B"}', "my.jsonl:1: has the key 'text' twice; keep one"),
         ("my.jsonl", '{"audio": "a.wav", "Text": "A", "text": "B"}', "my.jsonl:1: has a name twice, in small and cap"),
         ("my.jsonl", '{"audio": true, "text": "A"}', "my.jsonl:1: audio is true, not a string"),
+        ("my.jsonl", '{"audio": "\\ud83d.wav", "text": "A"}', r"my.jsonl:1: audio is '\\ud83d.wav', half of a"),
         ("my.jsonl", '{"audio": {"path": "a.wav"}, "text": "A"}', "my.jsonl:1: audio is an object, not a string"),
         ("my.jsonl", '{"audio": "a.wav", "text": "A", "id": NaN}', "my.jsonl:1: id is NaN, not a string"),
         ("my.jsonl", '{"audio": "a.wav", "text": "A", "id": "\\ud83d"}', r"my.jsonl:1: id is '\\ud83d', half of a s"),
