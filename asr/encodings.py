@@ -18,7 +18,7 @@ LONGEST_LINE = 1 << 27
 """Bytes of the longest line that is read: a few compressed kilobytes may unpack to a line without end."""
 
 _BLOCK = 1 << 18
-_SMALL, _MOST_RATIO = 1 << 26, 200  # bytes that a file may always unpack to, and times its own size beyond that
+_SMALL, _MOST_RATIO = 1 << 24, 200  # bytes that a file may always unpack to, and times its own size beyond that
 _HEAD = 4096  # bytes that the encoding is told from
 _XZ_MEMORY = 1 << 28  # bytes; what xz -9 wrote takes a quarter of it
 _GZIP, _XZ, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh"

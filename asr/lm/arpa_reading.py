@@ -79,10 +79,7 @@ class ArpaReader:
         return tuple(self._words), sections
 
     def _header(self) -> list[int]:
-        while line := self._lines.next():
-            if line.strip() == _DATA:
-                break
-        else:
+        if not self._lines.skip_to(_DATA):
             raise DataError(self._path, r"is no ARPA file: \data\ does not stand in it", REMEDY)
         counts: list[int] = []
         begin = self._lines.number
@@ -202,6 +199,17 @@ class _Lines:
 
     def __init__(self, lines: BinaryIO) -> None:
         self._lines, self._block, self._place, self.number = lines, list[bytes](), 0, 0
+
+    def skip_to(self, wanted: bytes) -> bool:
+        """Goes behind the next line that is this one but for blanks around it; says whether there is one."""
+        while block := self.take(_LINES):
+            for place, line in enumerate(block, start=1):
+                if wanted in line and line.strip() == wanted:
+                    self._place -= len(block) - place
+                    self.number += place
+                    return True
+            self.number += len(block)
+        return False
 
     def next(self) -> bytes:
         """Returns the next line, nothing at the end."""
