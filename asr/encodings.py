@@ -149,7 +149,7 @@ def _limited(blocks: Iterator[bytes]) -> Iterator[bytes]:
         end = block.rfind(b"\n")
         length = length + len(block) if end < 0 else len(block) - end - 1
         if length > LONGEST_LINE:
-            raise DamagedTextError(f"has a line of more than {LONGEST_LINE >> 20} MiB, so it is no text", "check it")
+            raise DamagedTextError(f"has a line of more than {LONGEST_LINE:,} bytes", "check what it is")
         yield block
 
 
@@ -209,8 +209,9 @@ def _bounded(packed: Iterator[bytes], unpack: Callable[[Iterator[bytes]], Iterat
 
     for block in unpack(counted()):
         num_unpacked += len(block)
-        if num_unpacked > max(_SMALL, _MOST_RATIO * num_packed):
-            found = f"unpacks to more than {_MOST_RATIO} times its size, which no text does"
+        most = max(_SMALL, _MOST_RATIO * num_packed)
+        if num_unpacked > most:
+            found = f"unpacks to more than {most:,} bytes, {_MOST_RATIO} times its own size"
             raise DamagedTextError(found, "unpack it, if it is meant to")
         yield block
 

@@ -30,12 +30,10 @@ def open_lines(path: str | Path) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     if "\0" in str(path):
-        raise DataError(path, "no file has a name with a zero byte", "check the path")
+        raise DataError(str(path).replace("\0", "\\0"), "has a NUL in its name", "correct the path")
     try:
         if stat.S_ISFIFO(path.stat().st_mode) and path.parts[1:2] not in (("dev",), ("proc",)):  # <(…) of a shell
-            raise DamagedTextError(
-                "is a pipe, and nothing may ever come out of it", "save what comes out of it as a file"
-            )
+            raise DataError(path, "is a pipe that may never end", "save what comes out of it as a file")
         with path.open("rb") as file:
             if path.suffix == ".gz" and file.peek(2)[:2] not in (b"", b"\x1f\x8b"):
                 raise DamagedTextError("is no whole gzip file")
