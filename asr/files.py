@@ -1,72 +1,135 @@
-"""Files: read, compressed or not, with errors that name them; written whole or not at all."""
+"""Files: texts read in the encoding and compression in which they lie; files written whole or not at all."""
 
 from __future__ import annotations
 
 import gzip
 import os
-import zlib
+import shlex
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
+from asr.encodings import DamagedTextError, guess_encoding, utf8_stream
 from asr.errors import DataError
 
-_CONVERT = "convert the file, for example with: iconv -t UTF-8"
+_SAMPLE = 1 << 16  # bytes that an encoding is guessed from
+_SHOWN = 30  # characters
 
 
 @contextmanager
 def open_lines(path: str | Path) -> Iterator[BinaryIO]:
-    """Opens a file for reading bytes, through gzip if its name ends in ``.gz``.
+    """Opens a text for reading its bytes in UTF-8, without a byte-order mark; line ends stay.
+
+    Files that gzip, xz or bzip2 compressed are unpacked, and UTF-16 and UTF-32 are recoded. Other bytes pass unchecked.
 
     Raises:
-        DataError: the file is missing or damaged, also where that shows while it is read.
+        DataError: the file is missing or damaged, or a line has no end; also where that shows while it is read.
     """
     path = Path(path)
+    if "\0" in str(path):
+        raise DataError(str(path).replace("\0", "\\0"), "has a NUL in its name", "correct the path")
     try:
-        opened = gzip.open if path.suffix == ".gz" else open
-        with opened(path, "rb") as lines:
-            yield cast(BinaryIO, lines)
+        if stat.S_ISFIFO(path.stat().st_mode) and path.parts[1:2] not in (("dev",), ("proc",)):  # <(…) of a shell
+            raise DataError(path, "is a pipe that may never end", "save what comes out of it as a file")
+        with path.open("rb") as file:
+            if path.suffix == ".gz" and file.peek(2)[:2] not in (b"", b"\x1f\x8b"):
+                raise DamagedTextError("is no whole gzip file")
+            with utf8_stream(file) as lines:
+                yield lines
     except FileNotFoundError:
         raise DataError(path, "no such file", "check the path") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise DataError(path, "is no whole gzip file", "make or copy it again") from None
+    except DamagedTextError as error:
+        raise DataError(path, error.found, error.remedy) from None
     except OSError as error:
         raise DataError(path, f"cannot be read ({error.strerror or error})", "check the path") from None
 
 
 @contextmanager
 def open_text(path: str | Path) -> Iterator[TextIO]:
-    """Opens a UTF-8 text for reading as :func:`open_lines` does; a byte-order mark is skipped, line ends stay.
+    """Opens a text for reading as :func:`open_lines` does.
 
     Raises:
-        DataError: the file is missing, damaged or not UTF-8, also where that shows while it is read.
+        DataError: the file is missing, damaged or not Unicode, with the line, also where that shows while it is read.
     """
-    with open_lines(path) as raw, TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
+    with open_lines(path) as raw, TextIOWrapper(raw, encoding="utf-8", newline="") as text:
         try:
             yield text
         except UnicodeDecodeError:
-            raise DataError(path, "is not UTF-8 text", _CONVERT) from None
+            raise not_utf8(path) from None
 
 
 def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Gives the lines of a UTF-8 text with their numbers from 1; a byte-order mark is skipped.
+    """Yields the lines of a text with their numbers from 1, as :func:`open_lines` reads them.
 
     Raises:
-        DataError: the file cannot be read, or a line is not UTF-8, with the line.
+        DataError: the file cannot be read, or a line is not Unicode, with the line.
     """
     with open_lines(path) as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+                decoded = line.decode()
             except UnicodeDecodeError:
-                raise not_utf8(path, number) from None
+                raise not_utf8(path) from None
+            yield number, decoded
 
 
-def not_utf8(path: str | Path, number: int) -> DataError:
-    """Gives the error for a line that is not UTF-8."""
-    return DataError(f"{path}:{number}", "is not UTF-8 text", _CONVERT)
+def not_utf8(path: str | Path) -> DataError:
+    """Returns the error for a text that is not Unicode: the first such line, its encoding, the command to convert it.
+
+    The encoding is guessed from the lines that are not Unicode; the first such word is shown as it reads in it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return DataError(path, "is not UTF-8 text", "save it as UTF-8")  # a pipe, which is not read again
+    wrong, num_right = _lines_not_utf8(path)
+    number, line = wrong[0] if wrong else (1, b"")
+    where = f"{path}:{number}"
+    if num_right > len(wrong):
+        return DataError(where, "is not UTF-8 text, as other lines are", "correct the line")
+    encoding = guess_encoding(b"".join(each for _, each in wrong))
+    if encoding is None:
+        return DataError(where, "is not UTF-8 text, and its encoding cannot be told", "save it again, as UTF-8")
+    word = next((word for word in line.split() if not _is_utf8(word)), line).decode(encoding, errors="replace")
+    found = f"is not UTF-8 text but most likely {encoding}, in which it reads {word[:_SHOWN]!r}"
+    return DataError(where, found, f"convert it: {_conversion(path, encoding)}")
+
+
+def _lines_not_utf8(path: Path) -> tuple[list[tuple[int, bytes]], int]:
+    """Returns the first lines of a text that are not Unicode, with their numbers, and how many of the others are."""
+    wrong: list[tuple[int, bytes]] = []
+    size = num_right = 0
+    with open_lines(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.isascii():
+                continue
+            if _is_utf8(line):
+                num_right += 1
+            else:
+                wrong.append((number, line))
+                size += len(line)
+            if size >= _SAMPLE:
+                break
+    return wrong, num_right
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _conversion(path: Path, encoding: str) -> str:
+    """Returns the command that converts a text to UTF-8, into a file with the same ending beside it."""
+    unpack = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2"}.get(path.suffix)
+    plain = path.with_suffix("") if unpack else path
+    source, target = (shlex.quote(str(each)) for each in (path, plain.with_name(f"{plain.stem}.utf8{plain.suffix}")))
+    recode = f"iconv -f {encoding} -t UTF-8"
+    return f"{unpack} -dc {source} | {recode} > {target}" if unpack else f"{recode} {source} > {target}"
 
 
 @contextmanager

@@ -1,4 +1,9 @@
 import gzip
+import lzma
+import os
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -53,9 +58,15 @@ def test_text_is_read_as_it_was_written_with_the_numbers_of_its_lines(tmp_path, 
         ("none.txt", None, "none.txt: no such file; check the path"),
         ("a.txt.gz", b"no gzip", "a.txt.gz: is no whole gzip file; make or copy it again"),
         ("a.txt.gz", gzip.compress(b"cut off", mtime=0)[:-9], "a.txt.gz: is no whole gzip file; make or copy it again"),
-        ("a.txt", b"\n\xe9\n", "a.txt: is not UTF-8 text; convert the file, for example with: iconv -t UTF-8"),
+        (
+            "a.txt",
+            b"\n\xb0\xb7\xd7\xf0 \x98",
+            "a.txt:2: is not UTF-8 text, and its encoding cannot be told; save it again, as UTF-8",
+        ),
+        ("a.txt", "ä\nö\nü".encode() + b"\n\xe9\n", "a.txt:4: is not UTF-8 text, as other lines are; correct the line"),
+        ("\0.txt", None, "\\0.txt: has a NUL in its name; correct the path"),
     ],
-    ids=["missing", "no gzip", "half of a gzip", "latin 1"],
+    ids=["missing", "no gzip", "half of a gzip", "noise", "mixed", "zero byte"],
 )
 def test_text_that_cannot_be_read_is_named(tmp_path, name, content, complaint):
     if content is not None:
@@ -63,3 +74,36 @@ def test_text_that_cannot_be_read_is_named(tmp_path, name, content, complaint):
     with pytest.raises(DataError) as caught, open_text(tmp_path / name) as lines:
         list(lines)
     assert str(caught.value) == f"{tmp_path}/{complaint}"
+
+
+@pytest.mark.parametrize("name", ["my list.csv", "text", "dict.txt.gz", "dict.xz"])
+def test_the_encoding_is_named_and_the_command_that_converts_works(tmp_path, name):
+    text = "a\nDÉJÀ  D EY2 ZH AA1\n"
+    packed = {".gz": gzip.compress, ".xz": lzma.compress}.get(Path(name).suffix, bytes)
+    (tmp_path / name).write_bytes(packed(text.encode("latin-1")))
+    with pytest.raises(DataError) as caught:
+        list(numbered_lines(tmp_path / name))
+    assert caught.value.where == f"{tmp_path / name}:2"
+    assert caught.value.found == "is not UTF-8 text but most likely ISO-8859-1, in which it reads 'DÉJÀ'"
+    command = caught.value.remedy.removeprefix("convert it: ")
+    if shutil.which("iconv") is None:
+        pytest.skip("there is no iconv here")
+    subprocess.run(command, shell=True, check=True)
+    (converted,) = tmp_path.glob("*.utf8*")
+    assert converted.read_text(encoding="utf-8") == text
+    assert [line for _, line in numbered_lines(converted)] == text.splitlines(keepends=True)
+
+
+def test_a_pipe_is_not_read_twice(tmp_path):
+    reading, writing = os.pipe()
+    os.write(writing, b"a\n\xe9\n")
+    os.close(writing)
+    with pytest.raises(DataError, match=f"/dev/fd/{reading}: is not UTF-8 text; save it as UTF-8"):
+        list(numbered_lines(f"/dev/fd/{reading}"))
+    os.close(reading)
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe: is a pipe that may never end; save what comes out"):
+        list(numbered_lines(tmp_path / "pipe"))

@@ -78,11 +78,10 @@ def compute(checkpoint: str, cuts: str) -> Posteriors:
     from lhotse import load_manifest
 
     from asr.data.posteriors import posteriors
-    from asr.text.policy import get_policy
     from asr.transcription.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(checkpoint)
-    policy = get_policy(loaded.text_policy)
+    policy = loaded.policy
     by_id = {cut.id: cut for cut in load_manifest(cuts)}
     rows, refs = [], []
     for ids, log_probs, lengths in posteriors(loaded.model, list(by_id.values()), batch_seconds=60):

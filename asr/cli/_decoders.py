@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli.command import log, warn
 from asr.errors import DataError, UsageError
 from asr.files import written_whole
-from asr.text.policy import get_policy
+from asr.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
     from asr.text.policy import TextPolicy
     from asr.text.tokens import TokenTable
     from asr.transcription.checkpoint import Loaded
+
+_KIND = "is no settings of a decoder"
+_REMEDY = "make it with: asr decode --tune"
 
 BLANK_THRESHOLD = 0.999
 """Runs of frames that are blank with this probability count as one in searches over a lexicon."""
@@ -152,7 +154,7 @@ class DecoderSettings:
         lm = load_ngram(self.lm) if self.lm else None
         if not self.lexicon:
             return DecoderParts(lm)
-        spellings = _spell(self.lexicon, loaded.tokens, get_policy(loaded.text_policy))
+        spellings = _spell(self.lexicon, loaded.tokens, loaded.policy)
         trie = LexiconTrie(spellings, loaded.tokens, self.silence, has_unknown=self.unknown_score is not None)
         words = None if lm is None else WordNGram(lm, trie.words)
         log(f"lexicon: {len(spellings.words)} words, {len(spellings.entries)} spellings")
@@ -225,19 +227,30 @@ class DecoderSettings:
         """Reads what :meth:`save` wrote.
 
         Raises:
-            DataError: the file is something else.
+            DataError: the file is something else, or a setting is of another type, not finite, or does not go with the
+                others.
         """
+        found = Record.read(path, _KIND, _REMEDY)
+        if not all(isinstance(file, str) for file in found.items("lexicon")):
+            raise found.error("lexicon", "a list of files")
+        weights = {name: found.number(name) for name in ("lm_weight", "token_score", "word_score", "blank_penalty")}
+        settings = cls(
+            beam_size=found.whole("beam_size", 1),
+            nbest=found.whole("nbest", 1),
+            exact=found.flag("exact"),
+            lm=found.text("lm"),
+            lexicon=tuple(found.items("lexicon")),
+            silence=found.text("silence"),
+            unknown_score=found.number("unknown_score") if found.has("unknown_score") else None,
+            beam_threshold=found.number("beam_threshold", least=0.0),
+            hyps_per_state=found.whole("hyps_per_state", 1) if found.has("hyps_per_state") else None,
+            **weights,
+        )
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            values = {field.name: found[field.name] for field in fields(cls)}
-            numbers = ("lm_weight", "token_score", "word_score", "blank_penalty", "beam_threshold")
-            values |= {name: float(values[name]) for name in numbers}
-            if not all(math.isfinite(values[name]) for name in numbers):
-                raise ValueError("a weight is not finite")
-            return cls(**{**values, "lexicon": tuple(map(str, values["lexicon"]))})
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            reason = f"is no settings of a decoder ({type(error).__name__}: {error})"
-            raise DataError(path, reason, "make it with: asr decode --tune") from None
+            settings.check()
+        except UsageError as error:
+            raise DataError(path, f"{_KIND} ({error.where}: {error.found})", _REMEDY) from None
+        return settings
 
 
 def _spell(files: Sequence[str], tokens: TokenTable, policy: TextPolicy) -> Spellings:

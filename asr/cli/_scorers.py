@@ -14,7 +14,7 @@ from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.rescoring import NBestScores, measure_nbest, measure_nbest_by_ear
 from asr.errors import ConfigError
 from asr.lm.sentence_models import RecurrentSentenceModel
-from asr.text.policy import TextPolicy, get_policy
+from asr.text.policy import TextPolicy
 from asr.transcription.checkpoint import Loaded
 from asr.transcription.language_checkpoint import LoadedLanguageModel
 
@@ -47,7 +47,7 @@ class SentenceScorer:
     @property
     def policy(self) -> TextPolicy:
         """That of its training text."""
-        return get_policy(self.loaded.text_policy)
+        return self.loaded.policy
 
     def measure(self, lists: Mapping[str, Sequence[Hypothesis]]) -> NBestScores:
         """Gives the probabilities of the texts."""
@@ -80,7 +80,7 @@ class SpeechScorer:
     @property
     def policy(self) -> TextPolicy:
         """That of its training transcripts."""
-        return get_policy(self.loaded.text_policy)
+        return self.loaded.policy
 
     def measure(self, lists: Mapping[str, Sequence[Hypothesis]]) -> NBestScores:
         """Gives the probabilities of the texts, given the audio."""

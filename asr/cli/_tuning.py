@@ -64,7 +64,7 @@ class DevSet:
         """
         is_spoken = has_lexicon and loaded.tokens.unit == "phone"
         target = "char" if is_spoken else loaded.tokens.unit
-        self.loaded, self.policy = loaded, get_policy(WORD_POLICY if is_spoken else loaded.text_policy)
+        self.loaded, self.policy = loaded, get_policy(WORD_POLICY) if is_spoken else loaded.policy
         self.unit: Unit = "phone" if target == "phone" else "word"
         self.greedy_gives_unit = not is_spoken
         self.refs = {cut.id: self.policy.apply(target_text(cut, target), cut.id) for cut in cuts}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import math
 import signal
 import sys
 import time
@@ -36,6 +37,25 @@ def parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.N
     arguments = parser.parse_args(argv)
     _quiet = arguments.quiet
     return arguments
+
+
+def finite(text: str) -> float:
+    """Parses an option that is a number, and neither infinite nor none.
+
+    Raises:
+        ArgumentTypeError: it is another; argparse names the option.
+
+    Example:
+        >>> finite("-0.5")
+        -0.5
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no finite number")
+    return value
 
 
 def log(message: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asr.cli._decoders import HYPS_PER_STATE, DecoderSettings
-from asr.cli.command import command, log, make_parser, parse, progress, warn
+from asr.cli.command import command, finite, log, make_parser, parse, progress, warn
 from asr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--beam-size", type=int, help="hypotheses kept; 1 is greedy (default: 1)")
     parser.add_argument("--nbest", type=int, default=1, help="hypotheses written for each utterance (default: 1)")
     parser.add_argument("--lm", metavar="FILE", help="n-gram model: of words with --lexicon, else of tokens")
-    parser.add_argument("--lm-weight", type=float, metavar="W", help="of the model's natural-log scores (default: 0.5)")
-    parser.add_argument("--token-score", type=float, metavar="S", help="score added per token (default: 0)")
+    parser.add_argument("--lm-weight", type=finite, metavar="W", help="of its natural-log scores (default: 0.5)")
+    parser.add_argument("--token-score", type=finite, metavar="S", help="score added per token (default: 0)")
     words = parser.add_argument_group("words")
     words.add_argument(
         "--lexicon",
@@ -98,14 +98,14 @@ def _parser() -> ArgumentParser:
         metavar="FILE",
         help="search among these words: one a line, WORD PHONES… for phones, or an n-gram model that knows them",
     )
-    words.add_argument("--word-score", type=float, metavar="S", help="score added per word (default: 0)")
-    words.add_argument("--blank-penalty", type=float, metavar="S", help="score taken per frame of blank (default: 0)")
+    words.add_argument("--word-score", type=finite, metavar="S", help="score added per word (default: 0)")
+    words.add_argument("--blank-penalty", type=finite, metavar="S", help="score taken per frame of blank (default: 0)")
     words.add_argument("--silence", metavar="TOKEN", help="phone that may stand between words, such as sil")
     words.add_argument(
-        "--unknown-score", type=float, metavar="S", help="score added for a word that is not in the lexicon (none may)"
+        "--unknown-score", type=finite, metavar="S", help="score added for a word that is not in the lexicon (none may)"
     )
     words.add_argument(
-        "--beam-threshold", type=float, metavar="S", help="drop hypotheses this far below the best (default: 30)"
+        "--beam-threshold", type=finite, metavar="S", help="drop hypotheses this far below the best (default: 30)"
     )
     words.add_argument(
         "--hyps-per-state",
@@ -126,7 +126,7 @@ def _parser() -> ArgumentParser:
         metavar="N",
         help="hypotheses kept while weights are tried (default: --beam-size)",
     )
-    parser.add_argument("--batch-seconds", type=float, default=480.0, help="seconds of a padded batch (default: 480)")
+    parser.add_argument("--batch-seconds", type=finite, default=480.0, help="seconds of a padded batch (default: 480)")
     parser.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     return parser

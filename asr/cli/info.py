@@ -28,13 +28,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def describe(loaded: Loaded) -> list[tuple[str, str]]:
     """Gives the lines that are printed, as names and values."""
-    from asr.text.policy import get_policy
-
     model = loaded.model
     num_parameters = sum(parameter.numel() for parameter in model.parameters())
     rest = " …" if len(loaded.tokens) > _SHOWN_TOKENS else ""
     tokens = " ".join(loaded.tokens.tokens[:_SHOWN_TOKENS]) + rest
-    policy = get_policy(loaded.text_policy)
+    policy = loaded.policy
     step = "unknown" if loaded.training_step is None else f"{loaded.training_step:,}"
     return [
         ("encoder", _settings(loaded.settings["encoder"])),

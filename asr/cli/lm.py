@@ -180,7 +180,7 @@ def _load_model(path: Path) -> tuple[SentenceModel, TextPolicy | None]:
     from asr.transcription.language_checkpoint import load_language_model
 
     loaded = load_language_model(path)
-    return RecurrentSentenceModel(loaded.network, loaded.vocabulary), get_policy(loaded.text_policy)
+    return RecurrentSentenceModel(loaded.network, loaded.vocabulary), loaded.policy
 
 
 def _convert(arguments: argparse.Namespace) -> None:

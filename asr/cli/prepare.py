@@ -38,12 +38,14 @@ asr prepare folder --help says in which forms your own speech may lie"""
 _FORMS = """\
 PATH is one of
   my.csv, my.tsv      with a header: audio, text, and if known id, speaker, split, start, end, language
-  my.jsonl            the same names, one JSON object a line
+                      (or path, file_name …; transcript, sentence …: Common Voice's, LJSpeech's and others' tables)
+  my.jsonl, my.json   the same names, one JSON object a line, or a list of them
   manifest.json       NeMo's: audio_filepath, text, duration, offset
   data/train/         Kaldi's: wav.scp, text, and if there utt2spk, segments
   cuts.jsonl.gz       Lhotse cuts with one supervision each
   recordings/         x.wav (or .flac, .mp3, .opus, .sph …) beside x.txt
-Paths of audio files are taken from the folder of the list that names them."""
+Paths of audio files are taken from the folder of the list that names them, or from clips/, wavs/, wav/, audio/ in it.
+Lists and texts are UTF-8 or UTF-16; another encoding is named with the command that converts it."""
 
 _NAMED = 5  # problems that are printed
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asr.cli.command import command, log, make_parser, parse
-from asr.errors import DataError, UsageError
+from asr.cli.command import command, finite, log, make_parser, parse
+from asr.errors import UsageError
+from asr.records import Record
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -88,11 +88,11 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--cross-tune", action="store_true", help="rescore each half of the speakers with weights tuned on the other"
     )
-    parser.add_argument("--weight", type=float, metavar="W", help="of the model's natural-log scores")
-    parser.add_argument("--word-score", type=float, metavar="S", help="score added per word (default: 0)")
+    parser.add_argument("--weight", type=finite, metavar="W", help="of the model's natural-log scores")
+    parser.add_argument("--word-score", type=finite, metavar="S", help="score added per word (default: 0)")
     parser.add_argument("--settings", metavar="FILE", help="weight and word score that --tune wrote")
     share = "score added per word that the model does not know (default: <unk> is shared evenly by those of its text)"
-    parser.add_argument("--unknown-score", type=float, metavar="S", help=share)
+    parser.add_argument("--unknown-score", type=finite, metavar="S", help=share)
     parser.add_argument("--policy", metavar="NAME", help="text policy that tuning counts under (default: the model's)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     return parser
@@ -133,12 +133,8 @@ def _check_acoustic(arguments: Any) -> None:
 
 
 def _load_settings(path: Path) -> list[float]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return [float(found[name]) for name in ("weight", "word_score", "unknown_score")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = f"is no settings of rescoring ({type(error).__name__}: {error})"
-        raise DataError(path, reason, "make it with: asr rescore --tune") from None
+    found = Record.read(path, "is no settings of rescoring", "make it with: asr rescore --tune")
+    return [found.number(name) for name in ("weight", "word_score", "unknown_score")]
 
 
 def _write(model: Scorer, arguments: Any) -> None:

@@ -48,7 +48,8 @@ def align(cuts: Iterable[Cut], textgrids: Mapping[str, Path]) -> list[Problem]:
 
     Args:
         cuts: cuts of whole files with one supervision each; those that can be aligned are changed.
-        textgrids: files by utterance id, with the tiers "words" and "phones"; those of other utterances are passed by.
+        textgrids: files by utterance id, with the tiers "words" and "phones", or of each speaker "SPEAKER - words" and
+            "SPEAKER - phones", as the Montreal Forced Aligner names them; those of other utterances are passed by.
 
     Returns:
         The utterances that have no alignment: "no-alignment" where there is no file, "unknown-word" where the aligner
@@ -72,15 +73,16 @@ def align(cuts: Iterable[Cut], textgrids: Mapping[str, Path]) -> list[Problem]:
 
 def _align(cut: Cut, grid: TextGrid) -> tuple[str, str] | None:
     """Aligns a cut, or gives what is wrong as reason and finding."""
-    words, phones = _tier(grid, "word"), _tier(grid, "phone")
+    supervision = cut.supervisions[0]
+    words, phones = (_tier(grid, name, supervision.speaker) for name in ("word", "phone"))
     if words is None or phones is None:
-        return "alignment", f"has the tiers {', '.join(grid.tiers) or 'none'}, not words and phones"
+        whose = " of one speaker" if any(" - " in tier for tier in grid.tiers) else ""
+        return "alignment", f"has the tiers {', '.join(grid.tiers) or 'none'}, not words and phones{whose}"
     unknown = [f"{each.label} at {each.start:.2f} s" for each in (*words, *phones) if each.label.lower() in UNKNOWN]
     if unknown:
         return "unknown-word", ", ".join(unknown)
     if abs(grid.end - cut.duration) > _TOLERANCE:
         return "alignment", f"ends at {grid.end:.3f} s, the audio at {cut.duration:.3f} s"
-    supervision = cut.supervisions[0]
     spelled = _spelled(words, (supervision.text or "").split())
     if isinstance(spelled, str):
         return "alignment", spelled
@@ -88,12 +90,20 @@ def _align(cut: Cut, grid: TextGrid) -> tuple[str, str] | None:
     return None
 
 
-def _tier(grid: TextGrid, name: str) -> list[Interval] | None:
-    """Gives what is spoken in the tier of that name, in the plural or not."""
-    for tier, intervals in grid.tiers.items():
-        if tier.lower().removesuffix("s") == name:
-            return [interval for interval in intervals if not is_pause(interval.label)]
-    return None
+def _tier(grid: TextGrid, name: str, speaker: str | None) -> list[Interval] | None:
+    """Returns what is spoken in the tier of that name, in the plural or not, of whoever speaks or, of several, of one.
+
+    Args:
+        grid: the tiers.
+        name: such as "word".
+        speaker: whose tier is taken where there are several.
+    """
+    parts = {tier: tier.rpartition(" - ") for tier in grid.tiers}
+    owners = {tier: owner for tier, (owner, _, kind) in parts.items() if kind.lower().removesuffix("s") == name}
+    chosen = [tier for tier, owner in owners.items() if len(owners) == 1 or owner == speaker]
+    if len(chosen) != 1:
+        return None
+    return [interval for interval in grid.tiers[chosen[0]] if not is_pause(interval.label)]
 
 
 def _spelled(aligned: list[Interval], words: list[str]) -> list[Interval] | str:

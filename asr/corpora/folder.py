@@ -15,9 +15,17 @@ from lhotse.cut import Cut
 from lhotse.utils import fastcopy
 
 from asr.corpora.checks import Problem
-from asr.corpora.folder_formats import MANIFEST_SUFFIXES, Row, read_json_lines, read_kaldi, read_pairs, read_table
+from asr.corpora.folder_formats import (
+    MANIFEST_SUFFIXES,
+    Row,
+    read_json_lines,
+    read_kaldi,
+    read_objects,
+    read_pairs,
+    read_table,
+)
 from asr.corpora.listing import Listed, make_splits
-from asr.corpora.manifests import read_cuts, read_jsonl
+from asr.corpora.manifests import read_cuts
 from asr.errors import ConfigError, DataError
 
 DEFAULT_SPLIT = "train"
@@ -149,17 +157,19 @@ def _read(path: Path, split: str, root: Path, problems: list[Problem] | None, nu
     elif path.name.endswith(MANIFEST_SUFFIXES):
         if _holds_cuts(path):
             return {split: CutSet.from_cuts(_own_cut(cut, path) for cut in read_cuts(path))}
-        rows = read_json_lines(path)
+        rows = read_json_lines(path, problems)
     else:
         raise DataError(path, "is in no form that is known by its name", _EXPECTED)
     listed: dict[str, list[Listed]] = {}
     for row in rows:
         listed.setdefault(row.split or split, []).append(row.listed)
+    if problems and not listed:
+        listed[split] = []  # nothing is left, and the list of problems says why
     return make_splits(listed, problems, num_jobs)
 
 
 def _holds_cuts(path: Path) -> bool:
-    return any("supervisions" in item or item.get("type") in _CUTS for _, item in islice(read_jsonl(path), 1))
+    return any("supervisions" in item or item.get("type") in _CUTS for _, item in islice(read_objects(path), 1))
 
 
 def _own_cut(cut: Cut, path: Path) -> Cut:

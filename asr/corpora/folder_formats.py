@@ -2,86 +2,137 @@
 
 from __future__ import annotations
 
-import csv
-import math
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, TextIO
-from unicodedata import normalize
+from typing import Any
 
 from asr.corpora.checks import Problem
 from asr.corpora.listing import Listed
-from asr.corpora.manifests import read_jsonl
+from asr.corpora.rows import COLUMNS, Naming, Row, derived_id, make_row, number
+from asr.corpora.tables import read_table
 from asr.errors import DataError
 from asr.files import open_text
+from asr.records import describe_json, is_unicode, parse_json
+
+__all__ = ["AUDIO_SUFFIXES", "MANIFEST_SUFFIXES", "Row", "read_json_lines", "read_kaldi", "read_objects", "read_pairs"]
+__all__ += ["read_table"]
 
 _AUDIO_NAMES = "wav flac mp3 ogg oga opus sph nist aif aiff aifc au snd caf w64 rf64"
 AUDIO_SUFFIXES = frozenset(f".{name}" for name in _AUDIO_NAMES.split())
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".jsonl.gz", ".json", ".json.gz")
 
-_COLUMNS = {
-    "audio": ("audio", "path", "audio_filepath", "file"),
-    "text": ("text", "transcript", "sentence"),
-    "id": ("id", "utterance_id"),
-    "speaker": ("speaker", "speaker_id", "client_id"),
-    "split": ("split",),
-    "start": ("start", "offset"),
-    "end": ("end",),
-    "language": ("language", "lang", "locale"),
-}
 _NEMO_AUDIO = "audio_filepath"
+_OBJECTS = "each line must be one, in braces, or the whole file a list of them"
+_ARCHIVE = re.compile(r".*\.ark:[0-9]+(?:\[.*\])?")  # where Kaldi keeps many recordings in one file
+_BLANK = " \t\r\n\f\v"  # what Kaldi takes for one
+_BLANKS = re.compile(f"[{_BLANK}]+")
+_READ = frozenset(column for columns in COLUMNS.values() for column in columns)
 
 
-class Row(NamedTuple):
-    """An utterance and the split that its list names, None if it names none."""
-
-    split: str | None
-    listed: Listed
-
-
-def read_table(path: Path) -> Iterator[Row]:
-    """Reads a table with a header: CSV with commas, semicolons or tabs, or TSV, in which quotes mean nothing.
-
-    Columns: ``audio`` (or ``path``, ``audio_filepath``, ``file``), ``text`` (or ``transcript``, ``sentence``), and
-    where they are there ``id, speaker, split, start, end, language``; others are not read. Times are in seconds.
+def read_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the objects of a JSON file, one a line or in a list, each with its place for errors.
 
     Raises:
-        DataError: a column is missing or a row is not as the header says, with its line.
+        DataError: the file cannot be read, or holds something else.
     """
     with open_text(path) as lines:
-        reader = _reader(path, lines)
-        header = [name.strip().lower() for name in reader.fieldnames or ()]
-        reader.fieldnames = header
-        for wanted in ("audio", "text"):
-            if not set(_COLUMNS[wanted]) & set(header):
-                found = f"no column {' or '.join(_COLUMNS[wanted])} in the header: {', '.join(header) or 'nothing'}"
-                raise DataError(f"{path}:1", found, "name the columns in the first line")
-        try:
-            for row in reader:
-                where = f"{path}:{reader.line_num}"
-                if None in row or None in row.values():
-                    found = f"has {'more' if None in row else 'fewer'} fields than the header's {len(header)}"
-                    raise DataError(where, found, "quote fields that hold the delimiter")
-                yield _row(row, path, where)
-        except csv.Error as error:
-            raise DataError(f"{path}:{reader.reader.line_num}", f"is not CSV ({error})", "correct the line") from None
+        for number_of_line, line in enumerate(lines, start=1):
+            if line.lstrip().startswith("[") and number_of_line == 1:
+                whole = parse_json(line + lines.read(), path, _OBJECTS)
+                for place, item in enumerate(whole if isinstance(whole, list) else [], start=1):
+                    yield f"{path}: object {place}", _object(item, f"{path}: object {place}")
+            elif line.strip():
+                where = f"{path}:{number_of_line}"
+                yield where, _object(_parsed(line, where), where)
 
 
-def read_json_lines(path: Path) -> Iterator[Row]:
-    """Reads one JSON object a line, with the names of :func:`read_table`.
+def _parsed(line: str, where: str) -> Any:
+    try:
+        return parse_json(line, where, _OBJECTS)
+    except DataError as error:
+        raise DataError(where, error.found.replace("is not JSON", "is not a JSON object"), error.remedy) from None
+
+
+def _object(item: Any, where: str) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        raise DataError(where, f"is not a JSON object but {describe_json(item)}", _OBJECTS)
+    return item
+
+
+def read_json_lines(path: Path, problems: list[Problem] | None = None) -> Iterator[Row]:
+    """Reads JSON objects, one a line or in a list, with the names of :func:`asr.corpora.tables.read_table`.
 
     With ``audio_filepath`` it is NeMo's manifest, whose ``offset`` and ``duration`` say what part of the file is meant.
 
+    Args:
+        path: the list.
+        problems: utterances whose text is no text are added here and left out; None raises.
+
     Raises:
-        DataError: a line is no object or names no audio, with its line.
+        DataError: a line is no object, names no audio, or has another value of the wrong type, with its line.
     """
-    for number, item in read_jsonl(path):
-        where = f"{path}:{number}"
-        row = {key.lower(): "" if value is None else str(value) for key, value in item.items()}
+    naming = Naming(path)
+    for where, item in read_objects(path):
+        fields = {name.strip().lower(): value for name, value in item.items()}
+        if len(fields) < len(item):
+            raise DataError(where, "has a name twice, in small and capital letters", "keep one of them")
+        wrong = _no_text(fields)
+        row = {
+            name: _as_text(name, value, where)
+            for name, value in fields.items()
+            if (name in _READ or name == "duration") and name != wrong
+        }
         if row.get("duration") and _NEMO_AUDIO in row and not row.get("end"):
-            row["end"] = repr((_seconds(row, "start", where) or 0.0) + _number(row["duration"], "duration", where))
-        yield _row(row, path, where)
+            start = naming.values(row)["start"]
+            begin = number(start, "start", where) if start.strip() else 0.0
+            row["end"] = repr(begin + number(row["duration"], "duration", where))
+        made = make_row(naming.values(row), path, where)
+        if wrong is None:
+            yield made
+            continue
+        found = f"{wrong} is {describe_json(fields[wrong])}, not a string"
+        if problems is None:
+            raise DataError(where, found, "write the words in quotes")
+        problems.append(Problem(made.listed.utterance_id, where, "no-text", found))
+
+
+def _no_text(fields: Mapping[str, Any]) -> str | None:
+    """Returns the name of a text that is none; null is an empty one, and a whole number is taken as its digits."""
+    for name in COLUMNS["text"]:
+        value = fields.get(name)
+        is_digits = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and not is_digits and not (isinstance(value, str) and is_unicode(value)):
+            return name
+    return None
+
+
+def _as_text(name: str, value: Any, where: str) -> str:
+    """Returns a value as tables have it.
+
+    Raises:
+        DataError: it is neither a string nor a number, or one that is none.
+    """
+    if value is None:
+        return ""
+    is_time = name in ("duration", *COLUMNS["start"], *COLUMNS["end"])
+    is_number = isinstance(value, int) or (isinstance(value, float) and is_time)
+    if isinstance(value, bool) or not (is_number or isinstance(value, str)):
+        expected = "a number of seconds" if is_time else "a string"
+        raise DataError(where, f"{name} is {describe_json(value)}, not {expected}", "correct it, or leave it out")
+    if isinstance(value, str) and not (_is_file_name(value) if name in COLUMNS["audio"] else is_unicode(value)):
+        raise DataError(where, f"{name} is {describe_json(value)}, half of a surrogate pair", "correct it")
+    return str(value)
+
+
+def _is_file_name(text: str) -> bool:
+    """Says whether a file may have that name; those that are not UTF-8 have surrogates for some of their bytes."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_kaldi(folder: Path) -> Iterator[Row]:
@@ -96,6 +147,9 @@ def read_kaldi(folder: Path) -> Iterator[Row]:
         if location.endswith("|"):
             found = f"recording {key} is a command ({location!r}), and commands are not run"
             raise DataError(where, found, "run it, keep what it gives as a file and put the file's path here")
+        if _ARCHIVE.fullmatch(location):
+            found = f"recording {key} lies in an archive of Kaldi's ({location}), which is not read"
+            raise DataError(where, found, "keep it as an audio file, with Kaldi's wav-copy, and put its path here")
         recordings[key] = folder / location
     texts = _kaldi_list(folder / "text")
     speakers = _kaldi_list(folder / "utt2spk") if (folder / "utt2spk").exists() else {}
@@ -134,9 +188,9 @@ def read_pairs(folder: Path, root: Path, problems: list[Problem] | None) -> Iter
     texts = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".txt"}
     for stem, path in texts.items():
         if stem not in beside:
-            _report(problems, Problem(_derived_id(stem.relative_to(root)), str(path), "no-audio", "no audio beside it"))
+            _report(problems, Problem(derived_id(stem.relative_to(root)), str(path), "no-audio", "no audio beside it"))
     for path in audio:
-        utterance_id = _derived_id(path.with_suffix("").relative_to(root))
+        utterance_id = derived_id(path.with_suffix("").relative_to(root))
         if path.with_suffix("") not in texts:
             _report(problems, Problem(utterance_id, str(path), "no-text", f"no {path.stem}.txt beside it"))
             continue
@@ -150,69 +204,16 @@ def _report(problems: list[Problem] | None, problem: Problem) -> None:
     problems.append(problem)
 
 
-def _reader(path: Path, lines: TextIO) -> csv.DictReader[str]:
-    if path.suffix == ".tsv":
-        return csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    header = lines.readline()
-    lines.seek(0)
-    return csv.DictReader(lines, delimiter=max(",;\t", key=header.count), strict=True)
-
-
-def _row(row: Mapping[str, str], path: Path, where: str) -> Row:
-    values = {
-        name: next((row[column] for column in columns if column in row), "") for name, columns in _COLUMNS.items()
-    }
-    audio = values["audio"].strip()
-    if not audio:
-        raise DataError(where, f"names no audio: no {' or '.join(_COLUMNS['audio'])}", "add the path of the audio file")
-    start, end = _seconds(values, "start", where), _seconds(values, "end", where)
-    if end is not None and end <= (start or 0.0):
-        raise DataError(where, f"ends at {end:g} s and starts at {start or 0:g} s", "correct the times")
-    part = "" if start is None and end is None else f"-{round(1000 * (start or 0)):07d}"
-    listed = Listed(
-        utterance_id=values["id"].strip() or _derived_id(Path(audio).with_suffix("")) + part,
-        audio=path.parent / Path(audio).expanduser(),
-        text=values["text"],
-        speaker=values["speaker"].strip() or None,
-        language=values["language"].strip() or None,
-        start=start or 0.0,
-        duration=None if end is None else end - (start or 0.0),
-    )
-    return Row(values["split"].strip() or None, listed)
-
-
-def _seconds(values: Mapping[str, str], name: str, where: str) -> float | None:
-    columns = [column for column in _COLUMNS[name] if column in values]
-    text = values[columns[0]].strip() if columns else ""
-    return _number(text, name, where) if text else None
-
-
-def _number(text: str, name: str, where: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise DataError(where, f"{name} is {text!r}", "give seconds from 0, such as 1.25")
-    return number
-
-
-def _derived_id(path: Path) -> str:
-    """Makes an utterance id of a path: ``a b/1`` becomes ``a_b-1``."""
-    parts = (part for part in path.parts if part not in ("..", "~", path.anchor))
-    return "-".join(re.sub(r"\s+", "_", normalize("NFC", part)) for part in parts)
-
-
 def _kaldi_list(path: Path) -> dict[str, tuple[str, str]]:
     """Gives for each key its place, as ``file:line``, and the rest of its line."""
     entries: dict[str, tuple[str, str]] = {}
     with open_text(path) as lines:
         for number, line in enumerate(lines, start=1):
-            key, _, value = line.strip().partition(" ") if "\t" not in line else line.strip().partition("\t")
+            key, value = (*_BLANKS.split(line.strip(_BLANK), maxsplit=1), "")[:2]
             if key in entries:
                 raise DataError(f"{path}:{number}", f"{key} is there already: {entries[key][0]}", "keep one of them")
             if key:
-                entries[key] = (f"{path}:{number}", value.strip())
+                entries[key] = (f"{path}:{number}", value)
     if not entries:
         raise DataError(path, "is empty", "make the data directory again")
     return entries
@@ -222,10 +223,10 @@ def _kaldi_segment(value: str, where: str) -> tuple[str, float, float | None]:
     fields = value.split()
     if len(fields) != 3:
         raise DataError(where, f"{len(fields) + 1} fields", "a line has four: utterance recording start end")
-    start = _number(fields[1], "start", where)
+    start = number(fields[1], "start", where)
     if fields[2] == "-1":
         return fields[0], start, None
-    end = _number(fields[2], "end", where)
+    end = number(fields[2], "end", where)
     if end <= start:
         raise DataError(where, f"ends at {end:g} s and starts at {start:g} s", "correct the times")
     return fields[0], start, end - start

@@ -14,7 +14,7 @@ from pathlib import Path
 from lhotse import CutSet
 
 from asr.corpora.alignments import align, find_textgrids
-from asr.corpora.checks import Problem, leave_out
+from asr.corpora.checks import Problem
 from asr.corpora.listing import Listed, make_splits
 from asr.errors import DataError
 from asr.files import open_text
@@ -80,8 +80,8 @@ def prepare(
         alignments: a folder with ``<utterance id>.TextGrid`` files, anywhere below it, for ``alignment["word"]`` and
             ``alignment["phone"]``.
         partial: whether official subsets may lack utterances.
-        problems: utterances without audio, transcript or (where asked for) alignment are added here and left out; None
-            raises.
+        problems: utterances without audio, transcript or (where asked for) alignment are added here and left out, all
+            of a split it may be; None raises.
         num_jobs: files opened at a time.
 
     Raises:
@@ -104,7 +104,8 @@ def prepare(
     _describe(splits, folders)
     if textgrids is not None:
         misaligned = [problem for cuts in splits.values() for problem in align(cuts, textgrids)]
-        splits = leave_out(splits, misaligned)
+        bad = {problem.utterance_id for problem in misaligned}  # all, it may be: who writes the list says so then
+        splits = {split: CutSet.from_cuts(cut for cut in cuts if cut.id not in bad) for split, cuts in splits.items()}
         own += misaligned
     if problems is None and own:
         raise DataError(f"{own[0].utterance_id} ({own[0].path})", f"{own[0].reason}: {own[0].found}", _AGAIN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +10,17 @@ from pathlib import Path
 
 from asr.audio import Seconds
 from asr.errors import DataError
+from asr.files import not_utf8, open_lines
 
-# What Praat reads of a text file: strings, flags and numbers that stand alone; the words between are for people.
+# What Praat reads of a text file: strings, flags and numbers that stand alone; the words between, and what follows an
+# exclamation mark, are for people. Numbers that are none are found, too, lest the next one is taken in their place.
 _VALUE = re.compile(
-    r'"(?P<string>(?:[^"]|"")*)"|(?P<flag><exists>|<absent>)|(?<!\S)(?P<number>[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)(?!\S)'
+    r'"(?P<string>[^"]*(?:""[^"]*)*)"|(?P<flag><exists>|<absent>)|(?P<comment>![^\r\n]*)|'
+    r"(?<!\S)(?P<number>[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|"
+    r"[-+]?(?i:nan|inf|infinity)|--undefined--)(?![^\s!])"
 )
+_SHOWN = 40  # characters
+_FILE_TYPES = ("ooTextFile", "ooTextFile short")
 
 
 @dataclass(frozen=True)
@@ -49,18 +55,17 @@ def read_textgrid(path: str | Path) -> TextGrid:
     """Reads a TextGrid in Praat's long or short text format, in UTF-8 or UTF-16.
 
     Raises:
-        DataError: the file cannot be read, is no TextGrid, is cut short, or its intervals are not in order.
+        DataError: the file cannot be read, is no TextGrid, is cut short, or its times are not finite or not in order.
     """
-    path = Path(path)
+    with open_lines(path) as lines:
+        content = lines.read()
+    if content.startswith(b"ooBinaryFile"):
+        raise DataError(path, "is a binary file of Praat", "save it from Praat as a text file")
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror})", "check the path") from None
-    wide = content.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE))
-    try:
-        return parse_textgrid(content.decode("utf-16" if wide else "utf-8-sig"), str(path))
+        text = content.decode()
     except UnicodeDecodeError:
-        raise DataError(path, "is neither UTF-8 nor UTF-16 text", "save it as UTF-8") from None
+        raise not_utf8(path) from None
+    return parse_textgrid(text, str(path))
 
 
 def parse_textgrid(text: str, where: str = "TextGrid") -> TextGrid:
@@ -71,7 +76,8 @@ def parse_textgrid(text: str, where: str = "TextGrid") -> TextGrid:
         where: the file, for the error.
 
     Raises:
-        DataError: it is no TextGrid, is cut short, or its intervals are not in order.
+        DataError: it is no TextGrid, is cut short, its times are not finite or not in order, or two tiers of intervals
+            have one name.
 
     **Source**: Praat's manual, "TextGrid file formats".
 
@@ -81,15 +87,17 @@ def parse_textgrid(text: str, where: str = "TextGrid") -> TextGrid:
         {'words': [Interval(start=0.0, end=1.0, label='so')]}
     """
     values = _Values(text, where)
-    if (values.string(), values.string()) != ("ooTextFile", "TextGrid"):
+    if values.string() not in _FILE_TYPES or values.string() != "TextGrid":
         raise DataError(where, "is no TextGrid", "save it from Praat as a text file")
     values.number()
     end = values.number()
     tiers: dict[str, list[Interval]] = {}
-    for _ in range(int(values.number()) if values.flag() else 0):
+    for _ in range(values.count() if values.flag() else 0):
         kind, name = values.string(), values.string()
         values.number(), values.number()
-        size = int(values.number())
+        size = values.count()
+        if name in tiers and kind == "IntervalTier":
+            raise DataError(where, f"has two tiers with the name {name!r}", "rename one of them")
         if kind == "IntervalTier":
             tiers[name] = [Interval(values.number(), values.number(), values.string().strip()) for _ in range(size)]
         else:
@@ -111,17 +119,29 @@ class _Values:
         return self._next("string").replace('""', '"')
 
     def number(self) -> float:
-        return float(self._next("number"))
+        value = self._next("number")
+        number = math.nan if value.startswith("--") else float(value)
+        if not math.isfinite(number):
+            raise self._error(f"{value} where a finite number must be")
+        return number
+
+    def count(self) -> int:
+        number = self.number()
+        if number < 0 or not number.is_integer():
+            raise self._error(f"{number:g} where a count must be")
+        return int(number)
 
     def flag(self) -> bool:
         return self._next("flag") == "<exists>"
 
     def _next(self, kind: str) -> str:
-        match = next(self._matches, None)
+        match = next((match for match in self._matches if match.lastgroup != "comment"), None)
         if match is None or match.lastgroup != kind:
-            found = f"{'the end' if match is None else repr(match[0])} where a {kind} must be"
-            raise DataError(self._where, f"is no whole TextGrid: {found}", "make it again")
+            raise self._error(f"{'the end' if match is None else repr(match[0][:_SHOWN])} where a {kind} must be")
         return str(match[kind])
+
+    def _error(self, found: str) -> DataError:
+        return DataError(self._where, f"is no whole TextGrid: {found}", "make it again")
 
 
 def _check_order(intervals: list[Interval], name: str, where: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from asr.records import Record, is_unicode
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,44 @@ class Hypothesis:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Hypothesis:
-        """Reads back what :meth:`to_dict` gave; other keys, such as the utterance id, are left aside."""
-        tokens, words = (tuple(Span(**span) for span in fields[name]) for name in ("tokens", "words"))
-        return cls(fields["text"], tokens, words, fields["score"], fields["confidence"])
+        """Reads back what :meth:`to_dict` returned; other keys, such as the utterance id, are left aside.
+
+        Raises:
+            DataError: as :meth:`from_record`.
+        """
+        return cls.from_record(Record(fields, "hypothesis", "is not a hypothesis", "make it with: asr decode"))
+
+    @classmethod
+    def from_record(cls, record: Record) -> Hypothesis:
+        """Reads back what :meth:`to_dict` returned and a file has kept.
+
+        Raises:
+            DataError: a field is missing or of another type: times, scores and confidences are finite, and no span
+                ends before it starts.
+        """
+        tokens, words = (_spans(record, name) for name in ("tokens", "words"))
+        return cls(record.text("text"), tokens, words, record.number("score"), record.number("confidence"))
+
+
+def _spans(record: Record, name: str) -> tuple[Span, ...]:
+    values = record.items(name)
+    found = [_plain_span(value) for value in values]
+    if None in found:  # whatever is wrong is named, and whole numbers are taken
+        return tuple(map(_span, record.records(name)))
+    return tuple(span for span in found if span is not None)
+
+
+def _plain_span(value: Any) -> Span | None:
+    """Returns the span of what :meth:`Hypothesis.to_dict` returned, None for anything else: N-best lists are long."""
+    if not isinstance(value, dict):
+        return None
+    text, start, end, confidence = (value.get(name) for name in ("text", "start", "end", "confidence"))
+    if not (isinstance(text, str) and type(start) is type(end) is type(confidence) is float and is_unicode(text)):
+        return None
+    is_finite = -math.inf < start <= end < math.inf and -math.inf < confidence < math.inf
+    return Span(text, start, end, confidence) if is_finite else None
+
+
+def _span(record: Record) -> Span:
+    start = record.number("start")
+    return Span(record.text("text"), start, record.number("end", least=start), record.number("confidence"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from torch import Tensor
 from asr.audio import Seconds, probe, read
 from asr.errors import DataError
 from asr.files import open_lines
+from asr.records import describe_json, parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -196,11 +197,11 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _parse_object(line: str, where: str, folder: Path) -> Segment:
     try:
-        item = json.loads(line)
-    except ValueError:
-        item = None
+        item = parse_json(line, where, _FORM)
+    except DataError as error:
+        raise DataError(where, error.found.replace("is not JSON", "is not a JSON object"), error.remedy) from None
     if not isinstance(item, dict):
-        raise DataError(where, "is not a JSON object", _FORM)
+        raise DataError(where, f"is not a JSON object but {describe_json(item)}", _FORM)
     recording = item.get("recording", item)
     if isinstance(recording, dict) and "sources" in recording:
         path = _lhotse_file(recording, where)
@@ -230,6 +231,9 @@ def _seconds(item: dict[str, Any], key: str, where: str) -> Seconds | None:
     if value is None:
         return None
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise DataError(where, f"{key} is {value!r}, not a number of seconds", "correct the line") from None
+        seconds = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise DataError(where, f"{key} is {describe_json(value)}, not a number of seconds", "correct the line")
+    return seconds

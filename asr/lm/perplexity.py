@@ -51,13 +51,13 @@ class Perplexity:
     @property
     def with_oovs(self) -> float:
         """The perplexity of all words and ends: exp(-log_prob / (words + sentences))."""
-        return math.exp(-self.log_prob / (self.num_words + self.num_sentences))
+        return _perplexity(self.log_prob, self.num_words + self.num_sentences)
 
     @property
     def without_oovs(self) -> float:
         """The perplexity of the known words and the ends; unknown words count only as what stands before others."""
         num_known = self.num_words + self.num_sentences - self.num_oovs
-        return math.exp(-(self.log_prob - self.oov_log_prob) / num_known)
+        return _perplexity(self.log_prob - self.oov_log_prob, num_known)
 
 
 def measure_perplexity(model: SentenceModel, sentences: Iterable[Sequence[str]]) -> Perplexity:
@@ -70,7 +70,7 @@ def measure_perplexity(model: SentenceModel, sentences: Iterable[Sequence[str]])
         sentences: the words of each.
 
     Raises:
-        DataError: there are no sentences, or ``<s>`` or ``</s>`` stands in one.
+        DataError: there are no sentences, ``<s>`` or ``</s>`` stands in one, or the model gives what is no probability.
 
     Example:
         >>> from asr.lm.kneser_ney import estimate
@@ -93,4 +93,15 @@ def measure_perplexity(model: SentenceModel, sentences: Iterable[Sequence[str]])
                 oovs.update(word for word, is_unknown in zip(words, unknown, strict=True) if is_unknown)
     if not num_words:
         raise DataError("text", "holds no words", "give text with one sentence a line")
+    if not math.isfinite(log_prob):
+        found = f"gives the text the natural-log probability {log_prob}"
+        raise DataError("language model", found, "check the model: its numbers are damaged, or far too large")
     return Perplexity(num_sentences, num_words, log_prob, oov_log_prob, oovs)
+
+
+def _perplexity(log_prob: float, count: int) -> float:
+    """Returns exp(-log_prob / count); infinity where that is beyond floating point."""
+    try:
+        return math.exp(-log_prob / count)
+    except OverflowError:
+        return math.inf

@@ -89,8 +89,6 @@ def build_tree(vocabulary_size: int, words: list[npt.NDArray[np.int32]]) -> tupl
     builder = _Builder(vocabulary_size)
     sortings = [builder.add(each) for each in words]
     levels = builder.levels
-    while len(levels) > 1 and not len(levels[-1].labels):
-        levels.pop()
     arrays = [np.concatenate([getattr(level, name) for level in levels]) for name in ("contexts", "labels", "suffixes")]
     return NGramTree(vocabulary_size, tuple(len(level.labels) for level in levels), *arrays), sortings
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -14,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from asr.errors import DataError
+from asr.records import Record
 from asr.scoring.bootstrap import bootstrap_difference
-from asr.scoring.counts import ErrorCounts
+from asr.scoring.counts import ErrorCounts, read_counts
 from asr.scoring.report import Score
 from asr.scoring.significance import ENOUGH_PAIRS, MatchedPairs, matched_pairs
 from asr.scoring.tables import table
@@ -66,36 +66,31 @@ def read_run(path: str | Path, protocol: str | None = None) -> Run:
     Raises:
         DataError: the file is something else, or does not hold exactly one score of that protocol.
     """
-    try:
-        report = json.loads(Path(path).read_text(encoding="utf-8"))
-        rules = [(each, each["protocol"]["name"], each["protocol"]["hash"]) for each in report["scores"]]
-        runs = [
-            Run(
-                each["label"],
-                str(path),
-                f"protocol {name} ({hash_})",
-                report["split"]["hash"],
-                {key: _counts(fields) for key, fields in each["utterances"].items()},
-                {key: fields["speaker"] for key, fields in each["utterances"].items()},
-            )
-            for each, name, hash_ in rules
-            if protocol is None or name == protocol
-        ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"has no errors by utterance under a protocol ({type(error).__name__}: {error})"
-        raise DataError(path, reason, _REMEDY) from error
+    report = Record.read(path, "has no errors by utterance under a protocol", _REMEDY)
+    scored, runs = [], []
+    for each in report.records("scores"):
+        rule = each.record("protocol")
+        name = rule.text("name")
+        scored.append(f"{each.text('label')} under {name}")
+        if protocol is None or name == protocol:
+            runs.append(_run(each, path, f"protocol {name} ({rule.text('hash')})", report.record("split").text("hash")))
     if len(runs) != 1:
-        scored = ", ".join(f"{each['label']} under {name}" for each, name, _ in rules)
         raise DataError(
             path,
-            f"holds {len(runs)} scores to compare ({scored})",
+            f"holds {len(runs)} scores to compare ({', '.join(scored)})",
             "name one with --protocol, of one file of hypotheses",
         )
     return runs[0]
 
 
-def _counts(fields: Mapping[str, int]) -> ErrorCounts:
-    return ErrorCounts(*(fields[name] for name in ("hits", "substitutions", "deletions", "insertions")))
+def _run(score: Record, path: str | Path, rule: str, split: str) -> Run:
+    by_utterance = score.record("utterances")
+    if not by_utterance.fields:
+        raise score.error("utterances", "errors by utterance: it is empty")
+    utterances = {key: by_utterance.record(key) for key in by_utterance.fields}
+    counts = {key: read_counts(each) for key, each in utterances.items()}
+    speakers = {key: each.text("speaker") if each.has("speaker") else None for key, each in utterances.items()}
+    return Run(score.text("label"), str(path), rule, split, counts, speakers)
 
 
 @dataclass(frozen=True)

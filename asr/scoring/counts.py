@@ -10,6 +10,8 @@ from typing import Literal
 
 import jiwer
 
+from asr.records import Record
+
 Unit = Literal["word", "char", "phone"]
 
 
@@ -111,6 +113,15 @@ def split(text: str, unit: Unit) -> list[str]:
     """
     words = text.split()
     return list(" ".join(words)) if unit == "char" else words
+
+
+def read_counts(record: Record) -> ErrorCounts:
+    """Returns the counts that a score file has under their names.
+
+    Raises:
+        DataError: one is missing, or no whole number from 0.
+    """
+    return ErrorCounts(*(record.whole(name) for name in ("hits", "substitutions", "deletions", "insertions")))
 
 
 def count_errors(refs: Sequence[str], hyps: Sequence[str], unit: Unit) -> list[ErrorCounts]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from asr.decoding.hypothesis import Hypothesis
 from asr.errors import DataError
-from asr.files import written_whole
+from asr.files import numbered_lines, written_whole
+from asr.records import Record, parse_json
 
 _REMEDY = "make it with: asr decode"
 
@@ -40,16 +41,10 @@ def read_hypotheses(path: str | Path) -> dict[str, list[Hypothesis]]:
     Raises:
         DataError: the file cannot be read or is empty, or a line is no hypothesis or repeats an id, with its line.
     """
-    path, found = Path(path), dict[str, list[Hypothesis]]()
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError:
-        raise DataError(path, "no such file", _REMEDY) from None
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror})", "check the path") from None
-    except UnicodeDecodeError:
-        raise DataError(path, "is not UTF-8 text", _REMEDY) from None
-    for number, line in enumerate(lines, start=1):
+    found: dict[str, list[Hypothesis]] = {}
+    if not Path(path).exists():
+        raise DataError(path, "no such file", _REMEDY)
+    for number, line in numbered_lines(path):
         if not line.strip():
             continue
         utterance_id, nbest = _parse(line, f"{path}:{number}")
@@ -64,18 +59,11 @@ def read_hypotheses(path: str | Path) -> dict[str, list[Hypothesis]]:
 
 
 def _parse(line: str, where: str) -> tuple[str, list[Hypothesis]]:
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        raise DataError(where, "is not JSON", _REMEDY) from None
-    try:
-        utterance_id = fields["utterance_id"]
-        nbest = [Hypothesis.from_dict(each) for each in fields.get("nbest", [fields])]
-        texts = [utterance_id, *(hypothesis.text for hypothesis in nbest)]
-    except KeyError as error:
-        raise DataError(where, f"has no {error.args[0]!r}", _REMEDY) from None
-    except (TypeError, AttributeError):
-        raise DataError(where, "is not a hypothesis", _REMEDY) from None
-    if not nbest or not all(isinstance(text, str) for text in texts):
-        raise DataError(where, "is not a hypothesis", _REMEDY)
+    record = Record.of(parse_json(line, where, _REMEDY), where, "is not a hypothesis", _REMEDY)
+    utterance_id = record.text("utterance_id")
+    if "nbest" not in record.fields:
+        return utterance_id, [Hypothesis.from_record(record)]
+    nbest = [Hypothesis.from_record(each) for each in record.records("nbest")]
+    if not nbest:
+        raise record.error("nbest", "a list of at least one")
     return utterance_id, nbest

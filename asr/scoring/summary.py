@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
-from asr.errors import DataError
-from asr.scoring.counts import ErrorCounts
+from asr.records import Record
+from asr.scoring.counts import ErrorCounts, read_counts
 from asr.scoring.tables import pad
+
+_REMEDY = "make it with asr score --json"
 
 
 @dataclass(frozen=True)
@@ -39,21 +40,8 @@ def read_scores(path: str | Path) -> list[ScoredFile]:
     Raises:
         DataError: if the file is something else.
     """
-    try:
-        report = json.loads(Path(path).read_text(encoding="utf-8"))
-        return [
-            ScoredFile(
-                label=each["label"],
-                unit=each["unit"],
-                counts=ErrorCounts(*(each[name] for name in ("hits", "substitutions", "deletions", "insertions"))),
-                interval=None if each["interval"] is None else (each["interval"][0], each["interval"][1]),
-                policy=_policy(each.get("protocol") or report["policy"]),
-            )
-            for each in report["scores"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        reason = f"cannot be read as scores ({type(error).__name__}: {error})"
-        raise DataError(path, reason, "make it with asr score --json") from error
+    report = Record.read(path, "cannot be read as scores", _REMEDY)
+    return [_scored(each, each if each.has("protocol") else report) for each in report.records("scores")]
 
 
 def scores_table(scores: Sequence[ScoredFile]) -> str:
@@ -120,8 +108,19 @@ def markdown_table(rows: Sequence[Sequence[str]], num_left: int) -> str:
     return "\n".join([lines[0], f"|{'|'.join(rules)}|", *lines[1:]])
 
 
-def _policy(fields: Mapping[str, str]) -> str:
-    return f"{fields['name']} ({fields['hash']})"
+def _scored(each: Record, ruled: Record) -> ScoredFile:
+    """Returns one score; ``ruled`` has the protocol or the text policy that it was counted under."""
+    rule = ruled.record("protocol" if ruled.has("protocol") else "policy")
+    policy = f"{rule.text('name')} ({rule.text('hash')})"
+    return ScoredFile(each.text("label"), each.text("unit"), read_counts(each), _interval(each), policy)
+
+
+def _interval(each: Record) -> tuple[float, float] | None:
+    if not each.has("interval"):
+        return None
+    bounds = dict(zip(("low", "high"), each.items("interval"), strict=False))
+    named = replace(each, fields=bounds, place=f"{each.place}interval: ")
+    return named.number("low"), named.number("high")
 
 
 def _percent(rate: float) -> str:

@@ -73,7 +73,10 @@ def pieces(model: bytes) -> tuple[str, ...]:
         DataError: it is no model of sentencepiece.
     """
     processor = _processor(model)
-    return tuple(processor.id_to_piece(piece) for piece in range(processor.get_piece_size()))
+    try:
+        return tuple(processor.id_to_piece(piece) for piece in range(processor.get_piece_size()))
+    except UnicodeDecodeError:
+        raise DataError("BPE model", "has pieces that are not UTF-8", "make it again with: asr tokens") from None
 
 
 def encode(model: bytes, text: str) -> list[int]:

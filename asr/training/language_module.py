@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from asr.data.text import SentenceBatch
 from asr.lm.recurrent import RecurrentLM
 from asr.lm.vocabulary import Vocabulary
+from asr.text.policy import get_policy
 from asr.training.schedules import Schedule
 from asr.training.stepping import SteppedModule
 
@@ -52,6 +53,7 @@ class LanguageModule(SteppedModule):
         """
         super().__init__(optimizer, schedule, seed)
         self.save_hyperparameters(logger=False)  # a board has no use for thousands of words
+        self.hparams["text_policy"] = get_policy(text_policy).reference  # this version of it, whatever becomes of it
         self.words, self.text_policy = Vocabulary.of(vocabulary.split("\n")), text_policy
         self.model = RecurrentLM(len(self.words), embedding_dim, hidden_dim, num_layers, dropout, tie_weights)
 

@@ -21,6 +21,7 @@ from asr.features.vocal_tract import VocalTractPerturbation
 from asr.models.acoustic import AcousticModel
 from asr.models.lengths import valid_frames
 from asr.scoring.counts import ErrorCounts, Unit, count_errors
+from asr.text.policy import get_policy
 from asr.text.tokens import BLANK, TokenTable
 from asr.training.losses import Consistency, Intermediate, ctc_losses, divergences
 from asr.training.schedules import Schedule
@@ -80,6 +81,7 @@ class CTCModule(SteppedModule):
         """
         super().__init__(optimizer, schedule, seed)
         self.save_hyperparameters()
+        self.hparams["text_policy"] = get_policy(text_policy).reference  # this version of it, whatever becomes of it
         self.tokens, self.text_policy = tokens, text_policy
         self.table = TokenTable.from_state(tokens)
         self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(self.table))

@@ -20,7 +20,7 @@ from torch import nn
 from asr.errors import AsrError, CheckpointError
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel
-from asr.text.policy import get_policy
+from asr.text.policy import TextPolicy, recorded_policy
 from asr.text.tokens import TokenTable
 from asr.transcription.weights import load_weights
 
@@ -36,7 +36,7 @@ class Loaded:
     Attributes:
         model: on the CPU, in evaluation mode.
         tokens: the table of its outputs.
-        text_policy: name of the policy that its training transcripts went through.
+        policy: what its training transcripts went through.
         settings: how front end and encoder were built, as ``class_path`` and ``init_args``.
         training_step: optimiser steps behind it; None where the file does not say.
         epoch: epochs begun before it was written, counted from 0; None where the file does not say.
@@ -44,10 +44,15 @@ class Loaded:
 
     model: AcousticModel
     tokens: TokenTable
-    text_policy: str
+    policy: TextPolicy
     settings: dict[str, Any]
     training_step: int | None = None
     epoch: int | None = None
+
+    @property
+    def text_policy(self) -> str:
+        """The name of the policy."""
+        return self.policy.name
 
 
 def load_checkpoint(path: str | Path) -> Loaded:
@@ -70,7 +75,7 @@ def load_checkpoint(path: str | Path) -> Loaded:
         raise CheckpointError(path, f"its hyper_parameters lack {', '.join(absent)}", _REMEDY)
     try:
         tokens = TokenTable.from_state(settings["tokens"])
-        text_policy = get_policy(settings["text_policy"]).name
+        policy = recorded_policy(settings["text_policy"])
         model = _build_model(settings, len(tokens))
     except (AsrError, TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         reason = str(error) if isinstance(error, AsrError) else f"{type(error).__name__}: {error}"
@@ -80,7 +85,7 @@ def load_checkpoint(path: str | Path) -> Loaded:
     return Loaded(
         model=model.eval(),
         tokens=tokens,
-        text_policy=text_policy,
+        policy=policy,
         settings={name: _plain(settings[name]) for name in ("frontend", "encoder")},
         training_step=_whole_number(content.get("global_step")),
         epoch=_whole_number(content.get("epoch")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
@@ -12,9 +11,10 @@ from typing import Any
 
 from asr.audio import Seconds
 from asr.decoding.hypothesis import Span
+from asr.text.graphemes import graphemes, num_graphemes
 from asr.transcription.transcript import Transcript
 
-LINE_WIDTH = 42  # characters; what broadcasters' guides allow in a line of subtitles
+LINE_WIDTH = 42  # characters as people see them; what broadcasters' guides allow in a line of subtitles
 NUM_LINES = 2
 LONGEST_CUE: Seconds = 7.0
 SHORTEST_CUE: Seconds = 1.0  # shown at least this long, where the next cue leaves the time
@@ -166,22 +166,39 @@ def _belongs_to(word: Span, cue: Span) -> bool:
 def _short_words(words: Sequence[Span]) -> Iterator[Span]:
     """Breaks words that are wider than a line, as text without blanks between words is, in equal parts."""
     for word in words:
-        num_parts = -(-len(word.text) // LINE_WIDTH)
+        shown = list(graphemes(word.text))
+        num_parts = -(-len(shown) // LINE_WIDTH)
         seconds = (word.end - word.start) / max(1, num_parts)
         for part in range(num_parts):
-            first, last = (len(word.text) * place // num_parts for place in (part, part + 1))
+            first, last = (len(shown) * place // num_parts for place in (part, part + 1))
             start = word.start + part * seconds
-            yield Span(word.text[first:last], start, start + seconds, word.confidence)
+            yield Span("".join(shown[first:last]), start, start + seconds, word.confidence)
 
 
 def _wrap(text: str, width: int = LINE_WIDTH) -> list[str]:
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    """Breaks a text between words in lines of so many characters, more where a word alone has more.
+
+    Example:
+        >>> _wrap("ที่นี่ ที่นั่น here", 5)
+        ['ที่นี่', 'ที่นั่น', 'here']
+    """
+    lines: list[str] = []
+    room = 0
+    for word in text.split():
+        needed = 1 + num_graphemes(word)
+        if lines and needed <= room:
+            lines[-1] += f" {word}"
+            room -= needed
+        else:
+            lines.append(word)
+            room = width + 1 - needed
+    return lines
 
 
 def _lines(text: str) -> str:
     """Breaks the text of a cue in lines of about the same width."""
     lines = _wrap(text)
-    width = len(text) // max(1, len(lines))
+    width = num_graphemes(text) // max(1, len(lines))
     while len(_wrap(text, width)) > len(lines):
         width += 1
     return "\n".join(_wrap(text, width))

@@ -8,7 +8,7 @@ from pathlib import Path
 from asr.errors import AsrError, CheckpointError
 from asr.lm.recurrent import RecurrentLM
 from asr.lm.vocabulary import Vocabulary
-from asr.text.policy import get_policy
+from asr.text.policy import TextPolicy, recorded_policy
 from asr.transcription.checkpoint import read_checkpoint
 from asr.transcription.weights import load_weights, settings_and_state
 
@@ -25,13 +25,18 @@ class LoadedLanguageModel:
         network: on the CPU, in evaluation mode.
         vocabulary: its words.
         num_unknown_types: different words of the training text that share ``<unk>``.
-        text_policy: name of the policy that its training text went through.
+        policy: what its training text went through.
     """
 
     network: RecurrentLM
     vocabulary: Vocabulary
     num_unknown_types: int
-    text_policy: str
+    policy: TextPolicy
+
+    @property
+    def text_policy(self) -> str:
+        """The name of the policy."""
+        return self.policy.name
 
 
 def load_language_model(path: str | Path) -> LoadedLanguageModel:
@@ -46,7 +51,7 @@ def load_language_model(path: str | Path) -> LoadedLanguageModel:
     settings, state = settings_and_state(path, read_checkpoint(path), _NEEDED, "language model", _REMEDY)
     try:
         vocabulary = Vocabulary.of(settings["vocabulary"].split("\n"))
-        policy = get_policy(settings["text_policy"])
+        policy = recorded_policy(settings["text_policy"])
         num_unknown_types = int(settings["num_unknown_types"])
         network = RecurrentLM(len(vocabulary), **{name: settings[name] for name in _SIZES})
     except (AsrError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -54,4 +59,4 @@ def load_language_model(path: str | Path) -> LoadedLanguageModel:
         remedy = "it was written by another version, or changed"
         raise CheckpointError(path, f"its model cannot be built ({reason})", remedy) from error
     load_weights(path, network, state, _REMEDY)
-    return LoadedLanguageModel(network.eval(), vocabulary, num_unknown_types, policy.name)
+    return LoadedLanguageModel(network.eval(), vocabulary, num_unknown_types, policy)

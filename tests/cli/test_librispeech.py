@@ -48,6 +48,22 @@ def test_a_split_for_each_subset(corpus, out, capsys):
     ]  # fmt: skip
 
 
+def test_alignments_of_which_none_is_left_are_listed_first(corpus, out, tmp_path, capsys):
+    write_textgrid(tmp_path / "grids" / "14-208-0000.TextGrid", [(0.1, 0.3, "<unk>")], [(0.1, 0.3, "spn")], 0.5)
+    options = ("--corpus-dir", corpus, "--out", out, "--alignments", tmp_path / "grids")
+    status, stdout, err = run(capsys, *options)
+    assert (status, stdout) == (1, "")
+    assert f"4 of 4 utterances cannot be used, listed in {out / 'quarantine.tsv'}; correct them" in err
+    rows = (out / "quarantine.tsv").read_text(encoding="utf-8").splitlines()
+    assert [row.split("\t")[2] for row in rows] == ["reason", "no-alignment", "unknown-word", *["no-alignment"] * 2]
+
+    (out / "quarantine.tsv").unlink()
+    status, stdout, err = run(capsys, *options, "--on-problem", "leave-out")
+    assert (status, stdout) == (1, "")
+    assert err.endswith("split other: no utterance is left of it; see quarantine.tsv for the reasons\n")
+    assert (out / "quarantine.tsv").read_text(encoding="utf-8").splitlines() == rows
+
+
 def test_splits_by_speaker_with_alignments(corpus, out, tmp_path, capsys):
     for name, word in (("14-208-0000", "word"), ("14-208-0001", "word"), ("60-9-0000", "<unk>"), ("7-1-0000", "word")):
         words = [(0.1, 0.3, word), (0.3, 0.4, name[-1])]

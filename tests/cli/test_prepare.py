@@ -31,7 +31,7 @@ def test_a_folder(mine, tmp_path, capsys):
     assert stdout == (
         "train: 0.002 hours, 3 utterances, 2 speakers\n"
         "  sample rates: 16000 Hz (3)\n"
-        "  9 characters under upper-no-punctuation (1fc35153): ' E G H I R S T Ü\n"
+        "  9 characters under upper-no-punctuation (904dba44): ' E G H I R S T Ü\n"
     )
     assert err.startswith("check: 5.4 s of audio in ")
     assert [cut.supervisions[0].text for cut in read_cuts(out / "train_cuts.jsonl.gz")] == ["Hi!", "Grüße", "it's"]

@@ -32,7 +32,7 @@ def test_characters(cuts, tmp_path, capsys):
     status, out, err = run(capsys, "--cuts", *cuts, "--unit", "char", "--policy", "upper-no-punctuation", "--out", path)
     assert (status, TokenTable.load(path).tokens) == (0, ("<blank>", "'", "A", "B", "I", "S", "T", "|"))
     assert out == "8 tokens, the blank among them\n2\tA\n2\t| (space)\n1\t'\n1\tB\n1\tI\n1\tS\n1\tT\n"
-    assert err == f"{path}: 2 transcripts under policy upper-no-punctuation (1fc35153)\n"
+    assert err == f"{path}: 2 transcripts under policy upper-no-punctuation (904dba44)\n"
 
 
 def test_case_and_punctuation_can_be_targets(cuts, tmp_path, capsys):

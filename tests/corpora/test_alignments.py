@@ -4,7 +4,7 @@ from asr.corpora.alignments import align, find_textgrids
 from asr.corpora.listing import Listed, make_splits
 from asr.corpora.targets import target_text
 from asr.errors import DataError
-from tests.corpora.textgrids import write_textgrid
+from tests.corpora.textgrids import write_textgrid, write_tiers
 
 WORDS = [(0, 0.1, ""), (0.1, 0.3, "so"), (0.3, 0.35, "cosette"), (0.35, 0.4, "s"), (0.4, 0.5, "sp")]
 PHONES = [(0, 0.1, "sil"), (0.1, 0.2, "S"), (0.2, 0.3, "OW1"), (0.3, 0.4, "K"), (0.4, 0.505, "sp")]
@@ -30,6 +30,28 @@ def test_words_and_phones_without_pauses(cut, tmp_path):
     ]
     assert [(item.symbol, item.start) for item in alignment["phone"]] == [("S", 0.1), ("OW1", 0.2), ("K", 0.3)]
     assert target_text(cut, "phone") == "S OW1 K"
+
+
+@pytest.mark.parametrize(
+    ("tiers", "speaker"),
+    [
+        ({"1 - words": WORDS, "1 - phones": PHONES}, None),
+        ({"A - B - words": WORDS, "A - B - phones": PHONES}, "someone else"),
+        ({"1 - words": WORDS, "1 - phones": PHONES, "2 - words": [], "2 - phones": []}, "1"),
+    ],
+)
+def test_tiers_with_the_name_of_the_speaker(cut, tmp_path, tiers, speaker):
+    cut.supervisions[0].speaker = speaker
+    write_tiers(tmp_path / "1-2-0003.TextGrid", tiers, 0.5)
+    assert align([cut], find_textgrids(tmp_path)) == []
+    assert [item.symbol for item in cut.supervisions[0].alignment["word"]] == ["SO", "COSETTE'S"]
+
+
+def test_tiers_of_several_speakers_none_of_them_the_one(cut, tmp_path):
+    tiers = {"1 - words": WORDS, "1 - phones": PHONES, "2 - words": [], "2 - phones": []}
+    write_tiers(tmp_path / "1-2-0003.TextGrid", tiers, 0.5)
+    (problem,) = align([cut], find_textgrids(tmp_path))
+    assert problem.found == f"has the tiers {', '.join(tiers)}, not words and phones of one speaker"
 
 
 def test_an_alignment_ends_with_the_audio(cut, tmp_path):

@@ -102,9 +102,9 @@ def test_nemo_manifests_name_parts_of_files(make):
         ("my.csv", "audio,text,start\na.wav,A,-1\n", r"my\.csv:2: start is '-1'"),
         ("my.csv", "audio,text,start,end\na.wav,A,0.5,0.5\n", r"my\.csv:2: ends at 0\.5 s and starts at 0\.5 s"),
         ("my.csv", "audio,text,split\na.wav,A,../x\n", r"the split '\.\./x' cannot be part of a file name"),
-        ("my.csv", b"audio,text\na.wav,\xe4\n", r"my\.csv: is not UTF-8 text; convert the file"),
+        ("my.csv", b"audio,text\na.wav,\xe4\n", r"my\.csv:2: is not UTF-8 text but most likely ISO-8859-1, in"),
         ("my.jsonl", '{"audio": "a.wav", "text": "A"}\n{"audio": \n', r"my\.jsonl:2: is not a JSON object"),
-        ("my.jsonl", '{"wav": "a.wav", "text": "A"}\n', r"my\.jsonl:1: names no audio"),
+        ("my.jsonl", '{"sound": "a.wav", "text": "A"}\n', r"my\.jsonl:1: names no audio"),
         (
             "my.json",
             '{"audio_filepath": "a.wav", "text": "A", "duration": "long"}\n',

@@ -84,14 +84,26 @@ Object class = "TextGrid"
 WORDS = [Interval(0.0, 0.25, ""), Interval(0.25, 1.5, 'say "7 = x"')]
 
 
-@pytest.mark.parametrize("text", [LONG, SHORT, LONG.replace("\n", "\r\n")], ids=["long", "short", "windows"])
-def test_the_long_and_the_short_format(text):
-    grid = parse_textgrid(text)
+COMMENTED = LONG.replace("size = 3", 'size = 3 ! tiers, of 2 "people"').replace("xmin = 0.25", "xmin = 0.25! 0.3 s")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(LONG, SHORT, LONG.replace("\n", "\r\n"), COMMENTED, "\ufeff! first\n" + LONG),
+        *(SHORT.replace('"ooTextFile"', '"ooTextFile short"').replace('Object class = "TextGrid"', '"TextGrid"'),),
+        *(LONG.replace('"ooTextFile"', '"ooTextFile short"'), SHORT.replace("\n0.25", "\n.25")),
+        *(SHORT.replace("0\n0.25", "0.\n25e-2"), SHORT.replace("\n", " ")),
+    ],
+)
+def test_the_long_and_the_short_format(tmp_path, text):
+    (tmp_path / "a.TextGrid").write_text(text, encoding="utf-8", newline="")
+    grid = read_textgrid(tmp_path / "a.TextGrid")
     assert grid.end == 1.5
     assert grid.tiers == {"words": WORDS, "phones": [Interval(0.0, 1.5, "EY1")]}
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_encodings(tmp_path, encoding):
     path = tmp_path / "a.TextGrid"
     path.write_text(LONG.replace("EY1", "ø"), encoding=encoding)
@@ -110,6 +122,16 @@ def test_no_tiers():
         (LONG[:-30], "is no whole TextGrid: the end where a "),
         (LONG.replace("size = 2", "size = 3"), "is no whole TextGrid: .* where a number must be"),
         (LONG.replace("xmin = 0.25", "xmin = 0.2"), "tier words: 'say \"7 = x\"' from 0.2 to 1.5 s is out of order"),
+        *(
+            (LONG.replace("0.25", each), f"is no whole TextGrid: {each} where a finite number")
+            for each in ("nan", "Inf", "1e999", "--undefined--")
+        ),
+        (LONG.replace("size = 2", "size = 2.5"), "is no whole TextGrid: 2.5 where a count must be"),
+        (LONG.replace("size = 3", "size = -1"), "is no whole TextGrid: -1 where a count must be"),
+        (LONG.replace("size = 3", "size = 1e15"), "is no whole TextGrid: the end where a string must be"),
+        (LONG.replace("size = 3", "size = 1e400"), "is no whole TextGrid: 1e400 where a finite number must be"),
+        (LONG.replace("phones", "words"), "has two tiers with the name 'words'; rename one of them"),
+        (LONG.replace('"EY1"', '"EY1'), "is no whole TextGrid: the end where a string must be"),
         (LONG.replace("xmax = 0.25", "xmax = -1"), "tier words: '' from 0 to -1 s is out of order"),
     ],
 )
@@ -119,8 +141,15 @@ def test_damaged_files(text, found):
 
 
 def test_files_that_cannot_be_read(tmp_path):
+    for name, content, found in (
+        ("none", None, "no such file"),
+        ("latin", LONG.replace("EY1", "é").encode("latin-1"), ":41: is not UTF-8 text but most likely ISO-8859-1, in"),
+        ("half", LONG.encode("utf-16")[:-1], "is not UTF-8 text but UTF-16, and damaged"),
+        ("binary", b"ooBinaryFile\x08TextGrid\xff\x00", "is a binary file of Praat; save it from Praat as a text file"),
+    ):
+        if content is not None:
+            (tmp_path / f"{name}.TextGrid").write_bytes(content)
+        with pytest.raises(DataError, match=found):
+            read_textgrid(tmp_path / f"{name}.TextGrid")
     with pytest.raises(DataError, match="cannot be read"):
-        read_textgrid(tmp_path / "none.TextGrid")
-    (tmp_path / "a.TextGrid").write_bytes(b"\xe9\xff")
-    with pytest.raises(DataError, match="is neither UTF-8 nor UTF-16 text"):
-        read_textgrid(tmp_path / "a.TextGrid")
+        read_textgrid(tmp_path)

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import logging
+import lzma
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from asr.errors import DataError
+from asr.lm import arpa_reading
 from asr.lm.arpa import read_arpa, write_arpa
 from asr.lm.kneser_ney import estimate
 from asr.lm.perplexity import measure_perplexity
@@ -124,9 +128,13 @@ def fault(tmp_path, text):
         (r"\data" + "\\", "", r": is no ARPA file: \data\ does not stand in it"),
         ("ngram 2=2", "ngram 3=2", ":3: 'ngram 3=2' where 'ngram 2=COUNT' must be"),
         ("ngram 1=4\nngram 2=2", "", ":2: no unigrams are announced"),
-        ("ngram 1=4", "ngram 1=5", ":10: nothing where a 1-gram must be: fewer than were announced"),
+        ("ngram 1=4", "ngram 1=5", r":11: '\\2-grams:' where a 1-gram must be: fewer than were announced"),
         ("ngram 1=4", "ngram 1=3", r":9: '-0.9 <unk>' where '\2-grams:' must be"),
-        ("ngram 2=2", "ngram 2=20", ":15: the file ends after 4 of 20 2-grams"),
+        ("ngram 2=2", "ngram 2=20", r":15: '\\end\\' where a 2-gram must be: fewer than were announced"),
+        ("-0.4 a a\n\n\\end\\\n", "", ":12: the file ends after 1 of 2 2-grams"),
+        ("-0.5 a -0.2", "-0.5 a nan", ":7: 'nan' where a back-off weight must be"),
+        ("-0.5 a -0.2", "-0.5 a inf", ":7: 'inf' where a back-off weight of at most 99 must be"),
+        ("ngram 2=2", "ngram 2=" + 5000 * "9", f":3: 'ngram 2={32 * '9'}' where 'ngram 2=COUNT' must be"),
         (r"\2-grams:", r"\3-grams:", r":11: '\\3-grams:' where '\2-grams:' must be"),
         ("-0.1 <s> a", "-0.1 <s> b", ":12: 'b' is no unigram"),
         ("-0.1 <s> a", "x <s> a", ":12: 'x' where a log probability of at most 0 must be"),
@@ -145,7 +153,8 @@ def test_malformed_files(tmp_path, old, new, found):
 
 
 def test_files_that_are_no_text(tmp_path):
-    assert fault(tmp_path, SMALL.encode().replace(b"-0.9 <unk>", b"-0.9 \xff")) == ":9: is not UTF-8 text"
+    found = ":9: is not UTF-8 text but most likely ISO-8859-1, in which it reads 'é'"
+    assert fault(tmp_path, SMALL.encode().replace(b"-0.9 <unk>", b"-0.9 \xe9")) == found
     with pytest.raises(DataError, match=r"none.arpa: no such file; check the path"):
         read_arpa(tmp_path / "none.arpa")
     whole = gzip.compress(SMALL.encode())
@@ -161,3 +170,74 @@ def test_blanks_of_other_scripts_stay_in_words(tmp_path):
     (tmp_path / "m.arpa").write_text(SMALL.replace(" a", " a\u00a0b"), encoding="utf-8")
     model = read_arpa(tmp_path / "m.arpa")
     assert model.vocabulary.words[3] == "a\u00a0b"
+
+
+ZERO_TRIGRAMS = SMALL.replace("ngram 2=2", "ngram 2=2\nngram 3=0")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ZERO_TRIGRAMS.replace("\n\\end", "\n\\3-grams:\n\n\\end"),
+        ZERO_TRIGRAMS,
+        ZERO_TRIGRAMS.replace("-0.4 a a", "-0.4 a a -0.0"),
+        SMALL.replace("-0.1 <s> a", "-0.1 <s> a 0"),
+        "\ufeff" + SMALL,
+        SMALL.replace("\\data\\\n", "\\data\\\n\n"),
+        SMALL.replace("-0.5 a -0.2\n", "-0.5 a -0.2\n\n   \n"),
+        SMALL.replace("<s>", "<S>").replace("</s>", "</S>"),
+        SMALL.replace("-99", "-inf"),
+        SMALL.replace("-99", "-1e300"),
+    ],
+    ids=[
+        *("empty section", "section left out", "back-off of an empty order", "zero back-off", "mark", "blank first"),
+        *("blanks between", "capitals", "infinity", "far below"),
+    ],
+)
+def test_what_other_programs_write_is_the_same_model(tmp_path, text):
+    (tmp_path / "m.arpa").write_text(text, encoding="utf-8")
+    (tmp_path / "small.arpa").write_text(SMALL)
+    model, expected = read_arpa(tmp_path / "m.arpa"), read_arpa(tmp_path / "small.arpa")
+    assert (model.vocabulary, model.num_ngrams) == (expected.vocabulary, expected.num_ngrams)
+    np.testing.assert_array_equal(model.arc_log_probs, expected.arc_log_probs)
+    np.testing.assert_array_equal(model.backoffs, expected.backoffs)
+
+
+def test_a_weight_that_leads_to_an_empty_order_counts(tmp_path):
+    weighed = ZERO_TRIGRAMS.replace("-0.4 a a", "-0.4 a a -0.7")
+    (tmp_path / "m.arpa").write_text(weighed)
+    model = read_arpa(tmp_path / "m.arpa")
+    assert model.num_ngrams == (4, 2, 0)
+    assert log10(model, "</s>", "a", "a") == -1.5  # -0.7 to the bigram, -0.2 to the unigram, -0.6
+    write_arpa(model, tmp_path / "again.arpa")
+    assert log10(read_arpa(tmp_path / "again.arpa"), "</s>", "a", "a") == -1.5
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [("m.arpa.xz", lzma.compress), ("m.arpa.bz2", bz2.compress), ("m.arpa", gzip.compress)],
+)
+def test_however_it_is_packed(tmp_path, name, pack):
+    (tmp_path / name).write_bytes(pack(SMALL.encode()))
+    assert read_arpa(tmp_path / name).num_ngrams == (4, 2)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_announced_counts_take_no_memory(tmp_path, order):
+    text = SMALL.replace(f"ngram {order}={4 if order == 1 else 2}", f"ngram {order}=100000000000")
+    tracemalloc.start()
+    try:
+        assert "fewer than were announced" in fault(tmp_path, text)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_models_that_are_longer_than_a_block(tmp_path, monkeypatch, make_arpa):
+    path = make_arpa(tmp_path / "m.arpa", 3)
+    expected = read_arpa(path)
+    monkeypatch.setattr(arpa_reading, "_LINES", 5)
+    monkeypatch.setattr(arpa_reading, "_BYTES", 64)
+    model = read_arpa(path)
+    np.testing.assert_array_equal(model.arc_log_probs, expected.arc_log_probs)
+    np.testing.assert_array_equal(model.arc_labels, expected.arc_labels)

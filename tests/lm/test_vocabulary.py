@@ -17,7 +17,7 @@ def test_words_of_a_lexicon(tmp_path):
     with pytest.raises(DataError, match=r"lexicon.txt: holds no words; write one word a line; phones may follow it"):
         read_words(path)
     path.write_bytes(b"a\n\xe4\n")
-    with pytest.raises(DataError, match=r"lexicon.txt:2: is not UTF-8 text; convert the file"):
+    with pytest.raises(DataError, match=r"lexicon.txt:2: is not UTF-8 text but most likely ISO-8859-1"):
         read_words(path)
 
 

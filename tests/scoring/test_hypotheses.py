@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -79,3 +80,46 @@ def test_bad_files_are_named(tmp_path):
     ):
         with pytest.raises(DataError, match=found):
             read_hypotheses(tmp_path / name)
+
+
+FIELDS = {
+    "utterance_id": "u1",
+    "text": "a",
+    "tokens": [],
+    "words": [{"text": "a", "start": 0.0, "end": 0.1, "confidence": 1.0}],
+    "score": -1.0,
+    "confidence": 0.5,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"score": float("nan")}, "score is NaN, not a number"),
+        ({"score": float("-inf")}, "score is -Infinity, not a number"),
+        ({"score": "-1"}, "score is '-1', not a number"),
+        ({"confidence": None}, "confidence is null, not a number"),
+        ({"text": None}, "text is null, not a string"),
+        ({"text": "\ud800"}, "text is '\\ud800', not whole characters: half of a surrogate pair stands alone"),
+        ({"utterance_id": 7}, "utterance_id is 7, not a string"),
+        ({"tokens": None}, "tokens is null, not a list"),
+        ({"words": [None]}, "words is a list, not a list of objects in braces"),
+        ({"words": [{**FIELDS["words"][0], "start": "0"}]}, "words[0]: start is '0', not a number"),
+        ({"words": [{**FIELDS["words"][0], "end": -0.1}]}, "words[0]: end is -0.1, not a number from 0"),
+        ({"nbest": None}, "nbest is null, not a list"),
+        ({"nbest": [FIELDS, {**FIELDS, "score": None}]}, "nbest[1]: score is null, not a number"),
+    ],
+)
+def test_values_of_the_wrong_type_are_named(tmp_path, changes, found):
+    path = tmp_path / "hyps.jsonl"
+    path.write_text(json.dumps({**FIELDS, **changes}) + "\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_hypotheses(path)
+    assert str(caught.value) == f"{path}:1: is not a hypothesis ({found}); make it with: asr decode"
+
+
+def test_packed_and_recoded_files_are_read(tmp_path):
+    line = json.dumps(FIELDS) + "\r\n"
+    (tmp_path / "hyps.jsonl.gz").write_bytes(gzip.compress(line.encode()))
+    (tmp_path / "hyps.jsonl").write_text(line, encoding="utf-16")
+    assert read_hypotheses(tmp_path / "hyps.jsonl") == read_hypotheses(tmp_path / "hyps.jsonl.gz")

@@ -34,6 +34,56 @@ def test_the_form_of_kaldi_with_tabs_and_words_on_several_lines():
     assert lexicon.entries == {"A": (("AH0",), ("EY1",)), "READ": (("R", "EH1", "D"),)}
 
 
+SAMPA = ["please p l i z", "the D @", "water w O 4 @r", "six 1 4 2", "of { v", "one 2"]
+
+
+def test_phones_may_be_digits(caplog):
+    assert parse_lexicon(SAMPA).entries == {
+        line.split()[0]: (tuple(line.split()[1:]),) for line in SAMPA
+    }  # fmt: skip
+    assert parse_lexicon(["Öl 2 l", "Öfen 2 f @ n"]).entries == {"Öl": (("2", "l"),), "Öfen": (("2", "f", "@", "n"),)}
+    assert parse_lexicon(["one 1 n"]).entries == {"one": (("1", "n"),)}
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("lines", "numbers"),
+    [
+        (["the 0.25 D @", "the 1.0 D i", "six 1 4 2"], "number after each word is"),
+        (["the\t.25\tD @", "the\t1.\tD i", "six\t1e-05\t4 2"], "number after each word is"),
+        (["the -1.5 D @", "the -0.5 D i", "six 0 4 2"], "number after each word is"),
+        (["the 0.25 0.1 1.2 0.9 D @", "the 0.99 0 1 1 D i", "six 1 0.5 1.0 1.0 4 2"], "4 numbers after each word are"),
+        (["the 0.25 0 1 1 D @", "the 0.99 0 1 1 D i", "six 1 0.5 1 1 4 2"], "4 numbers after each word are"),
+        (["the 0.25 0.1 1.2 D @", "the 0.99 0 1 D i", "six 1 0.5 1.0 4 2"], "3 numbers after each word are"),
+        (["the 0 D @", "the 1 D i", "six 1 4 2"], "number after each word is"),
+    ],
+    ids=["Kaldi", "tabs", "logarithms", "MFA", "MFA, whole numbers", "Kaldi's silences", "0 and 1"],
+)
+def test_probabilities_put_pronunciations_in_order(lines, numbers, caplog):
+    lexicon = parse_lexicon(lines, where="a.dict")
+    assert lexicon.entries == {"the": (("D", "i"), ("D", "@")), "six": (("4", "2"),)}
+    assert caplog.messages == [
+        f"a.dict: the {numbers} taken for probabilities: the likeliest pronunciation of a word comes first, and the "
+        "rest of them is dropped"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (["the 0.5 D @", "of 1.0 V", "a @"], "a.dict:3: a has no probability, as other words have"),
+        (["the D @", "of 1.0 V", "a @"], "a.dict:2: of has a number where a phone must be"),
+        (["the 0.5 D @", "of 1.0 0.5 V"], "a.dict:2: of has a number where a phone must be"),
+        (["the 0.5 D @", "of 1.0"], "a.dict:2: of has no phones"),
+        (["the 0.5 D @", "of"], "a.dict:2: of has no phones"),
+        (["the 0.5"], "a.dict:1: the has no phones"),
+    ],
+)
+def test_numbers_in_some_lines_are_no_column(lines, found):
+    with pytest.raises(DataError, match=found):
+        parse_lexicon(lines, where="a.dict")
+
+
 def test_stress_goes_and_what_becomes_equal_becomes_one():
     lexicon = parse_lexicon(["the DH AH0", "the(2) DH AH1", "the(3) DH IY0"], keep_stress=False)
     assert lexicon.entries == {"the": (("DH", "AH"), ("DH", "IY"))}
@@ -77,7 +127,10 @@ def test_files_that_are_no_lexicons(tmp_path):
         read_lexicon(tmp_path / "none")
     latin = tmp_path / "latin.dict"
     latin.write_bytes("déjà D EY1\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"latin\.dict:1: is not UTF-8 text; convert the file, for example with: iconv"):
+    with pytest.raises(
+        DataError,
+        match=r"latin\.dict:1: is not UTF-8 text but .*ISO-8859-1, in which it reads 'déjà'; convert it: iconv -f",
+    ):
         read_lexicon(latin)
     latin.write_text(";;; nothing\n")
     with pytest.raises(DataError, match="holds no words; write lines such as: HELLO HH AH0 L OW1"):

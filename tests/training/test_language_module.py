@@ -14,6 +14,7 @@ from asr.errors import CheckpointError
 from asr.lm.perplexity import measure_perplexity
 from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.lm.sentences import SentenceReader
+from asr.text.policy import get_policy
 from asr.transcription.language_checkpoint import load_language_model
 
 SENTENCES = ["the cat sat on the mat", "a dog lay on a rug", "the dog saw the cat", "no bird sang", "a bird saw a rug"]
@@ -77,6 +78,7 @@ def test_one_file_carries_the_words_and_the_policy(trained: Path) -> None:
     assert loaded.vocabulary.words[:3] == ("<unk>", "<s>", "</s>")
     assert set(loaded.vocabulary.words[3:]) == {word.upper() for line in SENTENCES for word in line.split()}
     assert (loaded.text_policy, loaded.num_unknown_types) == ("upper-no-punctuation", 0)
+    assert loaded.policy == get_policy("upper-no-punctuation")  # this version of it
     assert not loaded.network.training
     assert loaded.network.output.weight is loaded.network.embedding.weight
 

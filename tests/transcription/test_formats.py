@@ -1,5 +1,6 @@
 import json
 import re
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.decoding.hypothesis import Hypothesis, Span
+from asr.text.graphemes import num_graphemes
 from asr.transcription.formats import (
     FORMATS,
     LINE_WIDTH,
@@ -82,6 +84,24 @@ def test_long_pauses_end_a_cue() -> None:
         ("A B", 0, 2, 0.5),
         ("C", 2.9, 3.9, 1),
     ]
+
+
+def test_thai_is_broken_between_what_people_see_as_characters() -> None:
+    shown = ["ที่", "นี่", "กำ", "เ", "ก้", "า", "ดู"] * 13  # 91 of them
+    word = Span("".join(shown), 0.0, 9.0, 1.0)
+    lines = [line for cue in cues_of([word]) for line in cue.text.split()]
+    assert "".join(lines) == word.text
+    assert [num_graphemes(line) for line in lines] == [30, 30, 31]
+    assert not any(unicodedata.category(line[0])[0] == "M" for line in lines)
+
+
+def test_lines_are_as_wide_as_they_look() -> None:
+    thai = "ที่นั่นมีที่นี่"  # 15 code points, 6 wide
+    words = [Span(thai, 0.5 * place, 0.5 * place + 0.4, 1.0) for place in range(12)]
+    (cue,) = cues_of(words)
+    line = " ".join([thai] * 6)
+    spoken = Transcript(Path("a.wav"), 6.0, Hypothesis(cue.text, (), tuple(words), 0.0, 1.0))
+    assert write_srt(spoken) == f"1\n00:00:00,000 --> 00:00:05,900\n{line}\n{line}\n\n"
 
 
 def test_text_without_blanks_is_broken_in_equal_parts() -> None:
