@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -10,15 +11,19 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 from unicodedata import normalize
 
+from asr.audio import AUDIO_SUFFIXES, MEDIA_SUFFIXES
+from asr.audio.folders import files_below
 from asr.corpora.checks import Problem
 from asr.corpora.listing import Listed
 from asr.corpora.manifests import read_jsonl
 from asr.errors import DataError
 from asr.files import open_text
 
-_AUDIO_NAMES = "wav flac mp3 ogg oga opus sph nist aif aiff aifc au snd caf w64 rf64"
-AUDIO_SUFFIXES = frozenset(f".{name}" for name in _AUDIO_NAMES.split())
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".jsonl.gz", ".json", ".json.gz")
+
+logger = logging.getLogger(__name__)
+
+_NAMED = 5  # files that are named in a line of log
 
 _COLUMNS = {
     "audio": ("audio", "path", "audio_filepath", "file"),
@@ -125,8 +130,8 @@ def read_pairs(folder: Path, root: Path, problems: list[Problem] | None) -> Iter
     Raises:
         DataError: there is no audio file, or a text file is not UTF-8.
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    audio = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
+    files = sorted(files_below(folder))
+    audio = _audio_alone([path for path in files if path.suffix.lower() in AUDIO_SUFFIXES])
     if not audio:
         expected = "give a folder of x.wav beside x.txt, a Kaldi data directory, or a CSV or JSONL file"
         raise DataError(folder, f"holds no audio files among its {len(files)}" if files else "is empty", expected)
@@ -142,6 +147,19 @@ def read_pairs(folder: Path, root: Path, problems: list[Problem] | None) -> Iter
             continue
         with open_text(texts[path.with_suffix("")]) as lines:
             yield Row(None, Listed(utterance_id, path, " ".join(lines.read().split())))
+
+
+def _audio_alone(audio: list[Path]) -> list[Path]:
+    """Returns the files without those of video or of a phone beside which the same lies as WAV or the like."""
+    plain = {path.with_suffix("") for path in audio if path.suffix.lower() not in MEDIA_SUFFIXES}
+    sources = [path for path in audio if path.suffix.lower() in MEDIA_SUFFIXES and path.with_suffix("") in plain]
+    if sources:
+        names = ", ".join(path.name for path in sources[:_NAMED]) + (", …" if len(sources) > _NAMED else "")
+        logger.warning(
+            "%d files are left aside, as WAV or the like of that name is beside them: %s", len(sources), names
+        )
+    left_aside = set(sources)
+    return [path for path in audio if path not in left_aside]
 
 
 def _report(problems: list[Problem] | None, problem: Problem) -> None:
@@ -171,7 +189,7 @@ def _row(row: Mapping[str, str], path: Path, where: str) -> Row:
     part = "" if start is None and end is None else f"-{round(1000 * (start or 0)):07d}"
     listed = Listed(
         utterance_id=values["id"].strip() or _derived_id(Path(audio).with_suffix("")) + part,
-        audio=path.parent / Path(audio).expanduser(),
+        audio=path.parent / _at_home(Path(audio)),
         text=values["text"],
         speaker=values["speaker"].strip() or None,
         language=values["language"].strip() or None,
@@ -179,6 +197,14 @@ def _row(row: Mapping[str, str], path: Path, where: str) -> Row:
         duration=None if end is None else end - (start or 0.0),
     )
     return Row(values["split"].strip() or None, listed)
+
+
+def _at_home(path: Path) -> Path:
+    """Puts a home directory in the place of ``~``; one of nobody stays, and is not found."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def _seconds(values: Mapping[str, str], name: str, where: str) -> float | None:
@@ -198,9 +224,13 @@ def _number(text: str, name: str, where: str) -> float:
 
 
 def _derived_id(path: Path) -> str:
-    """Makes an utterance id of a path: ``a b/1`` becomes ``a_b-1``."""
+    """Makes an utterance id of a path: ``a b/1`` becomes ``a_b-1``.
+
+    Bytes that are not UTF-8 are written with a percent sign, as in addresses, and so are control characters.
+    """
     parts = (part for part in path.parts if part not in ("..", "~", path.anchor))
-    return "-".join(re.sub(r"\s+", "_", normalize("NFC", part)) for part in parts)
+    plain = "-".join(re.sub(r"\s+", "_", normalize("NFC", part)) for part in parts)
+    return re.sub(r"[\x00-\x1f\x7f\udc80-\udcff]", lambda match: f"%{ord(match[0]) & 0xFF:02X}", plain)
 
 
 def _kaldi_list(path: Path) -> dict[str, tuple[str, str]]:
