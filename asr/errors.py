@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    r"""Returns a text in which control characters, which can change what a terminal shows, are written out.
+
+    Example:
+        >>> printable("a\x1b[2J.wav")
+        'a\\x1b[2J.wav'
+    """
+    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 class AsrError(Exception):
@@ -24,7 +37,7 @@ class AsrError(Exception):
         """
         self.where, self.found, self.remedy = str(where), found, remedy
         message = ": ".join(part for part in (self.where, found) if part)
-        super().__init__(" ".join("; ".join(part for part in (message, remedy) if part).split()))
+        super().__init__(printable(" ".join("; ".join(part for part in (message, remedy) if part).split())))
 
     def __reduce__(self) -> tuple[type[AsrError], tuple[str, str, str]]:
         """Keeps all three parts on the way back from a worker process."""
@@ -49,3 +62,12 @@ class DataError(AsrError):
 
 class CheckpointError(AsrError):
     """A checkpoint cannot be read, or does not fit what is asked of it."""
+
+
+def first_of_ours(error: BaseException | None) -> AsrError | None:
+    """Returns the error of ours at the root of another: libraries on the way may have made its text pages long."""
+    found = None
+    while error is not None:
+        found = error if isinstance(error, AsrError) else found
+        error = error.__cause__ or error.__context__
+    return found

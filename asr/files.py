@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import shlex
 import stat
@@ -17,6 +18,8 @@ from asr.errors import DataError
 
 _SAMPLE = 1 << 16  # bytes that an encoding is guessed from
 _SHOWN = 30  # characters
+_LONGEST_NAME = 255  # bytes of a file's name, on nearly all file systems
+_LONGEST_ENDING = 20  # bytes after the last dot that count as an ending
 
 
 @contextmanager
@@ -26,7 +29,8 @@ def open_lines(path: str | Path) -> Iterator[BinaryIO]:
     Files that gzip, xz or bzip2 compressed are unpacked, and UTF-16 and UTF-32 are recoded. Other bytes pass unchecked.
 
     Raises:
-        DataError: the file is missing or damaged, or a line has no end; also where that shows while it is read.
+        DataError: the file is missing, damaged or a named pipe, unpacks to far more than texts do, or a line has no
+            end; also where that shows while it is read.
     """
     path = Path(path)
     if "\0" in str(path):
@@ -132,6 +136,30 @@ def _conversion(path: Path, encoding: str) -> str:
     return f"{unpack} -dc {source} | {recode} > {target}" if unpack else f"{recode} {source} > {target}"
 
 
+def fitting(name: str, room: int = _LONGEST_NAME) -> str:
+    """Returns a file name, cut before its ending where a file system takes no longer ones.
+
+    A digest of the whole takes the place of what is left out, so that no two names become one.
+
+    Args:
+        name: a file name without folders.
+        room: bytes that it may have.
+
+    Example:
+        >>> fitting("talk.srt"), len(fitting(300 * "x" + ".srt")), fitting("0123456789abcdefghi.txt", 20)
+        ('talk.srt', 255, '0123456-ce4bf14b.txt')
+    """
+    whole = os.fsencode(name)
+    if len(whole) <= room:
+        return name
+    ending = os.fsencode(Path(name).suffix)
+    end = b"-" + hashlib.sha256(whole).hexdigest()[:8].encode() + (ending if len(ending) <= _LONGEST_ENDING else b"")
+    kept = whole[: room - len(end)]
+    if whole[len(kept)] & 0xC0 == 0x80:  # within a character, whose beginning goes, too
+        kept = kept.rstrip(bytes(range(0x80, 0xC0)))[:-1]
+    return os.fsdecode(kept + end)
+
+
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Gives a path beside ``path`` to write to, and renames it when the block ends well.
@@ -153,7 +181,8 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         ['a.txt']
     """
     path = Path(path)
-    beside = path.with_name(f".part{os.getpid()}-{path.name}")
+    mark = f".part{os.getpid()}-"
+    beside = path.with_name(mark + fitting(path.name, _LONGEST_NAME - len(mark)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from asr import encodings
 from asr.errors import DataError
-from asr.files import numbered_lines, open_text, open_written, written_whole
+from asr.files import fitting, numbered_lines, open_lines, open_text, open_written, written_whole
 
 
 def test_the_file_appears_when_the_block_ends_and_nothing_else_stays(tmp_path):
@@ -103,7 +104,66 @@ def test_a_pipe_is_not_read_twice(tmp_path):
     os.close(reading)
 
 
-def test_a_named_pipe_is_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DataError, match="pipe: is a pipe that may never end; save what comes out"):
-        list(numbered_lines(tmp_path / "pipe"))
+@pytest.mark.parametrize("name", [253 * "x" + ".t", 251 * "x" + ".txt", 125 * "é" + "xyz.t", 82 * "か" + "ab.txt.gz"])
+def test_the_longest_names_that_there_are_can_be_written(tmp_path, name):
+    assert len(os.fsencode(name)) == 255
+    path = tmp_path / name
+    for text in ("first", "second"):
+        with open_written(path) as file:
+            file.write(text.encode())
+        with open_text(path) as lines:
+            assert lines.read() == text
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_that_are_too_long_are_cut_and_stay_distinct():
+    names = {fitting(f"{300 * letter}{end}.jsonl") for letter in "aéか" for end in ("", "1", "2")}
+    assert len(names) == 9
+    assert all(200 < len(os.fsencode(name)) <= 255 and name.endswith(".jsonl") for name in names)
+    assert fitting(255 * "x") == 255 * "x"
+
+
+def test_a_pipe_that_has_a_name_is_told_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "list.csv")
+    with (
+        pytest.raises(DataError, match=r"list\.csv: is a pipe that may never end; save"),
+        open_text(tmp_path / "list.csv"),
+    ):
+        pass
+
+
+def test_what_a_shell_passes_as_a_pipe_is_read():
+    reading, writing = os.pipe()
+    os.write(writing, b"one\ntwo\n")
+    os.close(writing)
+    assert [line for _, line in numbered_lines(f"/dev/fd/{reading}")] == ["one\n", "two\n"]
+    os.close(reading)
+
+
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt"])
+def test_lines_without_an_end_do_not_fill_the_memory(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(encodings, "LONGEST_LINE", 1 << 20)
+    path = tmp_path / name
+    with open_written(path) as file:
+        file.write(b"short\n" + bytes(1 << 21))
+    with pytest.raises(DataError, match=r"has a line of more than 1,048,576 bytes"), open_lines(path) as lines:
+        list(lines)
+
+
+def test_archives_that_unpack_to_much_more_than_texts_do_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(encodings, "_SMALL", 1 << 16)
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b"{}\n" * 500_000))
+    with (
+        pytest.raises(DataError, match=r"a\.jsonl\.gz: unpacks to more than .* 200 times its own size"),
+        open_lines(path) as lines,
+    ):
+        list(lines)
+    monkeypatch.undo()
+    with open_lines(path) as lines:
+        assert sum(1 for _ in lines) == 500_000
+
+
+def test_a_name_with_a_nul_is_told():
+    with pytest.raises(DataError, match=r"a\\0b: has a NUL in its name"), open_lines("a\0b"):
+        pass

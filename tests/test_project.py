@@ -125,6 +125,7 @@ def test_the_contracts_notice_each_wrong_import(tmp_path: Path) -> None:
         "One door to jiwer": ("cli/score.py", "import jiwer"),
         "One door to sentencepiece": ("text/tokens.py", "import sentencepiece"),
         "One door to soundfile": ("corpora/checks.py", "import soundfile"),
+        "One door to PyAV": ("audio/opening.py", "import av"),
         "One door to matplotlib": ("cli/report.py", "import matplotlib"),
     }
     for file, line in wrong.values():

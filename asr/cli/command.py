@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import functools
+import logging
 import math
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol, cast
 
+from asr.cli._stdout import guarded
 from asr.dependencies import load_error
-from asr.errors import AsrError
+from asr.errors import AsrError, printable
 
 _quiet = False
+
+_OF_THE_DISK = frozenset(
+    (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+)
+"""Errors of whatever lies at a path, wherever they show; a file that is missing is looked for where it is wanted."""
 
 
 def make_parser(verb: str, description: str, examples: str = "") -> argparse.ArgumentParser:
@@ -61,12 +70,26 @@ def finite(text: str) -> float:
 def log(message: str) -> None:
     """Prints a line of log to stderr, unless ``--quiet`` was given."""
     if not _quiet:
-        print(message, file=sys.stderr, flush=True)
+        warn(message)
 
 
 def warn(message: str) -> None:
     """Prints a line to stderr, with ``--quiet`` too: something failed or was left out."""
-    print(message, file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody reads it, or there is no room: the exit status is left to tell
+        print(message, file=sys.stderr, flush=True)
+
+
+def log_warnings(verb: str) -> None:
+    """Prints what the package logs as a warning, a line each."""
+    handler = _Warnings(logging.WARNING)
+    handler.setFormatter(logging.Formatter(f"asr {verb}: %(message)s"))
+    ours = logging.getLogger("asr")
+    ours.handlers, ours.propagate = [handler], False
+
+
+class _Warnings(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(printable(self.format(record)))
 
 
 class Main(Protocol):
@@ -86,24 +109,29 @@ def command(main: Main) -> Main:
     @functools.wraps(main)
     def run(argv: list[str] | None = None) -> int:
         try:
-            return main(argv)
+            return guarded(lambda: main(argv), lambda message: warn(f"asr {verb}: {message}"))
         except AsrError as error:
             warn(f"asr {verb}: {error}")
             return error.exit_status
         except KeyboardInterrupt:
             warn(f"asr {verb}: interrupted")
             return 128 + signal.SIGINT
-        except BrokenPipeError:
-            sys.stderr.close()
-            return 128 + signal.SIGPIPE
         except Exception as error:
-            lacking = load_error(error)
-            if lacking is None:
+            told = load_error(error) or _disk_error(error)
+            if told is None:
                 raise
-            warn(f"asr {verb}: {lacking}")
-            return lacking.exit_status
+            warn(f"asr {verb}: {told}")
+            return told.exit_status
 
     return cast(Main, run)
+
+
+def _disk_error(error: Exception) -> AsrError | None:
+    """Returns the one line to print for an error of what lies at a path; None for a bug of ours."""
+    if not isinstance(error, OSError) or error.filename is None or error.errno not in _OF_THE_DISK:
+        return None
+    found = f"cannot be used ({error.strerror})"
+    return AsrError(os.fsdecode(error.filename), found, "check the path and its rights")
 
 
 def _verb(main: Main) -> str:

@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import asr.cli
+from asr.cli._stdout import guarded
+from asr.cli.command import warn
 from asr.dependencies import DependencyError, load_error, versions
 
 _NOT_VERBS = {"main", "command", "composition"}
@@ -34,12 +36,16 @@ def summary(verb: str) -> str:
 
 def main() -> int:
     """Runs ``asr VERB …`` as ``python -m asr.cli.VERB …``, so that Lightning can run it again for each rank."""
+    return guarded(_main, lambda message: warn(f"asr: {message}"))
+
+
+def _main() -> int:
     known = verbs()
     verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if verb in ("-h", "--help"):
         listed = "\n".join(f"  {name:<12} {summary(name)}" for name in known)
         about = "usage: asr VERB [options]\n\nCTC speech recognition with deep bidirectional LSTMs"
-        print(f"{about}\n\nverbs:\n{listed}\n\nasr VERB --help explains a verb")  # at once: `| head` may leave early
+        print(f"{about}\n\nverbs:\n{listed}\n\nasr VERB --help explains a verb")
         return 0
     if verb == "--version":
         return print_versions()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from asr.cli import _librispeech
 from asr.cli._download_log import download_log
 from asr.cli._lexicon_option import add_lexicon, add_phones
-from asr.cli.command import command, make_parser, parse, progress, warn
+from asr.cli.command import command, log_warnings, make_parser, parse, progress, warn
 from asr.errors import DataError, UsageError
 from asr.text.policy import POLICIES, TextPolicy, get_policy
 
@@ -43,7 +43,7 @@ PATH is one of
   manifest.json       NeMo's: audio_filepath, text, duration, offset
   data/train/         Kaldi's: wav.scp, text, and if there utt2spk, segments
   cuts.jsonl.gz       Lhotse cuts with one supervision each
-  recordings/         x.wav (or .flac, .mp3, .opus, .sph …) beside x.txt
+  recordings/         x.wav (or .flac, .mp3, .opus, .sph …; with pip install av .m4a, .mp4, .webm …) beside x.txt
 Paths of audio files are taken from the folder of the list that names them, or from clips/, wavs/, wav/, audio/ in it.
 Lists and texts are UTF-8 or UTF-16; another encoding is named with the command that converts it."""
 
@@ -54,6 +54,7 @@ _NAMED = 5  # problems that are printed
 def main(argv: list[str] | None = None) -> int:
     """Runs the command and gives its exit status."""
     arguments = parse(_parser(), argv)
+    log_warnings("prepare")
     if not 0 <= arguments.min_duration < arguments.max_duration:
         found = f"{arguments.min_duration:g} s is not below {arguments.max_duration:g} s"
         raise UsageError("--min-duration, --max-duration", found, "give seconds, the smaller first")
@@ -108,8 +109,16 @@ def _parser() -> argparse.ArgumentParser:
     division.add_argument(
         "--dev-fraction", type=float, default=0.0, metavar="F", help="share held out as dev, whole speakers where known"
     )
+    about_channel = "take this channel, 1 is the left (default: the mean of all, or the loudest where they cancel out)"
+    folder.add_argument("--channel", type=_channel, metavar="N", help=about_channel)
     division.add_argument("--splits", action="store_true", help="PATH holds a list or a folder for each split")
     return parser
+
+
+def _channel(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a channel: they are counted from 1")
+    return int(text)
 
 
 def _add_corpus(
@@ -197,12 +206,15 @@ def _prepare_folder(arguments: argparse.Namespace, problems: list[Problem]) -> S
         arguments.path,
         by_name=arguments.splits,
         dev_fraction=arguments.dev_fraction,
+        channel=arguments.channel,
         problems=problems,
         num_jobs=arguments.jobs,
     )
 
 
-def _examined(splits: Splits, policy: TextPolicy | None, arguments: argparse.Namespace) -> list[Problem]:
+def _examined(
+    splits: Splits, policy: TextPolicy | None, arguments: argparse.Namespace, cancelling: dict[str, int]
+) -> list[Problem]:
     """Reads all utterances, ``--jobs`` side by side, and gives what is wrong with them."""
     import torch
 
@@ -215,7 +227,7 @@ def _examined(splits: Splits, policy: TextPolicy | None, arguments: argparse.Nam
     torch.set_num_threads(1)  # threads within each file would wait for one another, and the whole be five times slower
     try:
         with progress(seconds, "check") as bar:
-            return examine(splits, limits, arguments.jobs, bar.advance)
+            return examine(splits, limits, arguments.jobs, bar.advance, cancelling)
     finally:
         torch.set_num_threads(num_threads)
 
@@ -224,9 +236,16 @@ def _checked(
     splits: Splits, problems: list[Problem], policy: TextPolicy | None, arguments: argparse.Namespace
 ) -> Splits:
     """Examines all utterances, writes the quarantine list, and refuses or leaves out what is on it."""
+    from asr.corpora.channels import take_channels
     from asr.corpora.checks import leave_out, write_quarantine
 
-    problems = problems + _examined(splits, policy, arguments)
+    cancelling: dict[str, int] = {}
+    problems = problems + _examined(splits, policy, arguments, cancelling)
+    if cancelling:
+        named = ", ".join(list(cancelling)[:_NAMED]) + (", …" if len(cancelling) > _NAMED else "")
+        count = f"the channels of {_counted(len(cancelling), 'utterance')} cancel each other"
+        warn(f"{count}, and the loudest is taken alone: {named}; --channel takes one of all")
+        splits = take_channels(splits, cancelling)
     quarantine = arguments.out / "quarantine.tsv"
     write_quarantine(problems, quarantine)
     if not problems:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import command, log, make_parser, parse, progress, warn
+from asr.cli.command import command, log, log_warnings, make_parser, parse, progress, warn
 from asr.errors import AsrError, UsageError
-from asr.files import written_whole
+from asr.files import fitting, written_whole
 from asr.transcription.formats import FORMATS, PATHS_AND_TEXT, Format
 from asr.transcription.inputs import Recording, find_recordings, output_names
 
@@ -26,7 +26,10 @@ _EXAMPLES = """  asr transcribe --checkpoint best.ckpt talk.wav
 
 Text goes to stdout; of several files, each line begins with the path and a tab. Folders are searched with all folders
 in them. With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; names that would meet keep their ending as well.
+m4a, mp4, webm, wma, amr and other formats of phones and video need the extra media (pip install av).
 Exit status 1 says that some files failed; the last line on stderr says how many."""
+
+_NAMED = 5  # files that are named in a line of log
 
 
 @command
@@ -34,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     arguments = parse(_parser(), argv)
     recordings = _find(arguments.audio)
+    log_warnings("transcribe")
     form = _choose_format(arguments, len(recordings))
     recognizer = _load(arguments)
     failures: list[AsrError] = []
@@ -47,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
             [recording.path for recording in recordings],
             recognizer.decoder(arguments.beam_size),
             batch_seconds=arguments.batch_seconds,
+            channel=None if arguments.channel is None else arguments.channel - 1,
             on_failure=fail,
             on_progress=bar.advance,
         )
@@ -64,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out-dir", metavar="DIR", help="write a file for each recording here, not to stdout")
     parser.add_argument(
         "--beam-size", type=_whole_number, default=1, metavar="K", help="hypotheses kept; 1 is greedy (default: 1)"
+    )
+    parser.add_argument(
+        "--channel",
+        type=_whole_number,
+        metavar="N",
+        help="channel to read, 1 is the left (default: the mean of all, or the loudest where they cancel each other)",
     )
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there is one)")
     parser.add_argument("--threads", type=_whole_number, metavar="N", help="CPU threads (default: one a core)")
@@ -94,10 +105,14 @@ def _seconds(text: str) -> float:
 
 
 def _find(audio: Sequence[str]) -> list[Recording]:
-    recordings, num_repeated = find_recordings(audio)
-    if num_repeated:
-        log(f"asr transcribe: {num_repeated} files are named more than once and are transcribed once")
-    return recordings
+    found = find_recordings(audio)
+    if found.num_repeated:
+        log(f"asr transcribe: {found.num_repeated} files are named more than once and are transcribed once")
+    if found.left_aside:
+        names = ", ".join(path.name for path in found.left_aside[:_NAMED])
+        more = ", …" if len(found.left_aside) > _NAMED else ""
+        log(f"asr transcribe: {len(found.left_aside)} files are no audio by their names, and left aside: {names}{more}")
+    return found.recordings
 
 
 def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format:
@@ -124,21 +139,26 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
     return Recognizer.from_checkpoint(arguments.checkpoint, device, num_workers)
 
 
-def _survey(recordings: Sequence[Recording], sample_rate: int) -> float:
-    """Gives the seconds of audio to come and logs how many recordings have another rate than the model."""
-    from asr.audio import probe
+def _survey(recordings: Sequence[Recording], sample_rate: int) -> float | None:
+    """Gives the seconds of audio to come, and logs how many recordings have another rate than the model.
 
-    seconds, num_resampled = 0.0, 0
+    Returns:
+        None where only decoding tells how long a recording is.
+    """
+    from asr.audio import peek
+
+    seconds, is_known, num_resampled = 0.0, True, 0
     for recording in recordings:
         try:
-            info = probe(recording.path)
+            rate, num_samples = peek(recording.path)
         except AsrError:
             continue  # reported in its turn
-        seconds += info.duration
-        num_resampled += info.sample_rate != sample_rate
+        seconds += (num_samples or 0) / rate
+        is_known &= num_samples is not None
+        num_resampled += rate != sample_rate
     if num_resampled:
         log(f"asr transcribe: {num_resampled} of {len(recordings)} files are resampled to {sample_rate} Hz")
-    return seconds
+    return seconds if is_known else None
 
 
 def _named(transcripts: Iterator[Transcript], recordings: Sequence[Recording]) -> Iterator[Transcript]:
@@ -160,9 +180,15 @@ def _write(transcripts: Iterator[Transcript], num_recordings: int, form: Format,
 
 
 def _write_files(transcripts: Iterator[Transcript], form: Format, folder: Path, suffix: str) -> None:
+    num_replaced = 0
     for transcript in transcripts:
-        with written_whole(folder / f"{transcript.name}.{suffix}") as beside:
+        name = folder / f"{transcript.name}.{suffix}"
+        path = name.with_name(fitting(name.name))
+        num_replaced += path.exists()
+        with written_whole(path) as beside:
             beside.write_text(form.document(transcript), encoding="utf-8", errors="surrogateescape")
+    if num_replaced:
+        log(f"asr transcribe: {num_replaced} files were in {folder} already, and have been replaced")
 
 
 def _print(pieces: Iterable[str]) -> None:

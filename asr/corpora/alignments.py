@@ -10,7 +10,8 @@ from lhotse.cut import Cut
 from lhotse.supervision import AlignmentItem
 
 from asr.audio import Seconds
-from asr.corpora.checks import Problem, audio_path
+from asr.corpora.checks import Problem
+from asr.corpora.listening import audio_path
 from asr.corpora.textgrid import Interval, TextGrid, read_textgrid
 from asr.errors import DataError
 from asr.text.arpabet import is_pause

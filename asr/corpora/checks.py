@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
-from numpy.typing import NDArray
 
-from asr.audio import Seconds, read
+from asr.audio import Seconds
+from asr.corpora.listening import audio_path, listen
 from asr.corpora.targets import target_text
 from asr.errors import DataError
 from asr.files import written_whole
@@ -62,10 +60,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class _Findings:
-    """What reading one cut gives: its problems, and a digest of its samples."""
+    """What reading one cut gives: its problems, a digest of its samples, and the channel that it is to be read from."""
 
     problems: list[Problem] = field(default_factory=list)
     digest: str | None = None
+    channel: int | None = None
 
 
 def examine(
@@ -73,16 +72,19 @@ def examine(
     limits: Limits,
     num_jobs: int = 1,
     advance: Callable[[Seconds], None] | None = None,
+    cancelling: dict[str, int] | None = None,
 ) -> list[Problem]:
     """Reads every utterance and gives what is wrong, in the order of the splits.
 
-    The same cut in two splits (AN4's train and train_all) is read once and is no problem.
+    The same cut in two splits (AN4's train and train_all) is read once and is no problem. What is too long is not read.
 
     Args:
         splits: cuts with one supervision each.
         limits: what is allowed.
         num_jobs: utterances read at a time.
         advance: called with the seconds of each utterance that has been read.
+        cancelling: utterances whose channels cancel each other are added here, each with its loudest channel, which is
+            the one that was examined.
     """
     cuts = _distinct(splits)
     problems = _doubled_ids(splits)
@@ -92,6 +94,8 @@ def examine(
             problems.extend(findings.problems)
             if findings.digest is not None:
                 digests[cut.id] = findings.digest
+            if findings.channel is not None and cancelling is not None:
+                cancelling[cut.id] = findings.channel
             if advance is not None:
                 advance(cut.duration)
     return problems + _duplicates_across(splits, digests)
@@ -120,12 +124,8 @@ def write_quarantine(problems: Iterable[Problem], path: str | Path) -> None:
     rows = [_HEADER, *((problem.utterance_id, problem.path, problem.reason, problem.found) for problem in problems)]
     with written_whole(path) as beside:
         lines = ("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in rows)
-        beside.write_text("".join(lines), encoding="utf-8", newline="\n")
-
-
-def audio_path(cut: Cut) -> str:
-    """Gives the file that a cut's audio lies in, or an empty string for mixed cuts."""
-    return str(cut.recording.sources[0].source) if getattr(cut, "recording", None) is not None else ""
+        # Names of files need not be UTF-8; a table does.
+        beside.write_text("".join(lines), encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def _distinct(splits: Mapping[str, CutSet]) -> list[Cut]:
@@ -181,13 +181,15 @@ def _evaluates(split: str) -> int:
 def _examine_cut(cut: Cut, limits: Limits) -> _Findings:
     path = audio_path(cut)
     problems = [Problem(cut.id, path, reason, found) for reason, found in (*_text(cut, limits), *_header(cut, limits))]
+    if cut.duration > limits.max_duration:
+        return _Findings(problems)
     try:
-        silent, digest = _read(cut)
+        heard = listen(cut)
     except DataError as error:
         return _Findings([Problem(cut.id, path, "unreadable", error.found), *problems])
-    if silent:
+    if heard.peak <= SILENT_PEAK:
         problems.append(Problem(cut.id, path, "silent", f"no sample is louder than {SILENT_PEAK} of full scale"))
-    return _Findings(problems, digest)
+    return _Findings(problems, heard.digest, heard.channel)
 
 
 def _text(cut: Cut, limits: Limits) -> list[tuple[str, str]]:
@@ -214,29 +216,3 @@ def _header(cut: Cut, limits: Limits) -> list[tuple[str, str]]:
     if limits.sample_rate not in (None, cut.sampling_rate):
         found.append(("rate", f"{cut.sampling_rate} Hz, not {limits.sample_rate} Hz"))
     return found
-
-
-def _read(cut: Cut) -> tuple[bool, str]:
-    """Reads the samples of a cut; gives whether they are silent, and a digest of them."""
-    if _is_plain(cut):
-        waveform = read(audio_path(cut), sample_rate=cut.sampling_rate, start=cut.start, duration=cut.duration)
-        samples = waveform.numpy()
-    else:
-        try:
-            samples = cut.load_audio().mean(axis=0)
-        except Exception as error:  # Lhotse raises whatever the storage raises
-            raise DataError(cut.id, f"audio cannot be read ({error})", "check the cuts") from None
-    return not samples.size or bool(np.abs(samples - samples.mean()).max() <= SILENT_PEAK), _digest(samples)
-
-
-def _digest(samples: NDArray[np.float32]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(samples).data).hexdigest()
-
-
-def _is_plain(cut: Cut) -> bool:
-    """Says whether a cut is a stretch of one audio file with all its channels, as asr.audio reads it."""
-    recording = getattr(cut, "recording", None)
-    if recording is None or len(recording.sources) != 1 or recording.transforms:
-        return False
-    channels = cut.channel if isinstance(cut.channel, list) else [cut.channel]
-    return bool(recording.sources[0].type == "file" and channels == list(recording.sources[0].channels))

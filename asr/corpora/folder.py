@@ -14,6 +14,7 @@ from lhotse.audio import AudioSource
 from lhotse.cut import Cut
 from lhotse.utils import fastcopy
 
+from asr.corpora.channels import choose_channel
 from asr.corpora.checks import Problem
 from asr.corpora.folder_formats import (
     MANIFEST_SUFFIXES,
@@ -43,6 +44,7 @@ def prepare(
     *,
     by_name: bool = False,
     dev_fraction: float = 0.0,
+    channel: int | None = None,
     problems: list[Problem] | None = None,
     num_jobs: int = 1,
 ) -> dict[str, CutSet]:
@@ -55,6 +57,7 @@ def prepare(
         path: a list or a folder, in one of the forms of :mod:`asr.corpora.folder_formats`, or Lhotse cuts.
         by_name: ``path`` is a folder that holds a list or a folder for each split, named as the split.
         dev_fraction: share of the seconds of "train" that is held out as "dev", in whole speakers.
+        channel: which one to take of recordings with several, from 1; None for all, whose mean training reads.
         problems: utterances that cannot be made cuts of are added here and left out; None raises.
         num_jobs: files opened at a time.
 
@@ -73,6 +76,8 @@ def prepare(
     if not splits:
         raise DataError(path, "lists no utterances", _EXPECTED)
     _check_names(path, splits)
+    if channel is not None:
+        splits = choose_channel(splits, channel, problems)
     if dev_fraction:
         if "dev" in splits or DEFAULT_SPLIT not in splits:
             found = f"the corpus names its own splits: {', '.join(splits)}"

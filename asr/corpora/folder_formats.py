@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from asr.audio import AUDIO_SUFFIXES, MEDIA_SUFFIXES
+from asr.audio.folders import files_below
 from asr.corpora.checks import Problem
 from asr.corpora.listing import Listed
 from asr.corpora.rows import COLUMNS, Naming, Row, derived_id, make_row, number
@@ -19,9 +22,11 @@ from asr.records import describe_json, is_unicode, parse_json
 __all__ = ["AUDIO_SUFFIXES", "MANIFEST_SUFFIXES", "Row", "read_json_lines", "read_kaldi", "read_objects", "read_pairs"]
 __all__ += ["read_table"]
 
-_AUDIO_NAMES = "wav flac mp3 ogg oga opus sph nist aif aiff aifc au snd caf w64 rf64"
-AUDIO_SUFFIXES = frozenset(f".{name}" for name in _AUDIO_NAMES.split())
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".jsonl.gz", ".json", ".json.gz")
+
+logger = logging.getLogger(__name__)
+
+_NAMED = 5  # files that are named in a line of log
 
 _NEMO_AUDIO = "audio_filepath"
 _OBJECTS = "each line must be one, in braces, or the whole file a list of them"
@@ -179,8 +184,8 @@ def read_pairs(folder: Path, root: Path, problems: list[Problem] | None) -> Iter
     Raises:
         DataError: there is no audio file, or a text file is not UTF-8.
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    audio = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
+    files = sorted(files_below(folder))
+    audio = _audio_alone([path for path in files if path.suffix.lower() in AUDIO_SUFFIXES])
     if not audio:
         expected = "give a folder of x.wav beside x.txt, a Kaldi data directory, or a CSV or JSONL file"
         raise DataError(folder, f"holds no audio files among its {len(files)}" if files else "is empty", expected)
@@ -196,6 +201,19 @@ def read_pairs(folder: Path, root: Path, problems: list[Problem] | None) -> Iter
             continue
         with open_text(texts[path.with_suffix("")]) as lines:
             yield Row(None, Listed(utterance_id, path, " ".join(lines.read().split())))
+
+
+def _audio_alone(audio: list[Path]) -> list[Path]:
+    """Returns the files without those of video or of a phone beside which the same lies as WAV or the like."""
+    plain = {path.with_suffix("") for path in audio if path.suffix.lower() not in MEDIA_SUFFIXES}
+    sources = [path for path in audio if path.suffix.lower() in MEDIA_SUFFIXES and path.with_suffix("") in plain]
+    if sources:
+        names = ", ".join(path.name for path in sources[:_NAMED]) + (", …" if len(sources) > _NAMED else "")
+        logger.warning(
+            "%d files are left aside, as WAV or the like of that name is beside them: %s", len(sources), names
+        )
+    left_aside = set(sources)
+    return [path for path in audio if path not in left_aside]
 
 
 def _report(problems: list[Problem] | None, problem: Problem) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unicodedata import normalize
 
@@ -12,6 +12,7 @@ from lhotse import AudioSource, CutSet, MonoCut, MultiCut, Recording, Supervisio
 from lhotse.cut import Cut
 
 from asr.audio import AudioInfo, Seconds, probe, seconds_to_samples
+from asr.audio.access import find_file
 from asr.corpora.checks import Problem
 from asr.errors import DataError
 
@@ -49,6 +50,8 @@ def make_splits(
 ) -> dict[str, CutSet]:
     """Makes cuts with one supervision each, named as the utterance; texts and ids become Unicode NFC.
 
+    A file whose name Unicode spells otherwise on the disk than in the list is found.
+
     Args:
         listed: the utterances of each split.
         problems: utterances whose audio cannot be opened or holds no samples are added here and left out; None raises.
@@ -57,15 +60,17 @@ def make_splits(
     Raises:
         DataError: a file that cannot be opened, if ``problems`` is None.
     """
-    files = sorted({utterance.audio for utterances in listed.values() for utterance in utterances})
+    named = sorted({utterance.audio for utterances in listed.values() for utterance in utterances})
+    files = [find_file(path) for path in named]
     with ThreadPoolExecutor(max(1, num_jobs)) as pool:
-        infos = dict(zip(files, pool.map(_probe, files), strict=True))
+        infos = dict(zip(named, zip(files, pool.map(_probe, files), strict=True), strict=True))
     splits = {}
     for split, utterances in listed.items():
         cuts = []
         for utterance in utterances:
             try:
-                cuts.append(_make_cut(utterance, infos[utterance.audio]))
+                path, info = infos[utterance.audio]
+                cuts.append(_make_cut(replace(utterance, audio=path), info))
             except DataError as error:
                 if problems is None:
                     raise

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lhotse import CutSet, set_current_audio_backend
-from lhotse.audio.backend import LibsndfileBackend
 from lhotse.cut import Cut
 from lhotse.serialization import deserialize_item
 
+from asr.corpora.audio_backend import MISMATCH, Backend
 from asr.errors import DataError
 from asr.files import open_text, open_written
 
-set_current_audio_backend(LibsndfileBackend())  # Lhotse's default wants the program sph2pipe for NIST SPHERE
+set_current_audio_backend(Backend())
+# Lhotse makes up what is missing, half a second if nobody objects; its function for that warns.
+os.environ.setdefault("LHOTSE_AUDIO_DURATION_MISMATCH_TOLERANCE", str(MISMATCH))
 
 _REMEDY = "make it with: asr prepare"
 
@@ -44,7 +47,16 @@ def write_cuts(cuts: CutSet | Iterable[Cut], path: str | Path) -> None:
     """
     with open_written(path) as compressed:
         for cut in cuts:
-            compressed.write(f"{json.dumps(cut.to_dict(), ensure_ascii=False)}\n".encode())
+            compressed.write(_as_json(cut.to_dict()).encode() + b"\n")
+
+
+def _as_json(fields: dict[str, object]) -> str:
+    text = json.dumps(fields, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # the name of a file is not UTF-8: its bytes are written as escapes, and come back
+        text = json.dumps(fields)
+    return text
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, object]]]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from lhotse import CutSet
 from lhotse.cut import Cut
 
-from asr.corpora.checks import Problem, audio_path
+from asr.corpora.checks import Problem
+from asr.corpora.listening import audio_path
 from asr.errors import DataError
 from asr.files import written_whole
 from asr.text.lexicon import Lexicon

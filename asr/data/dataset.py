@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from lhotse.audio import AudioLoadingError
 from lhotse.cut import Cut
 from torch import Tensor
 from torch.utils.data import Dataset
 
 import asr.corpora.manifests  # noqa: F401 - sets the audio backend, in spawned loader processes too
-from asr.audio import probe
+from asr.corpora.listening import audio_path
 from asr.data.batch import Batch, pad
 from asr.data.plan import PlannedBatch
 from asr.data.shards import ReadAhead, in_memory
 from asr.data.utterances import Utterance
-from asr.errors import DataError
+from asr.errors import DataError, first_of_ours
 from asr.features.random import utterance_seed
 
 
@@ -106,11 +107,16 @@ def read_waveform(cut: Cut, sample_rate: int) -> Tensor:
         DataError: if it cannot be read.
     """
     read = in_memory(cut)
+    where = f"{cut.id}: {audio_path(cut)}"
     try:
-        audio = (read if read.sampling_rate == sample_rate else read.resample(sample_rate)).load_audio()
-    except Exception as error:  # Lhotse raises many kinds, pages long
-        stored = None if read is cut else read.recording.sources[0].source
-        probe(cut.recording.sources[0].source, stored)  # says in a line what is wrong with the file
-        found = f"audio cannot be read ({type(error).__name__})"
-        raise DataError(f"{cut.id} ({cut.recording.sources[0].source})", found, "run asr prepare again") from error
+        read = read if read.sampling_rate == sample_rate else read.resample(sample_rate)
+        audio = read.load_audio()
+    except Exception as error:  # Lhotse raises many kinds, pages long, with ours at their root
+        found = first_of_ours(error)
+        if found is not None:
+            raise DataError(where, found.found, found.remedy) from None
+        reason = f"audio cannot be read ({type(error).__name__})"
+        if isinstance(error, AudioLoadingError):
+            reason = f"is not as long as its manifest says, {cut.num_samples:,} samples"
+        raise DataError(where, reason, "run asr prepare again") from error
     return torch.from_numpy(audio).mean(dim=0)

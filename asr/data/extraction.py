@@ -24,7 +24,7 @@ from lhotse.cut.data import DataCut
 from lhotse.utils import fastcopy
 
 import asr.corpora.manifests  # noqa: F401  (chooses Lhotse's audio backend, in worker processes too)
-from asr.audio import Seconds, probe
+from asr.audio import Seconds
 from asr.data.dataset import read_waveform
 from asr.errors import AsrError, ConfigError, DataError
 from asr.features.cmvn import Statistics
@@ -233,23 +233,13 @@ def _compute_in_worker(chunk: list[_Job], folder: Path) -> Seconds:
 def _compute(chunk: list[_Job], frontend: FrontEnd, folder: Path) -> Seconds:
     """Computes and writes the features of some cuts; gives their seconds."""
     for job in chunk:
-        waveform = _read(job.cut, frontend.sample_rate)
+        waveform = read_waveform(job.cut, frontend.sample_rate)
         if len(waveform) != job.cut.num_samples:
             found = f"the audio has {len(waveform)} samples, the manifest {job.cut.num_samples}"
             raise DataError(job.cut.id, found, "run asr prepare again")
         features, _ = frontend.static(waveform.unsqueeze(0), torch.tensor([len(waveform)]))
         _write(folder / job.key, features[0].numpy())
     return float(sum(job.cut.duration for job in chunk))
-
-
-def _read(cut: Cut, sample_rate: int) -> torch.Tensor:
-    try:
-        return read_waveform(cut, sample_rate)
-    except DataError:
-        for source in cut.recording.sources:
-            if source.type == "file":
-                probe(source.source)  # knows better what is wrong with a file
-        raise
 
 
 def _write(path: Path, values: np.ndarray[Any, np.dtype[np.float32]]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from torch.utils.data import DataLoader, Dataset
 
 from asr.data.batch import Batch
 from asr.data.plan import PlannedBatch
+from asr.errors import AsrError
 
 PREFETCHED_BATCHES = 8
 
@@ -60,8 +62,8 @@ def read_batches(
         keep_workers: whether the processes wait for the loader to be read again: to begin them anew costs a large
             training process seconds.
     """
-    return DataLoader(
-        dataset,
+    return _Loader(
+        cast("Dataset[Batch]", _Telling(dataset)),
         sampler=plan,
         batch_size=None,
         num_workers=num_workers,
@@ -69,6 +71,29 @@ def read_batches(
         prefetch_factor=PREFETCHED_BATCHES if num_workers else None,
         persistent_workers=keep_workers and num_workers > 0,
     )
+
+
+class _Telling(Dataset[Batch | AsrError]):
+    """Hands over an error as if it were a batch: raised in a worker process, torch would make it pages long."""
+
+    def __init__(self, dataset: Dataset[Batch]) -> None:
+        self._dataset = dataset
+
+    def __getitem__(self, planned: PlannedBatch) -> Batch | AsrError:
+        try:
+            return self._dataset[planned]
+        except AsrError as error:
+            return error
+
+
+class _Loader(DataLoader[Batch]):
+    """Raises the errors that are handed over."""
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        for batch in super().__iter__():
+            if isinstance(batch, AsrError):
+                raise batch
+            yield batch
 
 
 class ResumableLoader:

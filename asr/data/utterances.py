@@ -10,7 +10,8 @@ from lhotse import CutSet
 from lhotse.cut import Cut
 from lhotse.utils import perturb_num_samples
 
-from asr.corpora.checks import Problem, audio_path
+from asr.corpora.checks import Problem
+from asr.corpora.listening import audio_path
 from asr.corpora.targets import target_text
 from asr.errors import DataError
 from asr.text.policy import TextPolicy

@@ -11,6 +11,7 @@ from typing import Any
 
 from asr.audio import Seconds
 from asr.decoding.hypothesis import Span
+from asr.errors import printable
 from asr.text.graphemes import graphemes, num_graphemes
 from asr.transcription.transcript import Transcript
 
@@ -63,17 +64,17 @@ def write_txt(transcript: Transcript) -> str:
 
 def write_paths_and_text(transcript: Transcript) -> str:
     """Gives the path, a tab, and the words in one line: plain text for several recordings."""
-    return f"{transcript.path}\t{transcript.text}\n"
+    return f"{printable(str(transcript.path))}\t{transcript.text}\n"
 
 
 def write_json(transcript: Transcript) -> str:
     """Gives an indented object with words and tokens, their times in seconds, and confidences."""
-    return json.dumps(_fields(transcript), ensure_ascii=False, indent=1) + "\n"
+    return _as_json(transcript, indent=1)
 
 
 def write_jsonl(transcript: Transcript) -> str:
     """Gives the same object as :func:`write_json` in one line."""
-    return json.dumps(_fields(transcript), ensure_ascii=False) + "\n"
+    return _as_json(transcript)
 
 
 def write_srt(transcript: Transcript) -> str:
@@ -98,7 +99,7 @@ def write_vtt(transcript: Transcript) -> str:
 def write_tsv(transcript: Transcript) -> str:
     """Gives a line for each word: path, start and end in seconds, word, confidence, with tabs between them."""
     return "".join(
-        f"{transcript.path}\t{word.start:.3f}\t{word.end:.3f}\t{word.text}\t{word.confidence:.4f}\n"
+        f"{printable(str(transcript.path))}\t{word.start:.3f}\t{word.end:.3f}\t{word.text}\t{word.confidence:.4f}\n"
         for word in transcript.words
     )
 
@@ -217,6 +218,16 @@ def _clock(seconds: Seconds, mark: str) -> str:
 
 def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _as_json(transcript: Transcript, indent: int | None = None) -> str:
+    fields = _fields(transcript)
+    text = json.dumps(fields, ensure_ascii=False, indent=indent) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # the name of the file is not UTF-8, which JSON has to be
+        text = json.dumps(fields, indent=indent) + "\n"
+    return text
 
 
 def _fields(transcript: Transcript) -> dict[str, Any]:

@@ -6,17 +6,11 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
+from asr.audio import AUDIO_SUFFIXES
+from asr.audio.folders import files_below
 from asr.errors import DataError
-
-# fmt: off
-AUDIO_SUFFIXES = frozenset({
-    ".wav", ".wave", ".flac", ".mp3", ".mp2", ".ogg", ".oga", ".opus", ".sph", ".nist", ".aif", ".aiff", ".aifc",
-    ".au", ".snd", ".caf", ".w64", ".rf64", ".voc", ".ircam", ".sf", ".avr", ".htk", ".mpc", ".paf", ".pvf",
-    ".sds", ".svx", ".iff", ".wve", ".xi",
-})
-# fmt: on
-"""How names of audio files end, in folders: the formats of libsndfile but headerless and MATLAB files."""
 
 
 @dataclass(frozen=True)
@@ -32,54 +26,71 @@ class Recording:
     name: Path
 
 
-def find_recordings(inputs: Sequence[str | Path]) -> tuple[list[Recording], int]:
-    """Gives the recordings that files and folders name, each once.
+@dataclass(frozen=True)
+class Found:
+    """What files and folders hold.
 
-    Folders are searched with all folders in them, in the order of names; what begins with a dot is left aside. A file
-    that is named is taken, whatever it is called: whether it can be read is found out when it is.
+    Attributes:
+        recordings: in order, each once.
+        num_repeated: how many were named more than once.
+        left_aside: files in folders that are no audio by their names.
+    """
+
+    recordings: list[Recording]
+    num_repeated: int
+    left_aside: list[Path]
+
+
+def find_recordings(inputs: Sequence[str | Path]) -> Found:
+    """Finds the recordings that files and folders name, each once.
+
+    Folders are searched as :func:`asr.audio.folders.files_below` does it. A file that is named is taken, whatever it is
+    called: whether it can be read is found out when it is.
 
     Args:
         inputs: files and folders.
 
-    Returns:
-        The recordings in order, and how many were named more than once.
-
     Raises:
-        DataError: a folder holds no audio files.
+        DataError: the only folder that is named holds no audio files.
     """
-    found: dict[Path, Recording] = {}
+    found: dict[str, Recording] = {}
+    left_aside: list[Path] = []
     num_named = 0
     for named in map(Path, inputs):
-        recordings = list(_in_folder(named)) if named.is_dir() else [Recording(named, Path(named.name))]
+        is_folder = os.path.isdir(named)  # noqa: PTH112 - of a Path it raises what a name too long or with a NUL does
+        recordings = list(_in_folder(named, left_aside)) if is_folder else [Recording(named, Path(named.name))]
+        if not recordings and len(inputs) > 1:
+            recordings = [Recording(named, Path(named.name))]  # one failure among others, told in its turn
         if not recordings:
-            endings = "no file in it ends in .wav, .flac, .mp3, .ogg, .opus, .sph or another audio format's letters"
+            endings = "no file in it ends in .wav, .flac, .mp3, .m4a, .ogg or another audio format's letters"
             raise DataError(named, f"holds no audio: {endings}", "check the folder, or name the files")
         num_named += len(recordings)
         for recording in recordings:
-            found.setdefault(recording.path.resolve(), recording)
-    return list(found.values()), num_named - len(found)
+            found.setdefault(_real(recording.path), recording)
+    return Found(list(found.values()), num_named - len(found), left_aside)
 
 
-def _in_folder(folder: Path) -> Iterator[Recording]:
-    seen = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        real = Path(place).resolve()
-        if real in seen:  # a link to a folder above
-            folders.clear()
-            continue
-        seen.add(real)
-        for name in sorted(files):
-            if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):
-                path = Path(place, name)
-                yield Recording(path, path.relative_to(folder))
+def _in_folder(folder: Path, left_aside: list[Path]) -> Iterator[Recording]:
+    for path in files_below(folder):
+        if path.suffix.lower() in AUDIO_SUFFIXES or path.is_dir():  # a folder that may not be read
+            yield Recording(path, path.relative_to(folder))
+        else:
+            left_aside.append(path)
+
+
+def _real(path: Path) -> str:
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # a NUL in its name, of which opening it will complain
+        return str(Path.cwd() / path)
 
 
 def output_names(recordings: Sequence[Recording]) -> list[Path]:
     """Gives each recording a name of its own for its transcript, without a suffix for the format.
 
-    The first of these under which no two are the same, capitals or not: its path below the folder that was named,
-    without the suffix; the same with the suffix; its path below the folder that all recordings share, with it.
+    The first of these under which no two are the same, capitals or not and however Unicode spells them: its path below
+    the folder that was named, without the suffix; the same with the suffix; its path below the folder that all
+    recordings share, with it, and with a number where that is still the same.
 
     Example:
         >>> output_names([Recording(Path("x/a.wav"), Path("a.wav")), Recording(Path("x/a.mp3"), Path("a.mp3"))])
@@ -91,10 +102,22 @@ def output_names(recordings: Sequence[Recording]) -> list[Path]:
     names = [recording.name for recording in recordings]
     if _are_distinct(names):
         return names
-    paths = [recording.path.resolve() for recording in recordings]
+    paths = [Path(_real(recording.path)) for recording in recordings]
     shared = os.path.commonpath([path.parent for path in paths])
-    return [path.relative_to(shared) for path in paths]
+    names = [path.relative_to(shared) for path in paths]
+    taken: dict[str, Path] = {}
+    for name in names:
+        number, distinct = 1, name
+        while _folded(distinct) in taken:
+            number += 1
+            distinct = name.with_name(f"{name.name}-{number}")
+        taken[_folded(distinct)] = distinct
+    return list(taken.values())
 
 
 def _are_distinct(names: Sequence[Path]) -> bool:
-    return len({str(name).casefold() for name in names}) == len(names)
+    return len({_folded(name) for name in names}) == len(names)
+
+
+def _folded(name: Path) -> str:
+    return normalize("NFC", str(name)).casefold()

@@ -98,6 +98,7 @@ class Recognizer:
         *,
         batch_seconds: Seconds = BATCH_SECONDS,
         cutting: Cutting | None = None,
+        channel: int | None = None,
         on_failure: Callable[[Path, AsrError], None] | None = None,
         on_progress: Callable[[Seconds], None] | None = None,
     ) -> Iterator[Transcript]:
@@ -111,6 +112,7 @@ class Recognizer:
             decoder: log-probabilities to hypotheses; greedy when None.
             batch_seconds: seconds of audio, with padding, that are recognised together.
             cutting: how long recordings are cut.
+            channel: which of several to read, from 0; None for the mean of all, or the loudest where they cancel out.
             on_failure: called, in the order of paths, with a file that cannot be transcribed and the reason.
             on_progress: called with seconds of audio when they have been recognised.
 
@@ -125,7 +127,7 @@ class Recognizer:
         pool: list[_Task] = []
         pooled, enough = 0.0, batch_seconds * max(_POOLED_BATCHES, self.num_workers)
         for path in map(Path, paths):
-            pending.append(reading := _Reading(path))
+            pending.append(reading := _Reading(path, channel))
             for task in self._read(reading, cutting):
                 pool.append(task)
                 pooled += task.seconds
@@ -159,7 +161,7 @@ class Recognizer:
 
     def _read(self, reading: _Reading, cutting: Cutting | None) -> Iterator[_Task]:
         try:
-            blocks = stream(reading.path, self.sample_rate, _BLOCK_SECONDS)
+            blocks = stream(reading.path, self.sample_rate, _BLOCK_SECONDS, reading.channel)
             for chunk in cut(blocks, self.sample_rate, cutting):
                 yield reading.expect(chunk, self.sample_rate)
         except AsrError as error:
@@ -201,6 +203,7 @@ class _Reading:
     """A recording on its way: what has been read of it, and what has been recognised."""
 
     path: Path
+    channel: int | None = None
     duration: Seconds = 0.0
     is_read: bool = False
     error: AsrError | None = None

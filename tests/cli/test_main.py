@@ -4,15 +4,20 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import soundfile
 
+import asr.cli.command
+from asr.cli import info, prepare, transcribe
 from asr.cli.command import Progress, command
 from asr.cli.main import main, summary, verbs
 from asr.errors import AsrError, CheckpointError, ConfigError, DataError, UsageError
+from tests.transcription.tiny_models import save_checkpoint
 
 
-def asr(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_asr(*arguments: str) -> subprocess.CompletedProcess[str]:
     command_line = [sys.executable, "-m", "asr.cli.main", *arguments]
     root = Path(__file__).parents[2]
     return subprocess.run(command_line, cwd=root, text=True, capture_output=True, check=False)
@@ -29,12 +34,12 @@ def test_help_names_every_verb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 def test_a_verb_runs_as_a_program_of_its_own() -> None:
-    shown = asr("score", "--help")
+    shown = run_asr("score", "--help")
     assert shown.returncode == 0
     assert shown.stdout.startswith("usage: asr score")
-    wrong = asr("score")
+    wrong = run_asr("score")
     assert wrong.returncode == 2
-    unknown = asr("transcripe")
+    unknown = run_asr("transcripe")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert unknown.stderr.startswith("asr: transcripe: no such verb; the verbs are decode, ")
 
@@ -73,6 +78,35 @@ def test_interruption_and_bugs(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.count("\n") == 1
     with pytest.raises(ZeroDivisionError):
         broken([])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verb"),
+    [
+        (["folder", 300 * "x", "--out", "out"], prepare),
+        (["folder", "a.csv", "--out", 300 * "x"], prepare),
+        (["--checkpoint", 300 * "x", "a.wav"], transcribe),
+        (["--checkpoint", "a.ckpt", "--out-dir", 300 * "x", "a.wav"], transcribe),
+        ([300 * "x"], info),
+    ],
+)
+def test_paths_that_are_too_long_are_one_line(
+    arguments: list[str],
+    verb: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(asr.cli.command, "_quiet", False)  # put back afterwards
+    soundfile.write("a.wav", [0.1, 0.2] * 8000, 16000)
+    Path("a.csv").write_text("audio,text\na.wav,A\n")
+    save_checkpoint(Path("a.ckpt"))
+    assert verb.main(["--quiet", *arguments]) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert 300 * "x" in told
+    assert "File name too long" in told
 
 
 def test_progress_ends_with_the_real_time_factor(capsys: pytest.CaptureFixture[str]) -> None:

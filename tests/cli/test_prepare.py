@@ -1,7 +1,9 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from asr.cli.prepare import main
 from asr.corpora import an4, synth, timit
@@ -113,7 +115,7 @@ def short(folder: Path, make_audio) -> None:
 
 
 def long(folder: Path, make_audio) -> None:
-    make_audio(folder / "b.wav", seconds=61, sample_rate=100)
+    make_audio(folder / "b.wav", seconds=61, sample_rate=1000)
 
 
 def in_dev(folder: Path, make_audio) -> None:
@@ -259,3 +261,26 @@ def test_a_folder_that_cannot_be_written(mine, capsys):
     status, stdout, err = run(capsys, "--quiet", "folder", mine, "--out", mine / "data")
     assert (status, stdout, err.count("\n")) == (1, "", 1)
     assert "quarantine.tsv: cannot be written (Not a directory); check the folder, its rights and the room left" in err
+
+
+def test_channels(tmp_path, capsys):
+    voice = np.random.default_rng(0).normal(0, 0.1, 16000)
+    (tmp_path / "mine").mkdir()
+    soundfile.write(tmp_path / "mine" / "a.wav", np.stack((voice, -voice), axis=1), 16000)
+    soundfile.write(tmp_path / "mine" / "b.wav", np.stack((voice, voice[::-1]), axis=1), 16000)
+    for name in "ab":
+        (tmp_path / "mine" / f"{name}.txt").write_text(name)
+    status, _, err = run(capsys, "--quiet", "folder", tmp_path / "mine", "--out", tmp_path / "data")
+    told = (
+        "the channels of 1 utterance cancel each other, and the loudest is taken alone: a; --channel takes one of all\n"
+    )
+    assert (status, err) == (0, told)
+    assert [cut.channel for cut in read_cuts(tmp_path / "data" / "train_cuts.jsonl.gz")] == [0, [0, 1]]
+    status, _, err = run(capsys, "--quiet", "folder", tmp_path / "mine", "--out", tmp_path / "data", "--channel", "2")
+    assert (status, err) == (0, "")
+    assert [cut.channel for cut in read_cuts(tmp_path / "data" / "train_cuts.jsonl.gz")] == [1, 1]
+    status, _, err = run(capsys, "--quiet", "folder", tmp_path / "mine", "--out", tmp_path / "data", "--channel", "3")
+    assert (status, err.splitlines()[0].rpartition(" (")[0]) == (1, "a: channel: has 2 channels, and no channel 3")
+    with pytest.raises(SystemExit) as caught:
+        run(capsys, "folder", tmp_path / "mine", "--out", tmp_path / "data", "--channel", "0")
+    assert caught.value.code == 2

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,74 @@ def test_stereo_is_the_mean_of_its_channels(tmp_path: Path, checkpoint: str, cap
     assert transcribe(checkpoint, stereo, mono) == 0
     first, second = (line.split("\t")[1] for line in capsys.readouterr().out.splitlines())
     assert first == second
+
+
+def test_a_channel_is_chosen_from_those_that_a_file_has(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    stereo = write(tmp_path / "stereo.wav", channels=2, subtype="FLOAT")
+    for channel in (0, 1):
+        soundfile.write(tmp_path / f"{channel}.wav", soundfile.read(stereo)[0][:, channel], 16000, subtype="FLOAT")
+    for channel in (0, 1):
+        assert transcribe(checkpoint, stereo, "--channel", str(channel + 1), "--format", "json") == 0
+        chosen = json.loads(capsys.readouterr().out)["tokens"]
+        assert transcribe(checkpoint, tmp_path / f"{channel}.wav", "--format", "json") == 0
+        assert json.loads(capsys.readouterr().out)["tokens"] == chosen
+    assert transcribe(checkpoint, stereo, tmp_path / "0.wav", "--channel", "2") == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"{stereo}\t")
+    assert f"{tmp_path / '0.wav'}: has 1 channel, and no channel 2; choose one from 1 to 1\n" in printed.err
+
+
+def test_files_that_are_no_audio_by_their_names_are_counted(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    write(tmp_path / "a.wav")
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / ".hidden").touch()
+    assert transcribe(checkpoint, tmp_path) == 0
+    assert "asr transcribe: 1 files are no audio by their names, and left aside: notes.txt\n" in capsys.readouterr().err
+
+
+def test_a_file_that_is_there_already_is_replaced_and_counted(
+    tmp_path: Path, checkpoint: str, capsys: Captured
+) -> None:
+    for folder in ("x", "y"):
+        arguments = [write(tmp_path / folder / "a.wav", seed=len(folder)), "--out-dir", tmp_path / "out"]
+        assert transcribe(checkpoint, *arguments) == 0
+    told = f"asr transcribe: 1 files were in {tmp_path / 'out'} already, and have been replaced\n"
+    assert capsys.readouterr().err.count(told) == 1
+
+
+@pytest.mark.parametrize("form", ["txt", "jsonl", "srt"])
+def test_the_longest_name_gives_a_transcript(tmp_path: Path, checkpoint: str, form: str) -> None:
+    name = f"{249 * 'n'}.x.wav"
+    assert transcribe(checkpoint, write(tmp_path / name), "--out-dir", tmp_path / "out", "--format", form) == 0
+    (written,) = (tmp_path / "out").iterdir()
+    assert written.name == (f"{249 * 'n'}.x.{form}" if form != "jsonl" else written.name)
+    assert written.name.endswith(f".{form}")
+    assert written.stat().st_size
+
+
+def test_names_that_no_file_can_have_are_one_line_each(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    good = write(tmp_path / "a.wav")
+    assert transcribe(checkpoint, "a\0b.wav", good, f"{300 * 'x'}.wav", "~nobody/a.wav", "--quiet") == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"{good}\t")
+    assert "a\\0b.wav: has a NUL in its name; correct the path\n" in printed.err
+    assert f"{300 * 'x'}.wav: cannot be read (File name too long); check the file and its rights\n" in printed.err
+    assert "~nobody/a.wav: no such file; check the path\n" in printed.err
+    assert printed.err.count("\n") == 4
+
+
+def test_names_that_are_not_utf8_are_given_back_as_they_are(
+    tmp_path: Path, checkpoint: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = write(tmp_path / "a.wav").rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav"))
+    other = write(tmp_path / "b.wav")
+    assert transcribe(checkpoint, path, other, "--quiet") == 0
+    assert capfdbinary.readouterr().out.startswith(os.fsencode(path) + b"\t")
+    assert transcribe(checkpoint, path, other, "--format", "jsonl", "--quiet") == 0
+    first, _ = capfdbinary.readouterr().out.decode("utf-8").splitlines()
+    assert json.loads(first)["path"] == str(path)
+    assert transcribe(checkpoint, path, other, "--out-dir", tmp_path / "out", "--format", "json", "--quiet") == 0
+    assert sorted(os.fsencode(written.name) for written in (tmp_path / "out").iterdir()) == [b"b.json", b"caf\xe9.json"]
 
 
 def test_files_that_fail_are_named_and_the_rest_goes_on(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:

@@ -1,9 +1,14 @@
+import hashlib
+
 import numpy as np
 import pytest
 import soundfile
 from lhotse import CutSet
 
+from asr.audio import segment_blocks
+from asr.corpora import checks
 from asr.corpora.checks import Limits, Problem, examine, leave_out, write_quarantine
+from asr.corpora.listening import listen
 from asr.corpora.listing import Listed, make_splits
 from asr.errors import DataError
 from asr.text.policy import get_policy
@@ -85,6 +90,32 @@ def test_a_damaged_flac_is_unreadable_though_its_header_is_sound(tmp_path, make_
     cuts = make_splits({"train": [Listed("u", path, "A")]})["train"]
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
+    assert reasons({"train": cuts}) == [("u", "unreadable")]
+
+
+def test_what_is_too_long_is_not_read(one, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("was read")
+
+    cuts = one(seconds=2.0)
+    monkeypatch.setattr(checks, "listen", refuse)
+    assert reasons({"train": cuts}, Limits(max_duration=1.0)) == [("u0", "too-long")]
+
+
+def test_a_long_utterance_is_read_block_by_block(tmp_path, monkeypatch):
+    samples = np.random.default_rng(0).normal(0, 0.1, 600_000).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, 16000, subtype="FLOAT")
+    (cut,) = make_splits({"train": [Listed("u", tmp_path / "a.wav", "A")]})["train"]
+    heard = listen(cut)
+    assert heard.digest == hashlib.sha256(samples.tobytes()).hexdigest()
+    assert heard.peak == pytest.approx(np.abs(samples - samples.mean()).max(), rel=1e-5)
+    assert max(map(len, segment_blocks(tmp_path / "a.wav", 0.0, None))) < 300_000
+
+
+@pytest.mark.parametrize("loud", [1e30, np.inf, np.nan])
+def test_samples_that_no_recording_has_are_unreadable(tmp_path, loud):
+    soundfile.write(tmp_path / "a.wav", np.array([0.1, loud, 0.2]), 16000, subtype="DOUBLE")
+    cuts = make_splits({"train": [Listed("u", tmp_path / "a.wav", "A")]})["train"]
     assert reasons({"train": cuts}) == [("u", "unreadable")]
 
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+import pytest
 import torch
 from torch.utils.data import Dataset
 
 from asr.data.batch import Batch, pad
 from asr.data.loader import Position, ResumableLoader
 from asr.data.plan import PlannedBatch
+from asr.errors import DataError
 
 
 class Named(Dataset[Batch]):
@@ -59,6 +61,22 @@ def test_the_same_processes_read_every_epoch_also_after_one_that_was_left_early(
     assert os.getpid() not in found[0]
     assert len(found[0]) == 2
     assert found[0] == found[1] == found[2]
+
+
+class Failing(Named):
+    def __getitem__(self, planned: PlannedBatch) -> Batch:
+        if planned.indices[0] == 2:
+            raise DataError("u2", "no such file", "check the path")
+        return super().__getitem__(planned)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_in_a_process_that_reads_ahead_stays_one_line(workers: int) -> None:
+    iterator = iter(ResumableLoader(Failing(), plan, Position(), workers, pin_memory=False))
+    assert [next(iterator).utterance_ids[0] for _ in range(2)] == ["0:0", "0:1"]
+    with pytest.raises(DataError) as caught:
+        next(iterator)
+    assert str(caught.value) == "u2: no such file; check the path"
 
 
 def test_batch_moves_to_another_type_and_keeps_its_names() -> None:

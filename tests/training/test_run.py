@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -258,3 +259,18 @@ def test_a_full_disk_leaves_the_old_checkpoint(tiny_corpus: TinyCorpus, tmp_path
     assert "initial.ckpt: cannot be written (File too large)" in done.stderr.splitlines()[-1]
     assert (tmp_path / "initial.ckpt").read_text(encoding="utf-8") == "old"
     assert [path.name for path in tmp_path.glob(".part*")] == []
+
+
+def test_audio_that_went_missing_is_one_line(
+    make_tiny_corpus: Callable[..., TinyCorpus],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    corpus = make_tiny_corpus(8, 2)
+    monkeypatch.chdir(corpus.root)
+    gone = corpus.data / "train-003.wav"
+    gone.unlink()
+    assert main([*SMALL, f"exp_dir={tmp_path}", "data.num_workers=1", "--quiet"]) == 1
+    told = capsys.readouterr().err
+    assert told == f"asr train: train-003: {gone}: no such file; check the path\n"

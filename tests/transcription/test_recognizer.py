@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from asr.audio import read
+from asr.decoding.decoder import Decoder
 from asr.decoding.hypothesis import Hypothesis, Span
 from asr.errors import AsrError, ConfigError, DataError
 from asr.text.tokens import TokenTable
@@ -153,11 +154,20 @@ def test_a_recording_that_breaks_off_fails_as_a_whole(tmp_path: Path, monkeypatc
     assert [str(error) for error in failures] == ["broken.wav: is damaged"]
 
 
-def test_a_recording_that_cannot_be_recognised_takes_no_other_with_it(tmp_path: Path) -> None:
+def test_a_recording_that_cannot_be_recognised_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recognizer = tone_recognizer(PHONES)
     good = write(tmp_path / "good.wav", silence(0.3), tone(2, 0.2))
-    bad = tmp_path / "bad.wav"
-    soundfile.write(bad, torch.full((2000,), 3e38).numpy(), SAMPLE_RATE, subtype="FLOAT")
+    bad = write(tmp_path / "bad.wav", torch.full((1234,), 0.5))
+    recognize = recognizer.recognize
+
+    def refuse(waveforms: Sequence[Tensor], decoder: Decoder) -> list[Hypothesis]:
+        if any(len(waveform) == 1234 for waveform in waveforms):
+            raise DataError("bad", "a frame is not a number")
+        return recognize(waveforms, decoder)
+
+    monkeypatch.setattr(recognizer, "recognize", refuse)
     failures: list[AsrError] = []
     found = list(recognizer.transcribe([good, bad, good], on_failure=lambda _, error: failures.append(error)))
     assert [transcript.text for transcript in found] == ["bb", "bb"]

@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 
@@ -6,7 +7,18 @@ import pytest
 import soundfile
 import torch
 
-from asr.audio import AudioInfo, probe, read, samples_to_seconds, seconds_to_samples, stream, write_wav
+from asr.audio import (
+    AudioInfo,
+    peek,
+    probe,
+    read,
+    samples_to_seconds,
+    seconds_to_samples,
+    segment_as_flac,
+    stream,
+    write_wav,
+)
+from asr.audio.rates import resampling_ratio
 from asr.errors import DataError
 
 
@@ -193,11 +205,11 @@ def test_text_named_wav(tmp_path, text):
     assert error_of(probe, tmp_path / "a.wav") == ": is a text file, not audio; check the path"
 
 
-def test_unsupported_format_says_how_to_convert(tmp_path):
-    (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(range(256)) * 8)
-    line = error_of(probe, tmp_path / "a.m4a")
-    assert "is not audio that libsndfile reads" in line
-    assert "ffmpeg -i a.m4a a.flac" in line
+def test_unknown_format_says_how_to_convert(tmp_path):
+    (tmp_path / "a.xyz").write_bytes(b"\1\2\3\x80" + bytes(range(256)) * 8)
+    line = error_of(probe, tmp_path / "a.xyz")
+    assert "is not audio that can be read (Format not recognised); FFmpeg says: " in line
+    assert "ffmpeg -i a.xyz a.flac" in line
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.au", "a.w64", "a.rf64", "a.ogg"])
@@ -227,6 +239,69 @@ def test_wav_from_a_pipe_promises_nothing(tmp_path):
     path.write_bytes(content[:40] + b"\xff\xff\xff\xff" + content[44:])
     assert probe(path).num_samples == 1000
     assert len(read(path, sample_rate=16000)) == 1000
+
+
+@pytest.mark.parametrize("rate", [1, 7, 999, 268_435_456])
+def test_rates_that_no_recording_has(tmp_path, rate):
+    path = write(tmp_path / "a.wav", noise(1000))
+    content = path.read_bytes()
+    path.write_bytes(content[:24] + rate.to_bytes(4, "little") + content[28:])
+    for function in (probe, lambda path: read(path, sample_rate=16000), lambda path: list(stream(path, 16000))):
+        line = error_of(function, path)
+        assert line.startswith(f": has a sample rate of {rate:,} Hz by its header, which no recording has; ")
+
+
+@pytest.mark.parametrize("rate", [1000, 768_001, 999_999])
+def test_resampling_from_the_oddest_rates_takes_little_memory(tmp_path, rate):
+    path = write(tmp_path / "a.wav", noise(rate // 10), rate)
+    ratio = resampling_ratio(rate, 16000)
+    assert ratio.numerator * ratio.denominator <= 4_100_000
+    assert abs(float(ratio) * 16000 / rate - 1) < 1e-5
+    assert abs(len(read(path, sample_rate=16000)) - 1600) <= 1
+
+
+@pytest.mark.parametrize("loud", [1e30, -1e30, 3e9, np.inf, -np.inf, np.nan])
+def test_samples_that_no_recording_has(tmp_path, loud):
+    samples = noise(300_000, num_channels=2)
+    samples[290_000, 1] = loud
+    path = write(tmp_path / "a.wav", samples, subtype="FLOAT")
+    found = "some of its samples are as large as" if np.isfinite(loud) else "infinite or not a number"
+    assert found in error_of(read, path, sample_rate=16000)
+    with pytest.raises(DataError, match=found):
+        for _ in stream(path, 16000, 2.0):
+            pass
+    assert len(read(path, sample_rate=16000, duration=10.0)) == 160_000  # what is right can be used
+
+
+def test_integers_that_were_stored_as_floats_are_read(tmp_path):
+    path = write(tmp_path / "a.wav", 2.0**31 * np.array([1.0, -1.0, 0.5]), subtype="DOUBLE")
+    assert read(path, sample_rate=16000).tolist() == [2.0**31, -(2.0**31), 2.0**30]
+
+
+def test_what_cannot_be_resampled_is_one_line_and_the_rest_is_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchaudio.functional", None)
+    path = write(tmp_path / "a.wav", noise(800), 8000)
+    line = error_of(read, path, sample_rate=16000)
+    assert line.startswith(": cannot be resampled from 8000 to 16000 Hz: torchaudio is not installed; ")
+    with pytest.raises(DataError, match="cannot be resampled"):
+        next(stream(path, 16000))
+    assert len(read(path, sample_rate=8000)) == 800
+    assert peek(path) == (8000, 800)
+
+
+@pytest.mark.parametrize(("kind", "exact"), [("PCM_16", True), ("PCM_24", True), ("PCM_U8", True), ("FLOAT", False)])
+def test_a_segment_as_flac_is_what_the_file_holds(tmp_path, kind, exact):
+    path = write(tmp_path / "a.wav", noise(8000, num_channels=2), subtype=kind)
+    flac, rate = soundfile.read(io.BytesIO(segment_as_flac(path, 0.1, 0.2)))
+    whole = soundfile.read(path)[0][1600:4800]
+    assert (rate, flac.shape) == (16000, (3200, 2))
+    assert np.abs(flac - whole).max() <= (0 if exact else 2**-23)
+
+
+def test_a_segment_as_flac_is_not_clipped_beyond_measure(tmp_path):
+    path = write(tmp_path / "a.wav", 30000 * noise(8000), subtype="FLOAT")
+    with pytest.raises(DataError, match="cannot be written as FLAC: its samples are as large as"):
+        segment_as_flac(path, 0.1, 0.2)
 
 
 def test_truncated_sphere(tmp_path):

@@ -1,0 +1,82 @@
+"""What an utterance sounds like, found by reading it once, block by block: how loud it is, and which audio it is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from lhotse.cut import Cut
+from numpy.typing import NDArray
+
+from asr.audio import segment_blocks
+from asr.audio.channels import loudest_if_cancelling, mix
+from asr.corpora.audio_backend import MISMATCH
+from asr.errors import DataError, first_of_ours
+
+Samples = NDArray[np.float32]  # shape (S, C)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What reading an utterance gives.
+
+    Attributes:
+        peak: the largest distance of a sample from the mean of all.
+        digest: of its samples, as one channel.
+        channel: the loudest, as the recording names it, where they cancel each other; None where their mean was taken.
+    """
+
+    peak: float
+    digest: str
+    channel: int | None = None
+
+
+def audio_path(cut: Cut) -> str:
+    """Gives the file that a cut's audio lies in, or an empty string for mixed cuts."""
+    return str(cut.recording.sources[0].source) if getattr(cut, "recording", None) is not None else ""
+
+
+def listen(cut: Cut) -> Heard:
+    """Reads the samples of a cut, as training will.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    blocks = _reader(cut)
+    channels = cut.channel if isinstance(getattr(cut, "channel", None), list) else [getattr(cut, "channel", 0)]
+    column = loudest_if_cancelling(blocks(), len(channels)) if len(channels) > 1 else None
+    digest = hashlib.sha256()
+    low, high, total, count = np.inf, -np.inf, 0.0, 0
+    for block in blocks():
+        waveform = np.ascontiguousarray(mix(block, column))
+        digest.update(waveform.data)
+        low, high = min(low, float(waveform.min())), max(high, float(waveform.max()))
+        total, count = total + float(waveform.sum(dtype=np.float64)), count + len(waveform)
+    if abs(count - cut.num_samples) > 1 + MISMATCH * cut.sampling_rate:
+        found = f"has {count:,} samples, where the list of cuts has {cut.num_samples:,}"
+        raise DataError(cut.id, found, "make the list again from the files")
+    mean = total / max(count, 1)
+    peak = max(high - mean, mean - low) if count else 0.0
+    return Heard(peak, digest.hexdigest(), None if column is None else channels[column])
+
+
+def _reader(cut: Cut) -> Callable[[], Iterable[Samples]]:
+    """Returns what yields the samples of a cut, with its own channels only, each time that it is called."""
+    recording = getattr(cut, "recording", None)
+    if recording is not None and len(recording.sources) == 1 and not recording.transforms:
+        source = recording.sources[0]
+        channels = cut.channel if isinstance(cut.channel, list) else [cut.channel]
+        if source.type == "file" and set(channels) <= set(source.channels):
+            columns = [source.channels.index(channel) for channel in channels]
+            return lambda: (block[:, columns] for block in segment_blocks(source.source, cut.start, cut.duration))
+    try:
+        samples = cut.load_audio().T
+    except Exception as error:  # Lhotse raises whatever the storage raises, pages long, with ours at its root
+        found = first_of_ours(error)
+        if found is not None:
+            raise DataError(cut.id, found.found, found.remedy) from None
+        reason = str(error).partition("\n")[0]
+        raise DataError(cut.id, f"audio cannot be read ({reason})", "check the cuts") from None
+    return lambda: [samples]
