@@ -8,6 +8,9 @@ from torch import Tensor
 
 from asr.errors import ConfigError
 
+_MAX_RATE, _MAX_MELS = 1_000_000, 4096  # Hz, filters
+_MAX_FILTERS = 1 << 22  # mel filters times samples of a frame: what others wrote must not take all memory
+
 
 def static_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Gives those settings of a front end that its static values follow from.
@@ -25,14 +28,16 @@ def check_settings(settings: dict[str, Any]) -> None:
     nyquist = settings["sample_rate"] / 2
     upper = settings["high_freq"] if settings["high_freq"] > 0 else settings["high_freq"] + nyquist
     shift, length = settings["frame_shift_ms"], settings["frame_length_ms"]
+    samples = max(1.0, settings["sample_rate"] * length / 1000)
     checks = (
         ("kind", settings["kind"] in ("fbank", "mfcc"), "fbank or mfcc"),
         ("cmvn", settings["cmvn"] in ("none", "global", "utterance"), "none, global or utterance"),
-        ("sample_rate", settings["sample_rate"] >= 1000, "1000 Hz or more"),
-        ("num_mels", settings["num_mels"] >= 4, "4 or more"),
+        ("sample_rate", 1000 <= settings["sample_rate"] <= _MAX_RATE, f"1000 to {_MAX_RATE:,} Hz"),
+        ("num_mels", 4 <= settings["num_mels"] <= _MAX_MELS, f"4 to {_MAX_MELS}"),
         ("num_ceps", settings["kind"] == "fbank" or 1 <= settings["num_ceps"] <= settings["num_mels"], "1 to num_mels"),
         ("frame_shift_ms", settings["sample_rate"] * shift >= 1000, "1 sample or more"),
         ("frame_length_ms", length >= shift, "frame_shift_ms or more"),
+        ("num_mels", settings["num_mels"] * samples <= _MAX_FILTERS, f"at most {_MAX_FILTERS / samples:.0f} here"),
         ("low_freq", 0 <= settings["low_freq"] < upper, f"0 or more and below the upper edge at {upper:g} Hz"),
         ("high_freq", 0 < upper <= nyquist, f"at most {nyquist:g} Hz, half the sample rate"),
         ("delta_order", 0 <= settings["delta_order"] <= 8, "0 to 8"),

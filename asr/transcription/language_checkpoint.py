@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.errors import AsrError, CheckpointError
 from asr.lm.recurrent import RecurrentLM
 from asr.lm.vocabulary import Vocabulary
 from asr.text.policy import TextPolicy, recorded_policy
-from asr.transcription.checkpoint import read_checkpoint
-from asr.transcription.weights import load_weights, settings_and_state
+from asr.transcription.building import check_arguments
+from asr.transcription.checkpoint import building_of, read_checkpoint
+from asr.transcription.weights import load_network, num_values, settings_and_state
 
 _SIZES = ("embedding_dim", "hidden_dim", "num_layers", "tie_weights")
 _NEEDED = ("vocabulary", "num_unknown_types", "text_policy", *_SIZES)
@@ -49,14 +49,11 @@ def load_language_model(path: str | Path) -> LoadedLanguageModel:
         CheckpointError: the file is missing, damaged, no checkpoint, or not one of a language model.
     """
     settings, state = settings_and_state(path, read_checkpoint(path), _NEEDED, "language model", _REMEDY)
-    try:
+    with building_of(path):
         vocabulary = Vocabulary.of(settings["vocabulary"].split("\n"))
         policy = recorded_policy(settings["text_policy"])
         num_unknown_types = int(settings["num_unknown_types"])
-        network = RecurrentLM(len(vocabulary), **{name: settings[name] for name in _SIZES})
-    except (AsrError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        reason = str(error) if isinstance(error, AsrError) else f"{type(error).__name__}: {error}"
-        remedy = "it was written by another version, or changed"
-        raise CheckpointError(path, f"its model cannot be built ({reason})", remedy) from error
-    load_weights(path, network, state, _REMEDY)
+        sizes = {name: settings[name] for name in _SIZES}
+        check_arguments(RecurrentLM, sizes, "vocabulary_size", largest=num_values(state))
+        network = load_network(path, lambda: RecurrentLM(len(vocabulary), **sizes), state, _REMEDY)
     return LoadedLanguageModel(network.eval(), vocabulary, num_unknown_types, policy)

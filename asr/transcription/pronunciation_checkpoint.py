@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 
 from asr.decoding.prefix_beam import PrefixBeamDecoder
-from asr.errors import AsrError, CheckpointError, DataError
+from asr.errors import DataError
 from asr.models.pronouncer import Pronouncer, pad_letters
 from asr.text.lexicon import Lexicon, Pronunciation
 from asr.text.tokens import TokenTable
-from asr.transcription.checkpoint import read_checkpoint
-from asr.transcription.weights import load_weights, settings_and_state
+from asr.transcription.building import check_arguments
+from asr.transcription.checkpoint import building_of, read_checkpoint
+from asr.transcription.weights import load_network, num_values, settings_and_state
 
 _SIZES = ("letter_dim", "hidden_dim", "num_layers", "frames_per_letter")
 _NEEDED = ("letters", "phones", *_SIZES)
@@ -72,12 +73,9 @@ def load_pronouncer(path: str | Path) -> LoadedPronouncer:
         CheckpointError: the file is missing, damaged, no checkpoint, or not one of a pronunciation model.
     """
     settings, state = settings_and_state(path, read_checkpoint(path), _NEEDED, "pronunciation model", _REMEDY)
-    try:
+    with building_of(path):
         letters, phones = (TokenTable.from_state(settings[name]) for name in ("letters", "phones"))
-        network = Pronouncer(len(letters), len(phones), **{name: settings[name] for name in _SIZES})
-    except (AsrError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        reason = str(error) if isinstance(error, AsrError) else f"{type(error).__name__}: {error}"
-        remedy = "it was written by another version, or changed"
-        raise CheckpointError(path, f"its model cannot be built ({reason})", remedy) from error
-    load_weights(path, network, state, _REMEDY)
+        sizes = {name: settings[name] for name in _SIZES}
+        check_arguments(Pronouncer, sizes, "num_letters", "num_tokens", largest=num_values(state))
+        network = load_network(path, lambda: Pronouncer(len(letters), len(phones), **sizes), state, _REMEDY)
     return LoadedPronouncer(network.eval(), letters, phones)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from asr.errors import CheckpointError
+from asr.transcription.building import limited_to
+
+Network = TypeVar("Network", bound=nn.Module)
 
 _PREFIX = "model."
+_MAX_SHOWN = 100  # characters of a weight's name in a message
+_SMALLEST = 2  # bytes of a weight
+_FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
 def settings_and_state(
@@ -37,30 +44,45 @@ def settings_and_state(
     return settings, state
 
 
-def load_weights(path: str | Path, network: nn.Module, state: Mapping[str, Any], remedy: str) -> None:
-    """Loads all weights of a network, and no others.
+def load_network(path: str | Path, make: Callable[[], Network], state: Mapping[str, Any], remedy: str) -> Network:
+    """Builds a network and loads all its weights, and no others; memory is taken only for weights that are there.
 
     Args:
         path: the checkpoint, for errors.
-        network: takes the weights.
-        state: those of the module that the network is the ``model`` of.
+        make: builds the network.
+        state: weights of the module that the network is the ``model`` of.
         remedy: what to do where they do not fit.
 
     Raises:
-        CheckpointError: weights are missing, unknown, of another shape, or not finite.
+        CheckpointError: weights are missing, unknown, of another shape or type, or not finite.
+        BuildError: the network would be much larger than its weights.
     """
-    weights = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
-    difference = _difference(weights, network.state_dict())
+    weights = {
+        name.removeprefix(_PREFIX): value
+        for name, value in state.items()
+        if isinstance(name, str) and name.startswith(_PREFIX)
+    }
+    with limited_to(num_values(weights), len(weights)):
+        network = make()
+    difference = _difference(weights, network)
     if difference:
         raise CheckpointError(path, f"its weights do not fit its model: {difference}", remedy)
     network.load_state_dict(weights)
     broken = [name for name, value in network.state_dict().items() if not bool(value.isfinite().all())]
     if broken:
         raise CheckpointError(path, f"{_some(broken)} infinite or not a number", "take an earlier checkpoint")
+    return network
 
 
-def _difference(weights: Mapping[str, Any], expected: Mapping[str, Tensor]) -> str:
-    """Gives what is wrong with the names and shapes of weights, empty where nothing is."""
+def num_values(state: Mapping[str, Any]) -> int:
+    """Returns how many numbers are stored of all weights together at the most, whatever they say of themselves."""
+    stored = [value.untyped_storage() for value in state.values() if isinstance(value, Tensor)]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in stored}.values()) // _SMALLEST
+
+
+def _difference(weights: Mapping[str, Any], network: nn.Module) -> str:
+    """Returns what is wrong with the names, shapes and types of weights, empty where nothing is."""
+    expected = network.state_dict(keep_vars=True)
     missing = [name for name in expected if not isinstance(weights.get(name), Tensor)]
     if missing:
         return f"{_some(missing)} missing"
@@ -70,10 +92,22 @@ def _difference(weights: Mapping[str, Any], expected: Mapping[str, Tensor]) -> s
     for name, tensor in expected.items():
         if weights[name].shape != tensor.shape:
             return f"{name} has shape {tuple(weights[name].shape)}, expected {tuple(tensor.shape)}"
+        is_float = weights[name].dtype in _FLOATS and tensor.dtype in _FLOATS
+        if not is_float and weights[name].dtype != tensor.dtype:
+            return f"{name} is of type {weights[name].dtype}, expected {tensor.dtype}"
+    return _overlap(weights, expected)
+
+
+def _overlap(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """Finds weights that are more than what is stored of them, unless the network shares them in the same way."""
+    stored = {weight.untyped_storage().data_ptr(): weight.untyped_storage().nbytes() for weight in weights.values()}
+    needed = {id(tensor): tensor.numel() * weights[name].element_size() for name, tensor in expected.items()}
+    if sum(needed.values()) > sum(stored.values()):
+        return f"they take {sum(needed.values()):,} bytes and {sum(stored.values()):,} are stored"
     return ""
 
 
 def _some(names: list[str]) -> str:
     """Names a few and counts the rest, with the verb that fits."""
     rest = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    return f"{', '.join(names[:2])}{rest} {'is' if len(names) == 1 else 'are'}"
+    return f"{', '.join(name[:_MAX_SHOWN] for name in names[:2])}{rest} {'is' if len(names) == 1 else 'are'}"

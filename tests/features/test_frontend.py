@@ -298,8 +298,9 @@ def test_fingerprint_tells_static_values_apart():
     [
         ({"kind": "mel"}, "front end, kind: is mel; it has to be fbank or mfcc"),
         ({"cmvn": "speaker"}, "front end, cmvn: is speaker; it has to be none, global or utterance"),
-        ({"sample_rate": 16}, "sample_rate: is 16; it has to be 1000 Hz or more"),
-        ({"num_mels": 3}, "num_mels: is 3; it has to be 4 or more"),
+        ({"sample_rate": 16}, "sample_rate: is 16; it has to be 1000 to 1,000,000 Hz"),
+        ({"num_mels": 4096, "frame_length_ms": 100.0}, "num_mels: is 4096; it has to be at most 2621 here"),
+        ({"num_mels": 3}, "num_mels: is 3; it has to be 4 to 4096"),
         ({"kind": "mfcc", "num_mels": 12}, "num_ceps: is 13; it has to be 1 to num_mels"),
         ({"frame_shift_ms": 0.0}, "frame_shift_ms: is 0.0"),
         ({"frame_length_ms": 5.0}, "frame_length_ms: is 5.0"),

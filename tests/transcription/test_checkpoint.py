@@ -1,7 +1,8 @@
+import math
 import os
 import shutil
+import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import nn
 
 from asr.errors import CheckpointError
 from asr.transcription.checkpoint import load_checkpoint
+from tests.transcription import tiny_models
 from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
 
 
@@ -24,19 +26,20 @@ class Evil:
         return os.mkdir, (str(self.path),)
 
 
-class Inner(nn.Module):
-    def __init__(self, width: int, scale: float = 1.0) -> None:
-        super().__init__()
-        self.width, self.scale = width, scale
+FRONT_END = {"class_path": "asr.features.frontend.FrontEnd"}
+ENCODER = {"class_path": "asr.models.encoder.RecurrentEncoder"}
+TRAINING = {  # what once ran a command of the shell
+    "class_path": "asr.training.run.TrainingCLI",
+    "init_args": {
+        "args": {"model": {"optimizer": {"class_path": "os.system", "init_args": {"command": "touch made"}}}}
+    },
+}
+SYNTHESIZER = {"class_path": "asr.corpora.synth.espeak_process._Synthesizer", "init_args": {"library": "evil.so"}}
 
 
-class Outer(nn.Module):
-    def __init__(
-        self, feature_dim: int, made: nn.Module, maker: Callable[[int], nn.Module], optional: Callable | None = None
-    ) -> None:
-        super().__init__()
-        self.made, self.later = made, maker(7)
-        self.output_dim, self.time_stride, self.feature_dim, self.optional = 4, 1, feature_dim, optional
+def sized(**arguments: Any) -> dict[str, Any]:
+    """Gives an encoder with these arguments."""
+    return {**ENCODER, "init_args": {**tiny_models.ENCODER, **arguments}}
 
 
 def test_model_comes_back_with_its_weights(tmp_path: Path) -> None:
@@ -69,29 +72,6 @@ def test_init_args_may_be_absent_and_step_unknown(tmp_path: Path) -> None:
     content = checkpoint_content()
     del content["global_step"], content["epoch"]
     assert load_checkpoint(save_checkpoint(tmp_path / "b.ckpt", content)).training_step is None
-
-
-def test_inner_classes_are_built_and_factories_are_called_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import asr.models.encoder as module
-
-    for made in (Inner, Outer):
-        monkeypatch.setattr(made, "__module__", "asr.models.encoder")
-        monkeypatch.setattr(module, made.__name__, made, raising=False)
-    inner = {"class_path": "asr.models.encoder.Inner", "init_args": {"width": 3}}
-    later = {"class_path": "asr.models.encoder.Inner", "init_args": {"scale": 2.0}}
-    content = checkpoint_content()
-    content["hyper_parameters"]["encoder"] = {
-        "class_path": "asr.models.encoder.Outer",
-        "init_args": {"made": inner, "maker": later, "optional": later},
-    }
-    state = content["state_dict"]
-    content["state_dict"] = {name: value for name, value in state.items() if ".encoder." not in name}
-    content["state_dict"] |= {"model.output.weight": torch.ones(7, 4)}
-    encoder: Any = load_checkpoint(save_checkpoint(tmp_path / "a.ckpt", content)).model.encoder
-    assert (encoder.feature_dim, encoder.made.width, encoder.made.scale) == (20, 3, 1.0)
-    assert (encoder.later.width, encoder.later.scale, encoder.optional(5).width) == (7, 2.0, 5)
 
 
 def refused(path: Path) -> str:
@@ -174,29 +154,41 @@ def test_torch_files_of_another_kind(tmp_path: Path, content: Any, message: str)
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("encoder", {"class_path": "os.system", "init_args": {"command": "true"}}, "os.system is outside asr"),
-        ("encoder", {"class_path": "asrx.Encoder"}, "asrx.Encoder is outside asr"),
-        ("encoder", {"class_path": "asr.models.encoder.nn.Linear"}, "there is no asr.models.encoder.nn.Linear"),
-        ("encoder", {"class_path": "asr.models.encoder.Tensor"}, "asr.models.encoder.Tensor is no class of asr"),
-        ("encoder", {"class_path": "asr.models.recurrent.make_cell"}, "is no class of asr"),
-        ("encoder", {"class_path": "asr.models.gone.Encoder"}, "there is no asr.models.gone.Encoder"),
-        ("encoder", {"class_path": "asr.models.encoder.RecurrentEncoder"}, "missing a required argument: 'hidden_dim'"),
-        (
-            "encoder",
-            {"class_path": "asr.models.encoder.RecurrentEncoder", "init_args": {"hidden_units": 3}},
-            "unexpected keyword argument 'hidden_units'|missing a required argument",
-        ),
-        (
-            "encoder",
-            {
-                "class_path": "asr.models.encoder.RecurrentEncoder",
-                "init_args": {"hidden_dim": {"class_path": "os.getcwd"}},
-            },
-            "os.getcwd is outside asr",
-        ),
-        ("encoder", {"class_path": "asr.text.tokens.TokenTable", "init_args": {"tokens": ()}}, "cannot be built"),
+        ("encoder", {"class_path": "os.system", "init_args": {"command": "true"}}, "'os.system' is no encoder"),
+        ("encoder", {"class_path": "asrx.Encoder"}, "'asrx.Encoder' is no encoder"),
+        ("encoder", {"class_path": "asr.models.encoder.nn.Linear"}, "'asr.models.encoder.nn.Linear' is no encoder"),
+        ("encoder", {"class_path": "asr.models.recurrent.make_cell"}, "is no encoder"),
+        ("encoder", {"class_path": "asr.models.recurrent.RecurrentStack"}, "is no encoder"),
+        ("encoder", {"class_path": "asr.models.subsampled.SubsampledEncoder"}, "is no encoder"),
+        ("encoder", {"class_path": "asr.features.frontend.FrontEnd"}, "is no encoder"),
+        ("encoder", {"class_path": ["asr.models.encoder.RecurrentEncoder"]}, "names no class_path"),
+        ("encoder", {"class_path": "x" * 10**6}, "xxx… is no encoder"),
+        ("encoder", {**ENCODER, "dict_kwargs": {"hidden_dim": 3}}, "has 'dict_kwargs' beside class_path"),
+        ("encoder", {**ENCODER, "init_args": [1]}, "init_args of the encoder are no settings"),
+        ("encoder", {**ENCODER, "init_args": {1: 2}}, "init_args of the encoder are no settings"),
+        ("encoder", ENCODER, "missing a required argument: 'hidden_dim'"),
+        ("encoder", {**ENCODER, "init_args": {"hidden_units": 3}}, "'hidden_units'|missing a required"),
+        ("encoder", {**ENCODER, "init_args": {"feature_dim": 3}}, "multiple values for|missing a required"),
+        ("encoder", sized(hidden_dim=True), "hidden_dim is True, not int"),
+        ("encoder", sized(hidden_dim=8.0), "hidden_dim is 8.0, not int"),
+        ("encoder", sized(hidden_dim="8"), "hidden_dim is '8', not int"),
+        ("encoder", sized(hidden_dim=[8]), "hidden_dim is a list, not int"),
+        ("encoder", sized(hidden_dim=torch.ones(3)), "hidden_dim is a Tensor, not int"),
+        ("encoder", sized(dropout=math.nan), "dropout is nan, not float"),
+        ("encoder", sized(dropout=-math.inf), "dropout is -inf, not float"),
+        ("encoder", sized(forget_bias=10**400), "forget_bias is 1000"),
+        ("encoder", sized(dropout=1.5), "dropout"),
+        ("encoder", sized(cell="gru "), "cell is 'gru ', not Literal["),
+        ("encoder", sized(cell=None), "cell is None, not Literal["),
+        ("encoder", sized(front_cell={"class_path": "os.getcwd"}), "front_cell is a dict, not "),
+        ("encoder", sized(hidden_dim={"class_path": "os.getcwd"}), "hidden_dim is a dict, not int"),
+        ("encoder", sized(hidden_dim=TRAINING), "hidden_dim is a dict, not int"),
         ("encoder", "RecurrentEncoder", "names no class_path"),
-        ("frontend", {"class_path": "asr.models.acoustic.AcousticModel"}, "AcousticModel: missing a required argument"),
+        ("frontend", SYNTHESIZER, "is no front end"),
+        ("frontend", {**FRONT_END, "init_args": {"kind": TRAINING}}, "kind is a dict, not Literal["),
+        ("frontend", {**FRONT_END, "init_args": {"kind": "plp"}}, "kind is 'plp', not Literal["),
+        ("frontend", {**FRONT_END, "init_args": {"kind": SYNTHESIZER}}, "kind is a dict, not Literal["),
+        ("frontend", {"class_path": "asr.models.acoustic.AcousticModel"}, "is no front end"),
         ("frontend", {"class_path": "asr.features.frontend.FrontEnd", "init_args": {"num_mels": -1}}, "num_mels"),
         ("tokens", {"unit": "syllable", "tokens": ["<blank>"]}, "unit 'syllable'"),
         ("tokens", ["<blank>"], "cannot be built"),
@@ -204,11 +196,76 @@ def test_torch_files_of_another_kind(tmp_path: Path, content: Any, message: str)
         ("text_policy", ["shouting"], "cannot be built"),
     ],
 )
-def test_models_that_cannot_be_built(tmp_path: Path, key: str, value: Any, message: str) -> None:
+@pytest.mark.filterwarnings("error")
+def test_models_that_cannot_be_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: Any, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     content = checkpoint_content()
     content["hyper_parameters"][key] = value
     found = refused(save_checkpoint(tmp_path / "a.ckpt", content))
     assert any(part in found for part in message.split("|")), found
+    assert not (tmp_path / "made").exists()
+    assert len(found) < 500
+
+
+@pytest.mark.parametrize(
+    ("key", "arguments", "message"),
+    [
+        ("encoder", {"num_layers": 10**7}, "num_layers is 10000000, more than there are weights"),
+        ("encoder", {"num_layers": 60_000}, "it would be much larger than the weights that are stored"),
+        ("encoder", {"hidden_dim": 10**9}, "hidden_dim is 1000000000, more than there are weights"),
+        ("encoder", {"hidden_dim": 60_000}, "it would be much larger than the weights that are stored"),
+        ("encoder", {"hidden_dim": -(2**62)}, "hidden_dim is -4611686018427387904, more than"),
+        ("encoder", {"hidden_dim": -5}, "cannot be built"),
+        ("encoder", {"num_layers": -5}, "more are unknown to it"),
+        ("encoder", {"conv_channels": 60_000}, "much larger than the weights"),
+        ("encoder", {"chrono_steps": 2**40}, "chrono_steps is 1099511627776, more than"),
+        ("encoder", {"time_stride": 0}, "time_stride must be one of"),
+        ("frontend", {"sample_rate": 10**12}, "sample_rate: is 1000000000000; it has to be 1000 to 1,000,000 Hz"),
+        ("frontend", {"sample_rate": 10**400}, "OverflowError"),
+        ("frontend", {"num_mels": 10**9}, "num_mels: is 1000000000; it has to be 4 to 4096"),
+        ("frontend", {"num_mels": 80, "frame_length_ms": 1e9}, "num_mels: is 80; it has to be at most"),
+        ("frontend", {"delta_order": 10**6}, "delta_order"),
+    ],
+)
+def test_sizes_follow_from_what_is_stored(tmp_path: Path, key: str, arguments: dict[str, Any], message: str) -> None:
+    content = checkpoint_content()
+    content["hyper_parameters"][key]["init_args"] |= arguments
+    path = save_checkpoint(tmp_path / "a.ckpt", content)
+    started = time.monotonic()
+    found = refused(path)
+    assert message in found
+    assert time.monotonic() - started < 5
+
+
+def test_weights_that_are_one_number_shown_often(tmp_path: Path) -> None:
+    content = checkpoint_content()
+    content["state_dict"]["model.encoder.recurrent.layers.0.ahead.weight_hh_l0"] = torch.ones(1).expand(32, 8)
+    assert "a tensor with more values than are stored of it" in refused(save_checkpoint(tmp_path / "a.ckpt", content))
+    state = checkpoint_content()["state_dict"]
+    buffer = torch.ones(max(value.numel() for value in state.values()))
+    content["state_dict"] = {
+        name: buffer[: value.numel()].view(value.shape) if value.is_floating_point() else value
+        for name, value in state.items()
+    }
+    assert "bytes and" in refused(save_checkpoint(tmp_path / "a.ckpt", content))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.uint8])
+def test_weights_of_another_type(tmp_path: Path, dtype: torch.dtype) -> None:
+    content = checkpoint_content()
+    content["state_dict"]["model.output.bias"] = torch.ones(7, dtype=dtype)
+    found = refused(save_checkpoint(tmp_path / "a.ckpt", content))
+    assert f"output.bias is of type {dtype}, expected torch.float32" in found
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_in_fewer_or_more_bits(tmp_path: Path, dtype: torch.dtype) -> None:
+    content = checkpoint_content()
+    content["state_dict"]["model.output.bias"] = torch.arange(7, dtype=dtype)
+    loaded = load_checkpoint(save_checkpoint(tmp_path / "a.ckpt", content))
+    assert torch.equal(loaded.model.output.bias, torch.arange(7.0))
 
 
 def test_weights_that_do_not_fit(tmp_path: Path) -> None:
@@ -229,6 +286,11 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     assert "output.bias is infinite or not a number" in refused_with(
         **{"model.output.bias": torch.full((7,), torch.nan)}
     )
+    assert "a b is unknown to it" in refused_with(**{"model.a\nb": torch.ones(1)})
+    assert load_checkpoint(save_checkpoint(path, checkpoint_content() | {7: 8})).epoch == 3
+    numbers = checkpoint_content()
+    numbers["state_dict"] = dict(enumerate(numbers["state_dict"].values()))
+    assert " more are missing" in refused(save_checkpoint(path, numbers))
     none = checkpoint_content() | {"state_dict": {"weight": torch.ones(1)}}
     assert " more are missing" in refused(save_checkpoint(path, none))
 

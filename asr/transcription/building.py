@@ -1,0 +1,169 @@
+"""What a checkpoint may ask to be built: a closed list of classes, with plain arguments of the types they declare."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, Union, get_args, get_origin
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from asr.features.frontend import FrontEnd
+from asr.models.attentive import AttentiveRecurrentEncoder
+from asr.models.conformer import ConformerEncoder
+from asr.models.encoder import RecurrentEncoder
+from asr.models.feedforward import FeedForwardEncoder
+from asr.models.transformer import TransformerEncoder
+
+FRONT_ENDS: tuple[type[FrontEnd], ...] = (FrontEnd,)
+ENCODERS: tuple[type[nn.Module], ...] = (
+    RecurrentEncoder,
+    AttentiveRecurrentEncoder,
+    TransformerEncoder,
+    ConformerEncoder,
+    FeedForwardEncoder,
+)
+"""Each is made from the width of a feature frame, and from arguments that are plain values."""
+
+_MAX_SHOWN = 60  # characters of a value in a message
+_SOURCES_OF_MEMORY = (torch.empty, torch.zeros, torch.ones, torch.full, torch.arange)
+_FREE_VALUES, _FREE_TENSORS = 1 << 22, 1 << 10  # what any network may take: then what is missing can be named
+_SMALL = 1 << 16  # a whole number that no network is too small for
+
+
+class BuildError(Exception):
+    """Settings ask for what cannot be built, or may not be."""
+
+
+def class_path(made: type) -> str:
+    """Returns the name of a class in a configuration.
+
+    Example:
+        >>> class_path(FrontEnd)
+        'asr.features.frontend.FrontEnd'
+    """
+    return f"{made.__module__}.{made.__qualname__}"
+
+
+def chosen(spec: Any, choices: tuple[type, ...], what: str) -> tuple[type, dict[str, Any]]:
+    """Returns the class that ``{"class_path": ..., "init_args": {...}}`` names, and its arguments.
+
+    Args:
+        spec: as it stands in a checkpoint or a configuration.
+        choices: classes that it may name, and no others.
+        what: it is for, for messages.
+
+    Raises:
+        BuildError: it is no such thing, or names another class.
+    """
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("class_path"), str):
+        raise BuildError(f"the {what} names no class_path")
+    foreign = [key for key in spec if key not in ("class_path", "init_args")]
+    if foreign:
+        raise BuildError(f"the {what} has {shown(foreign[0])} beside class_path and init_args")
+    known = {class_path(choice): choice for choice in choices}
+    if spec["class_path"] not in known:
+        raise BuildError(f"{shown(spec['class_path'])} is no {what} of this version")
+    arguments = spec.get("init_args")
+    if not isinstance(arguments, Mapping | None) or any(not isinstance(name, str) for name in arguments or {}):
+        raise BuildError(f"the init_args of the {what} are no settings by name")
+    return known[spec["class_path"]], dict(arguments or {})
+
+
+def check_arguments(made: type, arguments: Mapping[str, Any], *given: str, largest: float = math.inf) -> None:
+    """Checks the arguments of a class against the types of its parameters.
+
+    Args:
+        made: the class.
+        arguments: by name.
+        given: names of parameters that are passed in another way.
+        largest: magnitude that no whole number exceeds.
+
+    Raises:
+        BuildError: one is missing, unknown, of another type, not finite or too large.
+    """
+    try:
+        inspect.signature(made).bind(**dict.fromkeys(given), **arguments)
+    except TypeError as error:
+        raise BuildError(f"{made.__name__}: {error}") from None
+    hints = typing.get_type_hints(made.__init__)  # type: ignore[misc]
+    for name, value in arguments.items():
+        if not _fits(value, hints[name]):
+            raise BuildError(f"{made.__name__}: {name} is {shown(value)}, not {_described(hints[name])}")
+        if isinstance(value, int) and abs(value) > max(largest, _SMALL):
+            raise BuildError(f"{made.__name__}: {name} is {value}, more than there are weights")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Says whether a value is of a plain type; of a type that is not plain, no value is."""
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, choice) for choice in get_args(hint))
+    if origin is Literal:
+        return any(type(value) is type(choice) and value == choice for choice in get_args(hint))
+    if origin in (list, tuple):
+        kinds = [kind for kind in get_args(hint) if kind is not Ellipsis]
+        fixed = origin is tuple and Ellipsis not in get_args(hint)
+        if not isinstance(value, list | tuple) or (fixed and len(value) != len(kinds)):
+            return False
+        pairs = zip(value, kinds, strict=True) if fixed else ((each, kinds[0]) for each in value)
+        return all(_fits(each, kind) for each, kind in pairs)
+    if hint is float:
+        return type(value) in (int, float) and abs(value) <= sys.float_info.max
+    if hint is types.NoneType or hint is None:
+        return value is None
+    return hint in (int, str, bool) and type(value) is hint
+
+
+def _described(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+
+
+def shown(value: Any) -> str:
+    """Returns a short form of a plain value, and of another one its type: what others wrote may be very large."""
+    if not isinstance(value, str | int | float | None):
+        return f"a {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+@contextmanager
+def limited_to(num_values: int, num_tensors: int) -> Iterator[None]:
+    """Lets networks be built that are as large as the weights there are, and stops larger ones before they take memory.
+
+    Args:
+        num_values: numbers that all weights together are.
+        num_tensors: weights that there are.
+
+    Raises:
+        BuildError: a network needs far more.
+    """
+    with _Limit(_FREE_VALUES + 2 * num_values, _FREE_TENSORS + 16 * num_tensors):
+        yield
+
+
+class _Limit(TorchFunctionMode):
+    """Counts what is asked for in this thread of the functions that networks take their memory from."""
+
+    def __init__(self, max_values: int, max_tensors: int) -> None:
+        super().__init__()
+        self._values, self._tensors = max_values, max_tensors
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Calls the function, unless it would take too much."""
+        kwargs = kwargs or {}
+        if func in _SOURCES_OF_MEMORY:
+            self._values -= func(*args, **kwargs | {"device": "meta"}).numel()  # which takes none
+            self._tensors -= 1
+            if self._values < 0 or self._tensors < 0:
+                raise BuildError("it would be much larger than the weights that are stored")
+        return func(*args, **kwargs)
