@@ -75,14 +75,13 @@ def close(rows: Tensor, tokens: TokenTable) -> Tensor:
 
 def compute(checkpoint: str, cuts: str) -> Posteriors:
     """Gives the posteriors of cuts."""
-    from lhotse import load_manifest
-
+    from asr.corpora.manifests import read_cuts
     from asr.data.posteriors import posteriors
     from asr.transcription.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(checkpoint)
     policy = loaded.policy
-    by_id = {cut.id: cut for cut in load_manifest(cuts)}
+    by_id = {cut.id: cut for cut in read_cuts(cuts)}
     rows, refs = [], []
     for ids, log_probs, lengths in posteriors(loaded.model, list(by_id.values()), batch_seconds=60):
         rows += [close(row[:length], loaded.tokens) for row, length in zip(log_probs, lengths.tolist(), strict=True)]

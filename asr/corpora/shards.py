@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lhotse import AudioSource, Recording
 from lhotse.cut import Cut
@@ -17,13 +18,14 @@ from lhotse.cut.data import DataCut
 from lhotse.utils import fastcopy
 
 from asr.audio import Seconds, probe, segment_as_flac
-from asr.corpora.manifests import read_cuts, write_cuts
+from asr.corpora.manifests import read_cuts, recording_of, write_cuts
 from asr.errors import DataError
 from asr.files import written_whole
 
 KIND = "shar"  # of audio sources that lie in a shard; Lhotse's word for them
 
 _SHARD_FILE = re.compile(r"(cuts|recording)\.(\d{6,})\.(jsonl\.gz|tar)")
+_MAX_MANIFEST = 1 << 24  # bytes
 _REWRITE = "write the shards again with: asr shards"
 
 
@@ -71,10 +73,13 @@ def read_member(place: Place) -> bytes:
     Raises:
         DataError: the shard is missing, truncated, or has other members than when it was indexed.
     """
+    path = Path(place.tar)
     try:
-        with Path(place.tar).open("rb") as file:
-            file.seek(place.offset - tarfile.BLOCKSIZE)
-            block = file.read(tarfile.BLOCKSIZE + place.size)
+        block = b""
+        if place.offset + place.size <= path.stat().st_size:  # 0 of a pipe or a device
+            with path.open("rb") as file:
+                file.seek(place.offset - tarfile.BLOCKSIZE)
+                block = file.read(tarfile.BLOCKSIZE + place.size)
     except FileNotFoundError:
         remedy = "bring it back, or index the folder it lies in now: asr shards --folders"
         raise DataError(place.tar, "no such shard", remedy) from None
@@ -214,9 +219,17 @@ def _members(tar: Path) -> Iterator[tuple[str, Recording]]:
                 content = archive.extractfile(text) if text is not None and text.name.endswith(".json") else None
                 if text is None or content is None:
                     raise DataError(tar, f"{audio.name} has no manifest behind it", _REWRITE)
-                recording = Recording.from_dict(json.load(content))
-                recording.sources[0].source = str(Place(str(tar), audio.offset_data, audio.size))
+                recording = recording_of(_manifest(content.read(_MAX_MANIFEST)), f"{tar}: {text.name}")
+                place = str(Place(str(tar), audio.offset_data, audio.size))
+                recording.sources = [AudioSource(KIND, list(recording.sources[0].channels), place)]
                 yield text.name.removesuffix(".json"), recording
                 archive.members.clear()  # type: ignore[attr-defined]  # else it remembers all headers
-    except (tarfile.TarError, OSError, ValueError, KeyError, TypeError) as error:
+    except (tarfile.TarError, OSError, ValueError, RecursionError) as error:
         raise DataError(tar, f"is no whole tar file of shards ({error})", _REWRITE) from None
+
+
+def _manifest(content: bytes) -> dict[str, Any]:
+    manifest = json.loads(content)
+    if not isinstance(manifest, dict):
+        raise ValueError("a manifest in it is no JSON object")
+    return manifest

@@ -1,8 +1,11 @@
 import gzip
+import re
+from pathlib import Path
 
 import pytest
 from lhotse import CutSet
 from lhotse.audio.backend import LibsndfileBackend, get_current_audio_backend
+from lhotse.serialization import open_best
 
 from asr.corpora.listing import Listed, make_splits
 from asr.corpora.manifests import read_cuts, write_cuts
@@ -41,8 +44,12 @@ def test_lhotse_itself_reads_them_and_reads_audio_with_libsndfile(tmp_path, cuts
         (b"\n{broken\n", r":2: is not a JSON object"),
         (b"[1]\n", r":1: is not a JSON object"),
         (b'{"audio": "a.wav"}\n', r":1: is not a Lhotse cut"),
-        (b'{"type": "MonoCut", "id": "a"}\n', r":1: is not a Lhotse cut"),
-        (b"\xff\xfe\n", r": is not UTF-8 text"),
+        (b'{"type": "MonoCut", "id": "a"}\n', r":1 \(a\): is not a Lhotse cut: its cut has no start"),
+        (b"\xff\xfe\n", r":1: is not UTF-8 text"),
+        (b'{"a": NaN}\n', r":1: holds NaN, which is no JSON"),
+        (b'{"a": -Infinity}\n', r":1: holds -Infinity, which is no JSON"),
+        (b'{"a": ' + b"1" * 5000 + b"}", r":1: is not a JSON object"),
+        (b'{"a": ' + b"[" * 100_000, r":1: is not a JSON object"),
     ],
 )
 def test_files_without_cuts_are_named_with_the_line(tmp_path, content, found):
@@ -72,5 +79,32 @@ def test_missing_folder_and_damaged_files(tmp_path, cuts):
 
 def test_doubled_ids_are_refused(tmp_path, cuts):
     write_cuts([*cuts, cuts[1]], tmp_path / "a.jsonl.gz")
-    with pytest.raises(DataError, match="utterance id ü1 stands in it twice"):
+    with pytest.raises(DataError, match=r"a\.jsonl\.gz:4: utterance id ü1 stands in it twice"):
         read_cuts(tmp_path / "a.jsonl.gz")
+
+
+def test_lhotse_opens_files_and_nothing_else(tmp_path):
+    made = tmp_path / "made"
+    for place in (f"pipe:touch {made}", f"http://localhost:9/{made}", f"s3://bucket{made}", "-"):
+        with pytest.raises(Exception, match=r"No such file|what seems to be a URI"):
+            open_best(place, "rb")
+    assert not made.exists()
+    (tmp_path / "a.txt").write_text("text")
+    with open_best(tmp_path / "a.txt", "r") as file:
+        assert file.read() == "text"
+
+
+def test_there_is_one_door_to_what_others_wrote():
+    """Only ``manifests`` makes Lhotse's objects of JSON; elsewhere nobody opens files through Lhotse."""
+    root = Path(__file__).parents[2]
+    door = re.compile(
+        r"lhotse\.serialization|load_manifest|deserialize_|\.from_(file|jsonl\w*|shar|json|yaml|dicts?)\("
+    )
+    own = {"asr/corpora/manifests.py", "asr/decoding/hypothesis.py", "asr/scoring/hypotheses.py"}  # our own records
+    users = {
+        str(path.relative_to(root))
+        for folder in ("asr", "tools")
+        for path in (root / folder).rglob("*.py")
+        if door.search(path.read_text(encoding="utf-8"))
+    }
+    assert users <= own

@@ -1,3 +1,7 @@
+import io
+import json
+import os
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +141,54 @@ def test_damaged_shards_are_named(tmp_path, cuts):
         index_shards(folder)
     with pytest.raises(DataError, match="no such folder"):
         index_shards(tmp_path / "nowhere")
+
+
+def repack(tar, change):
+    """Changes the manifest of the first member of a tar file, as somebody who sends shards can."""
+    with tarfile.open(tar) as archive:
+        members = [(member.name, archive.extractfile(member).read()) for member in archive]
+    manifest = json.loads(members[1][1])
+    change(manifest)
+    members[1] = (members[1][0], json.dumps(manifest).encode())
+    with tarfile.open(tar, "w") as archive:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda m: m["sources"].append({"type": "command", "channels": [1], "source": "touch made"}), "is a command"),
+        (lambda m: m.update(sources=[{"type": "url", "channels": [0], "source": "pipe:touch made"}]), "an address"),
+        (lambda m: m.update(transforms=[{"name": "Speed", "kwargs": {"factor": 0}}]), "Speed has factor 0"),
+        (lambda m: m.update(sources=[]), "the sources of its recording is a list"),
+        (lambda m: m.update(sampling_rate="many"), "the sampling_rate of its recording is many"),
+        (lambda m: m.update(unheard_of=1), r"is not a Lhotse recording \(TypeError"),
+        (lambda m: m.pop("id"), "its recording has no id"),
+    ],
+)
+def test_manifests_in_shards_are_checked_as_those_in_lists(tmp_path, cuts, change, found):
+    write(cuts[:2], tmp_path / "shards")
+    repack(tmp_path / "shards" / "recording.000000.tar", change)
+    with pytest.raises(DataError, match=rf"recording\.000000\.tar: spëaker-0\.json: .*{found}"):
+        index_shards(tmp_path / "shards")
+
+
+def test_places_that_are_no_part_of_a_file(tmp_path, cuts):
+    write(cuts[:1], tmp_path / "shards")
+    tar = str(tmp_path / "shards" / "recording.000000.tar")
+    os.mkfifo(tmp_path / "fifo")
+    for place in (Place(tar, 512, 10**15), Place(tar, 10**30, 5), Place(str(tmp_path / "fifo"), 512, 9)):
+        with pytest.raises(DataError, match="the shard is truncated, or is no longer the one of the index"):
+            read_member(place)
+    for place in (Place("/dev/zero", 512, 9), Place(tar, 7, 9)):
+        with pytest.raises(DataError):
+            read_member(place)
+    for name in ("nul\0.tar", "a" * 300):
+        with pytest.raises(DataError, match="cannot be read"):
+            read_member(Place(name, 512, 9))
 
 
 def test_cuts_within_the_folder_are_no_index(tmp_path, cuts):
