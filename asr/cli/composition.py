@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]  # which OmegaConf reads with
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -17,6 +19,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 import asr
 from asr.errors import ConfigError, UsageError
+
+_MAX_CHARACTERS, _MAX_DEPTH = 1 << 20, 30  # of a saved configuration
+_PARTS = ("model", "data", "trainer")  # that every configuration has
+_REFUSED_RESOLVERS = ("oc.env", "hydra", "now", "python_version")
 
 
 def conf_dir() -> Path:
@@ -75,7 +81,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigError: if a value is missing or points nowhere.
     """
-    OmegaConf.register_new_resolver("best_metric", best_metric, replace=True)
+    _close_resolvers()
     missing = [str(key) for key in config if OmegaConf.is_missing(config, key)]
     if missing:
         remedy = "choose an experiment, as in asr train experiment=an4/blstm, or give each as KEY=VALUE"
@@ -85,6 +91,8 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigError("configuration", _first_sentence(error), "check the key that it names") from error
     assert isinstance(plain, dict)
+    if not isinstance(plain.get("exp_dir"), str):
+        raise ConfigError("exp_dir", f"is {plain.get('exp_dir')}, not a path", "give the folder of the run")
     return {str(key): value for key, value in plain.items()}
 
 
@@ -98,11 +106,22 @@ def load_config(path: str, overrides: list[str]) -> DictConfig:
     Raises:
         ConfigError: if the file cannot be read, or a key is not in it.
     """
+    _close_resolvers()
     try:
-        saved = OmegaConf.load(path)
-    except Exception as error:  # OmegaConf lets PyYAML's own errors through
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(_MAX_CHARACTERS + 1)
+        _check_yaml(path, text)
+        saved = OmegaConf.create(text)
+    except OSError as error:
+        raise ConfigError(path, f"cannot be read ({error.strerror})", "give a run's config.yaml") from None
+    except (
+        OmegaConfBaseException,
+        yaml.YAMLError,
+        ValueError,
+        AssertionError,
+    ) as error:  # OmegaConf lets those through
         raise ConfigError(path, f"cannot be read ({_first_sentence(error)})", "give a run's config.yaml") from error
-    if not isinstance(saved, DictConfig) or "model" not in saved:
+    if not isinstance(saved, DictConfig) or not all(isinstance(saved.get(name), DictConfig) for name in _PARTS):
         raise ConfigError(path, "is not a training configuration", "give a run's config.yaml")
     OmegaConf.set_struct(saved, True)
     for override in overrides:
@@ -115,6 +134,33 @@ def load_config(path: str, overrides: list[str]) -> DictConfig:
         saved.merge_with_dotlist([override])
         OmegaConf.set_struct(saved, True)
     return saved
+
+
+def _close_resolvers() -> None:
+    """Lets a configuration refer to its own keys, and to nothing of the machine that it is run on."""
+    OmegaConf.register_new_resolver("best_metric", best_metric, replace=True)
+    for name in _REFUSED_RESOLVERS:
+        OmegaConf.register_new_resolver(name, functools.partial(_refuse_resolver, name), replace=True)
+
+
+def _refuse_resolver(name: str, *_: Any) -> None:
+    raise ConfigError(
+        f"${{{name}:}}", "is not resolved", "write the value itself: a configuration is the same everywhere"
+    )
+
+
+def _check_yaml(path: str, text: str) -> None:
+    """Raises a :class:`ConfigError` for what unpacks to far more than it is: references within YAML, deep nesting."""
+    if len(text) > _MAX_CHARACTERS:
+        raise ConfigError(path, f"is longer than {_MAX_CHARACTERS:,} characters", "give a run's config.yaml")
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        where = f"{path}:{event.start_mark.line + 1}"
+        if isinstance(event, yaml.AliasEvent):
+            raise ConfigError(where, f"refers to *{event.anchor}", "write the value itself, or refer to it by ${key}")
+        if depth > _MAX_DEPTH:
+            raise ConfigError(where, f"is nested more than {_MAX_DEPTH} deep", "give a run's config.yaml")
 
 
 def to_yaml(config: DictConfig | dict[str, Any]) -> str:

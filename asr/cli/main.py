@@ -36,6 +36,7 @@ def summary(verb: str) -> str:
 
 def main() -> int:
     """Runs ``asr VERB …`` as ``python -m asr.cli.VERB …``, so that Lightning can run it again for each rank."""
+    asr.cli.close_current_folder()
     return guarded(_main, lambda message: warn(f"asr: {message}"))
 
 

@@ -12,6 +12,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from asr.errors import CheckpointError, DataError
 from asr.files import written_whole
+from asr.transcription.checkpoint import read_checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -38,3 +39,31 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except DataError as error:
             remedy = "make room, then resume with ckpt_path=last"
             raise CheckpointError(path, error.found, remedy) from error
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Reads a checkpoint to resume from as every other is read, onto the CPU.
+
+        Args:
+            path: the file.
+            map_location: not used; modules and optimisers take what they load to where they are.
+            weights_only: not used; no code of a file is run.
+
+        Raises:
+            CheckpointError: the file is missing, damaged or no checkpoint.
+        """
+        return read_checkpoint(path, is_mapped=False)
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Removes a checkpoint that a better one replaces; which one it was stands in the checkpoint resumed from.
+
+        Raises:
+            CheckpointError: it is no such file, and stays.
+        """
+        path = Path(path)
+        if not path.exists():
+            return
+        if path.suffix != ".ckpt" or ".." in path.parts or not path.is_file():
+            raise CheckpointError(path, "is no checkpoint of this run to be removed", "start the run anew")
+        path.unlink()

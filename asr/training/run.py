@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from jsonargparse import ArgumentError, ArgumentParser
 from lightning import LightningDataModule, LightningModule, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningCLI
 
 from asr.data.dictionary import DictionaryData
@@ -22,6 +23,7 @@ from asr.lm.vocabulary import SPECIAL, read_words
 from asr.text.lexicon import read_lexicon
 from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
+from asr.training.allowed import check_values, close_list
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
 from asr.training.pronunciation_module import PronunciationModule
@@ -56,30 +58,44 @@ def build(config: dict[str, Any]) -> TrainingCLI:
     Raises:
         ConfigError: naming the setting that is unknown or of the wrong type.
     """
-    arguments = {name: dict(config[name]) for name in _ARGUMENTS}
-    model: type[LightningModule] = CTCModule
-    data: type[LightningDataModule] = SpeechData
-    if config.get("task") == LANGUAGE_MODEL:
-        model, data = LanguageModule, TextData
-        arguments["model"] |= vocabulary_state(arguments["model"], arguments["data"], config["min_count"])
-    elif config.get("task") == PRONUNCIATION_MODEL:
-        model, data = PronunciationModule, DictionaryData
-        arguments["model"] |= lexicon_states(arguments["data"])
-    else:
-        arguments["model"]["tokens"] = token_state(arguments["model"]["tokens"])
+    try:
+        model, data, arguments = _classes_and_arguments(config)
+    except KeyError as error:
+        raise ConfigError(str(error.args[0]), "is missing", "asr train --print-config shows all settings") from None
+    for name in _ARGUMENTS:
+        check_values(config[name], name)
+    close_list()
     try:
         return TrainingCLI(
             model,
             data,
-            args=arguments | {"seed_everything": config["seed"]},
+            args=arguments,
             run=False,
             auto_configure_optimizers=False,
-            seed_everything_default=config["seed"],
+            seed_everything_default=arguments["seed_everything"],
             save_config_callback=None,
             parser_kwargs={"exit_on_error": False},
         )
     except ArgumentError as error:
         raise ConfigError(*complaint(str(error)), "asr train --print-config shows all settings") from error
+    except (ValueError, MisconfigurationException, ImportError) as error:  # Lightning's ways of refusing a setting
+        found = " ".join(str(error).split())
+        raise ConfigError("configuration", found, "asr train --print-config shows all settings") from error
+
+
+def _classes_and_arguments(
+    config: dict[str, Any],
+) -> tuple[type[LightningModule], type[LightningDataModule], dict[str, Any]]:
+    """Returns the classes of module and data, and the settings of them and of the trainer."""
+    arguments = {name: dict(config[name]) for name in _ARGUMENTS} | {"seed_everything": config["seed"]}
+    if config.get("task") == LANGUAGE_MODEL:
+        arguments["model"] |= vocabulary_state(arguments["model"], arguments["data"], config["min_count"])
+        return LanguageModule, TextData, arguments
+    if config.get("task") == PRONUNCIATION_MODEL:
+        arguments["model"] |= lexicon_states(arguments["data"])
+        return PronunciationModule, DictionaryData, arguments
+    arguments["model"]["tokens"] = token_state(arguments["model"]["tokens"])
+    return CTCModule, SpeechData, arguments
 
 
 def token_state(tokens: Any) -> Any:
@@ -136,7 +152,11 @@ def train(config: dict[str, Any], ckpt_path: str | None = None, init_from: str |
     if init_from:
         take_weights(cli.model, init_from)
     torch.set_float32_matmul_precision("high")
-    cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=ckpt_path)
+    if ckpt_path:
+        ckpt_path = str(
+            Path(ckpt_path).absolute()
+        )  # words such as "hpc", and addresses, mean something else to Lightning
+    cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=ckpt_path, weights_only=True)
     return cli.trainer
 
 
@@ -172,6 +192,9 @@ def complaint(message: str) -> tuple[str, str]:
     """
     message = message.partition(". Got value: Namespace(")[0]
     key = ".".join(re.findall(r'[Pp]arser key "([^"]+)":', message)) or "configuration"
+    denied = re.search(r"Importing '([^']+)' is not allowed", message)
+    if denied:
+        return key, f"names {denied[1]}, which no configuration may build"
     kinds = re.findall(r"Expected an? (?:<class '(?:\w+\.)*(\w+)'>|typing\.(Literal\[[^]]*\]))", message)
     value = re.search(r"(?:Given|Got) value: (.*)", message)
     if kinds and value:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from asr.cli.composition import changes, compose_config, expand_sweep, groups, load_config, resolve, to_yaml
+from asr.cli.train import main
 from asr.errors import ConfigError, UsageError
 from asr.training.run import build
 
+COMMAND = {"class_path": "os.system", "init_args": {"command": "touch made"}}
 LETTERS = {"unit": "char", "tokens": ["<blank>", "A", "|"]}
 CHOICES = [(group, name) for group, names in groups().items() for name in names]
 
@@ -54,6 +58,110 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
             load_config(f"{tmp_path}/x.yaml", [])
     with pytest.raises(ConfigError, match=r"no\.yaml"):
         load_config(f"{tmp_path}/no.yaml", [])
+
+
+def saved(tmp_path: Path, **changes: object) -> Path:
+    """Gives a configuration that somebody sends, which sets keys as it likes."""
+    config = compose_config(["corpus=mine", "name=first"])
+    OmegaConf.set_struct(config, False)
+    for key, value in changes.items():
+        OmegaConf.update(config, key, value)
+    (tmp_path / "sent.yaml").write_text(to_yaml(config), encoding="utf-8")
+    return tmp_path / "sent.yaml"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "${oc.env:HOME}",
+        "a/${oc.env:HOME}/b",
+        "${oc.env:NOT_THERE,${oc.env:HOME}}",
+        "${oc.decode:${oc.env:HOME}}",
+        "${oc.${corpus}:HOME}",  # with corpus: env
+        "${hydra:runtime.cwd}",
+        "${now:%Y}",
+        "${python_version:}",
+        "${nothing.of.the.kind:a}",
+    ],
+)
+def test_a_configuration_sees_nothing_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/secret")
+    config = load_config(str(saved(tmp_path, exp_dir=value, corpus="env")), [])
+    with pytest.raises(ConfigError) as caught:
+        resolve(config)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"is not resolved|Unsupported interpolation"):
+        resolve(compose_config([f"exp_dir='{value}'", "corpus=env", "name=first"]))
+
+
+def test_what_may_be_resolved(tmp_path: Path) -> None:
+    keys = {"exp_dir": "exp/${corpus}/${oc.select:nowhere,${seed}}", "name": "${best_metric:phone}"}
+    config = resolve(load_config(str(saved(tmp_path, **keys)), []))
+    assert (config["exp_dir"], config["name"]) == ("exp/mine/0", "val/per")
+    assert config["trainer"]["callbacks"] == list(config["callbacks"].values())
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join(['*' + before] * 9)}]\n" for before, name in itertools.pairwise("abcdefghijklmno")
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (BOMB, r":2: refers to \*a; write the value itself"),
+        ("a: &a [*a]", r":1: refers to \*a"),
+        ("[" * 100_000, r":1: is nested more than 30 deep"),
+        ("a: " + "{a: " * 40, r":1: is nested more than 30 deep"),
+        ("a: !!python/object/apply:os.system ['touch made']", "could not determine a constructor|is not a training"),
+        ("a: !!python/object/new:os.system ['touch made']", "could not determine a constructor"),
+        ("a: !!python/name:os.system", "could not determine a constructor"),
+        ("!!python/module:evil", "could not determine a constructor|expected the node content"),
+        ("a: " + "x" * (1 << 20), "is longer than 1,048,576 characters"),
+        ("model: {}\ndata: {}\ntrainer: 3", "is not a training configuration"),
+        ("model: {}\ndata: {}", "is not a training configuration"),
+        ("_target_: os.system", "is not a training configuration"),
+        ("\x00", "cannot be read"),
+        ("a: \x1b", "cannot be read"),
+    ],
+)
+def test_yaml_that_is_more_than_it_says(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "x.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        load_config(str(tmp_path / "x.yaml"), [])
+    assert not Path("made").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model.optimizer": COMMAND}, "model.optimizer.class_path: names os.system, which no configuration may build"),
+        ({"callbacks.mine": COMMAND}, "trainer.callbacks[7].class_path: names os.system, which no configuration may"),
+        ({"trainer.logger": COMMAND}, "trainer.logger.class_path: names os.system, which no configuration may build"),
+        ({"model.encoder": {"_target_": "os.system", "command": "touch made"}}, "model.encoder"),
+        ({"hydra": {"run": {"dir": "made"}}, "model.seed": "x"}, "model.seed: 'x' where int is expected"),
+        ({"exp_dir": 3}, "exp_dir: is 3, not a path"),
+        ({"model.tokens": "/etc/passwd"}, "/etc/passwd: 'passwd' is no unit of tokens"),
+        ({"ckpt_path": "http://localhost:9/a.ckpt"}, "http:/localhost:9/a.ckpt: no such file"),
+        ({"init_from": "s3://bucket/a.ckpt"}, "s3:/bucket/a.ckpt: no such file"),
+    ],
+)
+def test_a_configuration_that_somebody_sends_runs_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, object],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sent = saved(tmp_path, **{"model.tokens": LETTERS, "exp_dir": "exp", "trainer.accelerator": "cpu"} | changes)
+    assert main(["--config", str(sent)]) in (1, 2)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("asr train: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert not (tmp_path / "made").exists()
 
 
 def test_sweeps() -> None:

@@ -1,0 +1,106 @@
+"""What a configuration may have built: a closed list, which jsonargparse keeps to before it imports anything."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import torch
+from jsonargparse import set_parsing_settings
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.pytorch import callbacks, loggers, profilers
+from lightning.pytorch.plugins import environments
+
+from asr.errors import ConfigError
+from asr.features.augment import AddNoise, SpecAugment
+from asr.features.recorded_noise import AddRecordedNoise
+from asr.features.reverb import Reverberate, ReverberateRecorded
+from asr.features.vocal_tract import VocalTractPerturbation
+from asr.training.averaging import ExponentialMovingAverage
+from asr.training.callbacks import EpochLog, InitialCheckpoint, LastCheckpoint
+from asr.training.checkpoint_io import AtomicCheckpointIO
+from asr.training.losses import Consistency, Intermediate
+from asr.training.schedules import Constant, OneCycle, WarmupInverseSquareRoot
+from asr.training.weight_noise import WeightNoise
+from asr.transcription.building import ENCODERS, FRONT_ENDS, class_path
+
+OWN: tuple[type, ...] = (
+    *(*FRONT_ENDS, *ENCODERS),
+    *(SpecAugment, AddNoise, AddRecordedNoise, Reverberate, ReverberateRecorded, VocalTractPerturbation),
+    *(Consistency, Intermediate),
+    *(Constant, OneCycle, WarmupInverseSquareRoot),
+    *(ExponentialMovingAverage, LastCheckpoint, InitialCheckpoint, EpochLog, WeightNoise),
+    AtomicCheckpointIO,
+)
+_OTHERS: tuple[tuple[ModuleType, type], ...] = (
+    (torch.optim, torch.optim.Optimizer),
+    (callbacks, callbacks.Callback),
+    (loggers, loggers.Logger),
+    (profilers, profilers.Profiler),
+    (environments, ClusterEnvironment),
+)
+"""Packages of others, and what their classes have to be."""
+
+_REMEDY = "take one that conf/ names, an optimiser of torch.optim, or a callback or logger of lightning.pytorch"
+_ADDRESS = re.compile(r"[A-Za-z][\w.+-]*(://|::)")
+_FOLDERS = ("save_dir", "root_dir", "sub_dir")
+
+
+def allowed_paths() -> list[str]:
+    """Returns the names that ``class_path`` may be in a configuration.
+
+    Example:
+        >>> paths = allowed_paths()
+        >>> "torch.optim.AdamW" in paths, "os.system" in paths
+        (True, False)
+    """
+    paths = {class_path(made) for made in OWN}
+    for package, base in _OTHERS:
+        for name, made in vars(package).items():
+            if inspect.isclass(made) and issubclass(made, base):
+                paths |= {f"{package.__name__}.{name}", class_path(made)}
+    return sorted(paths)
+
+
+def close_list() -> None:
+    """Has jsonargparse refuse every other name, and read nothing that lies beyond the file system."""
+    set_parsing_settings(
+        import_path_denylist=["*"],
+        import_path_allowlist=allowed_paths(),
+        instantiate_subclass_spec_in_any=False,
+        config_read_mode_urls_enabled=False,
+        config_read_mode_fsspec_enabled=False,
+    )
+
+
+def check_values(settings: Any, key: str) -> None:
+    """Checks what stands anywhere inside a part of a configuration.
+
+    Args:
+        settings: the part.
+        key: that it stands under.
+
+    Raises:
+        ConfigError: a ``class_path`` is not on the list, or the place of a file is an address on a network.
+    """
+    known = set(allowed_paths())
+    waiting = [(key, settings)]
+    while waiting:
+        place, inner = waiting.pop()
+        if isinstance(inner, list | tuple):
+            waiting += [(f"{place}[{number}]", value) for number, value in enumerate(inner)]
+        elif isinstance(inner, Mapping):
+            waiting += [(f"{place}.{name}", value) for name, value in inner.items()]
+            named = inner.get("class_path")
+            if isinstance(named, str) and "." in named and named not in known:
+                raise ConfigError(f"{place}.class_path", f"names {named}, which no configuration may build", _REMEDY)
+        elif isinstance(inner, str) and _ADDRESS.match(inner) and not _is_of_service(place):
+            raise ConfigError(place, f"is an address ({inner})", "give a path in the file system, mounted if need be")
+
+
+def _is_of_service(key: str) -> bool:
+    """Says whether a setting is one of a logger that may be a service on a network, and no folder that it writes to."""
+    return key.startswith("trainer.logger") and key.rpartition(".")[2] not in _FOLDERS
