@@ -8,7 +8,7 @@ import os
 import shlex
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
@@ -164,7 +164,8 @@ def fitting(name: str, room: int = _LONGEST_NAME) -> str:
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Gives a path beside ``path`` to write to, and renames it when the block ends well.
 
-    The name ends as that of ``path`` does, so that writers which go by the ending work. Missing folders are made.
+    The name ends as that of ``path`` does, so that writers which go by the ending work. Missing folders are made. A
+    device or a pipe, such as ``/dev/stdout``, is written to as it is.
 
     Args:
         path: the file to write or replace.
@@ -181,20 +182,38 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         ['a.txt']
     """
     path = Path(path)
-    mark = f".part{os.getpid()}-"
-    beside = path.with_name(mark + fitting(path.name, _LONGEST_NAME - len(mark)))
+    beside = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
-        beside.replace(path)
+        if beside != path:
+            beside.replace(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(
             path, f"cannot be written ({reason})", "check the folder, its rights and the room left"
         ) from error
     finally:
-        if beside.parent.is_dir():
-            beside.unlink(missing_ok=True)
+        if beside != path:
+            with suppress(OSError):  # of a file system that is read-only, that is no file to remove
+                beside.unlink()
+
+
+def _beside(path: Path) -> Path:
+    """Returns where to write to; that is the path itself where it is a device or a pipe, which nothing replaces."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        mode = 0
+    except ValueError:
+        raise DataError(path, "is no path", "leave out characters that no path has") from None
+    if stat.S_ISDIR(mode):
+        raise DataError(path, "is a folder", "name a file in it")
+    is_special = mode and not stat.S_ISREG(mode)
+    if is_special or str(path.parent) in ("/dev", "/dev/fd"):  # /dev/stdout may lead to a file
+        return path
+    mark = f".part{os.getpid()}-"
+    return path.with_name(mark + fitting(path.name, _LONGEST_NAME - len(mark)))
 
 
 @contextmanager

@@ -77,6 +77,8 @@ def read_archive(path: str | Path) -> Archive:
             infos = archive.infolist()
     except Exception as error:  # zipfile meets damage in whatever it is reading: names, sizes, flags
         raise CheckpointError(path, f"is damaged ({error})", _COPY) from None
+    if not any(info.filename.endswith("/data.pkl") for info in infos):
+        raise CheckpointError(path, "is a zip archive but not a checkpoint", NOT_ONE)
     try:
         with path.open("rb") as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
@@ -121,8 +123,6 @@ def _check_file(path: Path) -> None:
 def _members(content: mmap.mmap, infos: list[zipfile.ZipInfo]) -> Iterator[tuple[str, Member]]:
     """Yields the members in the order of the directory."""
     directory = _directory(content, len(infos))
-    if not infos:
-        raise _LayoutError("it is empty")
     begins = sorted(info.header_offset for info in infos)
     room = dict(zip(begins, [*begins[1:], directory], strict=True))
     doubled = [name for name, count in Counter(info.filename.lower() for info in infos).items() if count > 1]

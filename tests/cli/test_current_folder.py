@@ -12,10 +12,9 @@ import pytest
 import asr.cli
 
 ROOT = Path(asr.cli.__file__).parents[2]
-NAMES = """
-torch lightning numpy hydra omegaconf yaml jsonargparse lhotse smart_open tensorboard argparse contextlib difflib json
-logging multiprocessing pathlib pkgutil random socket sitecustomize types warnings zipfile
-""".split()
+LIBRARIES = ["torch", "lightning", "numpy", "hydra", "omegaconf", "yaml", "jsonargparse", "lhotse", "smart_open"]
+STANDARD = ["argparse", "contextlib", "difflib", "json", "logging", "multiprocessing", "pathlib", "pkgutil", "random"]
+NAMES = [*LIBRARIES, *STANDARD, "socket", "sitecustomize", "types", "warnings", "zipfile"]
 
 
 @pytest.fixture

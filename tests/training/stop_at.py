@@ -7,6 +7,7 @@ from typing import Any
 import lightning
 
 from asr.errors import AsrError
+from asr.training.allowed import allow
 
 
 class StopAt(lightning.Callback):
@@ -18,3 +19,6 @@ class StopAt(lightning.Callback):
     def on_train_batch_end(self, trainer: lightning.Trainer, *_arguments: Any) -> None:
         if trainer.global_step == self.step:
             raise AsrError(f"step {self.step}", "stopped")
+
+
+allow(StopAt)

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 import asr.training
 from asr.cli.composition import compose_config, resolve
 from asr.errors import ConfigError
-from asr.training.allowed import OWN, allowed_paths, check_values
+from asr.training.allowed import OWN, allow, allowed_paths, check_values
 from asr.training.run import build
 from asr.training.schedules import Schedule
 from asr.transcription.building import class_path
@@ -142,6 +142,19 @@ def test_addresses_are_those_of_loggers() -> None:
     check_values({"init_args": {"tracking_uri": "http://localhost:5000"}}, "trainer.logger")
     with pytest.raises(ConfigError, match=r"trainer\.logger\.init_args\.save_dir: is an address"):
         check_values({"init_args": {"save_dir": "http://localhost:5000"}}, "trainer.logger")
+
+
+class Mine(Callback):
+    """A callback of somebody's own."""
+
+
+def test_a_program_may_add_classes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asr.training.allowed._added", {})
+    spec = {"class_path": class_path(Mine)}
+    with pytest.raises(ConfigError, match="Mine, which no configuration may build"):
+        build(config_with([spec], "trainer", "callbacks"))
+    allow(Mine)
+    assert isinstance(build(config_with([spec], "trainer", "callbacks")).trainer.callbacks[0], Mine)
 
 
 @pytest.mark.parametrize("name", ["model", "data", "trainer", "seed"])

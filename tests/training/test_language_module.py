@@ -16,6 +16,7 @@ from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.lm.sentences import SentenceReader
 from asr.text.policy import get_policy
 from asr.transcription.language_checkpoint import load_language_model
+from tests.training.stop_at import StopAt
 
 SENTENCES = ["the cat sat on the mat", "a dog lay on a rug", "the dog saw the cat", "no bird sang", "a bird saw a rug"]
 SMALL = [
@@ -88,7 +89,7 @@ def test_two_runs_and_a_resumed_one_are_the_same(text: Path, tmp_path: Path) -> 
     straight, again, stopped = (tmp_path / name for name in ("straight", "again", "stopped"))
     assert main([*settings, f"exp_dir={straight}"]) == 0
     assert main([*settings, f"exp_dir={again}"]) == 0
-    stop = ["+callbacks.stop.class_path=tests.training.stop_at.StopAt", "+callbacks.stop.init_args.step=12"]
+    stop = [f"+callbacks.stop.class_path={StopAt.__module__}.StopAt", "+callbacks.stop.init_args.step=12"]
     assert main([*settings, *stop, f"exp_dir={stopped}"]) == 1
     per_epoch = len(scalars(straight, "train/loss_step")) // 3
     steps = torch.load(stopped / "last.ckpt", weights_only=True)["global_step"]

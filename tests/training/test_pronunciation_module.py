@@ -21,6 +21,7 @@ from asr.training.run import build
 from asr.training.transfer import take_weights
 from asr.transcription.pronunciation_checkpoint import load_pronouncer
 from tests.conftest import TinyCorpus
+from tests.training.stop_at import StopAt
 from tests.training.test_language_module import scalars
 
 SOUNDS = {"a": "AH", "b": "B", "c": "K", "e": "IY1", "x": "K S"}
@@ -90,7 +91,7 @@ def test_a_resumed_run_is_the_same(lexicon: Path, tmp_path: Path) -> None:
     settings = [*SMALL, f"lexicon=[{lexicon}]", "callbacks.last.init_args.every_num_steps=2"]
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
     assert main([*settings, f"exp_dir={straight}"]) == 0
-    stop = ["+callbacks.stop.class_path=tests.training.stop_at.StopAt", "+callbacks.stop.init_args.step=19"]
+    stop = [f"+callbacks.stop.class_path={StopAt.__module__}.StopAt", "+callbacks.stop.init_args.step=19"]
     assert main([*settings, *stop, f"exp_dir={stopped}"]) == 1
     assert main([*settings, f"exp_dir={stopped}", "ckpt_path=last"]) == 0
     assert scalars(straight, "val/loss") == scalars(stopped, "val/loss")

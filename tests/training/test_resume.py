@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,20 @@ def arguments(exp_dir: Path, *more: str) -> list[str]:
     return [*settings.split(), f"exp_dir={exp_dir}", *more]
 
 
-def run(corpus: TinyCorpus, *overrides: str) -> subprocess.CompletedProcess[str]:
+def run(
+    corpus: TinyCorpus, *overrides: str, program: Sequence[str] = ("-m", "asr.cli.train")
+) -> subprocess.CompletedProcess[str]:
     here = Path(__file__).parent
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(here), str(here.parents[1])]),
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [sys.executable, "-m", "asr.cli.train", *overrides]
+    environment = os.environ | {"PYTHONPATH": str(here.parents[1]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *program, *overrides]
     return subprocess.run(command, cwd=corpus.root, env=environment, text=True, capture_output=True, check=False)
+
+
+def run_and_kill(corpus: TinyCorpus, step: int, *overrides: str) -> None:
+    """Trains until a step, at which the process dies."""
+    kill = ["+callbacks.kill.class_path=kill_at.KillAt", f"+callbacks.kill.init_args.step={step}"]
+    died = run(corpus, *overrides, *kill, program=[str(Path(__file__).with_name("kill_at.py"))])
+    assert died.returncode == -signal.SIGKILL, died.stderr
 
 
 def losses(exp_dir: Path) -> dict[int, float]:
@@ -49,9 +56,7 @@ def test_resumed_run_equals_the_uninterrupted_one(tiny_corpus: TinyCorpus, tmp_p
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     finished = run(tiny_corpus, *arguments(straight))
     assert finished.returncode == 0, finished.stderr
-    kill = ["+callbacks.kill.class_path=kill_at.KillAt", f"+callbacks.kill.init_args.step={step}"]
-    died = run(tiny_corpus, *arguments(killed, *kill))
-    assert died.returncode == -signal.SIGKILL, died.stderr
+    run_and_kill(tiny_corpus, step, *arguments(killed))
     checkpoint = torch.load(killed / "last.ckpt", weights_only=True)
     per_epoch = len(losses(straight)) // 3
     assert 0 < checkpoint["global_step"] % per_epoch < per_epoch - 1, "the kill has to fall inside an epoch"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import torch
 from asr.cli import shards
 from asr.cli.train import main
 from tests.conftest import TinyCorpus
-from tests.training.test_resume import losses, run
+from tests.training.test_resume import losses, run, run_and_kill
 from tests.training.test_run import SMALL
 
 
@@ -38,9 +37,7 @@ def test_killed_within_an_epoch_and_resumed_equals_straight_through(
     assert "an epoch: 40 utterances" in log
     assert " shards, 2 at a time" in log
     expected = losses(straight)
-    kill = ["+callbacks.kill.class_path=kill_at.KillAt", f"+callbacks.kill.init_args.step={len(expected) // 2 + 3}"]
-    died = run(tiny_corpus, *settings, *saving, *kill, f"exp_dir={killed}")
-    assert died.returncode == -signal.SIGKILL, died.stderr
+    run_and_kill(tiny_corpus, len(expected) // 2 + 3, *settings, *saving, f"exp_dir={killed}")
     reached = torch.load(killed / "last.ckpt", weights_only=True)["global_step"]
     assert 0 < reached % (len(expected) // 2) < len(expected) // 2 - 1, "the kill has to fall inside an epoch"
     resumed = run(tiny_corpus, *settings, *saving, f"exp_dir={killed}", "ckpt_path=last")
