@@ -1,8 +1,11 @@
+import errno
 import gzip
 import lzma
 import os
+import resource
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -42,6 +45,82 @@ def test_what_cannot_be_written_is_named(tmp_path):
         written_whole(tmp_path / "file" / "a.txt"),
     ):
         pass
+
+
+def written(path):
+    """Gives the line that writing ends with, empty where it ends well."""
+    try:
+        with open_written(path) as file:
+            file.write(b"content" * 1000)
+    except DataError as error:
+        return str(error).removeprefix(f"{path}: ")
+    return ""
+
+
+def test_a_file_system_that_is_read_only(tmp_path, monkeypatch):
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    (tmp_path / "a.txt").write_text("old")
+    for name in ("open", "unlink", "replace"):  # Linux says so of files that are not there, too
+        monkeypatch.setattr(Path, name, refuse)
+    for name in ("a.txt", "b.txt", "c.txt.gz"):
+        assert written(tmp_path / name).startswith("cannot be written (Read-only file system); check the folder")
+    monkeypatch.undo()
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+def test_no_room_leaves_the_old_file_and_nothing_else(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        found = [written(tmp_path / name) for name in ("a.txt", "b.txt")]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert all(line.startswith("cannot be written (File too large); check the folder") for line in found)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+def test_devices_and_pipes_are_written_to_and_stay_what_they_are(tmp_path):
+    assert (
+        written("/dev/full")
+        == "cannot be written (No space left on device); check the folder, its rights and the room left"
+    )
+    assert written("/dev/null") == ""
+    assert all(Path(f"/dev/{name}").is_char_device() for name in ("full", "null"))
+    os.mkfifo(tmp_path / "fifo")
+    reader = threading.Thread(target=lambda: read.append((tmp_path / "fifo").read_bytes()))
+    read = []
+    reader.start()
+    assert written(tmp_path / "fifo") == ""
+    reader.join()
+    assert read == [b"content" * 1000]
+    assert [file.name for file in tmp_path.iterdir()] == ["fifo"]
+    with (tmp_path / "stdout").open("wb") as file:
+        assert written(f"/dev/fd/{file.fileno()}") == ""
+    assert (tmp_path / "stdout").read_bytes() == b"content" * 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        (".", "is a folder; name a file in it"),
+        ("folder", "is a folder; name a file in it"),
+        ("x" * 300, "cannot be written (File name too long); check the folder"),
+        ("y" * 300 + "/a", "cannot be written (File name too long); check the folder"),
+        ("a.txt/b", "cannot be written (File exists); check the folder"),
+        ("nul\0", "is no path; leave out characters that no path has"),
+        ("loop/a", "cannot be written (Too many levels of symbolic links); check the folder"),
+    ],
+)
+def test_paths_that_cannot_be_files(tmp_path, name, line):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / "loop").symlink_to("loop")
+    found = written(tmp_path / name)
+    assert found.startswith(line) or (name == "loop/a" and "cannot be written" in found)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.txt", "folder", "loop"]
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])

@@ -16,7 +16,7 @@ from lightning.pytorch.cli import LightningCLI
 from asr.data.dictionary import DictionaryData
 from asr.data.module import SpeechData
 from asr.data.text import TextData
-from asr.errors import ConfigError
+from asr.errors import AsrError, ConfigError
 from asr.lm.frequent import choose_vocabulary
 from asr.lm.sentences import SentenceReader
 from asr.lm.vocabulary import SPECIAL, read_words
@@ -156,7 +156,11 @@ def train(config: dict[str, Any], ckpt_path: str | None = None, init_from: str |
         ckpt_path = str(
             Path(ckpt_path).absolute()
         )  # words such as "hpc", and addresses, mean something else to Lightning
-    cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=ckpt_path, weights_only=True)
+    try:
+        cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=ckpt_path, weights_only=True)
+    except OSError as error:  # of TensorBoard's files, hparams.yaml and whatever else Lightning writes
+        where, found = error.filename or config["exp_dir"], error.strerror or error
+        raise AsrError(where, f"cannot be written ({found})", "make room, then resume with ckpt_path=last") from error
     return cli.trainer
 
 
