@@ -22,6 +22,7 @@ from asr.errors import ConfigError, UsageError
 
 _MAX_CHARACTERS, _MAX_DEPTH = 1 << 20, 30  # of a saved configuration
 _PARTS = ("model", "data", "trainer")  # that every configuration has
+_PATHS = ("exp_dir", "ckpt_path", "init_from")
 _REFUSED_RESOLVERS = ("oc.env", "hydra", "now", "python_version")
 
 
@@ -91,8 +92,10 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigError("configuration", _first_sentence(error), "check the key that it names") from error
     assert isinstance(plain, dict)
-    if not isinstance(plain.get("exp_dir"), str):
-        raise ConfigError("exp_dir", f"is {plain.get('exp_dir')}, not a path", "give the folder of the run")
+    for key in _PATHS:
+        value = plain.get(key)
+        if not isinstance(value, str) and (key == "exp_dir" or value is not None):
+            raise ConfigError(key, f"is {value}, not a path", "give the path of a folder or file")
     return {str(key): value for key, value in plain.items()}
 
 
@@ -112,6 +115,7 @@ def load_config(path: str, overrides: list[str]) -> DictConfig:
             text = file.read(_MAX_CHARACTERS + 1)
         _check_yaml(path, text)
         saved = OmegaConf.create(text)
+        is_whole = isinstance(saved, DictConfig) and all(isinstance(saved.get(part), DictConfig) for part in _PARTS)
     except OSError as error:
         raise ConfigError(path, f"cannot be read ({error.strerror})", "give a run's config.yaml") from None
     except (
@@ -121,7 +125,7 @@ def load_config(path: str, overrides: list[str]) -> DictConfig:
         AssertionError,
     ) as error:  # OmegaConf lets those through
         raise ConfigError(path, f"cannot be read ({_first_sentence(error)})", "give a run's config.yaml") from error
-    if not isinstance(saved, DictConfig) or not all(isinstance(saved.get(name), DictConfig) for name in _PARTS):
+    if not isinstance(saved, DictConfig) or not is_whole:
         raise ConfigError(path, "is not a training configuration", "give a run's config.yaml")
     OmegaConf.set_struct(saved, True)
     for override in overrides:

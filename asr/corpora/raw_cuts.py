@@ -60,7 +60,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) in (int, float) and 1 <= value <= 2**53 and value == int(value)
+    return type(value) is int and 1 <= value <= 2**53
 
 
 def _is_channel(value: Any) -> bool:
@@ -81,6 +81,7 @@ _NUMBER = _Field(lambda value: value is None or _is_number(value), "a number", i
 _COUNT = _Field(_is_count, "a whole number above 0")
 _RATE = _Field(lambda value: _is_count(value) and value <= 1e6, "a sample rate up to 1,000,000 Hz")
 _CHANNEL = _Field(_is_channel, "a channel, or several, counted from 0")
+_CHANNELS = _Field(lambda value: isinstance(value, list) and _is_channel(value), "a list of channels, counted from 0")
 _LIST = _Field(lambda value: isinstance(value, list), "a list")
 _OBJECT = _Field(lambda value: isinstance(value, dict), "an object in braces")
 
@@ -109,10 +110,10 @@ _RECORDING = {
     "sampling_rate": _RATE,
     "num_samples": _COUNT,
     "duration": _LENGTH,
-    "channel_ids": _or_null(_CHANNEL),
+    "channel_ids": _or_null(_CHANNELS),
     "transforms": _or_null(_LIST),
 }
-_SOURCE = {"type": _NAME, "channels": _CHANNEL, "source": _Field(_is_text, "a text")}
+_SOURCE = {"type": _NAME, "channels": _CHANNELS, "source": _Field(_is_text, "a text")}
 _SUPERVISION = {
     "id": _NAME,
     "recording_id": _NAME,

@@ -107,7 +107,7 @@ def read_waveform(cut: Cut, sample_rate: int) -> Tensor:
         DataError: if it cannot be read.
     """
     read = in_memory(cut)
-    where = f"{cut.id}: {audio_path(cut)}"
+    where = ": ".join(part for part in (cut.id, audio_path(cut)) if part)
     try:
         read = read if read.sampling_rate == sample_rate else read.resample(sample_rate)
         audio = read.load_audio()

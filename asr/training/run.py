@@ -78,7 +78,7 @@ def build(config: dict[str, Any]) -> TrainingCLI:
         )
     except ArgumentError as error:
         raise ConfigError(*complaint(str(error)), "asr train --print-config shows all settings") from error
-    except (ValueError, MisconfigurationException, ImportError) as error:  # Lightning's ways of refusing a setting
+    except (ValueError, TypeError, MisconfigurationException, ImportError) as error:  # Lightning's ways of refusing
         found = " ".join(str(error).split())
         raise ConfigError("configuration", found, "asr train --print-config shows all settings") from error
 

@@ -76,7 +76,7 @@ def read_archive(path: str | Path) -> Archive:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
     except Exception as error:  # zipfile meets damage in whatever it is reading: names, sizes, flags
-        raise CheckpointError(path, f"is damaged ({error})", _COPY) from None
+        raise CheckpointError(path, f"is damaged ({str(error)[:200]})", _COPY) from None
     if not any(info.filename.endswith("/data.pkl") for info in infos):
         raise CheckpointError(path, "is a zip archive but not a checkpoint", NOT_ONE)
     try:

@@ -22,6 +22,7 @@ from asr.transcription.pickled import ForeignError, unpickle
 from asr.transcription.weights import load_network, num_values
 
 _NEEDED = ("frontend", "encoder", "tokens", "text_policy")
+_MAX_NAMED = 200  # characters of what a file may bring into a message
 _CHANGED = "it was written by another version, or changed"
 
 
@@ -101,7 +102,8 @@ def read_checkpoint(path: str | Path, is_mapped: bool = True) -> dict[str, Any]:
     try:
         content = unpickle(archive.read("data.pkl"), _Numbers(archive, is_mapped))
     except ForeignError as error:
-        found = f"holds more than tensors and plain values, and is not loaded because that could run code ({error})"
+        named = str(error)[:_MAX_NAMED]
+        found = f"holds more than tensors and plain values, and is not loaded because that could run code ({named})"
         raise CheckpointError(path, found, NOT_ONE) from None
     if not isinstance(content, dict):
         raise CheckpointError(path, f"holds a {type(content).__name__}, not a checkpoint", NOT_ONE)
@@ -149,11 +151,11 @@ def building_of(path: str | Path) -> Iterator[None]:
     except CheckpointError:
         raise
     except AsrError as error:
-        raise CheckpointError(path, f"its model cannot be built ({error})", _CHANGED) from error
+        raise CheckpointError(path, f"its model cannot be built ({str(error)[:_MAX_NAMED]})", _CHANGED) from error
     except BuildError as error:
         raise CheckpointError(path, f"its model cannot be built ({error})", _CHANGED) from None
     except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, ArithmeticError) as error:
-        found = f"its model cannot be built ({type(error).__name__}: {error})"
+        found = f"its model cannot be built ({type(error).__name__}: {str(error)[:_MAX_NAMED]})"
         raise CheckpointError(path, found, _CHANGED) from error
 
 

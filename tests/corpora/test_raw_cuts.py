@@ -274,6 +274,8 @@ def put(value: Any, *path: Any) -> Change:
         (put(["a.wav"], "recording", "sources"), "its source is a.wav, not an object"),
         (put(7, "recording", "sources", 0, "source"), "the source of its source is 7; it has to be a text"),
         (put(None, "recording", "sources", 0, "channels"), "the channels of its source is null"),
+        (put(16000.0, "recording", "sampling_rate"), "the sampling_rate of its recording is 16000.0; it has to be a"),
+        (put(0, "recording", "sources", 0, "channels"), "the channels of its source is 0; it has to be a list of"),
         (put(16000.5, "recording", "sampling_rate"), "the sampling_rate of its recording is 16000.5; it has to be a"),
         (put(0, "recording", "sampling_rate"), "the sampling_rate of its recording is 0"),
         (put(10**9, "recording", "sampling_rate"), "the sampling_rate of its recording is 1000000000"),

@@ -312,6 +312,18 @@ def test_numbers_of_two_types(tmp_path: Path) -> None:
         read_checkpoint(target)
 
 
+def test_names_as_long_as_a_file(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.ckpt", tmp_path / "b.ckpt"
+    torch.save({}, source)
+    with zipfile.ZipFile(source) as archive, zipfile.ZipFile(target, "w") as changed:
+        for name in archive.namelist():
+            evil = b"\x80\x02c" + b"x" * 10_000 + b"\ny\n."
+            changed.writestr(name, evil if name.endswith("data.pkl") else archive.read(name))
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(target)
+    assert len(str(caught.value)) < 600
+
+
 def test_a_pickle_without_end() -> None:
     with pytest.raises(ForeignError, match="a pickle of 67,108,865 bytes"):
         unpickle(bytes((1 << 26) + 1), no_numbers)
