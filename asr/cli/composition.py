@@ -6,11 +6,9 @@ import difflib
 import functools
 import itertools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]  # which OmegaConf reads with
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -18,12 +16,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import asr
+from asr.cli._saved_config import first_sentence, leaves, read_saved
 from asr.errors import ConfigError, UsageError
 
-_MAX_CHARACTERS, _MAX_DEPTH = 1 << 20, 30  # of a saved configuration
-_PARTS = ("model", "data", "trainer")  # that every configuration has
 _PATHS = ("exp_dir", "ckpt_path", "init_from")
-_REFUSED_RESOLVERS = ("oc.env", "hydra", "now", "python_version")
+_REFUSED_RESOLVERS = (
+    *("hydra", "now", "python_version", "oc.create", "oc.decode", "oc.deprecated", "oc.env", "oc.select"),
+)
 
 
 def conf_dir() -> Path:
@@ -73,7 +72,7 @@ def compose_config(overrides: list[str], name: str = "train") -> DictConfig:
         misspelt = re.match(r"Could not override '([^']+)'", str(error))
         if misspelt:
             raise ConfigError(misspelt[1], "no such setting", _suggestion(misspelt[1], name)) from error
-        raise ConfigError("configuration", _first_sentence(error), "asr train --help lists the choices") from error
+        raise ConfigError("configuration", first_sentence(error), "asr train --help lists the choices") from error
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
@@ -90,7 +89,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     try:
         plain = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
-        raise ConfigError("configuration", _first_sentence(error), "check the key that it names") from error
+        raise ConfigError("configuration", first_sentence(error), "check the key that it names") from error
     assert isinstance(plain, dict)
     for key in _PATHS:
         value = plain.get(key)
@@ -110,23 +109,7 @@ def load_config(path: str, overrides: list[str]) -> DictConfig:
         ConfigError: if the file cannot be read, or a key is not in it.
     """
     _close_resolvers()
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            text = file.read(_MAX_CHARACTERS + 1)
-        _check_yaml(path, text)
-        saved = OmegaConf.create(text)
-        is_whole = isinstance(saved, DictConfig) and all(isinstance(saved.get(part), DictConfig) for part in _PARTS)
-    except OSError as error:
-        raise ConfigError(path, f"cannot be read ({error.strerror})", "give a run's config.yaml") from None
-    except (
-        OmegaConfBaseException,
-        yaml.YAMLError,
-        ValueError,
-        AssertionError,
-    ) as error:  # OmegaConf lets those through
-        raise ConfigError(path, f"cannot be read ({_first_sentence(error)})", "give a run's config.yaml") from error
-    if not isinstance(saved, DictConfig) or not is_whole:
-        raise ConfigError(path, "is not a training configuration", "give a run's config.yaml")
+    saved = read_saved(path)
     OmegaConf.set_struct(saved, True)
     for override in overrides:
         key, equals, _ = override.partition("=")
@@ -153,20 +136,6 @@ def _refuse_resolver(name: str, *_: Any) -> None:
     )
 
 
-def _check_yaml(path: str, text: str) -> None:
-    """Raises a :class:`ConfigError` for what unpacks to far more than it is: references within YAML, deep nesting."""
-    if len(text) > _MAX_CHARACTERS:
-        raise ConfigError(path, f"is longer than {_MAX_CHARACTERS:,} characters", "give a run's config.yaml")
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        where = f"{path}:{event.start_mark.line + 1}"
-        if isinstance(event, yaml.AliasEvent):
-            raise ConfigError(where, f"refers to *{event.anchor}", "write the value itself, or refer to it by ${key}")
-        if depth > _MAX_DEPTH:
-            raise ConfigError(where, f"is nested more than {_MAX_DEPTH} deep", "give a run's config.yaml")
-
-
 def to_yaml(config: DictConfig | dict[str, Any]) -> str:
     """Gives a configuration as YAML, as :func:`load_config` reads it; of a DictConfig, references stay references."""
     return OmegaConf.to_yaml(config if isinstance(config, DictConfig) else OmegaConf.create(config))
@@ -179,7 +148,7 @@ def changes(saved: dict[str, Any], config: dict[str, Any]) -> list[str]:
         >>> changes({"model": {"seed": 0}}, {"model": {"seed": 1}})
         ['model.seed: 0, now 1']
     """
-    before, after = (dict(_leaves(each)) for each in (saved, config))
+    before, after = (dict(leaves(each)) for each in (saved, config))
     keys = [key for key in before | after if key.partition(".")[0] in ("model", "data", "trainer")]
     return [f"{key}: {before.get(key)}, now {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
 
@@ -187,20 +156,9 @@ def changes(saved: dict[str, Any], config: dict[str, Any]) -> list[str]:
 def _suggestion(key: str, name: str) -> str:
     with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
         config = compose(name)
-    known = [path for path, _ in _leaves(OmegaConf.to_container(config))]
+    known = [path for path, _ in leaves(OmegaConf.to_container(config))]
     close = difflib.get_close_matches(key, known, n=1)
     return f"did you mean {close[0]}?" if close else "asr train --print-config shows all; +KEY=VALUE adds one"
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            yield from _leaves(inner, f"{path}[{place}]")
-    else:
-        yield path, value
 
 
 def expand_sweep(overrides: list[str]) -> list[list[str]]:
@@ -224,8 +182,3 @@ def expand_sweep(overrides: list[str]) -> list[list[str]]:
     if len(runs) < 2:
         raise UsageError("--multirun", "no key has several values", "give some as in seed=0,1,2")
     return runs
-
-
-def _first_sentence(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

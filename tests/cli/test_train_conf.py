@@ -88,16 +88,49 @@ def test_a_configuration_sees_nothing_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("HOME", "/home/secret")
-    config = load_config(str(saved(tmp_path, exp_dir=value, corpus="env")), [])
-    with pytest.raises(ConfigError) as caught:
-        resolve(config)
+    with pytest.raises(ConfigError, match="exp_dir has a reference that is no key of it") as caught:
+        load_config(str(saved(tmp_path, exp_dir=value, corpus="env")), [])
     assert "secret" not in str(caught.value)
-    with pytest.raises(ConfigError, match=r"is not resolved|Unsupported interpolation"):
+    with pytest.raises(ConfigError, match=r"is not resolved|Unsupported interpolation") as caught:
         resolve(compose_config([f"exp_dir='{value}'", "corpus=env", "name=first"]))
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["${.seed}", "${${corpus}}", "${seed[0]}", "${oc.select: seed}", "${oc.dict.values:.a}"]
+)
+def test_references_that_could_lead_anywhere(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError, match="name has a reference that is no key of it"):
+        load_config(str(saved(tmp_path, name=value)), [])
+
+
+def g(number: int) -> str:
+    """Gives a reference to one of many keys."""
+    return f"${{g{number}}}"
+
+
+GROWING = {"g0": "x" * 100} | {f"g{n + 1}": g(n) * 8 for n in range(12)}
+LISTS = {"g0": [1, 2]} | {f"g{n + 1}": [g(n)] * 8 for n in range(12)}
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"name": "${name}"}, "has references that lead on and on"),
+        ({"name": "${corpus}", "corpus": "${name}"}, "has references that lead on and on"),
+        (GROWING, "has references that lead on and on"),
+        (LISTS, "has references that lead on and on"),
+        ({f"g{n}": g(n + 1) for n in range(40)}, "has references that lead on and on"),
+        ({f"g{n}": "${seed}" for n in range(300)}, "has more than 200 references"),
+    ],
+)
+def test_references_that_unpack_without_end(tmp_path: Path, keys: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(str(saved(tmp_path, **keys)), [])
 
 
 def test_what_may_be_resolved(tmp_path: Path) -> None:
-    keys = {"exp_dir": "exp/${corpus}/${oc.select:nowhere,${seed}}", "name": "${best_metric:phone}"}
+    keys = {"exp_dir": "exp/${corpus}/${seed}", "name": "${best_metric:phone}"}
     config = resolve(load_config(str(saved(tmp_path, **keys)), []))
     assert (config["exp_dir"], config["name"]) == ("exp/mine/0", "val/per")
     assert config["trainer"]["callbacks"] == list(config["callbacks"].values())
@@ -145,7 +178,7 @@ def test_yaml_that_is_more_than_it_says(tmp_path: Path, content: str, message: s
         ({"exp_dir": 3}, "exp_dir: is 3, not a path"),
         ({"ckpt_path": 3}, "ckpt_path: is 3, not a path"),
         ({"init_from": ["a.ckpt"]}, "init_from: is ['a.ckpt'], not a path"),
-        ({"data": "${oc.env:HOME}"}, "is not resolved"),
+        ({"data": "${oc.env:HOME}"}, "is not a training configuration"),
         ({"trainer.devices": -1}, "configuration: `devices` selected with `CPUAccelerator` should be an int > 0"),
         ({"model.tokens": "/etc/passwd"}, "/etc/passwd: 'passwd' is no unit of tokens"),
         ({"ckpt_path": "http://localhost:9/a.ckpt"}, "http:/localhost:9/a.ckpt: no such file"),
