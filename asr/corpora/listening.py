@@ -34,8 +34,9 @@ class Heard:
 
 
 def audio_path(cut: Cut) -> str:
-    """Gives the file that a cut's audio lies in, or an empty string for mixed cuts."""
-    return str(cut.recording.sources[0].source) if getattr(cut, "recording", None) is not None else ""
+    """Gives the file that a cut's audio lies in, or an empty string for cuts that are mixed or have none."""
+    recording = getattr(cut, "recording", None)
+    return str(recording.sources[0].source) if recording is not None and recording.sources else ""
 
 
 def listen(cut: Cut) -> Heard:

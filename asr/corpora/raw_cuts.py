@@ -106,11 +106,11 @@ _CUT = {
 }
 _RECORDING = {
     "id": _NAME,
-    "sources": _Field(lambda value: isinstance(value, list) and bool(value), "a list of sources"),
+    "sources": _LIST,  # none, where only the text is of use
     "sampling_rate": _RATE,
     "num_samples": _COUNT,
     "duration": _LENGTH,
-    "channel_ids": _or_null(_CHANNELS),
+    "channel_ids": _or_null(_LIST),
     "transforms": _or_null(_LIST),
 }
 _SOURCE = {"type": _NAME, "channels": _CHANNELS, "source": _Field(_is_text, "a text")}
@@ -140,7 +140,7 @@ _FEATURES = {
     "storage_key": _Field(_is_text, "a text"),
 }
 _TRACK = {"cut": _OBJECT, "type": _NAME, "offset": _optional(_START), "snr": _NUMBER}
-_MIXED_CUT = {"id": _NAME, "tracks": _RECORDING["sources"]._replace(expected="a list of tracks")}
+_MIXED_CUT = {"id": _NAME, "tracks": _Field(lambda value: isinstance(value, list) and bool(value), "a list of tracks")}
 _PADDING_CUT = {"id": _NAME, "duration": _LENGTH, "sampling_rate": _RATE, "feat_value": _NUMBER}
 
 

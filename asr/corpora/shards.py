@@ -220,6 +220,8 @@ def _members(tar: Path) -> Iterator[tuple[str, Recording]]:
                 if text is None or content is None:
                     raise DataError(tar, f"{audio.name} has no manifest behind it", _REWRITE)
                 recording = recording_of(_manifest(content.read(_MAX_MANIFEST)), f"{tar}: {text.name}")
+                if not recording.sources:
+                    raise DataError(tar, f"{text.name} names no source", _REWRITE)
                 place = str(Place(str(tar), audio.offset_data, audio.size))
                 recording.sources = [AudioSource(KIND, list(recording.sources[0].channels), place)]
                 yield text.name.removesuffix(".json"), recording

@@ -76,7 +76,7 @@ def _tars(cuts: Iterable[Cut]) -> Iterator[str]:
 
 def _place(cut: Cut) -> Place | None:
     recording = getattr(cut, "recording", None)
-    if recording is None or recording.sources[0].type != KIND:
+    if recording is None or not recording.sources or recording.sources[0].type != KIND:
         return None
     return Place.parse(recording.sources[0].source)
 

@@ -22,6 +22,7 @@ from asr.transcription.pickled import ForeignError, unpickle
 from asr.transcription.weights import load_network, num_values
 
 _NEEDED = ("frontend", "encoder", "tokens", "text_policy")
+_FRAMES = 8  # that a model is tried out on
 _MAX_NAMED = 200  # characters of what a file may bring into a message
 _CHANGED = "it was written by another version, or changed"
 
@@ -78,7 +79,7 @@ def load_checkpoint(path: str | Path) -> Loaded:
         found = "its front end normalises by statistics of the training set and has none"
         raise CheckpointError(path, found, "train it with them")
     return Loaded(
-        model=model.eval(),
+        model=model,
         tokens=tokens,
         policy=policy,
         settings={name: _plain(settings[name]) for name in ("frontend", "encoder")},
@@ -154,7 +155,7 @@ def building_of(path: str | Path) -> Iterator[None]:
         raise CheckpointError(path, f"its model cannot be built ({str(error)[:_MAX_NAMED]})", _CHANGED) from error
     except BuildError as error:
         raise CheckpointError(path, f"its model cannot be built ({error})", _CHANGED) from None
-    except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, ArithmeticError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, ArithmeticError) as error:
         found = f"its model cannot be built ({type(error).__name__}: {str(error)[:_MAX_NAMED]})"
         raise CheckpointError(path, found, _CHANGED) from error
 
@@ -165,8 +166,13 @@ def _build_model(path: Path, settings: Mapping[str, Any], num_tokens: int, state
     frontend = made(**arguments)
     encoder, sizes = chosen(settings["encoder"], ENCODERS, "encoder")
     check_arguments(encoder, sizes, "feature_dim", largest=num_values(state))
+    features, lengths = torch.zeros(1, _FRAMES, frontend.feature_dim), torch.tensor([_FRAMES])
     return load_network(
-        path, lambda: AcousticModel(frontend, encoder(frontend.feature_dim, **sizes), num_tokens), state, NOT_ONE
+        path,
+        lambda: AcousticModel(frontend, encoder(frontend.feature_dim, **sizes), num_tokens),
+        lambda model: model.classify(features, lengths),
+        state,
+        NOT_ONE,
     )
 
 

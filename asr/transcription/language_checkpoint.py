@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from asr.lm.recurrent import RecurrentLM
-from asr.lm.vocabulary import Vocabulary
+from asr.lm.vocabulary import BEGIN, Vocabulary
 from asr.text.policy import TextPolicy, recorded_policy
 from asr.transcription.building import check_arguments
 from asr.transcription.checkpoint import building_of, read_checkpoint
@@ -55,5 +57,11 @@ def load_language_model(path: str | Path) -> LoadedLanguageModel:
         num_unknown_types = int(settings["num_unknown_types"])
         sizes = {name: settings[name] for name in _SIZES}
         check_arguments(RecurrentLM, sizes, "vocabulary_size", largest=num_values(state))
-        network = load_network(path, lambda: RecurrentLM(len(vocabulary), **sizes), state, _REMEDY)
-    return LoadedLanguageModel(network.eval(), vocabulary, num_unknown_types, policy)
+        network = load_network(
+            path,
+            lambda: RecurrentLM(len(vocabulary), **sizes),
+            lambda network: network(torch.tensor([[BEGIN]])),
+            state,
+            _REMEDY,
+        )
+    return LoadedLanguageModel(network, vocabulary, num_unknown_types, policy)

@@ -77,5 +77,11 @@ def load_pronouncer(path: str | Path) -> LoadedPronouncer:
         letters, phones = (TokenTable.from_state(settings[name]) for name in ("letters", "phones"))
         sizes = {name: settings[name] for name in _SIZES}
         check_arguments(Pronouncer, sizes, "num_letters", "num_tokens", largest=num_values(state))
-        network = load_network(path, lambda: Pronouncer(len(letters), len(phones), **sizes), state, _REMEDY)
-    return LoadedPronouncer(network.eval(), letters, phones)
+        network = load_network(
+            path,
+            lambda: Pronouncer(len(letters), len(phones), **sizes),
+            lambda network: network(torch.zeros(1, 1, dtype=torch.long), torch.ones(1, dtype=torch.long)),
+            state,
+            _REMEDY,
+        )
+    return LoadedPronouncer(network, letters, phones)

@@ -44,14 +44,24 @@ def settings_and_state(
     return settings, state
 
 
-def load_network(path: str | Path, make: Callable[[], Network], state: Mapping[str, Any], remedy: str) -> Network:
+def load_network(
+    path: str | Path,
+    make: Callable[[], Network],
+    call: Callable[[Network], object],
+    state: Mapping[str, Any],
+    remedy: str,
+) -> Network:
     """Builds a network and loads all its weights, and no others; memory is taken only for weights that are there.
 
     Args:
         path: the checkpoint, for errors.
         make: builds the network.
+        call: runs it on the least there is, so that settings which fit each other and make no sense show at once.
         state: weights of the module that the network is the ``model`` of.
         remedy: what to do where they do not fit.
+
+    Returns:
+        The network, in evaluation mode.
 
     Raises:
         CheckpointError: weights are missing, unknown, of another shape or type, or not finite.
@@ -71,6 +81,8 @@ def load_network(path: str | Path, make: Callable[[], Network], state: Mapping[s
     broken = [name for name, value in network.state_dict().items() if not bool(value.isfinite().all())]
     if broken:
         raise CheckpointError(path, f"{_some(broken)} infinite or not a number", "take an earlier checkpoint")
+    with torch.inference_mode():
+        call(network.eval())
     return network
 
 

@@ -270,7 +270,7 @@ def put(value: Any, *path: Any) -> Change:
         (put([None], "supervisions"), "its supervision is null, not an object"),
         (put("text", "recording"), "the recording of its cut is text; it has to be an object"),
         (put("text", "custom"), "the custom of its cut is text"),
-        (put([], "recording", "sources"), "the sources of its recording is a list; it has to be a list of sources"),
+        (put({}, "recording", "sources"), "the sources of its recording is an object; it has to be a list"),
         (put(["a.wav"], "recording", "sources"), "its source is a.wav, not an object"),
         (put(7, "recording", "sources", 0, "source"), "the source of its source is 7; it has to be a text"),
         (put(None, "recording", "sources", 0, "channels"), "the channels of its source is null"),

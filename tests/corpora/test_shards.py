@@ -163,7 +163,7 @@ def repack(tar, change):
         (lambda m: m["sources"].append({"type": "command", "channels": [1], "source": "touch made"}), "is a command"),
         (lambda m: m.update(sources=[{"type": "url", "channels": [0], "source": "pipe:touch made"}]), "an address"),
         (lambda m: m.update(transforms=[{"name": "Speed", "kwargs": {"factor": 0}}]), "Speed has factor 0"),
-        (lambda m: m.update(sources=[]), "the sources of its recording is a list"),
+        (lambda m: m.update(sources={}), "the sources of its recording is an object"),
         (lambda m: m.update(sampling_rate="many"), "the sampling_rate of its recording is many"),
         (lambda m: m.update(unheard_of=1), r"is not a Lhotse recording \(TypeError"),
         (lambda m: m.pop("id"), "its recording has no id"),
@@ -173,6 +173,13 @@ def test_manifests_in_shards_are_checked_as_those_in_lists(tmp_path, cuts, chang
     write(cuts[:2], tmp_path / "shards")
     repack(tmp_path / "shards" / "recording.000000.tar", change)
     with pytest.raises(DataError, match=rf"recording\.000000\.tar: spëaker-0\.json: .*{found}"):
+        index_shards(tmp_path / "shards")
+
+
+def test_a_manifest_without_a_source_is_named(tmp_path, cuts):
+    write(cuts[:2], tmp_path / "shards")
+    repack(tmp_path / "shards" / "recording.000000.tar", lambda manifest: manifest.update(sources=[]))
+    with pytest.raises(DataError, match=r"recording\.000000\.tar: spëaker-0\.json names no source"):
         index_shards(tmp_path / "shards")
 
 

@@ -11,6 +11,10 @@ import torch
 from torch import nn
 
 from asr.errors import CheckpointError
+from asr.features.frontend import FrontEnd
+from asr.models.acoustic import AcousticModel
+from asr.models.conformer import ConformerEncoder
+from asr.transcription.building import class_path
 from asr.transcription.checkpoint import load_checkpoint
 from tests.transcription import tiny_models
 from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
@@ -250,6 +254,16 @@ def test_weights_that_are_one_number_shown_often(tmp_path: Path) -> None:
         for name, value in state.items()
     }
     assert "bytes and" in refused(save_checkpoint(tmp_path / "a.ckpt", content))
+
+
+def test_settings_that_fit_the_weights_and_cannot_be_run(tmp_path: Path) -> None:
+    content = checkpoint_content()
+    sizes = {"hidden_dim": 8, "num_layers": 1, "num_heads": 2, "feedforward_dim": 9}
+    hostile = {"class_path": class_path(ConformerEncoder), "init_args": sizes | {"num_heads": -2}}
+    content["hyper_parameters"]["encoder"] = hostile
+    model = AcousticModel(FrontEnd(**tiny_models.FRONTEND), ConformerEncoder(20, **sizes), 7)
+    content["state_dict"] = {f"model.{name}": value for name, value in model.state_dict().items()}
+    assert "its model cannot be built (" in refused(save_checkpoint(tmp_path / "a.ckpt", content))
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.uint8])
