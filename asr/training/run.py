@@ -11,12 +11,13 @@ import torch
 from jsonargparse import ArgumentError, ArgumentParser
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningCLI
 
 from asr.data.dictionary import DictionaryData
 from asr.data.module import SpeechData
 from asr.data.text import TextData
-from asr.errors import AsrError, ConfigError
+from asr.errors import AsrError, CheckpointError, ConfigError
 from asr.lm.frequent import choose_vocabulary
 from asr.lm.sentences import SentenceReader
 from asr.lm.vocabulary import SPECIAL, read_words
@@ -156,12 +157,31 @@ def train(config: dict[str, Any], ckpt_path: str | None = None, init_from: str |
         ckpt_path = str(
             Path(ckpt_path).absolute()
         )  # words such as "hpc", and addresses, mean something else to Lightning
+    begun = _Begun()
+    cli.trainer.callbacks.append(begun)
     try:
         cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=ckpt_path, weights_only=True)
+    except AsrError:
+        raise
     except OSError as error:  # of TensorBoard's files, hparams.yaml and whatever else Lightning writes
         where, found = error.filename or config["exp_dir"], error.strerror or error
         raise AsrError(where, f"cannot be written ({found})", "make room, then resume with ckpt_path=last") from error
+    except Exception as error:  # Lightning and torch meet a state that makes no sense in any way
+        if ckpt_path is None or begun.has_begun:
+            raise
+        found = f"training cannot be resumed from it ({type(error).__name__}: {str(error)[:200]})"
+        raise CheckpointError(ckpt_path, found, "take an earlier checkpoint, or begin anew with init_from") from error
     return cli.trainer
+
+
+class _Begun(Callback):
+    """Knows whether a training has got past its first batch."""
+
+    has_begun = False
+
+    def on_train_batch_end(self, *_arguments: Any) -> None:
+        """Notes it."""
+        self.has_begun = True
 
 
 def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:

@@ -14,7 +14,7 @@ import pytest
 
 from asr.corpora.listing import Listed, make_splits
 from asr.corpora.manifests import write_cuts
-from asr.errors import AsrError
+from asr.errors import AsrError, CheckpointError
 from asr.training import run
 from tests.transcription.tiny_models import save_checkpoint
 
@@ -93,7 +93,7 @@ def test_no_room_for_what_lightning_writes(monkeypatch: pytest.MonkeyPatch, erro
     def fit(*_: Any, **__: Any) -> None:
         raise error
 
-    cli = SimpleNamespace(model=None, datamodule=None, trainer=SimpleNamespace(fit=fit))
+    cli = SimpleNamespace(model=None, datamodule=None, trainer=SimpleNamespace(fit=fit, callbacks=[]))
     monkeypatch.setattr(run, "build", lambda config: cli)
     with pytest.raises(AsrError) as caught:
         run.train({"exp_dir": "exp"})
@@ -101,3 +101,18 @@ def test_no_room_for_what_lightning_writes(monkeypatch: pytest.MonkeyPatch, erro
         str(caught.value)
         == f"{where}: cannot be written ({error.strerror}); make room, then resume with ckpt_path=last"
     )
+
+
+def test_a_state_that_makes_no_sense_is_named_until_training_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(*_: Any, ckpt_path: str | None, **__: Any) -> None:
+        if ckpt_path is not None and "begun" in ckpt_path:
+            trainer.callbacks[-1].on_train_batch_end()
+        raise KeyError("loops")
+
+    trainer = SimpleNamespace(fit=fit, callbacks=[])
+    monkeypatch.setattr(run, "build", lambda config: SimpleNamespace(model=None, datamodule=None, trainer=trainer))
+    with pytest.raises(CheckpointError, match=r"/a\.ckpt: training cannot be resumed from it \(KeyError: 'loops'\)"):
+        run.train({"exp_dir": "exp"}, ckpt_path="a.ckpt")
+    for path in (None, "begun.ckpt"):  # then it is our own error
+        with pytest.raises(KeyError):
+            run.train({"exp_dir": "exp"}, ckpt_path=path)
