@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asr.cli.command import command, make_parser, parse
+from asr.errors import printable
 
 if TYPE_CHECKING:
     from asr.transcription.checkpoint import Loaded
@@ -22,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     from asr.transcription.checkpoint import load_checkpoint
 
     for name, value in describe(load_checkpoint(arguments.checkpoint)):
-        print(f"{name:<14} {value}")
+        print(f"{name:<14} {printable(value)}")
     return 0
 
 
@@ -48,11 +49,7 @@ def describe(loaded: Loaded) -> list[tuple[str, str]]:
 
 def _settings(spec: dict[str, Any]) -> str:
     name = str(spec["class_path"]).rpartition(".")[2]
-    return " ".join([name, *(f"{key}={_short(value)}" for key, value in spec["init_args"].items())])
-
-
-def _short(value: Any) -> str:
-    return f"({_settings(value)})" if isinstance(value, dict) and "class_path" in value else str(value)
+    return " ".join([name, *(f"{key}={value}" for key, value in spec["init_args"].items())])
 
 
 if __name__ == "__main__":

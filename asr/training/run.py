@@ -158,7 +158,7 @@ def train(config: dict[str, Any], ckpt_path: str | None = None, init_from: str |
             Path(ckpt_path).absolute()
         )  # words such as "hpc", and addresses, mean something else to Lightning
     begun = _Begun()
-    cli.trainer.callbacks.append(begun)
+    cli.trainer.callbacks.append(begun)  # type: ignore[attr-defined]
     try:
         cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=ckpt_path, weights_only=True)
     except AsrError:
