@@ -156,7 +156,7 @@ def main() -> int:
         steps, waited = ours(cli)
         if number == 0:
             data = cli.datamodule
-            waste = padding_waste(data.train_set.seconds, data.plan_training(0, 0))
+            waste = padding_waste(data.train_set.lengths, data.plan_training(0, 0))
         plain = bare(cli)
         with_house += steps
         without += plain

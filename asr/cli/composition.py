@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import asr
 from asr.errors import ConfigError, UsageError
+from asr.training.settings import leaves
 
 
 def conf_dir() -> Path:
@@ -129,7 +129,7 @@ def changes(saved: dict[str, Any], config: dict[str, Any]) -> list[str]:
         >>> changes({"model": {"seed": 0}}, {"model": {"seed": 1}})
         ['model.seed: 0, now 1']
     """
-    before, after = (dict(_leaves(each)) for each in (saved, config))
+    before, after = (dict(leaves(each)) for each in (saved, config))
     keys = [key for key in before | after if key.partition(".")[0] in ("model", "data", "trainer")]
     return [f"{key}: {before.get(key)}, now {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
 
@@ -137,20 +137,9 @@ def changes(saved: dict[str, Any], config: dict[str, Any]) -> list[str]:
 def _suggestion(key: str, name: str) -> str:
     with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
         config = compose(name)
-    known = [path for path, _ in _leaves(OmegaConf.to_container(config))]
+    known = [path for path, _ in leaves(OmegaConf.to_container(config))]
     close = difflib.get_close_matches(key, known, n=1)
     return f"did you mean {close[0]}?" if close else "asr train --print-config shows all; +KEY=VALUE adds one"
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            yield from _leaves(inner, f"{path}[{place}]")
-    else:
-        yield path, value
 
 
 def expand_sweep(overrides: list[str]) -> list[list[str]]:

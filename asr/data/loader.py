@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from asr.data.batch import Batch
 from asr.data.plan import PlannedBatch
+from asr.errors import ConfigError
 
 PREFETCHED_BATCHES = 8
 
@@ -20,10 +24,12 @@ class Position:
     Attributes:
         epoch: the epoch that is being read, counted from 0.
         batches_done: batches of it that were handed out.
+        plan: checksum of all its batches; None before they are planned, and in checkpoints of earlier versions.
     """
 
     epoch: int = 0
     batches_done: int = 0
+    plan: int | None = field(default=None, compare=False)
 
 
 class Remaining:
@@ -57,8 +63,8 @@ def read_batches(
         plan: the batches.
         num_workers: processes that read ahead; 0 reads in this one.
         pin_memory: whether batches go to pinned memory, for a GPU.
-        keep_workers: whether the processes wait for the loader to be read again: to begin them anew costs a large
-            training process seconds.
+        keep_workers: whether the processes wait for the loader to be read again, until :func:`end_workers`: to begin
+            them anew costs a large training process seconds.
     """
     return DataLoader(
         dataset,
@@ -68,7 +74,21 @@ def read_batches(
         pin_memory=pin_memory,
         prefetch_factor=PREFETCHED_BATCHES if num_workers else None,
         persistent_workers=keep_workers and num_workers > 0,
+        worker_init_fn=_leave_signals_to_the_main_process if keep_workers else None,
     )
+
+
+def end_workers(loader: DataLoader[Batch]) -> None:
+    """Ends the processes of a loader that has kept them; at the end of Python they would be sent SIGTERM for ever."""
+    if isinstance(loader._iterator, _MultiProcessingDataLoaderIter):
+        loader._iterator._shutdown_workers()
+    loader._iterator = None
+
+
+def _leave_signals_to_the_main_process(_number: int) -> None:
+    """Ignores what Ctrl-C and schedulers send to all processes: training may still want a batch, and ends this one."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)
 
 
 class ResumableLoader:
@@ -85,6 +105,7 @@ class ResumableLoader:
         position: Position,
         num_workers: int,
         pin_memory: bool,
+        part: Callable[[PlannedBatch], PlannedBatch] = lambda batch: batch,
     ) -> None:
         """Builds the loader.
 
@@ -94,16 +115,33 @@ class ResumableLoader:
             position: read for where to start, kept up to date.
             num_workers: processes that read ahead; 0 reads in this one.
             pin_memory: whether batches go to pinned memory, for a GPU.
+            part: what this rank reads of a batch.
+
+        Raises:
+            ConfigError: the position is in the middle of an epoch that had other batches.
         """
-        self.plan, self.position = plan, position
+        self.plan, self.position, self.part = plan, position, part
         self._remaining = Remaining()
         self._batches = read_batches(dataset, self._remaining, num_workers, pin_memory, keep_workers=True)
         self.sampler = self
-        self._length = len(plan(position.epoch))
+        planned = plan(position.epoch)
+        self._length = len(planned)
+        if 0 < position.batches_done < self._length and position.plan not in (None, _checksum(planned)):
+            found = (
+                f"{position.batches_done} batches of epoch {position.epoch} are done, but these settings give others"
+            )
+            remedy = (
+                "resume with the cuts and the settings of data that the run had, or start another run with init_from"
+            )
+            raise ConfigError("data", found, remedy)
 
     def __len__(self) -> int:
         """Gives the batches of a whole epoch."""
         return self._length
+
+    def end_workers(self) -> None:
+        """Ends the processes that read ahead."""
+        end_workers(self._batches)
 
     def set_epoch(self, epoch: int) -> None:
         """Begins an epoch; the same epoch again goes on where it stood."""
@@ -112,7 +150,13 @@ class ResumableLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Gives the batches that remain of the epoch."""
-        self._remaining.batches = self.plan(self.position.epoch)[self.position.batches_done :]
+        planned = self.plan(self.position.epoch)
+        self.position.plan = _checksum(planned)
+        self._remaining.batches = [self.part(batch) for batch in planned[self.position.batches_done :]]
         for batch in self._batches:
             self.position.batches_done += 1
             yield batch
+
+
+def _checksum(batches: Sequence[PlannedBatch]) -> int:
+    return zlib.crc32(repr([(batch.indices, batch.speed) for batch in batches]).encode())

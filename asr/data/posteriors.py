@@ -34,7 +34,7 @@ def posteriors(
         DataError: naming the utterance whose audio cannot be read.
     """
     dataset = SpeechDataset([Utterance(cut, "", (), {}) for cut in cuts], model.frontend.sample_rate, False, seed=0)
-    plan = plan_epoch(dataset.seconds, batch_seconds=batch_seconds, max_batch_size=max_batch_size, shuffle=False)
+    plan = plan_epoch(dataset.lengths, batch_seconds=batch_seconds, max_batch_size=max_batch_size, shuffle=False)
     device = model.output.weight.device
     for batch in read_batches(dataset, plan, num_workers, pin_memory=False):
         batch = batch.to(device)

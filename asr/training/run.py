@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,18 @@ from lightning.pytorch.cli import LightningCLI
 from asr.data.dictionary import DictionaryData
 from asr.data.module import SpeechData
 from asr.data.text import TextData
-from asr.errors import ConfigError
+from asr.errors import CheckpointError, ConfigError
 from asr.lm.frequent import choose_vocabulary
 from asr.lm.sentences import SentenceReader
 from asr.lm.vocabulary import SPECIAL, read_words
+from asr.machine import keep_memory
 from asr.text.lexicon import read_lexicon
 from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
 from asr.training.pronunciation_module import PronunciationModule
+from asr.training.settings import leaves
 from asr.training.transfer import take_weights
 from asr.transcription.checkpoint import read_checkpoint
 
@@ -121,23 +124,56 @@ def _refuse_text(name: str, files: Any) -> None:
         raise ConfigError(name, f"is {files}, and a list of files is expected", f"write {name}=[{files}]")
 
 
-def train(config: dict[str, Any], ckpt_path: str | None = None, init_from: str | None = None) -> Trainer:
+def train(
+    config: dict[str, Any],
+    ckpt_path: str | None = None,
+    init_from: str | None = None,
+    begin: Callable[[], None] = lambda: None,
+) -> Trainer:
     """Trains until the end, or until early stopping.
 
     Args:
         config: what ``asr train`` composed.
         ckpt_path: checkpoint to resume from exactly.
         init_from: checkpoint to take weights from, and nothing else; see :func:`take_weights`.
+        begin: called when model and checkpoint go together, before anything is read or written.
 
     Raises:
         AsrError: for whatever a user can cause.
     """
+    keep_memory()
     cli = build(config)
+    if ckpt_path:
+        _check_model(cli.model, ckpt_path)
     if init_from:
         take_weights(cli.model, init_from)
+    begin()
     torch.set_float32_matmul_precision("high")
+    # Lightning's own handlers end the process with status 0, and talk to other ranks in the middle of whatever they do.
+    cli.trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=ckpt_path)
     return cli.trainer
+
+
+def _check_model(model: LightningModule, ckpt_path: str) -> None:
+    """Refuses to resume with another model than the checkpoint's, and names the settings that differ.
+
+    Raises:
+        CheckpointError: they do not go together.
+    """
+    checkpoint = read_checkpoint(ckpt_path)
+    saved, settings = checkpoint.get("state_dict"), checkpoint.get("hyper_parameters")
+    if not isinstance(saved, Mapping) or not isinstance(settings, Mapping):
+        raise CheckpointError(ckpt_path, "holds no model", "give a last.ckpt that asr train wrote")
+    there, here = ({name: list(value.shape) for name, value in each.items()} for each in (saved, model.state_dict()))
+    other = [name for name in there | here if there.get(name) != here.get(name)]
+    if not other:
+        return
+    before, now = dict(leaves(dict(settings))), dict(leaves(dict(model.hparams)))
+    changed = [f"model.{key}={before[key]}" for key in before if key in now and before[key] != now[key]]
+    found = f"holds another model: {other[0]} is {there.get(other[0], 'not there')}, here {here.get(other[0], 'none')}"
+    remedy = f"resume it with {' '.join(changed[:3])}" if changed else "resume it with the settings that it had"
+    raise CheckpointError(ckpt_path, found, f"{remedy}, or start another run with name= and init_from=")
 
 
 def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch.utils.data import Dataset
 
-from asr.data.batch import Batch, pad
+from asr.data.batch import Batch, Share, pad
 from asr.data.loader import Position, ResumableLoader
 from asr.data.plan import PlannedBatch
 
@@ -16,7 +16,7 @@ class Named(Dataset[Batch]):
         rows, lengths = pad([torch.full((index + 1,), float(index)) for index in planned.indices])
         names = [f"{planned.epoch}:{index}" for index in planned.indices]
         ones = torch.ones(len(names), dtype=torch.long)
-        return Batch(names, names, rows, None, lengths, ones, ones, ones)
+        return Batch(names, names, rows, None, lengths, ones, ones, ones, Share(1, len(names), len(names)))
 
 
 def plan(epoch: int) -> list[PlannedBatch]:

@@ -36,6 +36,7 @@ SMALL = [
     "data.batch_letters=200",
     "data.held_out_every=10",
     "trainer.accelerator=cpu",
+    "trainer.devices=1",
     "trainer.max_epochs=3",
     "trainer.log_every_n_steps=1",
     "callbacks.averaging.init_args.decay=0.9",
@@ -145,7 +146,7 @@ BAD = {
     "no list": (["lexicon=a.dict"], 2, "lexicon: is a.dict, and a list of files is expected; write lexicon=[a.dict]"),
     "none named": (["lexicon=???"], 2, "configuration: no value for lexicon"),
     "nothing held out": (["data.held_out_every=1"], 2, "data.held_out_every: is 1; give 2 or more"),
-    "too few words": (["data.held_out_every=5000"], 1, "0 validation words for 1 devices; give more words"),
+    "too few words": (["data.held_out_every=5000"], 1, "no validation words; give more words"),
     "wrong type": (["model.hidden_dim=wide"], 2, "model.hidden_dim: 'wide' where int is expected"),
 }
 

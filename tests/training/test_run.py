@@ -29,6 +29,7 @@ SMALL = [
     "data.batch_seconds=12.0",
     "data.num_workers=0",
     "trainer.accelerator=cpu",
+    "trainer.devices=1",
     "trainer.max_epochs=2",
     "trainer.log_every_n_steps=1",
     "callbacks.averaging.init_args.decay=0.9",
