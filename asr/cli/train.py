@@ -131,7 +131,7 @@ def _run(config: DictConfig) -> None:
     def train_here(plain: dict[str, Any]) -> None:
         def begin() -> None:
             if _is_first_rank():
-                _keep(config, plain, is_resumed=start[0] is not None)
+                _keep(config, is_resumed=start[0] is not None)
 
         trainer = train(plain, *start, begin)
         if trainer.is_global_zero:
@@ -157,10 +157,11 @@ def _owned(exp_dir: Path) -> Iterator[None]:
         yield
 
 
-def _keep(config: DictConfig, plain: dict[str, Any], is_resumed: bool) -> None:
+def _keep(config: DictConfig, is_resumed: bool) -> None:
     """Writes the configuration into the run's folder; of a run that is resumed, says what has changed in it."""
     from asr.cli.composition import changes, load_config, resolve, to_yaml
 
+    plain = resolve(config)
     path = Path(plain["exp_dir"]) / "config.yaml"
     if is_resumed and path.exists():
         for change in changes(resolve(load_config(str(path), [])), plain):

@@ -35,10 +35,18 @@ class LastCheckpoint(Checkpoint):
         """
         self.path, self.every_num_steps = Path(path), every_num_steps
         self._saved_step = 0
+        self._stops = False
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """From now on a signal waits for the end of a step."""
         interruption.hold()
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: Any
+    ) -> None:
+        """Stops, where the file was written for that."""
+        if self._stops:
+            self._stop(trainer)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: Any
@@ -49,8 +57,7 @@ class LastCheckpoint(Checkpoint):
         due = stops or trainer.global_step - self._saved_step >= self.every_num_steps
         if due and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             self._save(trainer)
-            if stops:
-                self._stop(trainer)
+            self._stops = stops  # before the next step: this one is still to be logged
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Writes the file after the epoch's validation."""

@@ -102,19 +102,20 @@ def run(num_ranks: int, config: dict[str, Any], train: Callable[[dict[str, Any]]
 
 @dataclass
 class _Rank:
-    """A rank as its parent sees it; ``error`` is what it has raised, an :class:`AsrError` or a traceback."""
+    """A rank as its parent sees it; ``error`` is what it has raised, an :class:`AsrError` or a traceback, and when."""
 
     number: int
     process: ForkProcess
     reader: Connection
     error: AsrError | str | None = None
+    failed_at: float = 0.0
 
     def has_ended(self) -> bool:
         """Takes in what the rank has said, and tells whether it has ended."""
         has_ended = self.process.exitcode is not None  # asked first: what it has said, it said before
         if self.error is None and not self.reader.closed and self.reader.poll():
             try:
-                self.error = self.reader.recv()
+                self.failed_at, self.error = self.reader.recv()
             except EOFError:
                 self.reader.close()
         return has_ended
@@ -149,11 +150,11 @@ def _cause(ranks: list[_Rank]) -> Exception | None:
             found = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
             remedy = "see whether memory had run out, then resume with ckpt_path=last"
             return AsrError(f"rank {rank.number} of {len(ranks)} (process {rank.process.pid})", found, remedy)
-    errors = [(rank.number, rank.error) for rank in ranks if rank.error is not None]
-    for _, error in errors:
-        if isinstance(error, AsrError):
-            return error
-    return RuntimeError("rank {} failed\n{}".format(*errors[0])) if errors else None
+    failed = sorted((rank for rank in ranks if rank.error is not None), key=lambda rank: rank.failed_at)
+    for rank in failed:
+        if isinstance(rank.error, AsrError):
+            return rank.error
+    return RuntimeError(f"rank {failed[0].number} failed\n{failed[0].error}") if failed else None
 
 
 def _run_rank(
@@ -176,10 +177,10 @@ def _run_rank(
     try:
         train(config)
     except AsrError as error:
-        writer.send(error)
+        writer.send((time.monotonic(), error))
         sys.exit(error.exit_status)
     except BaseException:  # whatever it is, the parent prints it, once for all ranks
-        writer.send(traceback.format_exc())
+        writer.send((time.monotonic(), traceback.format_exc()))
         sys.exit(1)
     sys.exit(0)
 

@@ -38,10 +38,10 @@ def run(corpus: TinyCorpus, *overrides: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, cwd=corpus.root, env=environment, text=True, capture_output=True, check=False)
 
 
-def losses(exp_dir: Path) -> dict[int, float]:
+def losses(exp_dir: Path, name: str = "train/loss_step") -> dict[int, float]:
     accumulator = EventAccumulator(str(exp_dir))
     accumulator.Reload()
-    return {event.step: event.value for event in accumulator.Scalars("train/loss_step")}
+    return {event.step: event.value for event in accumulator.Scalars(name)}
 
 
 @pytest.mark.parametrize("step", [7])
