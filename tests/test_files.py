@@ -1,9 +1,10 @@
 import gzip
+import os
 
 import pytest
 
 from asr.errors import DataError
-from asr.files import numbered_lines, open_text, open_written, written_whole
+from asr.files import leftovers, locked, numbered_lines, open_text, open_written, part_of, written_whole
 
 
 def test_the_file_appears_when_the_block_ends_and_nothing_else_stays(tmp_path):
@@ -63,3 +64,34 @@ def test_text_that_cannot_be_read_is_named(tmp_path, name, content, complaint):
     with pytest.raises(DataError) as caught, open_text(tmp_path / name) as lines:
         list(lines)
     assert str(caught.value) == f"{tmp_path}/{complaint}"
+
+
+def test_names_of_unfinished_files_differ_and_fit(tmp_path):
+    names = {part_of(tmp_path / "a.ckpt").name for _ in range(100)}
+    assert len(names) == 100
+    assert all(name.startswith(".part") and name.endswith("-a.ckpt") for name in names)
+    for name in ("x" * 255, "ü" * 127 + "x"):
+        with written_whole(tmp_path / name) as beside:
+            beside.write_text("whole")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_leftovers_are_those_of_a_name_and_of_an_age(tmp_path):
+    parts = [part_of(tmp_path / "a.ckpt"), part_of(tmp_path / "b.txt"), tmp_path / ".part123-a.ckpt"]
+    for part in parts:
+        part.touch()
+    assert set(leftovers(tmp_path / "a.ckpt")) == {parts[0], parts[2]} == set(leftovers(tmp_path / "*.ckpt"))
+    os.utime(parts[0], (0, 0))
+    assert leftovers(tmp_path / "a.ckpt", older_than=60.0) == [parts[0]]
+
+
+def test_a_lock_says_where_a_file_system_knows_none(tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    with locked(tmp_path / "x.lock", "a training", "wait"):
+        pass
+    assert "x.lock: cannot be locked (No locks available): take care that nothing else writes there" in caplog.text
+    with pytest.raises(DataError, match=r"x\.lock/y: cannot be written"), locked(tmp_path / "x.lock" / "y", "a", "b"):
+        pass

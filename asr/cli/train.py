@@ -55,7 +55,7 @@ _KNOWN_WARNINGS = (
     "GPU available but not used",
     "You're resuming from a checkpoint that ended before the epoch ended",  # SpeechData keeps the position
     "The number of training batches .* is smaller than the logging interval",  # epoch means are logged all the same
-    r"It is recommended to use `self.log\('(val/|train/loss_epoch).*sync_dist=True",  # the modules have summed over the ranks themselves
+    r"It is recommended to use `self.log\('(val/|train/loss_epoch).*sync_dist=True",  # summed over the ranks already
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # lightning 2.6 beside torch 2.11
 )
 

@@ -154,7 +154,10 @@ class SteppedModule(lightning.LightningModule):
         return (total[0] / total[1]).float()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Gives the optimiser and its schedule, counted in steps."""
+        """Gives the optimiser and its schedule, counted in steps; on a CPU Adam's passes over the weights are one."""
         optimizer = self._optimizer(self.parameters())
+        if isinstance(optimizer, torch.optim.Adam) and self.trainer.strategy.root_device.type == "cpu":
+            for group in optimizer.param_groups:  # told in its constructor, Lightning would not clip in half precision
+                group["fused"] = True if group["fused"] is None and group["foreach"] is None else group["fused"]
         scheduler = self._schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -226,5 +226,5 @@ def test_ranks_that_others_have_started_are_not_started_again(monkeypatch: pytes
 
 def test_numbers_of_ranks_that_are_none() -> None:
     assert num_forked(with_devices(config("2"))) == 2
-    with pytest.raises(ConfigError, match="trainer.devices: is 'two'; give a number of ranks, or auto"):
+    with pytest.raises(ConfigError, match=r"trainer\.devices: is 'two'; give a number of ranks, or auto"):
         with_devices(config("two"))

@@ -169,7 +169,7 @@ BAD = {
     "both ways to start": (["ckpt_path=a.ckpt", "init_from=b.ckpt"], 2, "both are set"),
     "option that is none": (["--epochs"], 2, "--epochs: no such option"),
     "sweep over nothing": (["--multirun"], 2, "no key has several values"),
-    "sweep on two devices": (["--multirun", "seed=0,1", "trainer.devices=2"], 2, "trainer.devices is not 1"),
+    "sweep on two machines": (["--multirun", "seed=0,1", "trainer.num_nodes=2"], 2, "several devices or nodes"),
     "sweep into one folder": (["--multirun", "model=lstm,gru"], 2, "several runs would write to"),
 }
 
