@@ -24,11 +24,13 @@ class Position:
     Attributes:
         epoch: the epoch that is being read, counted from 0.
         batches_done: batches of it that were handed out.
-        plan: checksum of all its batches; None before they are planned, and in checkpoints of earlier versions.
+        num_batches: of the whole epoch; 0 before they are planned.
+        plan: checksum of them all; None before they are planned, and in checkpoints of earlier versions.
     """
 
     epoch: int = 0
     batches_done: int = 0
+    num_batches: int = field(default=0, compare=False)
     plan: int | None = field(default=None, compare=False)
 
 
@@ -126,7 +128,8 @@ class ResumableLoader:
         self.sampler = self
         planned = plan(position.epoch)
         self._length = len(planned)
-        if 0 < position.batches_done < self._length and position.plan not in (None, _checksum(planned)):
+        is_within = 0 < position.batches_done < position.num_batches
+        if is_within and position.plan != _checksum(planned):
             found = (
                 f"{position.batches_done} batches of epoch {position.epoch} are done, but these settings give others"
             )
@@ -151,7 +154,7 @@ class ResumableLoader:
     def __iter__(self) -> Iterator[Batch]:
         """Gives the batches that remain of the epoch."""
         planned = self.plan(self.position.epoch)
-        self.position.plan = _checksum(planned)
+        self.position.num_batches, self.position.plan = len(planned), _checksum(planned)
         self._remaining.batches = [self.part(batch) for batch in planned[self.position.batches_done :]]
         for batch in self._batches:
             self.position.batches_done += 1

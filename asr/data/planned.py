@@ -6,6 +6,7 @@ import functools
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import lightning
@@ -122,10 +123,9 @@ class PlannedData(lightning.LightningDataModule, ABC):
 
     def state_dict(self) -> dict[str, int | None]:
         """Returns the position, for the checkpoint."""
-        position = self.position
-        return {"epoch": position.epoch, "batches_done": position.batches_done, "plan": position.plan}
+        return asdict(self.position)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes the position back from a checkpoint."""
         self.position.epoch, self.position.batches_done = state_dict["epoch"], state_dict["batches_done"]
-        self.position.plan = state_dict.get("plan")
+        self.position.num_batches, self.position.plan = state_dict.get("num_batches", 0), state_dict.get("plan")

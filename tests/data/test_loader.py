@@ -81,7 +81,9 @@ def test_another_plan_in_mid_epoch_is_refused() -> None:
     other = lambda epoch: plan(epoch)[::-1]  # noqa: E731
     with pytest.raises(ConfigError, match="3 batches of epoch 0 are done, but these settings give others"):
         ResumableLoader(Named(), other, position, 0, pin_memory=False)
-    ResumableLoader(Named(), other, Position(0, 5, position.plan), 0, pin_memory=False)  # between epochs one may change
+    ResumableLoader(
+        Named(), other, Position(0, 5, 5, position.plan), 0, pin_memory=False
+    )  # between epochs one may change
     ResumableLoader(Named(), other, Position(0, 2), 0, pin_memory=False)  # earlier versions wrote no checksum
 
 
