@@ -44,6 +44,7 @@ class SteppedModule(lightning.LightningModule):
         self._names: list[str] = []
         self._sums = torch.zeros(1, dtype=torch.float64)
         self._summing: torch.distributed.Work | None = None
+        self._stop_flags = torch.zeros(()), torch.zeros(())  # of the last two steps, summed over the ranks
         self._epoch_sums = torch.zeros(2, dtype=torch.float64)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -81,6 +82,7 @@ class SteppedModule(lightning.LightningModule):
         if self._summing is not None:
             self._summing.wait()
             self._summing = None
+        self._stop_flags = self._stop_flags[1], self._sums[-1]
         pairs = self._sums[:-1].view(-1, 2)
         for name, (total, count) in zip(self._names, pairs.unbind(), strict=True):
             self.log(f"train/{name}", (total / count).float())
@@ -88,8 +90,10 @@ class SteppedModule(lightning.LightningModule):
 
     @property
     def is_stop_agreed(self) -> bool:
-        """Whether a rank had been told to stop when it began its last step: all ranks know it."""
-        return bool(self._sums[-1] > 0)
+        """Whether a rank has been told to stop: all ranks say the same; on GPUs a step late, to wait for nothing."""
+        if self.trainer.world_size == 1:
+            return bool(wanted())
+        return bool(self._stop_flags[0 if self._sums.is_cuda else 1] > 0)
 
     @property
     def epoch_loss(self) -> float:
