@@ -184,6 +184,12 @@ def test_an_error_of_a_rank_is_one_line_and_a_bug_one_traceback(
         main([*SMALL, *settings, "overwrite=true"])
 
 
+def test_several_runs_of_several_ranks_one_after_another(tmp_path: Path) -> None:
+    settings = [*SMALL, "--quiet", "trainer.devices=2", "trainer.max_epochs=1", f"exp_dir={tmp_path}/seed${{seed}}"]
+    assert main(["--multirun", *settings, "seed=0,1"]) == 0
+    assert distance(tmp_path / "seed0", tmp_path / "seed1")[0] > 0.1
+
+
 def config(devices: Any = "auto", accelerator: str = "cpu", **data: Any) -> dict[str, Any]:
     return {"trainer": {"devices": devices, "accelerator": accelerator, "strategy": "auto"}, "data": data}
 
