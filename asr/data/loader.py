@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.util import Finalize
 
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
@@ -68,6 +71,11 @@ def read_batches(
         keep_workers: whether the processes wait for the loader to be read again, until :func:`end_workers`: to begin
             them anew costs a large training process seconds.
     """
+    keeps = keep_workers and num_workers > 0
+    if keeps:
+        Finalize(
+            None, _kill_readers, exitpriority=1
+        )  # else Python would send them SIGTERM at its end, and wait for ever
     return DataLoader(
         dataset,
         sampler=plan,
@@ -75,13 +83,22 @@ def read_batches(
         num_workers=num_workers,
         pin_memory=pin_memory,
         prefetch_factor=PREFETCHED_BATCHES if num_workers else None,
-        persistent_workers=keep_workers and num_workers > 0,
-        worker_init_fn=_leave_signals_to_the_main_process if keep_workers else None,
+        persistent_workers=keeps,
+        worker_init_fn=_leave_signals_to_the_main_process if keeps else None,
     )
 
 
+def _kill_readers() -> None:
+    """Ends what :func:`end_workers` was not called for, when this process ends."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would raise an error
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()
+
+
 def end_workers(loader: DataLoader[Batch]) -> None:
-    """Ends the processes of a loader that has kept them; at the end of Python they would be sent SIGTERM for ever."""
+    """Ends the processes of a loader that has kept them."""
     if isinstance(loader._iterator, _MultiProcessingDataLoaderIter):
         loader._iterator._shutdown_workers()
     loader._iterator = None
