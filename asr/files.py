@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import secrets
 import shlex
 import stat
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from asr.errors import DataError
 _SAMPLE = 1 << 16  # bytes that an encoding is guessed from
 _SHOWN = 30  # characters
 _LONGEST_NAME = 255  # bytes of a file's name, on nearly all file systems
+PART = ".part"  # how names of files begin that are not whole yet
 _LONGEST_ENDING = 20  # bytes after the last dot that count as an ending
 
 
@@ -160,6 +162,15 @@ def fitting(name: str, room: int = _LONGEST_NAME) -> str:
     return os.fsdecode(kept + end)
 
 
+def part_of(path: Path) -> Path:
+    """Returns a name beside ``path`` for what is not whole yet: unlike any other's, in whichever container or machine.
+
+    It ends as the name of ``path`` does, and is no longer than a name may be.
+    """
+    mark = f"{PART}{secrets.token_hex(8)}-"
+    return path.with_name(mark + fitting(path.name, _LONGEST_NAME - len(mark)))
+
+
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Gives a path beside ``path`` to write to, and renames it when the block ends well.
@@ -212,8 +223,7 @@ def _beside(path: Path) -> Path:
     is_special = mode and not stat.S_ISREG(mode)
     if is_special or str(path.parent) in ("/dev", "/dev/fd"):  # /dev/stdout may lead to a file
         return path
-    mark = f".part{os.getpid()}-"
-    return path.with_name(mark + fitting(path.name, _LONGEST_NAME - len(mark)))
+    return part_of(path)
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from asr import encodings
-from asr.errors import DataError
-from asr.files import fitting, numbered_lines, open_lines, open_text, open_written, written_whole
+from asr.errors import DataError, printable
+from asr.files import fitting, numbered_lines, open_lines, open_text, open_written, part_of, written_whole
+from asr.locking import leftovers, locked
 
 
 def test_the_file_appears_when_the_block_ends_and_nothing_else_stays(tmp_path):
@@ -53,7 +54,7 @@ def written(path):
         with open_written(path) as file:
             file.write(b"content" * 1000)
     except DataError as error:
-        return str(error).removeprefix(f"{path}: ")
+        return str(error).removeprefix(f"{printable(str(path))}: ")
     return ""
 
 
@@ -245,4 +246,35 @@ def test_archives_that_unpack_to_much_more_than_texts_do_are_told(tmp_path, monk
 
 def test_a_name_with_a_nul_is_told():
     with pytest.raises(DataError, match=r"a\\0b: has a NUL in its name"), open_lines("a\0b"):
+        pass
+
+
+def test_names_of_unfinished_files_differ_and_fit(tmp_path):
+    names = {part_of(tmp_path / "a.ckpt").name for _ in range(100)}
+    assert len(names) == 100
+    assert all(name.startswith(".part") and name.endswith("-a.ckpt") for name in names)
+    for name in ("x" * 255, "ü" * 127 + "x"):
+        with written_whole(tmp_path / name) as beside:
+            beside.write_text("whole")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_leftovers_are_those_of_a_name_and_of_an_age(tmp_path):
+    parts = [part_of(tmp_path / "a.ckpt"), part_of(tmp_path / "b.txt"), tmp_path / ".part123-a.ckpt"]
+    for part in parts:
+        part.touch()
+    assert set(leftovers(tmp_path / "a.ckpt")) == {parts[0], parts[2]} == set(leftovers(tmp_path / "*.ckpt"))
+    os.utime(parts[0], (0, 0))
+    assert leftovers(tmp_path / "a.ckpt", older_than=60.0) == [parts[0]]
+
+
+def test_a_lock_says_where_a_file_system_knows_none(tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    with locked(tmp_path / "x.lock", "a training", "wait"):
+        pass
+    assert "x.lock: cannot be locked (No locks available): take care that nothing else writes there" in caplog.text
+    with pytest.raises(DataError, match=r"x\.lock/y: cannot be written"), locked(tmp_path / "x.lock" / "y", "a", "b"):
         pass

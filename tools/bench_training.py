@@ -113,7 +113,7 @@ def bare(cli: TrainingCLI) -> list[float]:
     schedule = module._schedule(optimizer, 1000)
     average = [parameter.detach().clone() for parameter in model.parameters()]
     clip = cli.trainer.gradient_clip_val or float("inf")
-    plan = data.plan_training(0, 0)[:NUM_STEPS]
+    plan = data.plan_training(0)[:NUM_STEPS]
     begun = []
     for batch in read_batches(data.train_set, plan, data.num_workers, pin_memory=False):
         begun.append(time.perf_counter())
@@ -156,7 +156,7 @@ def main() -> int:
         steps, waited = ours(cli)
         if number == 0:
             data = cli.datamodule
-            waste = padding_waste(data.train_set.seconds, data.plan_training(0, 0))
+            waste = padding_waste(data.train_set.lengths, data.plan_training(0))
         plain = bare(cli)
         with_house += steps
         without += plain

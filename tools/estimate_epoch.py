@@ -35,8 +35,9 @@ from torch.utils.data import DataLoader
 
 from asr.cli.composition import compose_config, resolve
 from asr.cli.train import _quieten_lightning
-from asr.data.batch import Batch
+from asr.data.batch import Batch, Share
 from asr.data.plan import PlannedBatch, plan_epoch
+from asr.data.shares import share
 from asr.errors import AsrError, ConfigError, UsageError
 from asr.models.acoustic import AcousticModel
 from asr.text.tokens import TokenTable
@@ -135,13 +136,14 @@ def make_plan(data: dict[str, Any], hours: float, num_devices: int, num_steps: i
         batch_seconds=data["batch_seconds"],
         max_batch_size=data["max_batch_size"],
         seed=data["seed"],
-        world_size=num_devices,
         ascending=True,
     )
+    parts = [share(batch, seconds, step % num_devices, num_devices) for step, batch in enumerate(batches)]
+    batches = [part for part in parts if part.counts]
     warmup = [batches[int(place)] for place in np.linspace(0, len(batches) - 1, WARMUP_STEPS)]
     measured = [batches[int((step + 0.5) * len(batches) / num_steps)] for step in range(num_steps)]
     random.Random(0).shuffle(measured)
-    return Plan(seconds, len(batches), [*warmup, *measured])
+    return Plan(seconds, len(parts), [*warmup, *measured])
 
 
 def make_batches(plan: Plan, model: AcousticModel, cached: bool, pin_memory: bool) -> list[Batch]:
@@ -177,6 +179,7 @@ def make_batches(plan: Plan, model: AcousticModel, cached: bool, pin_memory: boo
                 targets=torch.from_numpy(1 + steps.cumsum() % num_symbols),
                 target_lengths=target_lengths,
                 seeds=torch.from_numpy(generator.integers(0, 2**62, len(lengths))),
+                share=Share(1, len(names), int(target_lengths.sum())),
             )
         )
     return made

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from asr.errors import ConfigError
+from asr.training.settings import leaves
 
 _PARTS = ("model", "data", "trainer")  # that every configuration has
 _MAX_CHARACTERS, _MAX_DEPTH = 1 << 20, 30
@@ -86,18 +87,6 @@ def _targets(path: str, key: str, value: str) -> Iterator[str]:
             raise ConfigError(path, found, "refer to another value as ${its.key}, or write the value itself")
         if match[1]:
             yield match[1]
-
-
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields the single values of a configuration with their keys, such as ``data.train_cuts[0]``."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from leaves(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            yield from leaves(inner, f"{path}[{place}]")
-    else:
-        yield path, value
 
 
 def first_sentence(error: Exception) -> str:

@@ -10,14 +10,17 @@ import math
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol, cast
+from types import FrameType
+from typing import NoReturn, Protocol, cast
 
 from asr.cli._stdout import guarded
 from asr.dependencies import load_error
 from asr.errors import AsrError, printable
+from asr.machine import use_one_thread
 
 _quiet = False
 
@@ -102,20 +105,24 @@ class Main(Protocol):
 def command(main: Main) -> Main:
     """Turns an :class:`AsrError` of a verb, or a library that does not load, into one line on stderr and a status.
 
-    The status is 0 when all is done, 1 when some work failed, 2 for wrong usage, 130 on Ctrl-C.
+    The status is 0 when all is done, 1 when some work failed, 2 for wrong usage, 130 on Ctrl-C, 143 on SIGTERM. Verbs
+    compute in one thread a process; see :func:`asr.machine.use_one_thread`.
     """
     verb = _verb(main)
 
     @functools.wraps(main)
     def run(argv: list[str] | None = None) -> int:
+        use_one_thread()
         try:
-            return guarded(lambda: main(argv), lambda message: warn(f"asr {verb}: {message}"))
+            with _sigterm_like_ctrl_c():
+                return guarded(lambda: main(argv), lambda message: warn(f"asr {verb}: {message}"))
         except AsrError as error:
             warn(f"asr {verb}: {error}")
             return error.exit_status
-        except KeyboardInterrupt:
-            warn(f"asr {verb}: interrupted")
-            return 128 + signal.SIGINT
+        except KeyboardInterrupt as error:
+            signum = signal.SIGTERM if isinstance(error, _Terminated) else signal.SIGINT
+            warn(f"asr {verb}: interrupted" if signum == signal.SIGINT else f"asr {verb}: ended by SIGTERM")
+            return 128 + signum
         except Exception as error:
             told = load_error(error) or _disk_error(error)
             if told is None:
@@ -132,6 +139,27 @@ def _disk_error(error: Exception) -> AsrError | None:
         return None
     found = f"cannot be used ({error.strerror})"
     return AsrError(os.fsdecode(error.filename), found, "check the path and its rights")
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: whatever cleans up after Ctrl-C does so after this."""
+
+
+@contextmanager
+def _sigterm_like_ctrl_c() -> Iterator[None]:
+    """Turns SIGTERM into an exception within the block, so that no unfinished file is left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
+    raise _Terminated
 
 
 def _verb(main: Main) -> str:

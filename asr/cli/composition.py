@@ -6,18 +6,21 @@ import difflib
 import functools
 import itertools
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import asr
-from asr.cli._saved_config import first_sentence, leaves, read_saved
+from asr.cli._saved_config import first_sentence, read_saved
 from asr.errors import ConfigError, UsageError
+from asr.training.settings import leaves
 
 _PATHS = ("exp_dir", "ckpt_path", "init_from")
 _REFUSED_RESOLVERS = (
@@ -65,6 +68,10 @@ def compose_config(overrides: list[str], name: str = "train") -> DictConfig:
     if not (conf_dir() / f"{name}.yaml").is_file():
         known = ", ".join(sorted(file.stem for file in conf_dir().glob("*.yaml")))
         raise ConfigError("--config-name", f"there is no {name!r}", f"choose from {known}")
+    for override in overrides:
+        if _parse(override).is_sweep_override():
+            remedy = f"add --multirun for a run with each, or quote it as one value: {_quoted(override)}"
+            raise ConfigError(override.partition("=")[0], "has several values", remedy)
     try:
         with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
             return compose(name, overrides)
@@ -118,7 +125,10 @@ def load_config(path: str, overrides: list[str]) -> DictConfig:
                 override, f"no such key in {path}", "with --config, overrides are key=value of keys it has"
             )
         OmegaConf.set_struct(saved, False)
-        saved.merge_with_dotlist([override])
+        try:
+            saved.merge_with_dotlist([override])
+        except Exception as error:  # OmegaConf lets PyYAML's own errors through
+            raise ConfigError(key, "has a value that cannot be read", f"quote it: {_quoted(override)}") from error
         OmegaConf.set_struct(saved, True)
     return saved
 
@@ -166,13 +176,14 @@ def expand_sweep(overrides: list[str]) -> list[list[str]]:
 
     Raises:
         UsageError: where nothing is swept.
+        ConfigError: a value cannot be read.
 
     Example:
         >>> expand_sweep(["seed=0,1", "name=x"])
         [['seed=0', 'name=x'], ['seed=1', 'name=x']]
     """
     choices = []
-    for override in OverridesParser.create().parse_overrides(overrides):
+    for override in map(_parse, overrides):
         key = override.get_key_element()
         values = (
             override.sweep_string_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
@@ -182,3 +193,37 @@ def expand_sweep(overrides: list[str]) -> list[list[str]]:
     if len(runs) < 2:
         raise UsageError("--multirun", "no key has several values", "give some as in seed=0,1,2")
     return runs
+
+
+def _parse(override: str) -> Override:
+    """Reads an override as Hydra does.
+
+    Raises:
+        ConfigError: it cannot be read, with the quotation marks that it needs.
+    """
+    try:
+        return OverridesParser.create().parse_override(override)
+    except HydraException as error:
+        key, equals, _ = override.partition("=")
+        remedy = f"quote it: {_quoted(override)}" if equals and key else "settings are KEY=VALUE"
+        raise ConfigError(key or override, "has a value that cannot be read as it stands", remedy) from error
+
+
+def _quoted(override: str) -> str:
+    """Returns an override whose value, or each value of a list, is quoted for Hydra, and the whole for a shell.
+
+    Example:
+        >>> print(_quoted("data.train_cuts=[a(1).jsonl.gz,b=2]"))
+        'data.train_cuts=["a(1).jsonl.gz","b=2"]'
+    """
+    key, _, value = override.partition("=")
+    is_list = value.startswith("[") and value.endswith("]")
+    parts = value[1:-1].split(",") if is_list else [value]
+    bare = [re.sub(r"""^(["'])(.*)\1$""", r"\2", part.strip()) for part in parts]
+    quoted = ",".join('"' + re.sub(r'(\\*)("|$)', _escaped, part) + '"' for part in bare)
+    return shlex.quote(f"{key}=[{quoted}]" if is_list else f"{key}={quoted}")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """Escapes a quotation mark, or the end, and doubles the backslashes before it: others stand for themselves."""
+    return match[1] * 2 + ("\\" + match[2] if match[2] else "")

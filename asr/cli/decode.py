@@ -126,7 +126,7 @@ def _parser() -> ArgumentParser:
         metavar="N",
         help="hypotheses kept while weights are tried (default: --beam-size)",
     )
-    parser.add_argument("--batch-seconds", type=finite, default=480.0, help="seconds of a padded batch (default: 480)")
+    parser.add_argument("--batch-seconds", type=finite, default=480.0, help="seconds of padded batches (default: 480)")
     parser.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     return parser
@@ -159,14 +159,14 @@ def _settings(arguments: Any) -> DecoderSettings:
 def _decode(loaded: Loaded, decoder: Decoder, file: str, arguments: Any) -> Iterator[tuple[str, list[Hypothesis]]]:
     """Gives each utterance's id and N-best list, in the order of the cuts."""
     from asr.corpora.manifests import read_cuts
-    from asr.data.posteriors import posteriors
+    from asr.data.posteriors import read_with
 
     cuts = list(read_cuts(file))
     seconds = {cut.id: cut.duration for cut in cuts}
     found: dict[str, list[Hypothesis]] = {}
     with progress(sum(seconds.values()), "decoding") as bar:
-        for ids, log_probs, lengths in posteriors(loaded.model, cuts, arguments.batch_seconds, arguments.workers):
-            found |= zip(ids, decoder(log_probs, lengths), strict=True)
+        for ids, nbest in read_with(decoder, loaded.model, cuts, arguments.batch_seconds, arguments.workers):
+            found |= zip(ids, nbest, strict=True)
             bar.advance(sum(seconds[each] for each in ids))
     return ((cut.id, found[cut.id]) for cut in cuts)
 

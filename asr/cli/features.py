@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli.command import command, log, make_parser, parse, progress
 from asr.errors import UsageError
+from asr.machine import num_cores
 
 if TYPE_CHECKING:
     from lhotse import CutSet
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--speeds", type=float, nargs="+", default=[1.0], metavar="X", help="make copies at these speeds (default: 1.0)"
     )
-    parser.add_argument("--jobs", type=_count, default=_num_cpus(), metavar="N", help="processes (default: all CPUs)")
+    parser.add_argument("--jobs", type=_count, default=num_cores(), metavar="N", help="processes (default: all CPUs)")
     parser.add_argument(
         "--cmvn", action="store_true", help="count mean and deviation over all of --cuts, copies left aside: cmvn.json"
     )
@@ -134,10 +134,6 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError("has to be 1 or more")
     return count
-
-
-def _num_cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

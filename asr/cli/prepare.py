@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from asr.cli._download_log import download_log
 from asr.cli._lexicon_option import add_lexicon, add_phones
 from asr.cli.command import command, log_warnings, make_parser, parse, progress, warn
 from asr.errors import DataError, UsageError
+from asr.machine import num_cores
 from asr.text.policy import POLICIES, TextPolicy, get_policy
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _add_corpus(
     parser.add_argument("--strict-rate", action="store_true", help="other sample rates are problems, not resampled")
     on_problem = "with utterances that cannot be used: write no cuts (refuse), or go on without them"
     parser.add_argument("--on-problem", choices=["refuse", "leave-out"], default="refuse", help=on_problem)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="files read at a time")
+    parser.add_argument("--jobs", type=int, default=num_cores(), metavar="N", help="files read at a time")
     return parser
 
 

@@ -6,12 +6,15 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asr.cli.command import command, log, warn
 from asr.errors import UsageError
 from asr.files import written_whole
+from asr.locking import leftovers, locked
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -24,16 +27,22 @@ options:
   --config-name NAME  compose conf/NAME.yaml, not conf/train.yaml: lm for a language model, g2p for pronunciations
   --config FILE       run a configuration that a run saved, exp/<corpus>/<name>/seed<k>/config.yaml
   --print-config      print the composed configuration and stop
-  --multirun          one run after another for keys with several values (seed=0,1,2); one device only
+  --multirun          one run after another for keys with several values (seed=0,1,2); no more than one GPU
   --quiet             print errors only
 
 resume:   asr train experiment=an4/blstm ckpt_path=last
 weights:  asr train experiment=an4/blstm init_from=other.ckpt (tokens go by name; with ckpt_path=last, new runs only)
-many:     asr train experiment=an4/blstm trainer.devices=8 trainer.strategy=ddp
+many:     asr train experiment=an4/blstm trainer.devices=8, of GPUs; on CPU, auto is a rank for each core
 language: asr train --config-name lm corpus=librispeech text=[books.txt]
 letters:  asr train --config-name g2p corpus=cmudict lexicon=[cmudict.dict]
 
 choices, the first word being the key:"""
+
+_OWN_FILES = (
+    "*.ckpt",
+    "config.yaml",
+    "quarantine.tsv",
+)  # what training itself writes into a folder
 
 _SOURCES = {
     "--config": ("no file behind it", "give a run's config.yaml"),
@@ -47,7 +56,7 @@ _KNOWN_WARNINGS = (
     "GPU available but not used",
     "You're resuming from a checkpoint that ended before the epoch ended",  # SpeechData keeps the position
     "The number of training batches .* is smaller than the logging interval",  # epoch means are logged all the same
-    r"It is recommended to use `self.log\('val/.*sync_dist=True",  # the modules have summed over the ranks themselves
+    r"It is recommended to use `self.log\('(val/|train/loss_epoch).*sync_dist=True",  # summed over the ranks already
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # lightning 2.6 beside torch 2.11
 )
 
@@ -112,22 +121,48 @@ def _configuration(source: dict[str, str], overrides: list[str]) -> DictConfig:
 
 def _run(config: DictConfig) -> None:
     from asr.cli.composition import resolve
+    from asr.training import ranks
+    from asr.training.interruption import heeded
     from asr.training.run import starting_point, train
 
-    plain = resolve(config)
-    ckpt_path, init_from = starting_point(plain)
-    if _is_first_rank():
-        _keep(config, plain, is_resumed=ckpt_path is not None)
+    plain = ranks.with_devices(resolve(config))
+    start = starting_point(plain)
     _quieten_lightning()
-    trainer = train(plain, ckpt_path, init_from)
-    if trainer.is_global_zero:
-        log(f"asr train: {trainer.current_epoch} epochs done, checkpoints in {plain['exp_dir']}")
+
+    def train_here(plain: dict[str, Any]) -> None:
+        def begin() -> None:
+            if _is_first_rank():
+                _keep(config, is_resumed=start[0] is not None)
+
+        trainer = train(plain, *start, begin)
+        if trainer.is_global_zero:
+            log(f"asr train: {trainer.current_epoch} epochs done, checkpoints in {plain['exp_dir']}")
+
+    with heeded(), _owned(Path(plain["exp_dir"])):
+        if num_ranks := ranks.num_forked(plain):
+            ranks.run(num_ranks, plain, train_here)
+        else:
+            train_here(plain)
 
 
-def _keep(config: DictConfig, plain: dict[str, Any], is_resumed: bool) -> None:
+@contextmanager
+def _owned(exp_dir: Path) -> Iterator[None]:
+    """Keeps other trainings out of a folder, and removes what killed ones have left unfinished there."""
+    if not _is_first_rank():
+        yield
+        return
+    with locked(exp_dir / ".training.lock", "a training", "wait for it, or choose another name= or seed="):
+        for name in _OWN_FILES:
+            for part in leftovers(exp_dir / name):
+                part.unlink(missing_ok=True)
+        yield
+
+
+def _keep(config: DictConfig, is_resumed: bool) -> None:
     """Writes the configuration into the run's folder; of a run that is resumed, says what has changed in it."""
     from asr.cli.composition import changes, load_config, resolve, to_yaml
 
+    plain = resolve(config)
     path = Path(plain["exp_dir"]) / "config.yaml"
     if is_resumed and path.exists():
         for change in changes(resolve(load_config(str(path), [])), plain):
@@ -146,8 +181,8 @@ def _multirun(source: dict[str, str], overrides: list[str]) -> int:
 
     configs = [_configuration(source, run) for run in expand_sweep(overrides)]
     plain = [resolve(config) for config in configs]
-    if any(each["trainer"]["devices"] not in (1, "1") or each["trainer"]["num_nodes"] != 1 for each in plain):
-        raise UsageError("--multirun", "trainer.devices is not 1", "start the runs on several devices one by one")
+    if any(not _runs_again(each) for each in plain):
+        raise UsageError("--multirun", "several devices or nodes", "start such runs one by one")
     folders = [each["exp_dir"] for each in plain]
     if len(set(folders)) < len(folders):
         raise UsageError("--multirun", f"several runs would write to {folders[0]}", "let name= or exp_dir= differ too")
@@ -155,6 +190,15 @@ def _multirun(source: dict[str, str], overrides: list[str]) -> int:
         log(f"asr train: run {number} of {len(configs)}, {folder}")
         _run(config)
     return 0
+
+
+def _runs_again(config: dict[str, Any]) -> bool:
+    """Whether a run leaves this process as it was: ranks that Lightning starts run the whole command again."""
+    from asr.training import ranks
+
+    config = ranks.with_devices(config)
+    one = config["trainer"]["devices"] in (1, "1") or ranks.num_forked(config) > 0
+    return one and config["trainer"]["num_nodes"] == 1
 
 
 def _set_up_logging(quiet: bool) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from asr.cli.command import command, log, log_warnings, make_parser, parse, progress, warn
 from asr.errors import AsrError, UsageError
 from asr.files import fitting, written_whole
+from asr.machine import num_processes
 from asr.transcription.formats import FORMATS, PATHS_AND_TEXT, Format
 from asr.transcription.inputs import Recording, find_recordings, output_names
 
@@ -133,9 +134,8 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
     from asr.transcription.recognizer import Recognizer
 
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    num_threads = arguments.threads or torch.get_num_threads()
     torch.set_num_threads(1)  # see num_workers of Recognizer
-    num_workers = 1 if device.startswith("cuda") else num_threads
+    num_workers = 1 if device.startswith("cuda") else arguments.threads or num_processes()
     return Recognizer.from_checkpoint(arguments.checkpoint, device, num_workers)
 
 

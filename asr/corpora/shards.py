@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import re
+import shutil
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from lhotse.utils import fastcopy
 from asr.audio import Seconds, probe, segment_as_flac
 from asr.corpora.manifests import read_cuts, recording_of, write_cuts
 from asr.errors import DataError
-from asr.files import written_whole
+from asr.files import part_of
+from asr.locking import leftovers, locked
 
 KIND = "shar"  # of audio sources that lie in a shard; Lhotse's word for them
 
@@ -98,8 +100,8 @@ def write_shards(cuts: Iterable[Cut], folder: str | Path, shard_seconds: Seconds
     """Writes cuts as ``cuts.000000.jsonl.gz``, ``recording.000000.tar`` and so on, as ``CutSet.from_shar`` reads them.
 
     A cut that is a whole file keeps the file's bytes. A stretch of a longer file is written as FLAC: exact for audio of
-    up to 24 bits. Equal cuts give equal bytes; each file appears whole or not at all; surplus shards of an earlier run
-    are removed.
+    up to 24 bits. Equal cuts give equal bytes. The folder appears whole or not at all: the shards of an earlier run are
+    there until all new ones are.
 
     Args:
         cuts: utterances of one audio file each, in the order they shall have.
@@ -110,23 +112,39 @@ def write_shards(cuts: Iterable[Cut], folder: str | Path, shard_seconds: Seconds
         Seconds of each utterance that has been written.
 
     Raises:
-        DataError: audio cannot be read, a cut is not plain, the folder holds other files or cannot be written.
+        DataError: audio cannot be read, a cut is not plain, the folder holds other files or cannot be written, or
+            another process writes it.
     """
     folder = Path(folder)
-    old = _shard_files(folder)
-    written = set()
+    lock = folder.with_name(f".{folder.name}.lock")
+    with locked(lock, f"the writing of {folder.name}", "wait for it, or choose another --out"):
+        _shard_files(folder)
+        for left in leftovers(folder):
+            shutil.rmtree(left)
+        beside = part_of(folder)
+        try:
+            yield from _write_all(cuts, beside, shard_seconds)
+            if folder.exists():
+                folder.rename(part_of(folder))
+            beside.rename(folder)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            remedy = "check the folder, its rights and the room left"
+            raise DataError(folder, f"cannot be written ({reason})", remedy) from error
+        finally:
+            for left in leftovers(folder):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _write_all(cuts: Iterable[Cut], folder: Path, shard_seconds: Seconds) -> Iterator[Seconds]:
+    folder.mkdir(parents=True)
     for number, shard in enumerate(_by_seconds(cuts, shard_seconds)):
-        tar, listing = folder / f"recording.{number:06d}.tar", folder / f"cuts.{number:06d}.jsonl.gz"
         placed: list[Cut] = []
-        with written_whole(tar) as beside, tarfile.open(beside, "w") as archive:
+        with tarfile.open(folder / f"recording.{number:06d}.tar", "w") as archive:
             for cut in shard:
                 placed.append(_add(cut, archive))
                 yield float(cut.duration)
-        write_cuts(placed, listing)
-        written |= {tar.name, listing.name}
-    for path in old:
-        if path.name not in written:
-            path.unlink()
+        write_cuts(placed, folder / f"cuts.{number:06d}.jsonl.gz")
 
 
 def index_shards(folder: str | Path) -> list[Cut]:
@@ -154,6 +172,7 @@ def index_shards(folder: str | Path) -> list[Cut]:
 
 def _shard_files(folder: Path) -> list[Path]:
     files = sorted(folder.iterdir()) if folder.is_dir() else []
+    files = [path for path in files if not path.name.startswith(".part")]  # left by a killed run of earlier versions
     for path in files:
         if not _SHARD_FILE.fullmatch(path.name):
             remedy = "keep a folder for shards alone: Lhotse takes each file in it for one"

@@ -2,12 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+
+from asr.data.plan import PlannedBatch
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a rank's batch is of the step that all ranks take together.
+
+    Attributes:
+        num_ranks: ranks that share the step.
+        num_utterances: utterances of the whole step, sentences or words for other models.
+        num_targets: tokens that are learned in the whole step.
+        counts: False where the batch lies with another rank, too, and is here only so that this one takes part.
+    """
+
+    num_ranks: int
+    num_utterances: int
+    num_targets: int
+    counts: bool = True
+
+    @classmethod
+    def of(cls, planned: PlannedBatch, num_targets: Callable[[int], int]) -> Share:
+        """Returns the share of a planned batch.
+
+        Args:
+            planned: the rank's batch.
+            num_targets: returns the tokens of an utterance.
+        """
+        of_step = planned.of_step or planned.indices
+        return cls(planned.num_ranks, len(of_step), sum(map(num_targets, of_step)), planned.counts)
+
+    def part(self, total: Tensor, count: int) -> Tensor:
+        """Returns this rank's part of a mean over the step; the mean of all ranks' parts is the step's mean.
+
+        So the gradients that ranks average are those of one batch, however many ranks there are.
+
+        Args:
+            total: sum over this rank's batch, a scalar.
+            count: what the step has of what is summed.
+        """
+        return total * (self.num_ranks if self.counts else 0) / count
 
 
 @dataclass
@@ -23,6 +64,7 @@ class Batch:
         targets: token ids of all utterances, one behind the other, shape (sum of target_lengths,).
         target_lengths: tokens of each utterance, shape (B,).
         seeds: seed of each utterance's augmentation in this epoch, shape (B,).
+        share: what the batch is of a step that several ranks take together.
     """
 
     utterance_ids: list[str]
@@ -33,6 +75,7 @@ class Batch:
     targets: Tensor
     target_lengths: Tensor
     seeds: Tensor
+    share: Share
 
     def __len__(self) -> int:
         """Gives the number of utterances, B."""

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 import asr.corpora.manifests  # noqa: F401 - sets the audio backend, in spawned loader processes too
 from asr.corpora.listening import audio_path
-from asr.data.batch import Batch, pad
+from asr.data.batch import Batch, Share, pad
 from asr.data.plan import PlannedBatch
 from asr.data.shards import ReadAhead, in_memory
 from asr.data.utterances import Utterance
@@ -44,8 +44,8 @@ class SpeechDataset(Dataset[Batch]):
         self._ahead = None if window_shards is None else ReadAhead(2 * window_shards)
 
     @property
-    def seconds(self) -> list[float]:
-        """The length of each utterance."""
+    def lengths(self) -> list[float]:
+        """The length of each utterance, in seconds."""
         return [utterance.seconds for utterance in self.utterances]
 
     def __getitem__(self, planned: PlannedBatch) -> Batch:
@@ -71,6 +71,7 @@ class SpeechDataset(Dataset[Batch]):
             seeds=torch.tensor(
                 [utterance_seed(self.seed, planned.epoch, name) for name in _names(planned, utterances)]
             ),
+            share=Share.of(planned, lambda index: len(self.utterances[index].token_ids)),
         )
 
     def _features(self, utterance: Utterance, speed: float) -> Tensor:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from asr.data.batch import Share
 from asr.data.plan import PlannedBatch, plan_epoch
 from asr.data.planned import PlannedData
 from asr.data.utterances import required_frames
@@ -33,6 +34,7 @@ class WordBatch:
         letter_lengths: letters of each word, shape (B,).
         targets: phones of all words, one behind the other, shape (sum of target_lengths,).
         target_lengths: phones of each word, shape (B,).
+        share: what the batch is of a step that several ranks take together.
     """
 
     words: list[str]
@@ -41,6 +43,7 @@ class WordBatch:
     letter_lengths: Tensor
     targets: Tensor
     target_lengths: Tensor
+    share: Share
 
     def __len__(self) -> int:
         """Gives the number of words, B."""
@@ -48,15 +51,20 @@ class WordBatch:
 
     def to(self, *arguments: Any, **options: Any) -> WordBatch:
         """Gives the batch on another device, as ``Tensor.to`` does."""
-        moved = (value.to(*arguments, **options) for value in self._tensors())
-        return WordBatch(self.words, self.texts, *moved)
+        return self._map_tensors(lambda tensor: tensor.to(*arguments, **options))
 
     def pin_memory(self) -> WordBatch:
         """Gives the batch in pinned memory, for a loader that feeds a GPU."""
-        return WordBatch(self.words, self.texts, *(value.pin_memory() for value in self._tensors()))
+        return self._map_tensors(Tensor.pin_memory)
 
-    def _tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return self.letters, self.letter_lengths, self.targets, self.target_lengths
+    def _map_tensors(self, function: Callable[[Tensor], Tensor]) -> WordBatch:
+        return replace(
+            self,
+            letters=function(self.letters),
+            letter_lengths=function(self.letter_lengths),
+            targets=function(self.targets),
+            target_lengths=function(self.target_lengths),
+        )
 
 
 class DictionaryDataset(Dataset[Any]):
@@ -81,7 +89,13 @@ class DictionaryDataset(Dataset[Any]):
         targets = [self.phones.encode(text) for text in texts]
         flat = torch.tensor([token_id for ids in targets for token_id in ids])
         target_lengths = torch.tensor([len(ids) for ids in targets])
-        return WordBatch(words, texts, *pad_letters(words, self.letters), flat, target_lengths)
+        share = Share.of(planned, lambda index: len(self.phones.encode(self.pairs[index][1])))
+        return WordBatch(words, texts, *pad_letters(words, self.letters), flat, target_lengths, share)
+
+    @property
+    def lengths(self) -> list[float]:
+        """The letters of each word, as the lengths that batches are planned by."""
+        return [float(len(word)) for word, _ in self.pairs]
 
 
 def split_lexicon(
@@ -134,7 +148,7 @@ class DictionaryData(PlannedData):
             lexicon: files of words and phones, compressed or not; an earlier file's words hide a later one's.
             keep_stress: whether phones keep the digit of their stress.
             held_out_every: one of so many words chooses the best checkpoint.
-            batch_letters: most letters of a padded batch on one device.
+            batch_letters: most letters of a padded batch, over all ranks.
             num_workers: loader processes; 0 makes batches in the training process.
             seed: of the order.
         """
@@ -153,26 +167,20 @@ class DictionaryData(PlannedData):
         if num_too_long:
             logger.warning("%d pronunciations have too many phones for their letters and are left out", num_too_long)
         for name, each in (("training", self.train_set), ("validation", self.val_set)):
-            if len(each) < self.world_size:
-                found = f"{len(each)} {name} words for {self.world_size} devices"
-                raise DataError(", ".join(self.lexicon), found, "give more words")
+            if not len(each):
+                raise DataError(", ".join(self.lexicon), f"no {name} words", "give more words")
             logger.info("%s: %s pronunciations", name, f"{len(each):,}")
         if stage == "fit":
-            size, waste = self.size_and_waste(_lengths(self.train_set))
-            logger.info("%d batches an epoch and rank, %.1f %% of them padding", size, 100 * waste)
+            self.report_plan(self.train_set.lengths)
 
-    def _plan(self, dataset: DictionaryDataset, rank: int, **options: Any) -> list[PlannedBatch]:
+    def _plan(self, dataset: DictionaryDataset, **options: Any) -> list[PlannedBatch]:
         limits: dict[str, Any] = {"batch_seconds": float(self.batch_letters), "max_batch_size": self.batch_letters}
-        return plan_epoch(_lengths(dataset), **limits, rank=rank, world_size=self.world_size, **options)
+        return plan_epoch(dataset.lengths, **limits, **options)
 
-    def plan_training(self, epoch: int, rank: int) -> list[PlannedBatch]:
-        """Gives the training batches of one rank in one epoch."""
-        return self._plan(self.train_set, rank, epoch=epoch, seed=self.seed)
+    def plan_training(self, epoch: int) -> list[PlannedBatch]:
+        """Returns the batches of the steps of an epoch."""
+        return self._plan(self.train_set, epoch=epoch, seed=self.seed)
 
-    def plan_validation(self, rank: int) -> list[PlannedBatch]:
-        """Gives the validation batches of one rank, always the same."""
-        return self._plan(self.val_set, rank, shuffle=False)
-
-
-def _lengths(dataset: DictionaryDataset) -> list[float]:
-    return [float(len(word)) for word, _ in dataset.pairs]
+    def plan_validation(self) -> list[PlannedBatch]:
+        """Returns the validation batches, always the same."""
+        return self._plan(self.val_set, shuffle=False)

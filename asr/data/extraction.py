@@ -30,8 +30,10 @@ from asr.errors import AsrError, ConfigError, DataError
 from asr.features.cmvn import Statistics
 from asr.features.frontend import FrontEnd
 from asr.files import written_whole
+from asr.locking import leftovers
 
 _CHUNK = 16  # cuts that a process takes at once
+_LEFT_SECONDS = 86400.0  # after which an unfinished file is what a killed run left: others may write here now
 
 _frontend: FrontEnd  # of a worker process
 
@@ -103,6 +105,9 @@ class Extraction:
             DataError: naming the utterance whose audio cannot be read, or the file that cannot be written.
             AsrError: a process was killed.
         """
+        for folder in self.folder.glob("[0-9a-f][0-9a-f]"):
+            for left in leftovers(folder / "*.npy", _LEFT_SECONDS):
+                left.unlink(missing_ok=True)
         chunks = [self._missing[first : first + _CHUNK] for first in range(0, len(self._missing), _CHUNK)]
         if num_jobs == 1 or len(chunks) < 2:
             yield from self._run_here(chunks)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
+import threading
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from multiprocessing.util import Finalize
 from typing import cast
 
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from asr.data.batch import Batch
 from asr.data.plan import PlannedBatch
-from asr.errors import AsrError
+from asr.errors import AsrError, ConfigError
 
 PREFETCHED_BATCHES = 8
 
@@ -22,10 +28,14 @@ class Position:
     Attributes:
         epoch: the epoch that is being read, counted from 0.
         batches_done: batches of it that were handed out.
+        num_batches: of the whole epoch; 0 before they are planned.
+        plan: checksum of them all; None before they are planned, and in checkpoints of earlier versions.
     """
 
     epoch: int = 0
     batches_done: int = 0
+    num_batches: int = field(default=0, compare=False)
+    plan: int | None = field(default=None, compare=False)
 
 
 class Remaining:
@@ -59,9 +69,12 @@ def read_batches(
         plan: the batches.
         num_workers: processes that read ahead; 0 reads in this one.
         pin_memory: whether batches go to pinned memory, for a GPU.
-        keep_workers: whether the processes wait for the loader to be read again: to begin them anew costs a large
-            training process seconds.
+        keep_workers: whether the processes wait for the loader to be read again, until :func:`end_workers`: to begin
+            them anew costs a large training process seconds.
     """
+    keeps = keep_workers and num_workers > 0
+    if keeps:  # else Python would send them SIGTERM at its end, and wait for ever
+        Finalize(None, _kill_readers, exitpriority=1)
     return _Loader(
         cast("Dataset[Batch]", _Telling(dataset)),
         sampler=plan,
@@ -69,7 +82,8 @@ def read_batches(
         num_workers=num_workers,
         pin_memory=pin_memory,
         prefetch_factor=PREFETCHED_BATCHES if num_workers else None,
-        persistent_workers=keep_workers and num_workers > 0,
+        persistent_workers=keeps,
+        worker_init_fn=_leave_signals_to_the_main_process if keeps else None,
     )
 
 
@@ -96,6 +110,28 @@ class _Loader(DataLoader[Batch]):
             yield batch
 
 
+def _kill_readers() -> None:
+    """Ends what :func:`end_workers` was not called for, when this process ends."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would raise an error
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()
+
+
+def end_workers(loader: DataLoader[Batch]) -> None:
+    """Ends the processes of a loader that has kept them."""
+    if isinstance(loader._iterator, _MultiProcessingDataLoaderIter):
+        loader._iterator._shutdown_workers()
+    loader._iterator = None
+
+
+def _leave_signals_to_the_main_process(_number: int) -> None:
+    """Ignores what Ctrl-C and schedulers send to all processes: training may still want a batch, and ends this one."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)
+
+
 class ResumableLoader:
     """Hands out the batches of an epoch, from the position on.
 
@@ -110,6 +146,7 @@ class ResumableLoader:
         position: Position,
         num_workers: int,
         pin_memory: bool,
+        part: Callable[[PlannedBatch], PlannedBatch] = lambda batch: batch,
     ) -> None:
         """Builds the loader.
 
@@ -119,16 +156,34 @@ class ResumableLoader:
             position: read for where to start, kept up to date.
             num_workers: processes that read ahead; 0 reads in this one.
             pin_memory: whether batches go to pinned memory, for a GPU.
+            part: what this rank reads of a batch.
+
+        Raises:
+            ConfigError: the position is in the middle of an epoch that had other batches.
         """
-        self.plan, self.position = plan, position
+        self.plan, self.position, self.part = plan, position, part
         self._remaining = Remaining()
         self._batches = read_batches(dataset, self._remaining, num_workers, pin_memory, keep_workers=True)
         self.sampler = self
-        self._length = len(plan(position.epoch))
+        planned = plan(position.epoch)
+        self._length = len(planned)
+        is_within = 0 < position.batches_done < position.num_batches
+        if is_within and position.plan != _checksum(planned):
+            found = (
+                f"{position.batches_done} batches of epoch {position.epoch} are done, but these settings give others"
+            )
+            remedy = (
+                "resume with the cuts and the settings of data that the run had, or start another run with init_from"
+            )
+            raise ConfigError("data", found, remedy)
 
     def __len__(self) -> int:
         """Gives the batches of a whole epoch."""
         return self._length
+
+    def end_workers(self) -> None:
+        """Ends the processes that read ahead."""
+        end_workers(self._batches)
 
     def set_epoch(self, epoch: int) -> None:
         """Begins an epoch; the same epoch again goes on where it stood."""
@@ -137,7 +192,13 @@ class ResumableLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Gives the batches that remain of the epoch."""
-        self._remaining.batches = self.plan(self.position.epoch)[self.position.batches_done :]
+        planned = self.plan(self.position.epoch)
+        self.position.num_batches, self.position.plan = len(planned), _checksum(planned)
+        self._remaining.batches = [self.part(batch) for batch in planned[self.position.batches_done :]]
         for batch in self._batches:
             self.position.batches_done += 1
             yield batch
+
+
+def _checksum(batches: Sequence[PlannedBatch]) -> int:
+    return zlib.crc32(repr([(batch.indices, batch.speed) for batch in batches]).encode())

@@ -60,8 +60,8 @@ class SpeechData(PlannedData):
         Args:
             train_cuts: cut files, with features where ``asr features`` wrote them.
             val_cuts: cut files that choose the best checkpoint.
-            batch_seconds: most seconds of a padded batch on one device; larger is fewer and smoother steps.
-            max_batch_size: most utterances of a batch.
+            batch_seconds: most seconds of a padded batch, over all ranks; larger is fewer and smoother steps.
+            max_batch_size: most utterances of a batch, over all ranks.
             speeds: factors of speed perturbation, one drawn for each batch.
             ascending_epochs: first epochs in which batches come shortest first (SortaGrad).
             num_workers: loader processes; 0 reads in the training process.
@@ -72,7 +72,8 @@ class SpeechData(PlannedData):
             weights: how often the utterances of each training file come in an epoch: 2 is twice, 0.25 a quarter of
                 them, others in each epoch; None is once.
             window_shards: shards that batches are drawn from at a time, so that shards are read as a whole, one behind
-                the other; None draws from all. Epochs that come shortest first draw from all.
+                the other; None draws from all. Epochs that come shortest first draw from all. Each rank reads a part of
+                every shard.
         """
         super().__init__(num_workers)
         _check_mixing(train_cuts, weights, window_shards)
@@ -100,8 +101,7 @@ class SpeechData(PlannedData):
             raise ConfigError("data.train_cuts", found, remedy)
         if self._model.frontend.needs_statistics:
             self._normalise(self._model.frontend)
-        size, waste = self.size_and_waste(self.train_set.seconds)
-        logger.info("%d batches an epoch and rank, %.1f %% of them padding", size, 100 * waste)
+        self.report_plan(self.train_set.lengths)
 
     def _normalise(self, frontend: FrontEnd) -> None:
         """Gives the front end the statistics that lie beside the cached features, or measures them."""
@@ -118,7 +118,7 @@ class SpeechData(PlannedData):
         """Gives how often utterances come, if files have weights."""
         if self.weights is None:
             return None
-        counts, seconds = self._counts, self.train_set.seconds
+        counts, seconds = self._counts, self.train_set.lengths
         for file, weight, count in zip(self.train_cuts, self.weights, counts, strict=True):
             logger.info("%s: %s utterances, %g times an epoch", file, f"{count:,}", weight)
         mixture = Mixture(seconds, counts, self.weights, self.seed)
@@ -181,19 +181,19 @@ class SpeechData(PlannedData):
         hours = sum(utterance.seconds for utterance in utterances) / 3600
         logger.info("%s: %s utterances, %.2f hours", name, f"{len(utterances):,}", hours)
 
-    def _plan(self, dataset: SpeechDataset, rank: int, **options: Any) -> list[PlannedBatch]:
+    def _plan(self, dataset: SpeechDataset, **options: Any) -> list[PlannedBatch]:
         limits: dict[str, Any] = {"batch_seconds": self.batch_seconds, "max_batch_size": self.max_batch_size}
-        return plan_epoch(dataset.seconds, **limits, rank=rank, world_size=self.world_size, **options)
+        return plan_epoch(dataset.lengths, **limits, **options)
 
-    def plan_training(self, epoch: int, rank: int) -> list[PlannedBatch]:
-        """Gives the training batches of one rank in one epoch."""
+    def plan_training(self, epoch: int) -> list[PlannedBatch]:
+        """Returns the batches of the steps of an epoch."""
         ascending = epoch < self.ascending_epochs
         options: dict[str, Any] = {"epoch": epoch, "speeds": self.speeds, "seed": self.seed, "ascending": ascending}
-        return self._plan(self.train_set, rank, **options, mixture=self._mixture, windows=self._windows)
+        return self._plan(self.train_set, **options, mixture=self._mixture, windows=self._windows)
 
-    def plan_validation(self, rank: int) -> list[PlannedBatch]:
-        """Gives the validation batches of one rank, always the same."""
-        return self._plan(self.val_set, rank, shuffle=False)
+    def plan_validation(self) -> list[PlannedBatch]:
+        """Returns the validation batches, always the same."""
+        return self._plan(self.val_set, shuffle=False)
 
 
 def _check_copies(file: str, utterances: Sequence[Utterance], speeds: Sequence[float]) -> None:

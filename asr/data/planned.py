@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import functools
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import lightning
 from torch.utils.data import DataLoader, Dataset
 
-from asr.data.loader import Position, ResumableLoader, read_batches
+from asr.data.loader import Position, ResumableLoader, end_workers, read_batches
 from asr.data.plan import PlannedBatch, padding_waste
+from asr.data.shares import share
+from asr.errors import CheckpointError
+
+logger = logging.getLogger(__name__)
 
 
 class PlannedData(lightning.LightningDataModule, ABC):
@@ -19,7 +25,7 @@ class PlannedData(lightning.LightningDataModule, ABC):
 
     Attributes:
         num_workers: loader processes.
-        train_set: what training batches are read from, once it is set up.
+        train_set: what training batches are read from, once it is set up, with the ``lengths`` of all it holds.
         val_set: what validation batches are read from.
         position: the epoch, and the batches done in it.
     """
@@ -36,14 +42,15 @@ class PlannedData(lightning.LightningDataModule, ABC):
         """
         super().__init__()
         self.num_workers, self.position = num_workers, Position()
+        self._endings: list[Callable[[], None]] = []
 
     @abstractmethod
-    def plan_training(self, epoch: int, rank: int) -> list[PlannedBatch]:
-        """Gives the training batches of one rank in one epoch."""
+    def plan_training(self, epoch: int) -> list[PlannedBatch]:
+        """Returns the batches of an epoch, each what one optimiser step sees over all ranks."""
 
     @abstractmethod
-    def plan_validation(self, rank: int) -> list[PlannedBatch]:
-        """Gives the validation batches of one rank, always the same."""
+    def plan_validation(self) -> list[PlannedBatch]:
+        """Returns the validation batches over all ranks, always the same."""
 
     @property
     def rank(self) -> int:
@@ -60,30 +67,65 @@ class PlannedData(lightning.LightningDataModule, ABC):
         """Whether batches go to pinned memory, for a GPU."""
         return self.trainer.strategy.root_device.type == "cuda"  # type: ignore[union-attr]
 
-    def size_and_waste(self, lengths: Sequence[float]) -> tuple[int, float]:
-        """Gives the training batches of an epoch and rank, and the share of them that is padding.
+    def report_plan(self, lengths: Sequence[float]) -> None:
+        """Logs how many steps an epoch has, and which share of their batches is padding.
 
         Args:
             lengths: of everything in the training set.
         """
-        plans = [self.plan_training(0, rank) for rank in range(self.world_size)]
-        return len(plans[0]), padding_waste(lengths, [batch for plan in plans for batch in plan])
+        plan = self.plan_training(0)
+        waste = padding_waste(lengths, list(map(self._part(lengths), plan)))
+        ranks = f" shared by {self.world_size} ranks" if self.world_size > 1 else ""
+        logger.info("%d steps an epoch%s, %.1f %% of their batches padding", len(plan), ranks, 100 * waste)
+
+    def _part(self, lengths: Sequence[float]) -> functools.partial[PlannedBatch]:
+        """Returns the function from a step's batch to what this rank takes of it."""
+        return functools.partial(share, seconds=lengths, rank=self.rank, num_ranks=self.world_size)
 
     def train_dataloader(self) -> ResumableLoader:
-        """Gives the batches of this rank, from the position on."""
-        plan = functools.partial(self.plan_training, rank=self.rank)
-        return ResumableLoader(self.train_set, plan, self.position, self.num_workers, self.pins_memory)
+        """Returns the batches of this rank, from the position on."""
+        part = self._part(self.train_set.lengths)
+        loader = ResumableLoader(
+            self.train_set, self.plan_training, self.position, self.num_workers, self.pins_memory, part
+        )
+        self._endings.append(loader.end_workers)
+        return loader
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Gives the validation batches of this rank, always the same."""
+        """Returns the validation batches of this rank, always the same."""
         dataset: Dataset[Any] = self.val_set
-        plan = self.plan_validation(self.rank)
-        return read_batches(dataset, plan, self.num_workers, self.pins_memory, keep_workers=True)
+        plan = list(map(self._part(self.val_set.lengths), self.plan_validation()))
+        loader = read_batches(dataset, plan, self.num_workers, self.pins_memory, keep_workers=True)
+        self._endings.append(functools.partial(end_workers, loader))
+        return loader
 
-    def state_dict(self) -> dict[str, int]:
-        """Gives the position, for the checkpoint."""
-        return {"epoch": self.position.epoch, "batches_done": self.position.batches_done}
+    def teardown(self, stage: str) -> None:  # noqa: ARG002 - what Lightning gives
+        """Ends the processes that read ahead."""
+        for end in self._endings:
+            end()
+        self._endings = []
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+    def on_exception(self, exception: BaseException) -> None:  # noqa: ARG002
+        """Ends them, too, where training fails or is stopped."""
+        self.teardown("fit")
+
+    def check_position(self, global_step: int) -> None:
+        """Refuses the place of a run that an earlier version began on several ranks, each with batches of its own.
+
+        Raises:
+            CheckpointError: with what to do.
+        """
+        position = self.position
+        if position.plan is None and global_step != position.epoch * len(self.plan_training(0)) + position.batches_done:
+            found = f"at step {global_step}, by an earlier version, whose ranks had batches of their own"
+            remedy = "start a new run from its weights with init_from, data's batches times the number of ranks"
+            raise CheckpointError("ckpt_path", found, remedy)
+
+    def state_dict(self) -> dict[str, int | None]:
+        """Returns the position, for the checkpoint."""
+        return asdict(self.position)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes the position back from a checkpoint."""
         self.position.epoch, self.position.batches_done = state_dict["epoch"], state_dict["batches_done"]
+        self.position.num_batches, self.position.plan = state_dict.get("num_batches", 0), state_dict.get("plan")

@@ -1,29 +1,36 @@
-"""The posteriors of cuts, computed in batches of like length."""
+"""The posteriors of cuts, computed in batches of like length, several at a time where there are cores for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
 from lhotse.cut import Cut
 from torch import Tensor
 
+from asr.data.batch import Batch
 from asr.data.dataset import SpeechDataset
 from asr.data.loader import read_batches
 from asr.data.plan import plan_epoch
 from asr.data.utterances import Utterance
+from asr.machine import num_processes
 from asr.models.acoustic import AcousticModel
+
+T = TypeVar("T")
 
 
 def posteriors(
     model: AcousticModel, cuts: Sequence[Cut], batch_seconds: float, num_workers: int = 1, max_batch_size: int = 64
 ) -> Iterator[tuple[list[str], Tensor, Tensor]]:
-    """Gives the log-probabilities of all cuts, shortest first.
+    """Yields the log-probabilities of all cuts, shortest first.
 
     Args:
         model: in evaluation mode; where it stands is where the posteriors are.
         cuts: what to read.
-        batch_seconds: most seconds of a padded batch.
+        batch_seconds: most seconds of the padded batches that are computed at the same time.
         num_workers: processes that read audio ahead.
         max_batch_size: most utterances of a batch.
 
@@ -33,12 +40,63 @@ def posteriors(
     Raises:
         DataError: naming the utterance whose audio cannot be read.
     """
+    for ids, (log_probs, lengths) in read_with(
+        lambda *found: found, model, cuts, batch_seconds, num_workers, max_batch_size
+    ):
+        yield ids, log_probs, lengths
+
+
+def read_with(
+    search: Callable[[Tensor, Tensor], T],
+    model: AcousticModel,
+    cuts: Sequence[Cut],
+    batch_seconds: float,
+    num_workers: int = 1,
+    max_batch_size: int = 64,
+) -> Iterator[tuple[list[str], T]]:
+    """Yields what a search finds in the posteriors of all cuts, shortest first; see :func:`posteriors`.
+
+    On a CPU as many batches as there are cores are computed and searched at the same time, each in one thread.
+
+    Args:
+        search: called with the posteriors of a batch and their lengths, such as a decoder.
+        model: in evaluation mode.
+        cuts: what to read.
+        batch_seconds: most seconds of the padded batches that are computed at the same time.
+        num_workers: processes that read audio ahead.
+        max_batch_size: most utterances of a batch.
+
+    Yields:
+        Utterance ids, and what was found in them.
+    """
     dataset = SpeechDataset([Utterance(cut, "", (), {}) for cut in cuts], model.frontend.sample_rate, False, seed=0)
-    plan = plan_epoch(dataset.seconds, batch_seconds=batch_seconds, max_batch_size=max_batch_size, shuffle=False)
     device = model.output.weight.device
-    for batch in read_batches(dataset, plan, num_workers, pin_memory=False):
+    num_threads = num_processes() if device.type == "cpu" else 1
+    share = min(batch_seconds, sum(dataset.lengths)) / num_threads
+    plan = plan_epoch(dataset.lengths, batch_seconds=share, max_batch_size=max_batch_size, shuffle=False)
+
+    def read(batch: Batch) -> tuple[list[str], T]:
         batch = batch.to(device)
         assert batch.waveforms is not None
         with torch.inference_mode():
-            log_probs, lengths = model(batch.waveforms, batch.lengths)
-        yield batch.utterance_ids, log_probs, lengths
+            return batch.utterance_ids, search(*model(batch.waveforms, batch.lengths))
+
+    return _side_by_side(read, iter(read_batches(dataset, plan, num_workers, pin_memory=False)), num_threads)
+
+
+def _side_by_side(
+    function: Callable[[Batch], tuple[list[str], T]], batches: Iterator[Batch], num_threads: int
+) -> Iterator[tuple[list[str], T]]:
+    """Yields what a function makes of each batch, in their order; so many are worked on at a time, and no more read."""
+    running: deque[Future[tuple[list[str], T]]] = deque()
+    with ThreadPoolExecutor(num_threads) as threads:
+        try:
+            for batch in batches:
+                running.append(threads.submit(function, batch))
+                if len(running) > num_threads:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from asr.data.batch import Share
 from asr.data.plan import PlannedBatch, plan_epoch
 from asr.data.planned import PlannedData
 from asr.errors import ConfigError, DataError
@@ -32,30 +33,36 @@ class SentenceBatch:
         inputs: ``<s>`` and the words of each sentence, padded with ``</s>``, shape (B, L).
         targets: the words and ``</s>`` of all sentences, one behind the other, M in all, shape (M,).
         places: where in the flattened ``inputs`` the word before each target stands, shape (M,).
+        share: what the batch is of a step that several ranks take together.
     """
 
     inputs: Tensor
     targets: Tensor
     places: Tensor
+    share: Share
 
     def __len__(self) -> int:
         """Gives the number of sentences, B."""
         return len(self.inputs)
 
-    def to(self, *arguments: object, **options: object) -> SentenceBatch:
+    def to(self, *arguments: Any, **options: Any) -> SentenceBatch:
         """Gives the batch on another device, as ``Tensor.to`` does."""
-        return SentenceBatch(*(getattr(self, field.name).to(*arguments, **options) for field in fields(self)))
+        return self._map_tensors(lambda tensor: tensor.to(*arguments, **options))
 
     def pin_memory(self) -> SentenceBatch:
         """Gives the batch in pinned memory, for a loader that feeds a GPU."""
-        return SentenceBatch(*(getattr(self, field.name).pin_memory() for field in fields(self)))
+        return self._map_tensors(Tensor.pin_memory)
+
+    def _map_tensors(self, function: Callable[[Tensor], Tensor]) -> SentenceBatch:
+        return SentenceBatch(function(self.inputs), function(self.targets), function(self.places), self.share)
 
 
-def make_batch(sentences: Sequence[npt.NDArray[np.int32]]) -> SentenceBatch:
+def make_batch(sentences: Sequence[npt.NDArray[np.int32]], share: Share | None = None) -> SentenceBatch:
     """Gives sentences as a batch.
 
     Args:
         sentences: word ids of B sentences, shapes (L_b,); L is one more than the longest.
+        share: what the batch is of a step; None is all of it.
 
     Example:
         >>> batch = make_batch([np.array([3, 4]), np.array([5])])
@@ -70,7 +77,8 @@ def make_batch(sentences: Sequence[npt.NDArray[np.int32]]) -> SentenceBatch:
     valid = np.arange(lengths.max()) < lengths[:, None]
     places = np.flatnonzero(valid)
     inputs, targets = np.ascontiguousarray(words[:, :-1]), words[:, 1:][valid]
-    return SentenceBatch(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(places))
+    share = share or Share(1, len(sentences), len(targets))
+    return SentenceBatch(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(places), share)
 
 
 class SentenceDataset(Dataset[Any]):
@@ -106,7 +114,8 @@ class SentenceDataset(Dataset[Any]):
         return self.word_ids[self.offsets[index] : self.offsets[index + 1]]
 
     def __getitem__(self, planned: PlannedBatch) -> SentenceBatch:
-        return make_batch([self.sentence(index) for index in planned.indices])
+        share = Share.of(planned, lambda index: len(self.sentence(index)) + 1)
+        return make_batch([self.sentence(index) for index in planned.indices], share)
 
 
 def encode_sentences(
@@ -150,7 +159,7 @@ class TextData(PlannedData):
         Args:
             train_text: text files, one sentence a line, compressed or not.
             val_text: text files that choose the best checkpoint; none where sentences are held out.
-            batch_words: most words of a padded batch on one device, ends of sentences included.
+            batch_words: most words of a padded batch, over all ranks, ends of sentences included.
             max_batch_size: most sentences of a batch.
             held_out_every: without ``val_text``, one of so many training sentences is held out.
             num_workers: loader processes; 0 makes batches in the training process.
@@ -174,8 +183,7 @@ class TextData(PlannedData):
             self._report(name, sentences)
         if stage != "fit":
             return
-        size, waste = self.size_and_waste(self.train_set.lengths)
-        logger.info("%d batches an epoch and rank, %.1f %% of them padding", size, 100 * waste)
+        self.report_plan(self.train_set.lengths)
 
     @staticmethod
     def _read(module: Any, files: Sequence[str], held_out_every: int = 0) -> tuple[SentenceDataset, SentenceDataset]:
@@ -186,23 +194,22 @@ class TextData(PlannedData):
         return found
 
     def _report(self, name: str, sentences: SentenceDataset) -> None:
-        if len(sentences) < self.world_size:
-            found = f"{len(sentences)} sentences for {self.world_size} devices"
-            raise DataError(f"{name} text", found, "give more text")
+        if not len(sentences):
+            raise DataError(f"{name} text", "has no sentences", "give more text")
         num_words = len(sentences.word_ids)
         unknown = 100 * sentences.num_unknown / num_words
         logger.info(
             "%s: %s sentences, %s words, %.2f %% unknown", name, f"{len(sentences):,}", f"{num_words:,}", unknown
         )
 
-    def _plan(self, dataset: SentenceDataset, rank: int, **options: Any) -> list[PlannedBatch]:
+    def _plan(self, dataset: SentenceDataset, **options: Any) -> list[PlannedBatch]:
         limits: dict[str, Any] = {"batch_seconds": float(self.batch_words), "max_batch_size": self.max_batch_size}
-        return plan_epoch(dataset.lengths, **limits, rank=rank, world_size=self.world_size, **options)
+        return plan_epoch(dataset.lengths, **limits, **options)
 
-    def plan_training(self, epoch: int, rank: int) -> list[PlannedBatch]:
-        """Gives the training batches of one rank in one epoch."""
-        return self._plan(self.train_set, rank, epoch=epoch, seed=self.seed)
+    def plan_training(self, epoch: int) -> list[PlannedBatch]:
+        """Returns the batches of the steps of an epoch."""
+        return self._plan(self.train_set, epoch=epoch, seed=self.seed)
 
-    def plan_validation(self, rank: int) -> list[PlannedBatch]:
-        """Gives the validation batches of one rank, always the same."""
-        return self._plan(self.val_set, rank, shuffle=False)
+    def plan_validation(self) -> list[PlannedBatch]:
+        """Returns the validation batches, always the same."""
+        return self._plan(self.val_set, shuffle=False)

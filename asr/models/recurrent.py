@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from asr.models.cells.choice import Cell, CellOptions, make_cell
 from asr.models.cells.gated import LiGRU
+from asr.models.dropout import Dropout
 from asr.models.lengths import valid_frames
 
 __all__ = ["Cell", "CellOptions", "RecurrentLayer", "RecurrentStack", "make_cell", "reversal_index", "reverse"]
@@ -190,7 +191,7 @@ class RecurrentStack(nn.Module):
         self.output_dim = width
         self.residual = residual
         self.layers, self.norms = nn.ModuleList(layers), nn.ModuleList(norms)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Runs all layers.

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from asr.models.dropout import Dropout
 from asr.models.lengths import subsampled_lengths, valid_frames
 from asr.models.subsampling import ConvSubsampling, FrameStacking
 
@@ -35,7 +36,7 @@ class SubsampledEncoder(nn.Module, ABC):
             if conv_channels
             else FrameStacking(feature_dim, time_stride)
         )
-        self.dropout = nn.Dropout(dropout if conv_channels else 0.0)
+        self.dropout = Dropout(dropout if conv_channels else 0.0)
         self.time_stride = time_stride
 
     def output_lengths(self, lengths: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from jsonargparse import set_parsing_settings
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
-from lightning.pytorch import callbacks, loggers, profilers
+from lightning.pytorch import callbacks, loggers, profilers, strategies
 from lightning.pytorch.plugins import environments
 
 from asr.errors import ConfigError
@@ -41,6 +41,7 @@ _OTHERS: tuple[tuple[ModuleType, type], ...] = (
     (loggers, loggers.Logger),
     (profilers, profilers.Profiler),
     (environments, ClusterEnvironment),
+    (strategies, strategies.DDPStrategy),
 )
 """Packages of others, and what their classes have to be."""
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from pathlib import Path
 from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback, Checkpoint
+
+from asr.training import interruption
+from asr.training.stepping import SteppedModule
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +23,7 @@ class LastCheckpoint(Checkpoint):
     """Writes one file every so many steps and at the end of each epoch; training resumes from it exactly.
 
     The last batch of an epoch is left to the end of the epoch: a checkpoint between the two would lose the validation.
+    A signal that stops training is heeded where the file is written: after a step, or after the validation.
     """
 
     def __init__(self, path: str, every_num_steps: int) -> None:
@@ -30,22 +35,49 @@ class LastCheckpoint(Checkpoint):
         """
         self.path, self.every_num_steps = Path(path), every_num_steps
         self._saved_step = 0
+        self._stops = False
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """From now on a signal waits for the end of a step."""
+        interruption.hold()
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: Any
+    ) -> None:
+        """Stops, where the file was written for that."""
+        if self._stops:
+            self._stop(trainer)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: Any
     ) -> None:
-        """Writes the file when enough steps have passed."""
-        due = trainer.global_step - self._saved_step >= self.every_num_steps
+        """Writes the file when enough steps have passed, or when training has been told to stop."""
+        assert isinstance(pl_module, SteppedModule)
+        stops = pl_module.is_stop_agreed
+        due = stops or trainer.global_step - self._saved_step >= self.every_num_steps
         if due and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             self._save(trainer)
+            self._stops = stops  # before the next step: this one is still to be logged
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Writes the file after the epoch's validation."""
         self._save(trainer)
+        if trainer.strategy.reduce_boolean_decision(bool(interruption.wanted()), all=False):
+            self._stop(trainer)
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """From now on a signal ends the process at once."""
+        interruption.release()
 
     def _save(self, trainer: lightning.Trainer) -> None:
         self._saved_step = trainer.global_step
         trainer.save_checkpoint(self.path)
+
+    def _stop(self, trainer: lightning.Trainer) -> None:
+        signum = signal.Signals(interruption.wanted() or signal.SIGTERM)
+        found = f"stopped by {signum.name} after step {trainer.global_step:,}, in epoch {trainer.current_epoch}"
+        remedy = f"go on with: asr train --config {self.path.with_name('config.yaml')} ckpt_path=last"
+        raise interruption.InterruptionError(str(self.path), found, remedy, signum)
 
     def state_dict(self) -> dict[str, Any]:
         """Gives the step of the last checkpoint."""
@@ -94,7 +126,9 @@ class EpochLog(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Logs the line, on the first rank."""
+        assert isinstance(pl_module, SteppedModule)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        metrics["train/loss_epoch"] = pl_module.epoch_loss  # which the module logs only after this
         losses = {"train/loss": "train/loss_epoch", "val/loss": "val/loss"}
         shown = [f"{label} {metrics[name]:.3f}" for label, name in losses.items() if name in metrics]
         shown += [f"{name} {metrics[name]:.2f}" for name in ("val/perplexity",) if name in metrics]

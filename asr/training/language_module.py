@@ -64,12 +64,12 @@ class LanguageModule(SteppedModule):
         return F.cross_entropy(logits.float(), batch.targets, reduction="none")
 
     def training_step(self, batch: SentenceBatch, batch_idx: int) -> Tensor:
-        """Gives the loss, in nats a word."""
-        loss = self.losses(batch).mean()
-        self.check_later(loss[None], ["the mean of its words"])
-        self.log("train/loss_step", loss)
-        self.log("train/loss_epoch", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.targets))
-        return loss
+        """Returns this rank's part of the loss of the step, in nats a word."""
+        losses = self.losses(batch)
+        total = losses.sum()
+        self.check_later(total[None], ["the sum of its words"])
+        self.sum_up({"loss_step": (total, total.new_tensor(len(losses)))}, batch.share.counts)
+        return batch.share.part(total, batch.share.num_targets)
 
     def on_validation_epoch_start(self) -> None:
         """Begins the sums."""
@@ -77,6 +77,8 @@ class LanguageModule(SteppedModule):
 
     def validation_step(self, batch: SentenceBatch, batch_idx: int) -> None:
         """Sums the losses."""
+        if not batch.share.counts:
+            return
         losses = self.losses(batch).double()
         self._loss_and_words += torch.stack([losses.sum(), losses.new_tensor(len(losses))])
 

@@ -139,29 +139,29 @@ class CTCModule(SteppedModule):
         return features, lengths
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Gives the loss, in nats a token or an utterance."""
+        """Returns this rank's part of the loss of the step, in nats a token or an utterance."""
         layers = self.intermediate.layers if self.intermediate else []
         (*lower, log_probs), lengths = self.model.classify_layers(*self.features(batch), layers)
         losses = self._view_losses(log_probs, lengths, batch)
         self.check_later(losses, batch.utterance_ids)
-        num_tokens = batch.target_lengths.sum()
-        loss = losses.sum() / num_tokens
-        self.log("train/loss_step", loss)
-        self.log("train/loss_epoch", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch))
+        share, tokens = batch.share, batch.target_lengths.sum()
+        loss = share.part(losses.sum(), share.num_targets)
+        sums = {"loss_step": (losses.sum(), tokens)}
         if self.intermediate is not None:
-            beside = torch.stack([self._view_losses(each, lengths, batch).sum() for each in lower]).mean() / num_tokens
-            self.log("train/intermediate_loss", beside, batch_size=len(batch))
-            loss = torch.lerp(loss, beside, self.intermediate.weight)
+            beside = torch.stack([self._view_losses(each, lengths, batch).sum() for each in lower]).mean()
+            sums["intermediate_loss"] = beside, tokens
+            loss = torch.lerp(loss, share.part(beside, share.num_targets), self.intermediate.weight)
         if self.consistency is not None:
-            apart = divergences(log_probs, lengths).sum() / num_tokens
-            self.log("train/divergence", apart, batch_size=len(batch))
+            apart = divergences(log_probs, lengths).sum()
+            sums["divergence"] = apart, tokens
             total_steps = int(self.trainer.estimated_stepping_batches)
-            loss = loss + self.consistency.weight_at(self.global_step, total_steps) * apart
+            weight = self.consistency.weight_at(self.global_step, total_steps)
+            loss = loss + weight * share.part(apart, share.num_targets)
         if self.loss_per == "utterance":
-            loss = loss * num_tokens / len(batch)
+            loss = loss * share.num_targets / share.num_utterances
         valid = valid_frames(lengths, log_probs.size(1))
         blanks = (log_probs.detach().argmax(dim=2) == BLANK) & valid
-        self.log("train/blank_ratio", blanks.sum() / valid.sum(), batch_size=len(batch))
+        self.sum_up(sums | {"blank_ratio": (blanks.sum(), valid.sum())}, share.counts)
         return loss
 
     @staticmethod
@@ -179,6 +179,8 @@ class CTCModule(SteppedModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts the errors of greedy decoding."""
+        if not batch.share.counts:
+            return
         log_probs, lengths = self.model.classify(*self.features(batch))
         losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, BLANK)
         self._loss_and_tokens += torch.stack([losses.double().sum(), batch.target_lengths.sum().double()])

@@ -66,13 +66,12 @@ class PronunciationModule(SteppedModule):
         return ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, BLANK), log_probs, lengths
 
     def training_step(self, batch: WordBatch, batch_idx: int) -> Tensor:
-        """Gives the loss, in nats a phone."""
+        """Returns this rank's part of the loss of the step, in nats a phone."""
         losses, _, _ = self.losses(batch)
         self.check_later(losses, batch.words)
-        loss = losses.sum() / batch.target_lengths.sum()
-        self.log("train/loss_step", loss)
-        self.log("train/loss_epoch", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch))
-        return loss
+        total = losses.sum()
+        self.sum_up({"loss_step": (total, batch.target_lengths.sum())}, batch.share.counts)
+        return batch.share.part(total, batch.share.num_targets)
 
     def on_validation_epoch_start(self) -> None:
         """Begins the counts."""
@@ -81,6 +80,8 @@ class PronunciationModule(SteppedModule):
 
     def validation_step(self, batch: WordBatch, batch_idx: int) -> None:
         """Counts the errors of greedy decoding."""
+        if not batch.share.counts:
+            return
         losses, log_probs, lengths = self.losses(batch)
         hyps = [nbest[0].text for nbest in self._decoder(log_probs, lengths)]
         counts = count_errors(batch.texts, hyps, "phone")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,16 @@ import torch
 from jsonargparse import ArgumentError, ArgumentParser
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningCLI
 
 from asr.data.dictionary import DictionaryData
 from asr.data.module import SpeechData
 from asr.data.text import TextData
-from asr.errors import AsrError, CheckpointError, ConfigError
+from asr.errors import ConfigError
 from asr.lm.frequent import choose_vocabulary
 from asr.lm.sentences import SentenceReader
 from asr.lm.vocabulary import SPECIAL, read_words
+from asr.machine import keep_memory
 from asr.text.lexicon import read_lexicon
 from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
@@ -28,6 +29,7 @@ from asr.training.allowed import check_values, close_list
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
 from asr.training.pronunciation_module import PronunciationModule
+from asr.training.resuming import check_model, fit
 from asr.training.transfer import take_weights
 from asr.transcription.checkpoint import read_checkpoint
 
@@ -138,50 +140,35 @@ def _refuse_text(name: str, files: Any) -> None:
         raise ConfigError(name, f"is {files}, and a list of files is expected", f"write {name}=[{files}]")
 
 
-def train(config: dict[str, Any], ckpt_path: str | None = None, init_from: str | None = None) -> Trainer:
+def train(
+    config: dict[str, Any],
+    ckpt_path: str | None = None,
+    init_from: str | None = None,
+    begin: Callable[[], None] = lambda: None,
+) -> Trainer:
     """Trains until the end, or until early stopping.
 
     Args:
         config: what ``asr train`` composed.
         ckpt_path: checkpoint to resume from exactly.
         init_from: checkpoint to take weights from, and nothing else; see :func:`take_weights`.
+        begin: called when model and checkpoint go together, before anything is read or written.
 
     Raises:
         AsrError: for whatever a user can cause.
     """
+    keep_memory()
     cli = build(config)
+    if ckpt_path:
+        check_model(cli.model, ckpt_path)
     if init_from:
         take_weights(cli.model, init_from)
+    begin()
     torch.set_float32_matmul_precision("high")
-    if ckpt_path:
-        ckpt_path = str(
-            Path(ckpt_path).absolute()
-        )  # words such as "hpc", and addresses, mean something else to Lightning
-    begun = _Begun()
-    cli.trainer.callbacks.append(begun)  # type: ignore[attr-defined]
-    try:
-        cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=ckpt_path, weights_only=True)
-    except AsrError:
-        raise
-    except OSError as error:  # of TensorBoard's files, hparams.yaml and whatever else Lightning writes
-        where, found = error.filename or config["exp_dir"], error.strerror or error
-        raise AsrError(where, f"cannot be written ({found})", "make room, then resume with ckpt_path=last") from error
-    except Exception as error:  # Lightning and torch meet a state that makes no sense in any way
-        if ckpt_path is None or begun.has_begun:
-            raise
-        found = f"training cannot be resumed from it ({type(error).__name__}: {str(error)[:200]})"
-        raise CheckpointError(ckpt_path, found, "take an earlier checkpoint, or begin anew with init_from") from error
+    # Lightning's own handlers end the process with status 0, and talk to other ranks in the middle of whatever they do.
+    cli.trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    fit(cli.trainer, cli.model, cli.datamodule, ckpt_path, config["exp_dir"])
     return cli.trainer
-
-
-class _Begun(Callback):
-    """Knows whether a training has got past its first batch."""
-
-    has_begun = False
-
-    def on_train_batch_end(self, *_arguments: Any) -> None:
-        """Notes it."""
-        self.has_begun = True
 
 
 def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:

@@ -28,7 +28,7 @@ class WeightNoise(Callback):
 
         Args:
             std: deviation of the noise, the same for all weights; biases are among them.
-            seed: of the noise; it depends on nothing else but the batch's number and the rank.
+            seed: of the noise; it depends on nothing else but the batch's number: all ranks draw the same.
 
         Raises:
             ConfigError: a negative deviation.
@@ -42,7 +42,7 @@ class WeightNoise(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: Any
     ) -> None:
         """Keeps the weights and adds the noise."""
-        seed = utterance_seed(self.seed, trainer.fit_loop.total_batch_idx, f"weight noise, rank {trainer.global_rank}")
+        seed = utterance_seed(self.seed, trainer.fit_loop.total_batch_idx, "weight noise, rank 0")  # of runs so far
         generator = torch.Generator(pl_module.device).manual_seed(seed)
         weights = [weight for weight in pl_module.parameters() if weight.requires_grad]
         self._clean = [weight.detach().clone() for weight in weights]

@@ -92,7 +92,7 @@ def test_another_front_end_in_the_same_folder(tmp_path, capsys):
 
 def test_impossible_settings(tmp_path, capsys):
     cuts, out = make_cuts(tmp_path / "dev_cuts.jsonl.gz", 1), tmp_path / "features"
-    assert "num_mels: is 2; it has to be 4 or more" in error_of(
+    assert "num_mels: is 2; it has to be 4 to 4096" in error_of(
         capsys, 2, "--cuts", cuts, "--out", out, "--num-mels", 2
     )
     assert "1.0 among them" in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--speeds", 0.9)

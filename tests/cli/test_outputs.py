@@ -15,7 +15,7 @@ import pytest
 from asr.corpora.listing import Listed, make_splits
 from asr.corpora.manifests import write_cuts
 from asr.errors import AsrError, CheckpointError
-from asr.training import run
+from asr.training import resuming
 from tests.transcription.tiny_models import save_checkpoint
 
 
@@ -89,30 +89,30 @@ def test_files_that_cannot_be(here: Path, capsys: pytest.CaptureFixture[str], ar
         (OSError(errno.EROFS, "Read-only file system", "exp/hparams.yaml"), "exp/hparams.yaml"),
     ],
 )
-def test_no_room_for_what_lightning_writes(monkeypatch: pytest.MonkeyPatch, error: OSError, where: str) -> None:
+def test_no_room_for_what_lightning_writes(error: OSError, where: str) -> None:
     def fit(*_: Any, **__: Any) -> None:
         raise error
 
-    cli = SimpleNamespace(model=None, datamodule=None, trainer=SimpleNamespace(fit=fit, callbacks=[]))
-    monkeypatch.setattr(run, "build", lambda config: cli)
+    trainer: Any = SimpleNamespace(fit=fit, callbacks=[])
+    model: Any = None
     with pytest.raises(AsrError) as caught:
-        run.train({"exp_dir": "exp"})
+        resuming.fit(trainer, model, model, None, "exp")
     assert (
         str(caught.value)
         == f"{where}: cannot be written ({error.strerror}); make room, then resume with ckpt_path=last"
     )
 
 
-def test_a_state_that_makes_no_sense_is_named_until_training_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_makes_no_sense_is_named_until_training_has_begun() -> None:
     def fit(*_: Any, ckpt_path: str | None, **__: Any) -> None:
         if ckpt_path is not None and "begun" in ckpt_path:
             trainer.callbacks[-1].on_train_batch_end()
         raise KeyError("loops")
 
-    trainer = SimpleNamespace(fit=fit, callbacks=[])
-    monkeypatch.setattr(run, "build", lambda config: SimpleNamespace(model=None, datamodule=None, trainer=trainer))
+    trainer: Any = SimpleNamespace(fit=fit, callbacks=[])
+    model: Any = None
     with pytest.raises(CheckpointError, match=r"/a\.ckpt: training cannot be resumed from it \(KeyError: 'loops'\)"):
-        run.train({"exp_dir": "exp"}, ckpt_path="a.ckpt")
+        resuming.fit(trainer, model, model, "a.ckpt", "exp")
     for path in (None, "begun.ckpt"):  # then it is our own error
         with pytest.raises(KeyError):
-            run.train({"exp_dir": "exp"}, ckpt_path=path)
+            resuming.fit(trainer, model, model, path, "exp")

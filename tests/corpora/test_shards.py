@@ -1,6 +1,9 @@
 import io
+import itertools
 import json
+import multiprocessing
 import os
+import signal
 import tarfile
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from lhotse import CutSet, MultiCut, Recording, SupervisionSegment
 from lhotse.cut import MonoCut
 from lhotse.shar import SharWriter
 
+import asr.corpora.shards
 from asr.corpora.manifests import read_cuts, write_cuts
 from asr.corpora.shards import Place, index_shards, read_member, write_shards
 from asr.data.shards import in_memory
@@ -111,10 +115,46 @@ def test_what_cannot_be_packed_is_named(tmp_path, cuts):
     (tmp_path / "d.mp3").write_text("no audio")
     with pytest.raises(DataError, match=r"d.mp3: is a text file, not audio"):
         list(write_shards([cuts[8]], folder, 9.0))
-    assert list(folder.iterdir()) == []
+    assert not folder.exists()
+    assert not list(tmp_path.glob(".part*"))
+    folder.mkdir()
     (folder / "notes.txt").touch()
     with pytest.raises(DataError, match=r"notes.txt: is no shard of recordings or cuts"):
         list(write_shards(cuts, folder, 9.0))
+
+
+def test_a_killed_run_leaves_the_shards_that_were_there_and_the_next_one_sweeps(tmp_path, cuts, monkeypatch):
+    folder = tmp_path / "shards"
+    before = write(cuts[:5], folder, 0.5)
+
+    def run(act):
+        add, numbers = asr.corpora.shards._add, itertools.count(1)
+
+        def add_or_act(*arguments):
+            if next(numbers) == 4:
+                act()
+            return add(*arguments)
+
+        monkeypatch.setattr(asr.corpora.shards, "_add", add_or_act)
+        list(write_shards(cuts, folder, 0.5))
+
+    context = multiprocessing.get_context("fork")
+    killed = context.Process(target=run, args=(lambda: os.kill(os.getpid(), signal.SIGKILL),))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    assert len(list(tmp_path.glob(".part*-shards"))) == 1
+    assert [cut.id for cut in index_shards(folder)] == [cut.id for cut in before]
+    living, told = context.Event(), context.Event()
+    other = context.Process(target=run, args=(lambda: (living.set(), told.wait(30)),))
+    other.start()
+    living.wait(30)
+    with pytest.raises(DataError, match=r"the writing of shards is going on there, process \d+ on .* since 20"):
+        list(write_shards(cuts, folder, 0.5))
+    told.set()
+    other.join()
+    assert [cut.id for cut in index_shards(folder)] == [cut.id for cut in cuts]
+    assert not list(tmp_path.glob(".part*"))
 
 
 def test_damaged_shards_are_named(tmp_path, cuts):

@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 
 import numpy as np
 import pytest
@@ -205,3 +206,16 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "features").touch()
     with pytest.raises(DataError, match="cannot be written"):
         list(Extraction(cuts, FrontEnd(), tmp_path / "features").run())
+
+
+def test_what_killed_runs_left_is_swept_when_it_is_old(tmp_path):
+    cuts, frontend, folder = make_cuts(tmp_path), FrontEnd(), tmp_path / "features"
+    extracted(cuts, frontend, folder)
+    inner = next(folder.rglob("*.npy")).parent
+    old, new = inner / ".part1234-a.npy", inner / ".part5678-a.npy"
+    for part in (old, new):
+        part.touch()
+    os.utime(old, (0, 0))
+    extracted(cuts, frontend, folder)
+    assert not old.exists()
+    assert new.exists(), "somebody may be writing it"

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from asr.data.batch import Batch, pad
+from asr.data.batch import Batch, Share, pad
 from asr.data.loader import Position, ResumableLoader
 from asr.data.plan import PlannedBatch
-from asr.errors import DataError
+from asr.data.planned import PlannedData
+from asr.errors import CheckpointError, ConfigError, DataError
 
 
 class Named(Dataset[Batch]):
@@ -18,7 +19,7 @@ class Named(Dataset[Batch]):
         rows, lengths = pad([torch.full((index + 1,), float(index)) for index in planned.indices])
         names = [f"{planned.epoch}:{index}" for index in planned.indices]
         ones = torch.ones(len(names), dtype=torch.long)
-        return Batch(names, names, rows, None, lengths, ones, ones, ones)
+        return Batch(names, names, rows, None, lengths, ones, ones, ones, Share(1, len(names), len(names)))
 
 
 def plan(epoch: int) -> list[PlannedBatch]:
@@ -87,3 +88,34 @@ def test_batch_moves_to_another_type_and_keeps_its_names() -> None:
     assert moved.features is None
     assert moved.utterance_ids == batch.utterance_ids == ["0:1", "0:2"]
     assert len(batch) == 2
+
+
+def test_another_plan_in_mid_epoch_is_refused() -> None:
+    position = Position()
+    loader = ResumableLoader(Named(), plan, position, 0, pin_memory=False)
+    assert names(loader, 2) == ["0:0", "0:1"]
+    other = lambda epoch: plan(epoch)[::-1]  # noqa: E731
+    with pytest.raises(ConfigError, match="3 batches of epoch 0 are done, but these settings give others"):
+        ResumableLoader(Named(), other, position, 0, pin_memory=False)
+    ResumableLoader(
+        Named(), other, Position(0, 5, 5, position.plan), 0, pin_memory=False
+    )  # between epochs one may change
+    ResumableLoader(Named(), other, Position(0, 2), 0, pin_memory=False)  # earlier versions wrote no checksum
+
+
+class Planned(PlannedData):
+    def plan_training(self, epoch: int) -> list[PlannedBatch]:
+        return plan(epoch)
+
+    def plan_validation(self) -> list[PlannedBatch]:
+        return []
+
+
+def test_runs_of_earlier_versions_go_on_if_they_had_one_rank() -> None:
+    data = Planned(0)
+    data.load_state_dict({"epoch": 3, "batches_done": 2})
+    data.check_position(17)
+    with pytest.raises(CheckpointError, match="at step 9, by an earlier version, whose ranks had batches of their own"):
+        data.check_position(9)
+    data.load_state_dict({"epoch": 3, "batches_done": 2, "plan": 1})
+    data.check_position(9)

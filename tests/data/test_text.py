@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from asr.data.plan import plan_epoch
+from asr.data.shares import share
 from asr.data.text import encode_sentences, make_batch
 from asr.lm.vocabulary import BEGIN, END, UNKNOWN, Vocabulary
 
@@ -45,13 +46,18 @@ def test_sentences_are_held_out_regularly_and_none_is_lost() -> None:
     assert (len(everything), len(nothing)) == (23, 0)
 
 
-@pytest.mark.parametrize("world_size", [1, 2, 3])
-def test_every_sentence_comes_once_an_epoch_in_small_batches(world_size: int) -> None:
+@pytest.mark.parametrize("num_ranks", [1, 2, 3])
+def test_every_sentence_comes_once_an_epoch_in_small_batches(num_ranks: int) -> None:
     dataset, _ = encode_sentences(random_sentences(40), VOCABULARY)
-    limits = {"batch_seconds": 24.0, "max_batch_size": 5, "world_size": world_size, "epoch": 3}
-    plans = [plan_epoch(dataset.lengths, rank=rank, **limits) for rank in range(world_size)]
-    assert plans == [plan_epoch(dataset.lengths, rank=rank, **limits) for rank in range(world_size)]
-    batches = [dataset[planned] for plan in plans for planned in plan]
+    limits = {"batch_seconds": 24.0, "max_batch_size": 5, "epoch": 3}
+    plan = plan_epoch(dataset.lengths, **limits)
+    assert plan == plan_epoch(dataset.lengths, **limits)
+    steps = [[dataset[share(each, dataset.lengths, rank, num_ranks)] for rank in range(num_ranks)] for each in plan]
+    steps = [[batch for batch in step if batch.share.counts] for step in steps]
+    for step in steps:
+        assert {batch.share.num_targets for batch in step} == {sum(len(batch.targets) for batch in step)}
+        assert {batch.share.num_utterances for batch in step} == {sum(len(batch) for batch in step)}
+    batches = [batch for step in steps for batch in step]
     assert sum(len(batch) for batch in batches) == 40
     assert sum(len(batch.targets) for batch in batches) == len(dataset.word_ids) + 40
     assert max(batch.inputs.numel() for batch in batches) <= 5 * 12

@@ -10,7 +10,7 @@ import torch
 
 from asr.cli.composition import compose_config, resolve
 from asr.cli.train import main
-from asr.data.batch import Batch
+from asr.data.batch import Batch, Share
 from asr.errors import ConfigError
 from asr.training.module import CTCModule
 from asr.training.run import build
@@ -39,6 +39,7 @@ def make_batch() -> Batch:
         targets=torch.tensor([1, 1]),
         target_lengths=torch.tensor([1, 1]),
         seeds=torch.tensor([5, 6]),
+        share=Share(1, 2, 2),
     )
 
 

@@ -33,6 +33,7 @@ SMALL = [
     "data.batch_words=40",
     "data.held_out_every=8",
     "trainer.accelerator=cpu",
+    "trainer.devices=1",
     "trainer.max_epochs=3",
     "trainer.log_every_n_steps=1",
     "callbacks.averaging.init_args.decay=0.9",

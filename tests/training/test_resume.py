@@ -21,7 +21,7 @@ def arguments(exp_dir: Path, *more: str) -> list[str]:
         "corpus=tiny name=resume frontend=fbank40 augmentation=spec_noise_reverb model.encoder.init_args.hidden_dim=12"
         " model.encoder.init_args.num_layers=2 model.encoder.init_args.conv_channels=2 data.speeds=[0.9,1.0,1.1]"
         " data.batch_seconds=6.0 data.num_workers=2 trainer.max_epochs=3 trainer.log_every_n_steps=1"
-        " callbacks.last.init_args.every_num_steps=2 trainer.accelerator=cpu"
+        " callbacks.last.init_args.every_num_steps=2 trainer.accelerator=cpu trainer.devices=1"
         " +model.consistency.class_path=asr.training.losses.Consistency"
         " +callbacks.weight_noise.class_path=asr.training.weight_noise.WeightNoise"
         " +callbacks.weight_noise.init_args.std=0.01"
@@ -45,10 +45,10 @@ def run_and_kill(corpus: TinyCorpus, step: int, *overrides: str) -> None:
     assert died.returncode == -signal.SIGKILL, died.stderr
 
 
-def losses(exp_dir: Path) -> dict[int, float]:
+def losses(exp_dir: Path, name: str = "train/loss_step") -> dict[int, float]:
     accumulator = EventAccumulator(str(exp_dir))
     accumulator.Reload()
-    return {event.step: event.value for event in accumulator.Scalars("train/loss_step")}
+    return {event.step: event.value for event in accumulator.Scalars(name)}
 
 
 @pytest.mark.parametrize("step", [7])

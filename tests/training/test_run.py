@@ -30,6 +30,7 @@ SMALL = [
     "data.batch_seconds=12.0",
     "data.num_workers=0",
     "trainer.accelerator=cpu",
+    "trainer.devices=1",
     "trainer.max_epochs=2",
     "trainer.log_every_n_steps=1",
     "callbacks.averaging.init_args.decay=0.9",
@@ -169,7 +170,7 @@ BAD = {
     "both ways to start": (["ckpt_path=a.ckpt", "init_from=b.ckpt"], 2, "both are set"),
     "option that is none": (["--epochs"], 2, "--epochs: no such option"),
     "sweep over nothing": (["--multirun"], 2, "no key has several values"),
-    "sweep on two devices": (["--multirun", "seed=0,1", "trainer.devices=2"], 2, "trainer.devices is not 1"),
+    "sweep on two machines": (["--multirun", "seed=0,1", "trainer.num_nodes=2"], 2, "several devices or nodes"),
     "sweep into one folder": (["--multirun", "model=lstm,gru"], 2, "several runs would write to"),
 }
 

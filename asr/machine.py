@@ -1,0 +1,80 @@
+"""What a process takes of the machine: cores, threads, and memory that the C library keeps."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's mallopt
+_MOST = 2**31 - 1
+
+
+def num_cores(root: Path = Path("/")) -> int:
+    """Returns how many cores this process may use: those it may run on, less where a container has a quota of time.
+
+    Args:
+        root: where ``proc`` and ``sys`` lie.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([allowed, *(int(quota) for quota in _quotas(root))]))
+
+
+def num_processes() -> int:
+    """Returns how many processes side by side fill the cores, each with the threads of ``OMP_NUM_THREADS``."""
+    threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return max(1, num_cores() // max(1, int(threads) if threads.isdecimal() else 1))
+
+
+def use_one_thread() -> None:
+    """Lets each process compute in one thread, unless ``OMP_NUM_THREADS`` says otherwise; children inherit it.
+
+    Threads that share a step of a recurrent layer wait for one another in every frame, and stand still as soon as
+    another program takes a core from one of them: cores are filled by processes and by batches side by side.
+    """
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if "torch" in sys.modules:  # which has read the environment when it was loaded
+        sys.modules["torch"].set_num_threads(1)
+
+
+def keep_memory() -> bool:
+    """Tells glibc to keep the memory of tensors that are gone for the next ones; ``CAROUSEL_KEEP_MEMORY=0`` forbids it.
+
+    By itself it hands every large block back, and the kernel clears the same pages anew in every step.
+
+    Returns:
+        Whether it was done; other C libraries are left as they are.
+    """
+    if sys.platform != "linux" or os.environ.get("CAROUSEL_KEEP_MEMORY") == "0":
+        return False
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "gnu_get_libc_version"):
+        return False
+    return bool(libc.mallopt(_M_MMAP_MAX, 0) and libc.mallopt(_M_TRIM_THRESHOLD, _MOST))
+
+
+def _quotas(root: Path) -> list[float]:
+    """Returns the cores' worth of time that each control group around this process grants, of either version."""
+    quotas = []
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, group = line.split(":", 2)
+        folder = Path(group.lstrip("/"))
+        if not controllers:
+            levels = [root / "sys/fs/cgroup" / level for level in (folder, *folder.parents)]
+            quotas += [_read(level / "cpu.max").split() for level in levels]
+        elif "cpu" in controllers.split(","):
+            levels = [root / "sys/fs/cgroup/cpu" / level for level in (folder, *folder.parents)]
+            quotas += [
+                [_read(level / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")] for level in levels
+            ]
+    return [int(each[0]) / int(each[1]) for each in quotas if len(each) == 2 and all(map(str.isdecimal, each))]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""

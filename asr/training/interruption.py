@@ -1,0 +1,93 @@
+"""Ctrl-C and SIGTERM: a training ends after its step with a checkpoint, and says how it goes on."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from asr.errors import AsrError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_ONE_SIGNAL = 1.0  # seconds within which signals are one: a terminal sends it to all processes, the first one again
+
+
+class InterruptionError(AsrError):
+    """Training was told to stop, and has.
+
+    Attributes:
+        signum: the signal.
+    """
+
+    def __init__(self, where: str, found: str, remedy: str, signum: int = signal.SIGTERM) -> None:
+        """Keeps the signal beside the parts of the line."""
+        super().__init__(where, found, remedy)
+        self.signum, self.exit_status = signum, 128 + signum
+
+    def __reduce__(self) -> tuple[type[InterruptionError], tuple[str, str, str, int]]:  # type: ignore[override]
+        """Keeps the signal, too, on the way back from a rank."""
+        return type(self), (self.where, self.found, self.remedy, self.signum)
+
+
+_signum: int = 0
+_since: float = 0.0
+_is_held = False
+
+
+def wanted() -> int:
+    """Returns the signal that has told this process to stop, or 0."""
+    return _signum
+
+
+def hold() -> None:
+    """From now on the first signal only waits to be asked for with :func:`wanted`: whoever trains ends after a step."""
+    global _is_held
+    _is_held = True
+
+
+def release() -> None:
+    """From now on a signal ends what is going on at once."""
+    global _is_held
+    _is_held = False
+
+
+@contextmanager
+def heeded() -> Iterator[None]:
+    """Takes Ctrl-C and SIGTERM as requests to stop, within the block.
+
+    A second signal, a second or more after the first, ends at once.
+
+    Raises:
+        InterruptionError: within the block, where no training holds signals.
+    """
+    global _signum
+    if threading.current_thread() is not threading.main_thread():  # only that one may set handlers, or gets signals
+        yield
+        return
+    _signum = 0
+    before = {signum: signal.signal(signum, _handle) for signum in SIGNALS}
+    try:
+        yield
+    finally:
+        release()
+        _signum = 0
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _handle(signum: int, _frame: FrameType | None) -> None:
+    global _signum, _since
+    is_first = not _signum
+    if not is_first and time.monotonic() - _since < _ONE_SIGNAL:
+        return
+    if is_first:
+        _signum, _since = signum, time.monotonic()
+    if is_first and _is_held:
+        return
+    found = f"stopped by {signal.Signals(signum).name}"
+    found += " before the first step" if is_first else " for the second time, without another checkpoint"
+    raise InterruptionError("training", found, "start it again, with ckpt_path=last where it had begun", signum)

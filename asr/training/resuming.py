@@ -1,0 +1,72 @@
+"""Going on with a training: its checkpoint fits, and what is wrong with it is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from asr.errors import AsrError, CheckpointError
+from asr.training.settings import leaves
+from asr.transcription.checkpoint import read_checkpoint
+
+
+def check_model(model: LightningModule, ckpt_path: str) -> None:
+    """Refuses to resume with another model than the checkpoint's, and names the settings that differ.
+
+    Raises:
+        CheckpointError: they do not go together.
+    """
+    checkpoint = read_checkpoint(ckpt_path)
+    saved, settings = checkpoint.get("state_dict"), checkpoint.get("hyper_parameters")
+    if not isinstance(saved, Mapping) or not isinstance(settings, Mapping):
+        raise CheckpointError(ckpt_path, "holds no model", "give a last.ckpt that asr train wrote")
+    there, here = ({name: list(value.shape) for name, value in each.items()} for each in (saved, model.state_dict()))
+    other = [name for name in there | here if there.get(name) != here.get(name)]
+    if not other:
+        return
+    before, now = dict(leaves(dict(settings))), dict(leaves(dict(model.hparams)))
+    changed = [f"model.{key}={before[key]}" for key in before if key in now and before[key] != now[key]]
+    found = f"holds another model: {other[0]} is {there.get(other[0], 'not there')}, here {here.get(other[0], 'none')}"
+    remedy = f"resume it with {' '.join(changed[:3])}" if changed else "resume it with the settings that it had"
+    raise CheckpointError(ckpt_path, found, f"{remedy}, or start another run with name= and init_from=")
+
+
+def fit(
+    trainer: Trainer, model: LightningModule, data: LightningDataModule, ckpt_path: str | None, exp_dir: str
+) -> None:
+    """Trains, from a checkpoint on if there is one.
+
+    Raises:
+        CheckpointError: training cannot go on from the checkpoint.
+        AsrError: for whatever else a user can cause.
+    """
+    if ckpt_path:  # words such as "hpc", and addresses, mean something else to Lightning
+        ckpt_path = str(Path(ckpt_path).absolute())
+    begun = _Begun()
+    trainer.callbacks.append(begun)  # type: ignore[attr-defined]
+    try:
+        trainer.fit(model, data, ckpt_path=ckpt_path, weights_only=True)
+    except AsrError:
+        raise
+    except OSError as error:  # of TensorBoard's files, hparams.yaml and whatever else Lightning writes
+        where, found = error.filename or exp_dir, error.strerror or error
+        raise AsrError(where, f"cannot be written ({found})", "make room, then resume with ckpt_path=last") from error
+    except Exception as error:  # Lightning and torch meet a state that makes no sense in any way
+        if ckpt_path is None or begun.has_begun:
+            raise
+        found = f"training cannot be resumed from it ({type(error).__name__}: {str(error)[:200]})"
+        raise CheckpointError(ckpt_path, found, "take an earlier checkpoint, or begin anew with init_from") from error
+
+
+class _Begun(Callback):
+    """Knows whether a training has got past its first batch."""
+
+    has_begun = False
+
+    def on_train_batch_end(self, *_arguments: Any) -> None:
+        """Notes it."""
+        self.has_begun = True

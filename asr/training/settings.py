@@ -1,0 +1,23 @@
+"""Nested settings as keys with dots, as they are written on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the values of nested dicts and lists with their keys, joined by dots.
+
+    Example:
+        >>> list(leaves({"a": {"b": [1, 2]}}))
+        [('a.b[0]', 1), ('a.b[1]', 2)]
+    """
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from leaves(inner, f"{path}[{place}]")
+    else:
+        yield path, value

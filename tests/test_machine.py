@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asr.machine import num_cores, num_processes
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.fixture(autouse=True)
+def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+
+
+def test_all_cores_that_a_process_may_run_on(tmp_path: Path) -> None:
+    assert num_cores(tmp_path) == 8
+
+
+@pytest.mark.parametrize(
+    ("quotas", "expected"),
+    [
+        ({"a/b": "max 100000", "a": "250000 100000"}, 2),
+        ({"a/b": "50000 100000"}, 1),
+        ({"": "300000 100000"}, 3),
+        ({"a/b": "max 100000"}, 8),
+        ({"a/b": "1600000 100000"}, 8),
+    ],
+)
+def test_a_quota_of_any_group_around_counts(tmp_path: Path, quotas: dict[str, str], expected: int) -> None:
+    write(tmp_path / "proc/self/cgroup", "0::/a/b\n")
+    for group, quota in quotas.items():
+        write(tmp_path / "sys/fs/cgroup" / group / "cpu.max", f"{quota}\n")
+    assert num_cores(tmp_path) == expected
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("150000", 1), ("400000", 4), ("-1", 8)])
+def test_a_quota_of_the_older_groups(tmp_path: Path, quota: str, expected: int) -> None:
+    write(tmp_path / "proc/self/cgroup", "5:memory:/x\n4:cpu,cpuacct:/pod\n")
+    write(tmp_path / "sys/fs/cgroup/cpu/pod/cpu.cfs_quota_us", f"{quota}\n")
+    write(tmp_path / "sys/fs/cgroup/cpu/pod/cpu.cfs_period_us", "100000\n")
+    assert num_cores(tmp_path) == expected
+
+
+@pytest.mark.parametrize(("threads", "expected"), [("1", 8), ("3", 2), ("16", 1), ("2,1", 4), ("many", 8)])
+def test_processes_times_threads_fill_the_cores(monkeypatch: pytest.MonkeyPatch, threads: str, expected: int) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    monkeypatch.setattr("asr.machine._quotas", lambda _: [])
+    assert num_processes() == expected
+
+
+SHOW = """
+import resource, sys
+from asr.cli.command import command
+from asr.machine import keep_memory
+
+@command
+def main(argv=None):
+    import torch
+    kept = keep_memory()
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.empty(40 << 20, dtype=torch.uint8).fill_(1)
+    print(torch.get_num_threads(), kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults)
+    return 0
+
+main([])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks for glibc and its faults")
+def test_one_thread_and_kept_memory_unless_the_environment_says_otherwise() -> None:
+    found = []
+    for settings in ({}, {"OMP_NUM_THREADS": "2", "CAROUSEL_KEEP_MEMORY": "0"}):
+        environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | settings
+        environment["PYTHONPATH"] = str(Path(__file__).parents[1])
+        done = subprocess.run([sys.executable, "-c", SHOW], env=environment, capture_output=True, text=True, check=True)
+        found.append(done.stdout.split())
+    assert [each[:2] for each in found] == [["1", "True"], ["2", "False"]]
+    assert int(found[0][2]) < int(found[1][2]) / 2, "the same pages are used again"
