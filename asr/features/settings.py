@@ -27,7 +27,7 @@ def check_settings(settings: dict[str, Any]) -> None:
     shift, length = settings["frame_shift_ms"], settings["frame_length_ms"]
     checks = (
         ("kind", settings["kind"] in ("fbank", "mfcc"), "fbank or mfcc"),
-        ("cmvn", settings["cmvn"] in ("none", "global", "utterance"), "none, global or utterance"),
+        ("cmvn", settings["cmvn"] in ("none", "global", "utterance", "speech"), "none, global, utterance or speech"),
         ("sample_rate", settings["sample_rate"] >= 1000, "1000 Hz or more"),
         ("num_mels", settings["num_mels"] >= 4, "4 or more"),
         ("num_ceps", settings["kind"] == "fbank" or 1 <= settings["num_ceps"] <= settings["num_mels"], "1 to num_mels"),
