@@ -241,7 +241,8 @@ class FrontEnd(nn.Module):
     def _measure_silence(self) -> float:
         """Returns the mean level that is 2 dB above digital silence with dither of one step, the loudest there is."""
         steps = 2 * torch.randint(2, (1, self.sample_rate), generator=torch.Generator().manual_seed(0)) - 1
-        static, _ = self.static(_INT16_STEP * steps, torch.tensor([self.sample_rate]))
+        extended = self._extend(_INT16_STEP * steps, torch.tensor([self.sample_rate]))
+        static = self._frames_to_features(extended, self.sample_rate // self.hop_length)
         return float(self.levels(static).mean()) + _ABOVE_SILENCE
 
     def set_statistics(self, mean: Tensor, std: Tensor) -> None:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asr.features.deltas import add_deltas
+from asr.features.stretches import Stretches, find_stretches
 
 SMALLEST_STD = 0.01
 
@@ -15,6 +16,7 @@ _SMOOTHING = 5  # frames, for the same reason
 _NOISE_SHARE = 0.1  # of the audible frames lies below the noise: pauses make up more of any utterance
 _NUM_LOUDEST = 15  # frames: the reference is the least of them, so that a knock of 0.1 s does not set it
 _LEAST_CONTRAST = 1.0  # nats, the mean over the bands (4 dB): steady noise has 0.4, speech in noise as loud as it 2
+_LEAST_SHARE = 0.35  # of the utterance's largest reference, lest faint noise between long pauses be taken for speech
 _SPEECH_FROM = (0.4, 0.6)  # of the reference's contrast: below it is no speech, above it is, between it counts in part
 _SPEECH_TO = (1.2, 1.5)  # the same for what is too loud to be speech beside the rest
 _NOISE_TO = 0.2  # of the reference's contrast: what has least contrast is noise, what has so much more is none
@@ -55,10 +57,11 @@ def normalise_by_speech(
     to_levels: Tensor | None = None,
     from_levels: Tensor | None = None,
 ) -> Tensor:
-    """Returns features with differences that have mean 0 and deviation 1 over the speech of each utterance.
+    """Returns features with differences that have mean 0 and deviation 1 over the speech of each stretch.
 
-    No level lies below the noise under the speech (see :func:`find_speech`), so that digital silence looks like the
-    recording's own pauses. Every utterance is taken to have one frame of speech 17 dB above its noise, beside what is
+    Stretches lie between pauses of a second and more, and most utterances are one (see :func:`find_stretches`). No
+    level lies below the noise under the speech (see :func:`find_speech`), so that digital silence looks like the
+    recording's own pauses. Every stretch is taken to have one frame of speech 17 dB above its noise, beside what is
     found: what has no speech in it lies far below 0, as pauses do.
 
     Args:
@@ -75,29 +78,30 @@ def normalise_by_speech(
     if static.shape[1] == 0:
         return add_deltas(static, lengths, delta_order)
     levels = static if to_levels is None else static @ to_levels
-    weights, noise = find_speech(levels, lengths, silent_level)
-    raised, prior_mean, prior_std = torch.maximum(levels, noise), noise + _PRIOR_LEVEL, levels.new_ones(levels.shape[2])
+    weights, noise, stretches = find_speech(levels, lengths, silent_level)
+    raised, prior_std = torch.maximum(levels, stretches.spread(noise)), levels.new_ones(levels.shape[2])
+    prior_mean = noise + _PRIOR_LEVEL
     if from_levels is not None:  # what the levels do not say of the static values stays as it is
         raised, prior_mean = static + (raised - levels) @ from_levels, prior_mean @ from_levels
         prior_std = (prior_std @ from_levels).abs().clamp(min=1.0)
     features = clear_padding(add_deltas(raised, lengths, delta_order), lengths)
     num_differences = features.shape[2] - static.shape[2]
     prior_mean, prior_std = F.pad(prior_mean, (0, num_differences)), F.pad(prior_std, (0, num_differences), value=1.0)
-    mean, std = weighted_statistics(features, weights, prior_mean, _PRIOR_STD * prior_std)
-    return clear_padding((features - mean) / std.clamp(min=SMALLEST_STD), lengths)
+    mean, std = weighted_statistics(features, weights, stretches, prior_mean, _PRIOR_STD * prior_std)
+    return clear_padding((features - stretches.spread(mean)) / stretches.spread(std), lengths)
 
 
 @torch.no_grad()
-def find_speech(levels: Tensor, lengths: Tensor, silent_level: float) -> tuple[Tensor, Tensor]:
+def find_speech(levels: Tensor, lengths: Tensor, silent_level: float) -> tuple[Tensor, Tensor, Stretches]:
     """Tells the frames of speech from pauses, however long these are, and measures the noise under the speech.
 
     Frames at ``silent_level`` or below it, averaged over their levels, are digital silence, which says nothing about
-    the recording. Of the others, the contrast is how far their levels, averaged to 10 bands and over 5 frames, exceed
-    the 10 % quantiles of these bands in the mean; the reference is the 15th largest contrast. A frame's weight rises
-    from 0 at 0.4 of the reference to 1 at 0.6 of it, half of the range in dB between noise and speech, and falls to 0
-    again from 1.2 to 1.5, for knocks and clicks. The noise is the mean of the frames of least contrast. More zeros,
-    dither or room tone hardly move any of these, and no weight is a step. Where the reference is below 4 dB, as in
-    noise without speech, it counts as 4 dB, so that nothing is speech.
+    the recording; nor do long pauses (see :func:`find_stretches`), unless there is nothing else. Of the other frames
+    in a stretch, the contrast is how far their levels, averaged to 10 bands and over 5 frames, exceed the 10 %
+    quantiles of these bands in the mean; the reference is the 15th largest contrast. A frame's weight rises from 0 at
+    0.4 of the reference to 1 at 0.6 of it, half of the range in dB between noise and speech, and falls to 0 again from
+    1.2 to 1.5, for knocks and clicks. The noise is the mean of the frames of least contrast. A reference below 4 dB, as
+    in noise without speech, or below 0.35 of the largest in the utterance counts as that: nothing is speech then.
 
     Args:
         levels: log energies, natural, shape (B, T, F); the content of padding frames has to be finite.
@@ -105,45 +109,52 @@ def find_speech(levels: Tensor, lengths: Tensor, silent_level: float) -> tuple[T
         silent_level: mean level of digital silence, with its dither.
 
     Returns:
-        The weights, between 0 and 1, shape (B, T), 0 for padding; and the noise, shape (B, 1, F), ``silent_level``
-        where all is silence.
+        The weights, between 0 and 1, shape (B, T), 0 for padding; the noise of each stretch, shape (B, K, F),
+        ``silent_level`` where all is silence; and the stretches.
     """
-    is_audible = own_frames(levels, lengths) & (levels.mean(2) > silent_level)
+    is_own = own_frames(levels, lengths)
+    is_audible = is_own & (levels.mean(2) > silent_level)
     bands = F.adaptive_avg_pool1d(levels, _NUM_BANDS) if levels.shape[2] > _NUM_BANDS else levels
-    bands = smooth(bands, is_audible)  # (B, T, F) -> (B, T, 10)
-    contrast = (bands - _quantiles(bands, is_audible, silent_level)).clamp(min=0.0).mean(2)  # (B, T)
-    loudest = contrast.masked_fill(~is_audible, 0.0).topk(min(_NUM_LOUDEST, contrast.shape[1]), dim=1).values
-    reference = loudest[:, -1:].clamp(min=_LEAST_CONTRAST)
-    above_least = contrast - contrast.masked_fill(~is_audible, torch.inf).amin(1, keepdim=True)
-    is_noise = (1.0 - above_least / (_NOISE_TO * reference)).clamp(min=0.0).masked_fill(~is_audible, 0.0).unsqueeze(2)
-    total = is_noise.sum(1, keepdim=True)
-    noise = torch.where(total > 0, (is_noise * levels).sum(1, keepdim=True) / total.clamp(min=1.0), silent_level)
+    bands = smooth(bands, is_audible).masked_fill(~is_audible.unsqueeze(2), silent_level)  # (B, T, F) -> (B, T, 10)
+    stretches, is_pause = find_stretches(bands, is_own)
+    has_sound = stretches.spread(stretches.sum((is_audible & ~is_pause).unsqueeze(2).float())) > 0  # (B, T, 1)
+    is_counted = is_audible & ~(is_pause & has_sound.squeeze(2))
+    quiet = stretches.quantile(bands, is_counted, _NOISE_SHARE)
+    contrast = (bands - stretches.spread(quiet)).clamp(min=0.0).mean(2, keepdim=True)  # (B, T, 1)
+    reference = stretches.nth_largest(contrast, is_counted, _NUM_LOUDEST)  # (B, K, 1)
+    reference = torch.maximum(reference, _LEAST_SHARE * reference.amax(1, keepdim=True)).clamp(min=_LEAST_CONTRAST)
+    shares = contrast / stretches.spread(reference)
+    least = stretches.quantile(shares, is_counted, 0.0)
+    is_noise = (1.0 - (shares - stretches.spread(least)) / _NOISE_TO).clamp(0.0, 1.0) * is_counted.unsqueeze(2)
+    total = stretches.sum(is_noise)
+    noise = torch.where(total > 0, stretches.sum(is_noise * levels) / total.clamp(min=1.0), silent_level)
     (low, high), (most, too_much) = _SPEECH_FROM, _SPEECH_TO
-    shares = contrast / reference
     rising, falling = (shares - low) / (high - low), (too_much - shares) / (too_much - most)
-    return torch.minimum(rising, falling).clamp(0.0, 1.0).masked_fill(~is_audible, 0.0), noise
+    return torch.minimum(rising, falling).squeeze(2).clamp(0.0, 1.0) * is_counted, noise, stretches
 
 
 @torch.no_grad()
 def weighted_statistics(
-    features: Tensor, weights: Tensor, prior_mean: Tensor, prior_std: Tensor
+    features: Tensor, weights: Tensor, stretches: Stretches, prior_mean: Tensor, prior_std: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Returns mean and deviation of each utterance over weighted frames and one more, so that there is always one.
+    """Returns mean and deviation of each stretch over weighted frames and one more, so that there is always one.
 
     Args:
         features: shape (B, T, F), padding frames 0.
         weights: of each frame, 0 or more, shape (B, T).
-        prior_mean: of the frame that is counted beside them, shape (B, 1, F).
+        stretches: which frames are counted together.
+        prior_mean: of the frame that is counted beside them, shape (B, K, F).
         prior_std: its deviation, shape (F,).
 
     Returns:
-        Mean and deviation, shape (B, 1, F) each.
+        Mean and deviation, shape (B, K, F) each; deviations below 0.01 count as 0.01.
     """
     weights = weights.unsqueeze(2)
-    total = weights.sum(1, keepdim=True) + 1.0
-    mean = ((weights * features).sum(1, keepdim=True) + prior_mean) / total
-    squares = (weights * (features - mean).square()).sum(1, keepdim=True)
-    return mean, ((squares + (prior_mean - mean).square() + prior_std.square()) / total).sqrt()
+    total = stretches.sum(weights) + 1.0
+    mean = (stretches.sum(weights * features) + prior_mean) / total
+    squares = stretches.sum(weights * (features - stretches.spread(mean)).square())
+    squares = squares + (prior_mean - mean).square() + prior_std.square()
+    return mean, (squares / total).sqrt().clamp(min=SMALLEST_STD)
 
 
 def smooth(values: Tensor, is_counted: Tensor) -> Tensor:
@@ -155,18 +166,3 @@ def smooth(values: Tensor, is_counted: Tensor) -> Tensor:
     counted = is_counted.unsqueeze(2)
     shares = average(counted.to(values.dtype)).clamp(min=0.5 / _SMOOTHING)
     return average(values.masked_fill(~counted, 0.0)) / shares
-
-
-def _quantiles(values: Tensor, is_counted: Tensor, otherwise: float) -> Tensor:
-    """Returns the 10 % quantile of each value over the frames that count: (B, T, F), (B, T) -> (B, 1, F)."""
-    counts = is_counted.sum(1).view(-1, 1, 1)
-    ordered = values.masked_fill(~is_counted.unsqueeze(2), torch.inf).transpose(1, 2).sort(dim=2).values  # (B, F, T)
-    last = (counts - 1).clamp(min=0)
-    places = _NOISE_SHARE * last
-    below = places.long()
-
-    def at(index: Tensor) -> Tensor:
-        return ordered.gather(2, index.expand(-1, ordered.shape[1], 1))
-
-    found = torch.lerp(at(below), at(torch.minimum(below + 1, last)), places - below)
-    return torch.where(counts > 0, found, otherwise).transpose(1, 2)

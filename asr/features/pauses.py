@@ -11,7 +11,7 @@ from asr.features.frontend import FrontEnd
 from asr.features.normalisation import clear_padding, own_frames, smooth
 from asr.features.random import uniform
 
-_STREAM, _STEP_STREAM = 203, 204
+_STREAM = 203
 _PLACES = 3  # before the utterance, inside, after it
 _ROOM_FRAMES = 20  # of the quietest stretch, which room tone is made of
 _GAP_REACH = 30  # frames to each side of a random place in which the quietest is taken
@@ -65,7 +65,7 @@ class InsertPauses(nn.Module):
             static: static values, shape (B, T, F).
             lengths: frames of each utterance, shape (B,).
             seeds: int64, shape (B,), from :func:`asr.features.random.utterance_seed`.
-            step_seed: of the optimiser step, equal on all ranks.
+            step_seed: of the optimiser step, 0 <= step_seed < 2**63, equal on all ranks.
             frontend: what the static values are of.
 
         Returns:
@@ -98,7 +98,7 @@ class InsertPauses(nn.Module):
 
     def _num_inserted(self, step_seed: int, frontend: FrontEnd) -> int:
         """Returns the frames of silence that each utterance of a step gets."""
-        at_step, at_length = uniform(torch.tensor([step_seed]), 2, _STEP_STREAM)[0].tolist()
+        at_step, at_length = (step_seed >> 31) / 2**32, step_seed % 2**31 / 2**31
         if at_step >= self.probability:
             return 0
         least, most = self.seconds
