@@ -142,7 +142,7 @@ def measure(checkpoint: str, cuts: Path, arguments: argparse.Namespace) -> float
     """Decodes and scores a set, and returns its error rate in per cent."""
     hyps, scores = (cuts.with_name(cuts.name.replace("_cuts.jsonl.gz", end)) for end in (".jsonl", "_scores.json"))
     told = ["--quiet", "--checkpoint", checkpoint, "--cuts", str(cuts), "--out", str(hyps)]
-    told += ["--batch-seconds", str(arguments.batch_seconds)]
+    told += ["--batch-seconds", str(arguments.batch_seconds), "--workers", "0"]
     asked = ["--quiet", "--cuts", str(cuts), "--hyps", str(hyps), "--json", str(scores)]
     if decode.main(told) or score.main([*asked, "--unit", arguments.unit, "--policy", arguments.policy]):
         raise SystemExit(1)

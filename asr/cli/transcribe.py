@@ -25,7 +25,8 @@ _EXAMPLES = """  asr transcribe --checkpoint best.ckpt talk.wav
   asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --beam-size 16
 
 Text goes to stdout; of several files, each line begins with the path and a tab. Folders are searched with all folders
-in them. With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; names that would meet keep their ending as well.
+in them. Silences of more than 1.5 s are not recognised; times count them.
+With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; names that would meet keep their ending as well.
 Exit status 1 says that some files failed; the last line on stderr says how many."""
 
 
