@@ -106,13 +106,15 @@ def _joined_phones(cuts: Sequence[Cut]) -> dict[str, str] | None:
     return {"phones": " ".join(map(str, phones))} if all(phones) else None
 
 
-def make_sets(cuts: Sequence[Cut], seconds: Sequence[Seconds], out: Path) -> Iterator[tuple[str, Path]]:
+def make_sets(
+    cuts: Sequence[Cut], seconds: Sequence[Seconds], out: Path, kinds: Sequence[str] = KINDS
+) -> Iterator[tuple[str, Path]]:
     """Writes the test sets, and yields name and cut file of each."""
     audio = {cut.id: read_waveform(cut, cut.sampling_rate) for cut in cuts}
     singles, pairs = [[cut] for cut in cuts], pair(cuts)
     yield "plain", _write_set(out / "plain", singles, audio, None)
     yield "joined", _write_set(out / "joined", pairs, audio, None)
-    for kind, length, place in itertools.product(KINDS, seconds, PLACES):
+    for kind, length, place in itertools.product(kinds, seconds, PLACES):
         name = f"{kind}{length:g}_{place}"
         groups = pairs if place == "between" else singles
         yield name, _write_set(out / name, groups, audio, (kind, length, place))
@@ -160,24 +162,25 @@ def main() -> int:
     parser.add_argument("--unit", choices=("word", "char", "phone"), default="word", help="what is counted")
     parser.add_argument("--policy", required=True, metavar="NAME", help="text policy of the scores")
     parser.add_argument("--seconds", type=float, nargs="+", default=[2.0, 8.0], metavar="X", help="lengths of pauses")
+    parser.add_argument("--kinds", choices=KINDS, nargs="+", default=KINDS, metavar="KIND", help="of pauses")
     parser.add_argument("--tolerance", type=float, default=1.0, metavar="X", help="per cent, absolute (default: 1.0)")
     parser.add_argument("--batch-seconds", type=float, default=120.0, help="seconds of a padded batch (default: 120)")
     arguments = parser.parse_args()
     cuts = [fastcopy(cut) for cut in read_cuts(arguments.cuts)]
     rates = {}
-    for name, file in make_sets(cuts, arguments.seconds, arguments.out):
+    for name, file in make_sets(cuts, arguments.seconds, arguments.out, arguments.kinds):
         rates[name] = measure(arguments.checkpoint, file, arguments)
-    print(table(rates, arguments.seconds))
+    print(table(rates, arguments.kinds, arguments.seconds))
     worst = max(rates, key=lambda name: rates[name] if name != "joined" else 0.0)
     print(f"\nplain {rates['plain']:.2f} %, joined {rates['joined']:.2f} %, worst {worst} {rates[worst]:.2f} %")
     return int(rates[worst] > rates["plain"] + arguments.tolerance)
 
 
-def table(rates: dict[str, float], seconds: Sequence[Seconds]) -> str:
+def table(rates: dict[str, float], kinds: Sequence[str], seconds: Sequence[Seconds]) -> str:
     """Returns the rates as a table in Markdown: a row for each place and length, a column for each kind."""
-    lines = [f"| error rate, % | {' | '.join(KINDS)} |", f"|---|{'---|' * len(KINDS)}"]
+    lines = [f"| error rate, % | {' | '.join(kinds)} |", f"|---|{'---|' * len(kinds)}"]
     for place, length in itertools.product(PLACES, seconds):
-        found = " | ".join(f"{rates[f'{kind}{length:g}_{place}']:.2f}" for kind in KINDS)
+        found = " | ".join(f"{rates[f'{kind}{length:g}_{place}']:.2f}" for kind in kinds)
         lines.append(f"| {length:g} s {place} | {found} |")
     return "\n".join(lines)
 
