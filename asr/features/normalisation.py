@@ -11,7 +11,7 @@ from asr.features.stretches import Stretches, find_stretches
 
 SMALLEST_STD = 0.01
 
-_NUM_BANDS = 10  # that levels are averaged to: the noise of a single filter swings too much to tell speech by it
+_NUM_BANDS = 6  # that levels are averaged to: the noise of a single filter swings too much to tell speech by it
 _SMOOTHING = 5  # frames, for the same reason
 _NOISE_SHARE = 0.1  # of the audible frames lies below the noise: pauses make up more of any utterance
 _NUM_LOUDEST = 15  # frames: the reference is the least of them, so that a knock of 0.1 s does not set it
@@ -97,7 +97,7 @@ def find_speech(levels: Tensor, lengths: Tensor, silent_level: float) -> tuple[T
 
     Frames at ``silent_level`` or below it, averaged over their levels, are digital silence, which says nothing about
     the recording; nor do long pauses (see :func:`find_stretches`), unless there is nothing else. Of the other frames
-    in a stretch, the contrast is how far their levels, averaged to 10 bands and over 5 frames, exceed the 10 %
+    in a stretch, the contrast is how far their levels, averaged to 6 bands and over 5 frames, exceed the 10 %
     quantiles of these bands in the mean; the reference is the 15th largest contrast. A frame's weight rises from 0 at
     0.4 of the reference to 1 at 0.6 of it, half of the range in dB between noise and speech, and falls to 0 again from
     1.2 to 1.5, for knocks and clicks. The noise is the mean of the frames of least contrast. A reference below 4 dB, as
@@ -115,7 +115,7 @@ def find_speech(levels: Tensor, lengths: Tensor, silent_level: float) -> tuple[T
     is_own = own_frames(levels, lengths)
     is_audible = is_own & (levels.mean(2) > silent_level)
     bands = F.adaptive_avg_pool1d(levels, _NUM_BANDS) if levels.shape[2] > _NUM_BANDS else levels
-    bands = smooth(bands, is_audible).masked_fill(~is_audible.unsqueeze(2), silent_level)  # (B, T, F) -> (B, T, 10)
+    bands = smooth(bands, is_audible).masked_fill(~is_audible.unsqueeze(2), silent_level)  # (B, T, F) -> (B, T, 6)
     stretches, is_pause = find_stretches(bands, is_own)
     has_sound = stretches.spread(stretches.sum((is_audible & ~is_pause).unsqueeze(2).float())) > 0  # (B, T, 1)
     is_counted = is_audible & ~(is_pause & has_sound.squeeze(2))
@@ -124,7 +124,7 @@ def find_speech(levels: Tensor, lengths: Tensor, silent_level: float) -> tuple[T
     reference = stretches.nth_largest(contrast, is_counted, _NUM_LOUDEST)  # (B, K, 1)
     reference = torch.maximum(reference, _LEAST_SHARE * reference.amax(1, keepdim=True)).clamp(min=_LEAST_CONTRAST)
     shares = contrast / stretches.spread(reference)
-    least = stretches.quantile(shares, is_counted, 0.0)
+    least = stretches.nth_largest(-shares, is_counted, 1).neg()
     is_noise = (1.0 - (shares - stretches.spread(least)) / _NOISE_TO).clamp(0.0, 1.0) * is_counted.unsqueeze(2)
     total = stretches.sum(is_noise)
     noise = torch.where(total > 0, stretches.sum(is_noise * levels) / total.clamp(min=1.0), silent_level)
@@ -159,10 +159,10 @@ def weighted_statistics(
 
 def smooth(values: Tensor, is_counted: Tensor) -> Tensor:
     """Returns the mean over the five frames around each one, of those that count: (B, T, F), (B, T) -> (B, T, F)."""
+    counted = is_counted.unsqueeze(2).to(values.dtype)
+    return _sum_around(values * counted) / _sum_around(counted).clamp(min=1.0)
 
-    def average(values: Tensor) -> Tensor:
-        return F.avg_pool1d(values.transpose(1, 2), _SMOOTHING, stride=1, padding=_SMOOTHING // 2).transpose(1, 2)
 
-    counted = is_counted.unsqueeze(2)
-    shares = average(counted.to(values.dtype)).clamp(min=0.5 / _SMOOTHING)
-    return average(values.masked_fill(~counted, 0.0)) / shares
+def _sum_around(values: Tensor) -> Tensor:
+    padded = F.pad(values, (0, 0, _SMOOTHING // 2, _SMOOTHING // 2))
+    return padded.unfold(1, _SMOOTHING, 1).sum(3)  # (B, T + 4, F) -> (B, T, F)

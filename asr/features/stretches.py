@@ -33,7 +33,10 @@ class Stretches:
 
     def spread(self, values: Tensor) -> Tensor:
         """Returns for each frame the values of its stretch: (B, K, F) -> (B, T, F)."""
-        return values.gather(1, self.numbers.unsqueeze(2).expand(-1, -1, values.shape[2]))
+        batch_size, num_frames = self.numbers.shape
+        firsts = self.count * torch.arange(batch_size, device=self.numbers.device).unsqueeze(1)
+        spread = values.flatten(0, 1).index_select(0, (self.numbers + firsts).flatten())
+        return spread.view(batch_size, num_frames, values.shape[2])
 
     def quantile(self, values: Tensor, is_counted: Tensor, share: float) -> Tensor:
         """Returns a quantile of each value over those frames of a stretch that count.
