@@ -27,6 +27,7 @@ _EXAMPLES = """  asr transcribe --checkpoint best.ckpt talk.wav
 
 Text goes to stdout; of several files, each line begins with the path and a tab. Folders are searched with all folders
 in them. With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; names that would meet keep their ending as well.
+Silences of more than 1.5 s are not recognised; times count them.
 m4a, mp4, webm, wma, amr and other formats of phones and video need the extra media (pip install av).
 Exit status 1 says that some files failed; the last line on stderr says how many."""
 

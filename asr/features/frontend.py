@@ -13,14 +13,15 @@ from torch import Tensor, nn
 
 from asr.errors import ConfigError
 from asr.features import deltas
-from asr.features.mel import cepstral_transform, mel_filters, povey_window
+from asr.features.mel import cepstral_transform, level_transforms, mel_filters, povey_window
+from asr.features.normalisation import SMALLEST_STD, clear_padding, normalise_by_speech, normalise_by_utterance
 from asr.features.random import normal
 from asr.features.settings import check_filters, check_settings, static_settings
 
 _PREEMPHASIS = 0.97
 _FLOOR = torch.finfo(torch.float32).eps  # of energies, as in Kaldi; near the rounding noise of 16-bit samples
-_SMALLEST_STD = 0.01
 _INT16_STEP = 1.0 / 32768
+_ABOVE_SILENCE = 0.5  # nats, 2 dB
 _DITHER_STREAM = 101
 _CACHED_FRAMES = 512
 _DEFINITION = 1  # part of the fingerprint: raise it when the static values of the same settings change
@@ -50,6 +51,8 @@ class FrontEnd(nn.Module):
     window: Tensor
     filters: Tensor
     cepstra: Tensor | None
+    to_levels: Tensor | None
+    from_levels: Tensor | None
     cmvn_mean: Tensor
     cmvn_std: Tensor
     has_statistics: Tensor
@@ -66,7 +69,7 @@ class FrontEnd(nn.Module):
         high_freq: float = 0.0,
         use_energy: bool = False,
         delta_order: int = 0,
-        cmvn: Literal["none", "global", "utterance"] = "global",
+        cmvn: Literal["none", "global", "utterance", "speech"] = "global",
         dither: float = 0.0,
     ) -> None:
         """Computes windows and filters.
@@ -84,7 +87,8 @@ class FrontEnd(nn.Module):
             delta_order: differences to append; 2 with ``num_mels=40, use_energy=True`` gives the 123 values of
                 Graves, Mohamed and Hinton (2013).
             cmvn: "global" normalises each value by its mean and deviation over the training set,
-                "utterance" by those of its utterance.
+                "utterance" by those of its utterance, pauses included, "speech" by those of its utterance's speech,
+                which pauses do not move (:func:`asr.features.normalisation.normalise_by_speech`).
             dither: deviation of Gaussian noise in steps of 16-bit samples (Kaldi's default is 1), in training only.
 
         Raises:
@@ -115,6 +119,7 @@ class FrontEnd(nn.Module):
         self.feature_dim = self.static_dim * (delta_order + 1)
         self._register_buffers()
         self._is_ready = False  # has_statistics where no GPU has to be asked for it
+        self._silent_level = self._measure_silence() if cmvn == "speech" else 0.0
 
     def _register_buffers(self) -> None:
         num_mels, low, high = (self._settings[name] for name in ("num_mels", "low_freq", "high_freq"))
@@ -125,6 +130,9 @@ class FrontEnd(nn.Module):
         self.register_buffer("window", povey_window(self.window_length), persistent=False)
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("cepstra", cepstra, persistent=False)
+        to_levels, from_levels = level_transforms(cepstra, self.use_energy)
+        self.register_buffer("to_levels", to_levels, persistent=False)
+        self.register_buffer("from_levels", from_levels, persistent=False)
         self.register_buffer("cmvn_mean", torch.zeros(self.feature_dim))
         self.register_buffer("cmvn_std", torch.ones(self.feature_dim))
         self.register_buffer("has_statistics", torch.tensor(False))
@@ -189,12 +197,12 @@ class FrontEnd(nn.Module):
             if num_frames == 0:
                 return waveforms.new_zeros(len(waveforms), 0, self.static_dim), lengths
             features = self._frames_to_features(self._extend(waveforms, waveform_lengths), num_frames)
-            return _zero_padding(features, lengths), lengths
+            return clear_padding(features, lengths), lengths
 
     def add_deltas(self, static: Tensor, lengths: Tensor) -> Tensor:
         """Gives features before normalisation, shape (B, T, feature_dim): what global statistics are counted on."""
         with torch.autocast(static.device.type, enabled=False):
-            return _zero_padding(deltas.add_deltas(static.float(), lengths, self.delta_order), lengths)
+            return clear_padding(deltas.add_deltas(static.float(), lengths, self.delta_order), lengths)
 
     def complete(self, static: Tensor, lengths: Tensor) -> Tensor:
         """Gives the features of static values, from a cache or from :meth:`static`: differences and normalisation.
@@ -212,16 +220,30 @@ class FrontEnd(nn.Module):
         if self.needs_statistics:
             remedy = "call set_statistics (asr features --cmvn computes them), or choose cmvn utterance or none"
             raise ConfigError("cmvn", "is global, but the front end has no statistics", remedy)
+        if self.cmvn == "speech":
+            with torch.autocast(static.device.type, enabled=False):
+                static = clear_padding(static.float(), lengths)
+                transforms = self.to_levels, self.from_levels
+                return normalise_by_speech(static, lengths, self.delta_order, self._silent_level, *transforms)
         features = self.add_deltas(static, lengths)
         if self.cmvn == "none":
             return features
         with torch.autocast(static.device.type, enabled=False):
             if self.cmvn == "global":
-                return _zero_padding((features - self.cmvn_mean) / self.cmvn_std, lengths)
-            counts = lengths.to(features.device).clamp(min=1).view(-1, 1, 1)
-            centred = _zero_padding(features - features.sum(1, keepdim=True) / counts, lengths)
-            std = (centred.square().sum(1, keepdim=True) / counts).sqrt()
-            return centred / std.clamp(min=_SMALLEST_STD)
+                return clear_padding((features - self.cmvn_mean) / self.cmvn_std, lengths)
+            return normalise_by_utterance(features, lengths)
+
+    def levels(self, static: Tensor) -> Tensor:
+        """Returns the log energies, natural, that static values hold, smoothed by cepstra: (B, T, F) -> (B, T, L)."""
+        return static if self.to_levels is None else static @ self.to_levels
+
+    @torch.no_grad()
+    def _measure_silence(self) -> float:
+        """Returns the mean level that is 2 dB above digital silence with dither of one step, the loudest there is."""
+        steps = 2 * torch.randint(2, (1, self.sample_rate), generator=torch.Generator().manual_seed(0)) - 1
+        extended = self._extend(_INT16_STEP * steps, torch.tensor([self.sample_rate]))
+        static = self._frames_to_features(extended, self.sample_rate // self.hop_length)
+        return float(self.levels(static).mean()) + _ABOVE_SILENCE
 
     def set_statistics(self, mean: Tensor, std: Tensor) -> None:
         """Sets mean and deviation of each feature, shape (feature_dim,); deviations below 0.01 count as 0.01.
@@ -234,7 +256,7 @@ class FrontEnd(nn.Module):
                 found = f"mean or deviation has shape {tuple(values.shape)} or is not finite"
                 raise ConfigError("cmvn", found, f"this front end takes {self.feature_dim} finite values")
         self.cmvn_mean.copy_(mean)
-        self.cmvn_std.copy_(std.clamp(min=_SMALLEST_STD))
+        self.cmvn_std.copy_(std.clamp(min=SMALLEST_STD))
         self.has_statistics.fill_(True)
         self._is_ready = True
 
@@ -292,9 +314,3 @@ def _reflect(samples: Tensor, lengths: Tensor) -> Tensor:
     """Gives the places inside utterances, shape (B, 1), that mirrors at their ends show at ``samples``."""
     samples = samples.remainder(2 * lengths)
     return torch.minimum(samples, 2 * lengths - 1 - samples)
-
-
-def _zero_padding(features: Tensor, lengths: Tensor) -> Tensor:
-    frames = torch.arange(features.shape[1], device=features.device)
-    is_padding = frames >= lengths.to(features.device).unsqueeze(1)
-    return features.masked_fill(is_padding.unsqueeze(2), 0.0)

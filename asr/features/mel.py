@@ -68,3 +68,27 @@ def cepstral_transform(num_mels: int, num_ceps: int) -> Tensor:
     transform[:, 0] = math.sqrt(1.0 / num_mels)
     lifter = 1.0 + 0.5 * _CEPSTRAL_LIFTER * (math.pi * order / _CEPSTRAL_LIFTER).sin()
     return transform * lifter
+
+
+def level_transforms(cepstra: Tensor | None, use_energy: bool) -> tuple[Tensor | None, Tensor | None]:
+    """Returns what turns static values into log energies, and what turns these back.
+
+    Args:
+        cepstra: what made cepstra of log-mel energies, shape (num_mels, num_ceps); None where there are none.
+        use_energy: whether the log energy stands in the place of C0.
+
+    Returns:
+        The transforms, shapes (F, L) and (L, F): of cepstra to smoothed log-mel energies, or where C0 is not among them
+        to the log energy alone. None for both where static values are log energies as they are.
+
+    Example:
+        >>> to_levels, from_levels = level_transforms(cepstral_transform(23, 13), use_energy=False)
+        >>> torch.allclose(to_levels @ from_levels, torch.eye(13), atol=1e-5)
+        True
+    """
+    if cepstra is None:
+        return None, None
+    if use_energy:
+        energy = torch.eye(cepstra.shape[1])[:, :1]
+        return energy, energy.T
+    return torch.linalg.pinv(cepstra), cepstra

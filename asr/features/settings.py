@@ -31,7 +31,7 @@ def check_settings(settings: dict[str, Any]) -> None:
     samples = max(1.0, settings["sample_rate"] * length / 1000)
     checks = (
         ("kind", settings["kind"] in ("fbank", "mfcc"), "fbank or mfcc"),
-        ("cmvn", settings["cmvn"] in ("none", "global", "utterance"), "none, global or utterance"),
+        ("cmvn", settings["cmvn"] in ("none", "global", "utterance", "speech"), "none, global, utterance or speech"),
         ("sample_rate", 1000 <= settings["sample_rate"] <= _MAX_RATE, f"1000 to {_MAX_RATE:,} Hz"),
         ("num_mels", 4 <= settings["num_mels"] <= _MAX_MELS, f"4 to {_MAX_MELS}"),
         ("num_ceps", settings["kind"] == "fbank" or 1 <= settings["num_ceps"] <= settings["num_mels"], "1 to num_mels"),

@@ -16,6 +16,7 @@ from lightning.pytorch.plugins import environments
 
 from asr.errors import ConfigError
 from asr.features.augment import AddNoise, SpecAugment
+from asr.features.pauses import InsertPauses
 from asr.features.recorded_noise import AddRecordedNoise
 from asr.features.reverb import Reverberate, ReverberateRecorded
 from asr.features.vocal_tract import VocalTractPerturbation
@@ -29,7 +30,7 @@ from asr.transcription.building import ENCODERS, FRONT_ENDS, class_path
 
 OWN: tuple[type, ...] = (
     *(*FRONT_ENDS, *ENCODERS),
-    *(SpecAugment, AddNoise, AddRecordedNoise, Reverberate, ReverberateRecorded, VocalTractPerturbation),
+    *(SpecAugment, AddNoise, AddRecordedNoise, Reverberate, ReverberateRecorded, VocalTractPerturbation, InsertPauses),
     *(Consistency, Intermediate),
     *(Constant, OneCycle, WarmupInverseSquareRoot),
     *(ExponentialMovingAverage, LastCheckpoint, InitialCheckpoint, EpochLog, WeightNoise),

@@ -15,6 +15,8 @@ from asr.decoding.greedy import GreedyDecoder
 from asr.errors import ConfigError
 from asr.features.augment import AddNoise, SpecAugment
 from asr.features.frontend import FrontEnd
+from asr.features.pauses import InsertPauses
+from asr.features.random import utterance_seed
 from asr.features.recorded_noise import AddRecordedNoise
 from asr.features.reverb import Reverberate, ReverberateRecorded
 from asr.features.vocal_tract import VocalTractPerturbation
@@ -53,6 +55,7 @@ class CTCModule(SteppedModule):
         add_noise: AddNoise | AddRecordedNoise | None = None,
         reverberate: Reverberate | ReverberateRecorded | None = None,
         vocal_tract: VocalTractPerturbation | None = None,
+        pauses: InsertPauses | None = None,
         consistency: Consistency | None = None,
         intermediate: Intermediate | None = None,
         loss_per: Literal["token", "utterance"] = "token",
@@ -71,6 +74,7 @@ class CTCModule(SteppedModule):
             add_noise: noise for the waveforms of training, after they resound.
             reverberate: rooms for the waveforms of training.
             vocal_tract: other lengths of vocal tract for the features of training.
+            pauses: silence before, between and after the words of training.
             consistency: whether two views of each utterance are trained to agree.
             intermediate: whether lower layers are trained to read, too.
             loss_per: what the loss that is stepped on is a mean over; logs are in nats a token either way.
@@ -86,7 +90,7 @@ class CTCModule(SteppedModule):
         self.table = TokenTable.from_state(tokens)
         self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(self.table))
         self.reverberate, self.add_noise = reverberate, add_noise
-        self.vocal_tract, self.spec_augment = vocal_tract, spec_augment
+        self.vocal_tract, self.spec_augment, self.pauses = vocal_tract, spec_augment, pauses
         self.consistency, self.intermediate, self.loss_per = consistency, intermediate, loss_per
         self._decoder = GreedyDecoder(self.table, self.model.frame_seconds)
         self._units: tuple[Unit, ...] = ("phone",) if self.table.unit == "phone" else ("char", "word")
@@ -120,7 +124,7 @@ class CTCModule(SteppedModule):
         """
         seeds = batch.seeds
         if batch.features is not None:
-            features, lengths = self.model.frontend.complete(batch.features, batch.lengths), batch.lengths
+            static, lengths = batch.features, batch.lengths
         else:
             assert batch.waveforms is not None
             waveforms = batch.waveforms
@@ -128,7 +132,11 @@ class CTCModule(SteppedModule):
                 waveforms = self.reverberate(waveforms, batch.lengths, batch.seeds)
             if self.add_noise is not None:
                 waveforms = self.add_noise(waveforms, batch.lengths, batch.seeds)
-            features, lengths = self.model.frontend(waveforms, batch.lengths, batch.seeds)
+            static, lengths = self.model.frontend.static(waveforms, batch.lengths, batch.seeds)
+        if self.pauses is not None:
+            step_seed = utterance_seed(self.seed, self.global_step, "pauses")
+            static, lengths = self.pauses(static, lengths, batch.seeds, step_seed, self.model.frontend)
+        features = self.model.frontend.complete(static, lengths)
         if self.training and self.consistency is not None:
             features, lengths = features.repeat(2, 1, 1), lengths.repeat(2)
             seeds = torch.cat([seeds, seeds ^ 1])  # neighbours give independent draws

@@ -10,12 +10,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from asr.audio import Seconds, samples_to_seconds, seconds_to_samples
+from asr.transcription.silences import (
+    LEVEL_FRAME,
+    SILENT_DB,
+    SMALLEST_RANGE_DB,
+    find_runs,
+    leave_out_silences,
+    levels_db,
+    powers,
+)
 
-_LEVEL_FRAME: Seconds = 0.01
 _SMOOTHING: Seconds = 0.1  # over which a forced cut looks for the least energy
-_NO_POWER = 1e-10  # -100 dB: 16-bit rounding noise lies just above
-_SILENT_DB = -70.0  # always quiet, whatever surrounds it
-_SMALLEST_RANGE_DB = 12.0  # between quiet and loud; with less, such as in music, no place counts as a pause
 _QUIET_SHARE = 0.3  # of the range from quiet to loud that still counts as quiet
 
 
@@ -28,21 +33,28 @@ class Cutting:
         min_chunk: seconds before a cut and after it at least.
         min_pause: seconds of quiet that make a pause between words; a stop consonant is shorter.
         overlap: seconds that a chunk reaches beyond a cut, on both sides, where there is no pause.
+        min_silence: seconds of silence that are left out; infinity leaves out none.
+        silence_margin: seconds of such a silence that stay at either end of it.
     """
 
     max_chunk: Seconds = 20.0
     min_chunk: Seconds = 5.0
     min_pause: Seconds = 0.2
     overlap: Seconds = 1.0
+    min_silence: Seconds = 1.5
+    silence_margin: Seconds = 0.3
 
     def __post_init__(self) -> None:
         """Checks that there is room for a cut.
 
         Raises:
-            ValueError: if ``0 < overlap < min_chunk < max_chunk / 3`` does not hold.
+            ValueError: if ``0 < overlap < min_chunk < max_chunk / 3`` or ``0 < 2 * silence_margin < min_silence`` does
+                not hold.
         """
         if not 0 < self.overlap < self.min_chunk < self.max_chunk / 3:
             raise ValueError(f"0 < overlap < min_chunk < max_chunk / 3 must hold. Found {self}")
+        if not 0 < 2 * self.silence_margin < self.min_silence:
+            raise ValueError(f"0 < 2 * silence_margin < min_silence must hold. Found {self}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +80,11 @@ class _Cut:
 
 
 def cut(blocks: Iterable[Tensor], sample_rate: int, cutting: Cutting | None = None) -> Iterator[Chunk]:
-    """Cuts a recording that comes block by block, holding no more than a chunk and a block of it.
+    """Cuts a recording that comes block by block, holding no more than two chunks and a block of it.
 
-    A chunk ends in the middle of the longest pause of its last part. Where there is none, it ends at the least energy
-    and both chunks reach beyond the cut, so that the words there are read in context by one of them (see
+    A chunk ends where a long silence begins, which is left out up to its margins. Where none comes in time it ends in
+    the middle of the longest pause of its last part, and where there is no pause, at the least energy: then both chunks
+    reach beyond the cut, so that the words there are read in context by one of them (see
     :func:`asr.transcription.transcript.stitch`).
 
     Args:
@@ -80,16 +93,19 @@ def cut(blocks: Iterable[Tensor], sample_rate: int, cutting: Cutting | None = No
         cutting: lengths; the defaults when None.
 
     Yields:
-        Chunks in order of time; without their overlaps they are the recording, sample by sample.
+        Chunks in order of time, at least one; without their overlaps they are the recording, sample by sample, but for
+        its long silences.
     """
     cutting = cutting or Cutting()
     longest, shortest, overlap = (
         seconds_to_samples(seconds, sample_rate) for seconds in (cutting.max_chunk, cutting.min_chunk, cutting.overlap)
     )
     held, first, join = torch.empty(0), 0, None
-    for block, is_last in _mark_last(blocks):
-        held = torch.cat((held, block))
-        while len(held) > (longest if is_last else longest + shortest):
+    left_out = cutting.min_silence, cutting.silence_margin, cutting.max_chunk
+    for sound in leave_out_silences(blocks, sample_rate, *left_out):
+        first = first if len(held) else sound.first
+        held = torch.cat((held, sound.waveform))
+        while len(held) > (longest if sound.is_end else longest + shortest):
             found = _find_cut(held, sample_rate, cutting)
             reach = 0 if found.is_pause else overlap
             yield Chunk(samples_to_seconds(first, sample_rate), held[: found.place + reach].clone(), join)
@@ -97,28 +113,19 @@ def cut(blocks: Iterable[Tensor], sample_rate: int, cutting: Cutting | None = No
             join = None if found.is_pause else (middle - cutting.overlap / 2, middle + cutting.overlap / 2)
             first += found.place - reach
             held = held[found.place - reach :]
-    if len(held):
-        yield Chunk(samples_to_seconds(first, sample_rate), held.clone(), join)
-
-
-def _mark_last(blocks: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:
-    previous = None
-    for block in blocks:
-        if previous is not None:
-            yield previous, False
-        previous = block
-    if previous is not None:
-        yield previous, True
+        if sound.is_end and len(held):
+            yield Chunk(samples_to_seconds(first, sample_rate), held.clone(), join)
+            held, join = torch.empty(0), None
 
 
 def _find_cut(held: Tensor, sample_rate: int, cutting: Cutting) -> _Cut:
     """Gives the best place to cut between ``min_chunk`` and ``max_chunk``, and not in the last ``min_chunk``."""
-    frame = max(1, seconds_to_samples(_LEVEL_FRAME, sample_rate))
+    frame = max(1, seconds_to_samples(LEVEL_FRAME, sample_rate))
     per_second = sample_rate / frame
-    power = _power(held, frame)
+    power = powers(held, frame)
     first = round(cutting.min_chunk * per_second)
     last = round(min(cutting.max_chunk * per_second, len(power) - cutting.min_chunk * per_second))
-    pause = _longest_pause(_is_quiet(power), first, last, round(cutting.min_pause * per_second))
+    pause = _longest_pause(_is_quiet(levels_db(held, frame)), first, last, round(cutting.min_pause * per_second))
     if pause is not None:
         return _Cut(pause * frame, is_pause=True)
     last = min(last, int((cutting.max_chunk - cutting.overlap) * per_second))
@@ -128,28 +135,16 @@ def _find_cut(held: Tensor, sample_rate: int, cutting: Cutting) -> _Cut:
     return _Cut((first + int(smooth[first:last].argmin())) * frame, is_pause=False)
 
 
-def _power(waveform: Tensor, frame: int) -> Tensor:
-    """Gives the mean power around its mean of each whole frame of samples, shape (T,)."""
-    frames = waveform[: len(waveform) // frame * frame].view(-1, frame)
-    return (frames - frames.mean(dim=1, keepdim=True)).square().mean(dim=1)
-
-
-def _is_quiet(power: Tensor) -> Tensor:
+def _is_quiet(levels: Tensor) -> Tensor:
     """Marks frames in the lower part of the range between the quiet and the loud of what is held, shape (T,)."""
-    levels = 10 * (power + _NO_POWER).log10()
     low, high = levels.quantile(torch.tensor([0.05, 0.95])).tolist()
-    limit = low + _QUIET_SHARE * (high - low) if high - low >= _SMALLEST_RANGE_DB else _SILENT_DB
-    return levels < max(limit, _SILENT_DB)
+    limit = low + _QUIET_SHARE * (high - low) if high - low >= SMALLEST_RANGE_DB else SILENT_DB
+    return levels < max(limit, SILENT_DB)
 
 
 def _longest_pause(is_quiet: Tensor, first: int, last: int, least: int) -> int | None:
     """Gives the middle frame of the longest run of quiet frames whose middle is in ``[first, last]``."""
-    edges = F.pad(is_quiet.int(), (1, 1)).diff()
-    starts, ends = (edges == 1).nonzero().flatten(), (edges == -1).nonzero().flatten()
-    if len(starts) == 0:
-        return None
     # A pause that reaches over the edge of where cuts may lie counts with the part of it that is inside.
-    starts, ends = starts.clamp(min=first), ends.clamp(max=last)
-    lengths = ends - starts
-    best = int(lengths.argmax())
-    return int(starts[best] + ends[best]) // 2 if int(lengths[best]) >= max(1, least) else None
+    inside = [(max(start, first), min(end, last)) for start, end in find_runs(is_quiet)]
+    start, end = max(inside, key=lambda run: run[1] - run[0], default=(0, 0))
+    return (start + end) // 2 if end - start >= max(1, least) else None

@@ -104,8 +104,9 @@ class Recognizer:
     ) -> Iterator[Transcript]:
         """Gives the transcript of each recording, in their order.
 
-        Recordings are read block by block and cut at pauses; chunks of about the same length, of whichever recording,
-        are recognised together. Memory grows with ``batch_seconds``, not with the length of recordings.
+        Recordings are read block by block and cut at pauses, and their long silences are left out; chunks of about the
+        same length, of whichever recording, are recognised together. Memory grows with ``batch_seconds``, not with the
+        length of recordings.
 
         Args:
             paths: audio files of any rate and number of channels.
@@ -135,6 +136,8 @@ class Recognizer:
                     self._recognize_pool(pool, decoder, batch_seconds, on_progress)
                     pool, pooled = [], 0.0
                     yield from _finished(pending, on_failure)
+            if on_progress is not None and reading.left_out_at_end > 0:
+                on_progress(reading.left_out_at_end)
         self._recognize_pool(pool, decoder, batch_seconds, on_progress)
         yield from _finished(pending, on_failure)
 
@@ -162,8 +165,9 @@ class Recognizer:
     def _read(self, reading: _Reading, cutting: Cutting | None) -> Iterator[_Task]:
         try:
             blocks = stream(reading.path, self.sample_rate, _BLOCK_SECONDS, reading.channel)
-            for chunk in cut(blocks, self.sample_rate, cutting):
+            for chunk in cut(reading.count(blocks), self.sample_rate, cutting):
                 yield reading.expect(chunk, self.sample_rate)
+            reading.finish(self.sample_rate)
         except AsrError as error:
             reading.error = error
         reading.is_read = True
@@ -204,7 +208,9 @@ class _Reading:
 
     path: Path
     channel: int | None = None
+    num_samples: int = 0
     duration: Seconds = 0.0
+    left_out_at_end: Seconds = 0.0
     is_read: bool = False
     error: AsrError | None = None
     joins: list[tuple[Seconds, Seconds] | None] = field(default_factory=list)
@@ -213,6 +219,15 @@ class _Reading:
     @property
     def is_done(self) -> bool:
         return self.error is not None or (self.is_read and len(self.hypotheses) == len(self.joins))
+
+    def count(self, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
+        for block in blocks:
+            self.num_samples += len(block)
+            yield block
+
+    def finish(self, sample_rate: int) -> None:
+        end = samples_to_seconds(self.num_samples, sample_rate)
+        self.left_out_at_end, self.duration = max(0.0, end - self.duration), end
 
     def expect(self, chunk: Chunk, sample_rate: int) -> _Task:
         end = chunk.start + samples_to_seconds(len(chunk.waveform), sample_rate)
@@ -237,7 +252,7 @@ class _Task:
     place: int
     chunk: Chunk
     seconds: Seconds
-    new_seconds: Seconds  # without what overlaps the chunk before it
+    new_seconds: Seconds  # without what overlaps the chunk before it, with the silence left out there
 
 
 def _batches(tasks: Iterable[_Task], batch_seconds: Seconds) -> Iterator[list[_Task]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from asr.cli.composition import compose_config, resolve
 from asr.cli.train import main
 from asr.data.batch import Batch, Share
 from asr.errors import ConfigError
+from asr.features.random import utterance_seed
 from asr.training.module import CTCModule
 from asr.training.run import build
 from asr.transcription.checkpoint import load_checkpoint
@@ -75,7 +77,55 @@ def test_waveforms_resound_and_then_get_noise(make_audio: Callable[..., Path], t
     assert not torch.allclose(plain, features, atol=0.1)
 
 
-@pytest.mark.parametrize("choice", ["none", "spec", "spec_consistency", "spec_consistency_long"])
+ALWAYS = ["augmentation=spec", "model.pauses.init_args.probability=1.0", "model.frontend.init_args.cmvn=speech"]
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_pauses_go_into_waveforms_and_into_cached_features(is_cached: bool) -> None:
+    module, batch = make_module(*ALWAYS), make_batch()
+    module.spec_augment = None
+    assert not module.augments_waveforms
+    assert module.pauses is not None
+    assert batch.waveforms is not None
+    frontend = module.model.frontend
+    static, frames = frontend.static(batch.waveforms, batch.lengths)
+    if is_cached:
+        batch = replace(batch, waveforms=None, features=static, lengths=frames)
+    features, lengths = module.features(batch)
+    paused, expected = module.pauses(static, frames, batch.seeds, utterance_seed(module.seed, 0, "pauses"), frontend)
+    assert torch.equal(lengths, expected)
+    assert (lengths > frames).all()
+    assert torch.equal(features, frontend.complete(paused, expected))
+    encoded = module.model.classify(features, lengths)[1]
+    assert torch.equal(encoded, module.model.encoder.output_lengths(lengths))
+    assert torch.equal(module.eval().features(batch)[1], frames)
+
+
+def test_both_views_of_an_utterance_have_its_pauses() -> None:
+    module, batch = make_module("augmentation=spec_consistency", *ALWAYS[1:]), make_batch()
+    module.spec_augment = module.vocal_tract = None
+    features, lengths = module.features(batch)
+    assert len(features) == len(lengths) == 4
+    assert torch.equal(features[:2], features[2:])
+    assert lengths[0] > 50
+
+
+def test_a_run_with_pauses_on_cached_features_is_transcribed_with_nothing_beside_it(
+    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asr.cli import features
+
+    monkeypatch.chdir(tiny_corpus.root)
+    for file in (str(tiny_corpus.data / f"{split}_cuts.jsonl.gz") for split in ("train", "dev")):
+        assert features.main(["--cuts", file, "--out", str(tmp_path), "--num-mels", "40", "--jobs", "1"]) == 0
+    cached = [f"data.train_cuts=[{tmp_path}/train_cuts.jsonl.gz]", f"data.val_cuts=[{tmp_path}/dev_cuts.jsonl.gz]"]
+    assert main([*SMALL, "--quiet", *cached, *ALWAYS, "trainer.max_epochs=1", f"exp_dir={tmp_path / 'exp'}"]) == 0
+    checkpoint = torch.load(tmp_path / "exp" / "last.ckpt", weights_only=True)
+    assert all(name.startswith("model.") for name in checkpoint["state_dict"])
+    assert load_checkpoint(tmp_path / "exp" / "last.ckpt").model.frontend.cmvn == "speech"
+
+
+@pytest.mark.parametrize("choice", ["none", "pauses", "spec", "spec_consistency", "spec_consistency_long"])
 def test_other_choices_leave_waveforms_alone(choice: str) -> None:
     module = make_module(f"augmentation={choice}")
     assert module.reverberate is module.add_noise is None

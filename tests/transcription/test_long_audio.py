@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from itertools import pairwise
+from math import inf
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from asr.transcription.long_audio import Chunk, Cutting, cut
 
 RATE = 1000
-LIMITS = Cutting(max_chunk=4.0, min_chunk=1.0, min_pause=0.2, overlap=0.4)
+LIMITS = Cutting(max_chunk=4.0, min_chunk=1.0, min_pause=0.2, overlap=0.4, min_silence=inf)
 
 
 def noise(seconds: float, level: float = 0.3, seed: int = 0) -> Tensor:
@@ -135,3 +136,18 @@ def test_the_size_of_blocks_hardly_moves_the_cuts() -> None:
 def test_impossible_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="0 < overlap < min_chunk < max_chunk / 3 must hold"):
         Cutting(max_chunk=6.0)
+    with pytest.raises(ValueError, match=r"0 < 2 \* silence_margin < min_silence must hold"):
+        Cutting(min_silence=0.5)
+
+
+def test_a_long_silence_ends_a_chunk_and_the_next_begins_at_its_own_time() -> None:
+    waveform = torch.cat([noise(0.7), torch.zeros(9 * RATE), noise(6.0, seed=1), torch.zeros(2 * RATE)])
+    limits = Cutting(max_chunk=4.0, min_chunk=1.0, min_pause=0.2, overlap=0.4, min_silence=1.5, silence_margin=0.3)
+    first, *others = cuts(waveform, cutting=limits)
+    assert (first.start, end(first), first.join) == (0.0, pytest.approx(1.0, abs=0.03), None)
+    assert (others[0].start, others[0].join) == (pytest.approx(9.4, abs=0.03), None)
+    assert end(others[-1]) == pytest.approx(16.0, abs=0.03)
+    assert all(chunk.join is not None for chunk in others[1:])
+    for chunk in (first, *others):
+        place = round(chunk.start * RATE)
+        assert torch.equal(chunk.waveform, waveform[place : place + len(chunk.waveform)])

@@ -2,6 +2,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,41 @@ def test_no_word_is_lost_or_doubled_at_cuts(tmp_path: Path, gaps: tuple[float, f
             assert word.start == pytest.approx(span.start, abs=0.05)
             assert word.end == pytest.approx(span.end, abs=0.05)
         assert transcript.duration == pytest.approx(sum(map(len, parts)) / SAMPLE_RATE)
+
+
+def test_long_silences_are_not_recognised_and_times_are_kept(tmp_path: Path) -> None:
+    parts, spans, clock = [], [], 0.0
+    for seed, seconds in enumerate([9.0, 30.0, 2.0, 61.0]):
+        spoken, own = speech(PHONES, 3.0, (0.1, 0.3), seed)
+        parts += [silence(seconds), *spoken]
+        spans += [span.shift(clock + seconds) for span in own]
+        clock += seconds + sum(map(len, spoken)) / SAMPLE_RATE
+    parts.append(silence(40.0))
+    path = write(tmp_path / "a.wav", *parts)
+    read, heard = [], []
+    recognizer = tone_recognizer(PHONES)
+    decoder = recognizer.decoder()
+
+    def watching(log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
+        read.extend((lengths * 0.02).tolist())
+        return decoder(log_probs, lengths)
+
+    (transcript,) = recognizer.transcribe([path], watching, on_progress=heard.append)
+    assert [word.text for word in transcript.words] == [span.text for span in spans]
+    for word, span in zip(transcript.words, spans, strict=True):
+        assert (word.start, word.end) == (pytest.approx(span.start, abs=0.03), pytest.approx(span.end, abs=0.03))
+    assert len(read) == 4
+    assert sum(read) < 4 * (3.0 + 2 * 0.3 + 0.5)
+    assert transcript.duration == pytest.approx(clock + 40.0) == pytest.approx(sum(heard))
+    (whole,) = recognizer.transcribe([path], cutting=Cutting(min_silence=inf))
+    assert whole.text == transcript.text
+
+
+def test_silence_alone_says_nothing_and_keeps_its_duration(tmp_path: Path) -> None:
+    heard: list[float] = []
+    path = write(tmp_path / "a.wav", silence(30.0))
+    (transcript,) = tone_recognizer(PHONES).transcribe([path], on_progress=heard.append)
+    assert (transcript.text, transcript.duration, sum(heard)) == ("", 30.0, pytest.approx(30.0))
 
 
 @pytest.mark.parametrize("spoken", ["ABCD|", "一二三四"])

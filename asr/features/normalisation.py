@@ -1,0 +1,168 @@
+"""Mean and deviation of an utterance's features: over all of its frames, or over its speech alone."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from asr.features.deltas import add_deltas
+from asr.features.stretches import Stretches, find_stretches
+
+SMALLEST_STD = 0.01
+
+_NUM_BANDS = 6  # that levels are averaged to: the noise of a single filter swings too much to tell speech by it
+_SMOOTHING = 5  # frames, for the same reason
+_NOISE_SHARE = 0.1  # of the audible frames lies below the noise: pauses make up more of any utterance
+_NUM_LOUDEST = 15  # frames: the reference is the least of them, so that a knock of 0.1 s does not set it
+_LEAST_CONTRAST = 1.0  # nats, the mean over the bands (4 dB): steady noise has 0.4, speech in noise as loud as it 2
+_LEAST_SHARE = 0.35  # of the utterance's largest reference, lest faint noise between long pauses be taken for speech
+_SPEECH_FROM = (0.4, 0.6)  # of the reference's contrast: below it is no speech, above it is, between it counts in part
+_SPEECH_TO = (1.2, 1.5)  # the same for what is too loud to be speech beside the rest
+_NOISE_TO = 0.2  # of the reference's contrast: what has least contrast is noise, what has so much more is none
+_PRIOR_LEVEL, _PRIOR_STD = 4.0, 1.5  # nats: of the one frame that is always counted, above the noise
+
+
+def own_frames(features: Tensor, lengths: Tensor) -> Tensor:
+    """Returns which frames are an utterance's own and not padding: (B, T, *), (B,) -> (B, T)."""
+    return torch.arange(features.shape[1], device=features.device) < lengths.to(features.device).unsqueeze(1)
+
+
+def clear_padding(features: Tensor, lengths: Tensor) -> Tensor:
+    """Returns features with padding frames 0, shape (B, T, F), whatever was in them."""
+    return features.masked_fill(~own_frames(features, lengths).unsqueeze(2), 0.0)
+
+
+def normalise_by_utterance(features: Tensor, lengths: Tensor) -> Tensor:
+    """Returns features with mean 0 and deviation 1 over all frames of each utterance.
+
+    Args:
+        features: shape (B, T, F), padding frames 0.
+        lengths: frames of each utterance, shape (B,).
+
+    Returns:
+        Shape (B, T, F), padding frames 0. Deviations below 0.01 count as 0.01.
+    """
+    counts = lengths.to(features.device).clamp(min=1).view(-1, 1, 1)
+    centred = clear_padding(features - features.sum(1, keepdim=True) / counts, lengths)
+    std = (centred.square().sum(1, keepdim=True) / counts).sqrt()
+    return centred / std.clamp(min=SMALLEST_STD)
+
+
+def normalise_by_speech(
+    static: Tensor,
+    lengths: Tensor,
+    delta_order: int,
+    silent_level: float,
+    to_levels: Tensor | None = None,
+    from_levels: Tensor | None = None,
+) -> Tensor:
+    """Returns features with differences that have mean 0 and deviation 1 over the speech of each stretch.
+
+    Stretches lie between pauses of a second and more, and most utterances are one (see :func:`find_stretches`). No
+    level lies below the noise under the speech (see :func:`find_speech`), so that digital silence looks like the
+    recording's own pauses. Every stretch is taken to have one frame of speech 17 dB above its noise, beside what is
+    found: what has no speech in it lies far below 0, as pauses do.
+
+    Args:
+        static: static values, shape (B, T, F), padding frames 0.
+        lengths: frames of each utterance, shape (B,).
+        delta_order: differences to append.
+        silent_level: mean level of digital silence, with its dither.
+        to_levels: static values to log energies, shape (F, L); None where they are such.
+        from_levels: back again, shape (L, F).
+
+    Returns:
+        Shape (B, T, F * (delta_order + 1)), padding frames 0.
+    """
+    if static.shape[1] == 0:
+        return add_deltas(static, lengths, delta_order)
+    levels = static if to_levels is None else static @ to_levels
+    weights, noise, stretches = find_speech(levels, lengths, silent_level)
+    raised, prior_std = torch.maximum(levels, stretches.spread(noise)), levels.new_ones(levels.shape[2])
+    prior_mean = noise + _PRIOR_LEVEL
+    if from_levels is not None:  # what the levels do not say of the static values stays as it is
+        raised, prior_mean = static + (raised - levels) @ from_levels, prior_mean @ from_levels
+        prior_std = (prior_std @ from_levels).abs().clamp(min=1.0)
+    features = clear_padding(add_deltas(raised, lengths, delta_order), lengths)
+    num_differences = features.shape[2] - static.shape[2]
+    prior_mean, prior_std = F.pad(prior_mean, (0, num_differences)), F.pad(prior_std, (0, num_differences), value=1.0)
+    mean, std = weighted_statistics(features, weights, stretches, prior_mean, _PRIOR_STD * prior_std)
+    return clear_padding((features - stretches.spread(mean)) / stretches.spread(std), lengths)
+
+
+@torch.no_grad()
+def find_speech(levels: Tensor, lengths: Tensor, silent_level: float) -> tuple[Tensor, Tensor, Stretches]:
+    """Tells the frames of speech from pauses, however long these are, and measures the noise under the speech.
+
+    Frames at ``silent_level`` or below it, averaged over their levels, are digital silence, which says nothing about
+    the recording; nor do long pauses (see :func:`find_stretches`), unless there is nothing else. Of the other frames
+    in a stretch, the contrast is how far their levels, averaged to 6 bands and over 5 frames, exceed the 10 %
+    quantiles of these bands in the mean; the reference is the 15th largest contrast. A frame's weight rises from 0 at
+    0.4 of the reference to 1 at 0.6 of it, half of the range in dB between noise and speech, and falls to 0 again from
+    1.2 to 1.5, for knocks and clicks. The noise is the mean of the frames of least contrast. A reference below 4 dB, as
+    in noise without speech, or below 0.35 of the largest in the utterance counts as that: nothing is speech then.
+
+    Args:
+        levels: log energies, natural, shape (B, T, F); the content of padding frames has to be finite.
+        lengths: frames of each utterance, shape (B,).
+        silent_level: mean level of digital silence, with its dither.
+
+    Returns:
+        The weights, between 0 and 1, shape (B, T), 0 for padding; the noise of each stretch, shape (B, K, F),
+        ``silent_level`` where all is silence; and the stretches.
+    """
+    is_own = own_frames(levels, lengths)
+    is_audible = is_own & (levels.mean(2) > silent_level)
+    bands = F.adaptive_avg_pool1d(levels, _NUM_BANDS) if levels.shape[2] > _NUM_BANDS else levels
+    bands = smooth(bands, is_audible).masked_fill(~is_audible.unsqueeze(2), silent_level)  # (B, T, F) -> (B, T, 6)
+    stretches, is_pause = find_stretches(bands, is_own)
+    has_sound = stretches.spread(stretches.sum((is_audible & ~is_pause).unsqueeze(2).float())) > 0  # (B, T, 1)
+    is_counted = is_audible & ~(is_pause & has_sound.squeeze(2))
+    quiet = stretches.quantile(bands, is_counted, _NOISE_SHARE)
+    contrast = (bands - stretches.spread(quiet)).clamp(min=0.0).mean(2, keepdim=True)  # (B, T, 1)
+    reference = stretches.nth_largest(contrast, is_counted, _NUM_LOUDEST)  # (B, K, 1)
+    reference = torch.maximum(reference, _LEAST_SHARE * reference.amax(1, keepdim=True)).clamp(min=_LEAST_CONTRAST)
+    shares = contrast / stretches.spread(reference)
+    least = stretches.nth_largest(-shares, is_counted, 1).neg()
+    is_noise = (1.0 - (shares - stretches.spread(least)) / _NOISE_TO).clamp(0.0, 1.0) * is_counted.unsqueeze(2)
+    total = stretches.sum(is_noise)
+    noise = torch.where(total > 0, stretches.sum(is_noise * levels) / total.clamp(min=1.0), silent_level)
+    (low, high), (most, too_much) = _SPEECH_FROM, _SPEECH_TO
+    rising, falling = (shares - low) / (high - low), (too_much - shares) / (too_much - most)
+    return torch.minimum(rising, falling).squeeze(2).clamp(0.0, 1.0) * is_counted, noise, stretches
+
+
+@torch.no_grad()
+def weighted_statistics(
+    features: Tensor, weights: Tensor, stretches: Stretches, prior_mean: Tensor, prior_std: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Returns mean and deviation of each stretch over weighted frames and one more, so that there is always one.
+
+    Args:
+        features: shape (B, T, F), padding frames 0.
+        weights: of each frame, 0 or more, shape (B, T).
+        stretches: which frames are counted together.
+        prior_mean: of the frame that is counted beside them, shape (B, K, F).
+        prior_std: its deviation, shape (F,).
+
+    Returns:
+        Mean and deviation, shape (B, K, F) each; deviations below 0.01 count as 0.01.
+    """
+    weights = weights.unsqueeze(2)
+    total = stretches.sum(weights) + 1.0
+    mean = (stretches.sum(weights * features) + prior_mean) / total
+    squares = stretches.sum(weights * (features - stretches.spread(mean)).square())
+    squares = squares + (prior_mean - mean).square() + prior_std.square()
+    return mean, (squares / total).sqrt().clamp(min=SMALLEST_STD)
+
+
+def smooth(values: Tensor, is_counted: Tensor) -> Tensor:
+    """Returns the mean over the five frames around each one, of those that count: (B, T, F), (B, T) -> (B, T, F)."""
+    counted = is_counted.unsqueeze(2).to(values.dtype)
+    return _sum_around(values * counted) / _sum_around(counted).clamp(min=1.0)
+
+
+def _sum_around(values: Tensor) -> Tensor:
+    padded = F.pad(values, (0, 0, _SMOOTHING // 2, _SMOOTHING // 2))
+    return padded.unfold(1, _SMOOTHING, 1).sum(3)  # (B, T + 4, F) -> (B, T, F)

@@ -1,0 +1,169 @@
+"""Pauses in training: silence of several kinds and lengths before utterances, after them and between their words."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from asr.errors import ConfigError
+from asr.features.frontend import FrontEnd
+from asr.features.normalisation import clear_padding, own_frames, smooth
+from asr.features.random import uniform
+
+_STREAM = 203
+_PLACES = 3  # before the utterance, inside, after it
+_ROOM_FRAMES = 20  # of the quietest stretch, which room tone is made of
+_GAP_REACH = 30  # frames to each side of a random place in which the quietest is taken
+_NOISE_SECONDS = 1.0
+_NUM_NOISES = 9  # each twice as loud as the one before it, from one step of 16-bit samples
+_ABOVE_ROOM = 0.7  # nats, 3 dB, that hiss may be louder than the room tone
+PAUSE_KINDS = ("zeros", "dither", "hiss", "room")
+
+
+class InsertPauses(nn.Module):
+    """Puts pauses before utterances, after them and at quiet places inside, into their static values.
+
+    So it works with cached features and with waveforms alike. A share of the optimiser steps gets pauses, all
+    utterances of a step as many seconds, drawn evenly in their logarithm: their lengths stay together, and no time goes
+    into padding. Each utterance has its own draws for the rest: how its seconds are shared out between before, inside
+    and after, most of them to one or two places; and what each pause is of: zeros, dither of one step of 16-bit
+    samples, hiss between that and 3 dB above the room tone, or room tone, which is the utterance's own quietest 0.2 s
+    to and fro. The place inside is the quietest within 0.3 s of a random one, most often a gap between words. Pauses
+    are of whole frames: none sees both a pause and what is beside it.
+    """
+
+    def __init__(
+        self, probability: float, seconds: tuple[float, float] = (0.3, 4.0), kinds: tuple[str, ...] = PAUSE_KINDS
+    ) -> None:
+        """Checks the settings.
+
+        Args:
+            probability: share of the steps that get pauses.
+            seconds: least and most silence that each of their utterances gets in all.
+            kinds: of "zeros", "dither", "hiss", "room"; each pause is one of them, all equally likely.
+
+        Raises:
+            ConfigError: a setting is not possible.
+        """
+        super().__init__()
+        if not kinds or not set(kinds) <= set(PAUSE_KINDS):
+            raise ConfigError("InsertPauses, kinds", f"is {list(kinds)}", f"take some of {', '.join(PAUSE_KINDS)}")
+        if len(seconds) != 2 or not 0 < seconds[0] <= seconds[1] or not 0 <= probability <= 1:
+            remedy = "seconds is least and most, above 0, probability in 0..1"
+            raise ConfigError("InsertPauses", f"seconds is {list(seconds)}, probability {probability}", remedy)
+        self.probability, self.seconds, self.kinds = probability, (seconds[0], seconds[1]), tuple(kinds)
+        self._noise_frames = 0  # of each noise
+        self._kept: tuple[Tensor, Tensor] | None = None  # no buffers: copies made to average weights begin without them
+
+    def forward(
+        self, static: Tensor, lengths: Tensor, seeds: Tensor, step_seed: int, frontend: FrontEnd
+    ) -> tuple[Tensor, Tensor]:
+        """Inserts pauses into a batch.
+
+        Args:
+            static: static values, shape (B, T, F).
+            lengths: frames of each utterance, shape (B,).
+            seeds: int64, shape (B,), from :func:`asr.features.random.utterance_seed`.
+            step_seed: of the optimiser step, 0 <= step_seed < 2**63, equal on all ranks.
+            frontend: what the static values are of.
+
+        Returns:
+            Static values with pauses, shape (B, T', F), padding frames 0, and the new lengths, shape (B,); the same
+            objects outside training, and in steps without pauses.
+        """
+        num_inserted = self._num_inserted(step_seed, frontend) if self.training and static.shape[1] else 0
+        if not num_inserted:
+            return static, lengths
+        lengths, seeds = lengths.to(static.device), seeds.to(static.device)
+        static = clear_padding(static, lengths)
+        noises, noise_levels = self._noises(frontend)  # (P, F), a frame of zeros first, and (9,)
+        level = frontend.levels(static).mean(2)  # (B, T)
+        draws = uniform(seeds, 4 * _PLACES + 1, _STREAM)
+        at_share, *at_fill = draws[:, 1:].view(-1, 4, _PLACES).unbind(1)  # (B, 3) each
+        pauses = _share_out(at_share, num_inserted)
+        gaps = _find_gaps(level, lengths, draws[:, 0])
+        places = torch.stack((torch.zeros_like(lengths), gaps, lengths), dim=1)  # in the utterance, (B, 3)
+        starts = places + pauses.cumsum(1) - pauses  # in the result, (B, 3)
+        frames = torch.arange(static.shape[1] + num_inserted, device=static.device)
+        offsets = frames - starts.unsqueeze(2)  # from the beginning of each pause, (B, 3, T')
+        is_pause = (offsets >= 0) & (offsets < pauses.unsqueeze(2))
+        is_behind = offsets >= pauses.unsqueeze(2)
+        sources = (frames - (is_behind * pauses.unsqueeze(2)).sum(1)).clamp(max=static.shape[1] - 1)  # (B, T')
+        fill = self._fill(offsets, at_fill, level, lengths, noise_levels)
+        sources = torch.where(is_pause.any(1), (is_pause * fill).sum(1), sources)
+        pool = torch.cat((static, noises.expand(len(static), -1, -1)), dim=1)  # (B, T + P, F)
+        inserted = pool.gather(1, sources.unsqueeze(2).expand(-1, -1, static.shape[2]))
+        return clear_padding(inserted, lengths + num_inserted), lengths + num_inserted
+
+    def _num_inserted(self, step_seed: int, frontend: FrontEnd) -> int:
+        """Returns the frames of silence that each utterance of a step gets."""
+        at_step, at_length = (step_seed >> 31) / 2**32, step_seed % 2**31 / 2**31
+        if at_step >= self.probability:
+            return 0
+        least, most = self.seconds
+        seconds: float = least * (most / least) ** at_length
+        return max(1, round(seconds * frontend.sample_rate / frontend.hop_length))
+
+    def _fill(
+        self, offsets: Tensor, draws: list[Tensor], level: Tensor, lengths: Tensor, noise_levels: Tensor
+    ) -> Tensor:
+        """Returns the source of each frame of each pause, among T of the utterance and P of noise: (B, 3, T')."""
+        at_kind, at_start, at_loudness = (draw.unsqueeze(2) for draw in draws)  # (B, 3, 1) each
+        kinds = (at_kind * len(self.kinds)).long()
+        first, size = (each.view(-1, 1, 1) for each in _quietest(level, lengths))
+        steps = offsets % (2 * size)
+        room = first + torch.minimum(steps, 2 * size - 1 - steps)  # to and fro
+        loudest = level.gather(1, first.view(-1, 1)) + _ABOVE_ROOM
+        num_noises = (noise_levels <= loudest).sum(1).clamp(min=1).view(-1, 1, 1)
+        zeros = torch.full_like(offsets, level.shape[1])
+        places = (offsets + (at_start * self._noise_frames).long()) % self._noise_frames
+        dither = zeros + 1 + places
+        hiss = dither + self._noise_frames * (at_loudness * num_noises).long()
+        fills = {"zeros": zeros, "dither": dither, "hiss": hiss, "room": room}
+        made = torch.stack([fills[kind] for kind in self.kinds])  # (K, B, 3, T')
+        return made.gather(0, kinds.expand_as(offsets).unsqueeze(0))[0]
+
+    @torch.no_grad()
+    def _noises(self, frontend: FrontEnd) -> tuple[Tensor, Tensor]:
+        """Returns static values of noises, shape (P, F), zeros first, and the level of each noise but zeros, (9,)."""
+        device = frontend.window.device
+        if self._kept is None:
+            num_samples = round(_NOISE_SECONDS * frontend.sample_rate)
+            generator = torch.Generator().manual_seed(0)
+            dither = torch.randint(-1, 2, (num_samples,), generator=generator)
+            loudness = 2.0 ** torch.arange(1, _NUM_NOISES)
+            hiss = (loudness.unsqueeze(1) * torch.randn(_NUM_NOISES - 1, num_samples, generator=generator)).round()
+            noises = torch.cat((torch.zeros(1, num_samples), dither.unsqueeze(0), hiss)).to(device) / 32768
+            lengths = torch.full((len(noises),), num_samples)
+            static, _ = frontend.static(noises, lengths, torch.zeros(len(noises), dtype=torch.int64))
+            self._noise_frames = static.shape[1]
+            levels = frontend.levels(static[1:]).mean((1, 2))
+            self._kept = torch.cat((static[0, :1], static[1:].flatten(0, 1))), levels
+        self._kept = self._kept[0].to(device), self._kept[1].to(device)
+        return self._kept
+
+
+def _share_out(draws: Tensor, num_frames: int) -> Tensor:
+    """Returns frames for each place, by the fourth powers of draws, so that few places get most: (B, 3) -> (B, 3)."""
+    parts = draws.square().square() + 1e-6
+    ends = (num_frames * parts.cumsum(1) / parts.sum(1, keepdim=True)).round().long()
+    return ends.diff(dim=1, prepend=torch.zeros_like(ends[:, :1]))
+
+
+def _quietest(level: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns where the quietest stretch of each utterance begins, and its frames, shape (B,) each: (B, T), (B,)."""
+    width = min(_ROOM_FRAMES, level.shape[1])
+    own = level.masked_fill(~own_frames(level, lengths), torch.inf)
+    means = F.avg_pool1d(own.unsqueeze(1), width, stride=1).squeeze(1)
+    return means.argmin(1), lengths.clamp(min=1, max=width)  # the first stretch of an utterance that is shorter
+
+
+def _find_gaps(level: Tensor, lengths: Tensor, draws: Tensor) -> Tensor:
+    """Returns the quietest frame near a random one of each utterance, but not its first: (B, T), (B,), (B,) -> (B,)."""
+    frames = torch.arange(level.shape[1], device=level.device)
+    around = smooth(level.unsqueeze(2), own_frames(level, lengths)).squeeze(2)  # (B, T)
+    centres = (draws * lengths).long().unsqueeze(1)
+    is_near = (frames >= centres - _GAP_REACH) & (frames <= centres + _GAP_REACH)
+    is_inside = (frames >= 1) & (frames < lengths.unsqueeze(1))
+    return around.masked_fill(~(is_near & is_inside), torch.inf).argmin(1)

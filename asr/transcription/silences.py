@@ -1,0 +1,173 @@
+"""Long silences of a recording, found as it is read, so that nothing has to recognise them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from asr.audio import Seconds, seconds_to_samples
+
+LEVEL_FRAME: Seconds = 0.01
+SILENT_DB = -70.0  # always quiet, whatever surrounds it
+SMALLEST_RANGE_DB = 12.0  # between quiet and loud; with less, such as in music, no place counts as a pause
+
+_NO_POWER = 1e-10  # -100 dB: 16-bit rounding noise lies just above
+_NOISE_SWING_DB = 6.0  # what is louder than the noise by this may be speech from afar
+_STEADY_DB = 8.0  # noise swings by less in half a second; speech, however soft, by more
+_STEADY_FRAMES = 51  # of the half second
+_SMOOTHING: Seconds = 0.05  # over which levels are averaged: noise swings less then
+_REMEMBERED: Seconds = 60.0  # of sound that was let through, which says what noise and speech are in this recording
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A part of a recording that is not left out.
+
+    Attributes:
+        first: the sample of the recording that it begins with.
+        waveform: samples, shape (S,); there may be none where ``is_end`` is set.
+        is_end: whether a long silence follows, or nothing.
+    """
+
+    first: int
+    waveform: Tensor
+    is_end: bool
+
+
+def leave_out_silences(
+    blocks: Iterable[Tensor], sample_rate: int, min_silence: Seconds, margin: Seconds, look_ahead: Seconds
+) -> Iterator[Sound]:
+    """Leaves long silences out of a recording that comes block by block, and tells where the rest belongs.
+
+    Silent is what is below -70 dB; and what is at most 6 dB above the noise, the 5 % quantile of the levels of the last
+    minute of sound, if the 95 % quantile lies at least 12 dB above it, and is as steady as noise. Whatever is doubtful
+    stays.
+
+    Args:
+        blocks: waveforms, shape (S,) each, that follow one another.
+        sample_rate: Hz.
+        min_silence: seconds of silence that are left out; shorter ones stay whole.
+        margin: seconds that stay at each end of a silence that has sound there.
+        look_ahead: seconds at the beginning of the recording that are heard before anything is called silent.
+
+    Yields:
+        Parts in order of time, the last with ``is_end``. Of a recording that is silent all over, the last ``margin``.
+    """
+    frame = max(1, seconds_to_samples(LEVEL_FRAME, sample_rate))
+    splitter = _Splitter(frame, min_silence * sample_rate / frame, max(1, round(margin * sample_rate / frame)))
+    settled = seconds_to_samples(look_ahead, sample_rate)
+    for block, is_last in mark_last(blocks):
+        splitter.held = torch.cat((splitter.held, block))
+        if is_last or splitter.first + len(splitter.held) >= settled:
+            yield from splitter.split(is_last)
+
+
+class _Splitter:
+    """What :func:`leave_out_silences` holds back until it knows whether it is part of a long silence.
+
+    Attributes:
+        held: samples that were read and not given on.
+        first: the sample of the recording that they begin with.
+    """
+
+    def __init__(self, frame: int, min_silence: float, margin: int) -> None:
+        """Starts with nothing; silences are counted in frames of ``frame`` samples."""
+        self.held, self.first = torch.empty(0), 0
+        self._frame, self._least, self._margin = frame, min_silence, margin
+        self._known_levels = torch.empty(0)  # of sound that was given on
+        self._is_open = False  # whether something was given on since the last silence
+        self._is_in_silence = False  # whether the held part begins with a margin of a silence that was left out
+        self._is_empty = True  # whether nothing was ever given on
+
+    def split(self, is_last: bool) -> Iterator[Sound]:
+        """Gives on what is sound for sure, or with ``is_last`` all of it."""
+        levels = levels_db(self.held, self._frame)
+        is_silent = _is_silent(torch.cat((self._known_levels, levels)))[len(self._known_levels) :]
+        runs, cursor, limit = find_runs(is_silent), 0, len(levels)
+        was_in_silence, self._is_in_silence = self._is_in_silence, False
+        for start, end in runs:
+            reaches_end = end == len(levels)
+            if end - start < self._least and not (start == 0 and was_in_silence):
+                if reaches_end and not is_last:
+                    limit = start  # the rest of it has not been read
+                continue
+            if start > 0 or self._is_open:
+                yield self._give(cursor, min(start + self._margin, end), levels, is_end=True)
+            cursor = end if reaches_end and is_last else max(cursor, end - self._margin)
+            self._is_in_silence = reaches_end
+            limit = cursor if reaches_end else limit
+        if is_last and self._is_empty and cursor == limit:
+            cursor = max(0, limit - self._margin)
+        is_unfinished = is_last and (self._is_open or (self._is_empty and len(self.held) > 0))
+        if cursor < limit or is_unfinished:
+            yield self._give(cursor, len(levels) if is_last else limit, levels, is_end=is_last)
+        self.first += limit * self._frame
+        self.held = self.held[limit * self._frame :]
+
+    def _give(self, start: int, end: int, levels: Tensor, is_end: bool) -> Sound:
+        self._known_levels = torch.cat((self._known_levels, levels[start:end]))[-round(_REMEMBERED / LEVEL_FRAME) :]
+        self._is_open, self._is_empty = not is_end, False
+        first, last = start * self._frame, end * self._frame
+        if is_end and end == len(levels):
+            last = len(self.held)  # with what is left behind the last whole frame
+        return Sound(self.first + first, self.held[first:last].clone(), is_end)
+
+
+def mark_last(blocks: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:
+    """Yields each block with whether it is the last one."""
+    previous = None
+    for block in blocks:
+        if previous is not None:
+            yield previous, False
+        previous = block
+    if previous is not None:
+        yield previous, True
+
+
+def levels_db(waveform: Tensor, frame: int) -> Tensor:
+    """Returns the power around its mean of each whole frame of samples, in dB, shape (T,)."""
+    return 10 * (powers(waveform, frame) + _NO_POWER).log10()
+
+
+def powers(waveform: Tensor, frame: int) -> Tensor:
+    """Returns the mean power around its mean of each whole frame of samples, shape (T,)."""
+    frames = waveform[: len(waveform) // frame * frame].view(-1, frame)
+    return (frames - frames.mean(dim=1, keepdim=True)).square().mean(dim=1)
+
+
+def find_runs(is_quiet: Tensor) -> list[tuple[int, int]]:
+    """Returns where runs of True begin and end.
+
+    Example:
+        >>> find_runs(torch.tensor([True, False, True, True]))
+        [(0, 1), (2, 4)]
+    """
+    edges = F.pad(is_quiet.int(), (1, 1)).diff()
+    starts, ends = (edges == 1).nonzero().flatten(), (edges == -1).nonzero().flatten()
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def _is_silent(levels: Tensor) -> Tensor:
+    """Marks the frames that are silent for sure, shape (T,)."""
+    if not len(levels):
+        return levels.bool()
+    audible = levels[levels > SILENT_DB]
+    limit = SILENT_DB
+    if len(audible):
+        low, high = audible.quantile(torch.tensor([0.05, 0.95])).tolist()
+        limit = max(limit, low + _NOISE_SWING_DB) if high - low >= SMALLEST_RANGE_DB else limit
+    width = round(_SMOOTHING / LEVEL_FRAME)
+    levels = levels.view(1, 1, -1)
+    smooth = F.avg_pool1d(levels, width, 1, width // 2, count_include_pad=False)
+    swing = _largest_around(smooth) + _largest_around(-smooth)
+    is_steady = _largest_around((swing < _STEADY_DB).float()) > 0  # in some half second
+    is_noise = (smooth < limit) & (levels < limit + _NOISE_SWING_DB) & is_steady
+    return ((smooth < SILENT_DB) | is_noise).flatten()
+
+
+def _largest_around(values: Tensor) -> Tensor:
+    return F.max_pool1d(values, _STEADY_FRAMES, 1, _STEADY_FRAMES // 2)  # (1, 1, T) -> (1, 1, T)
