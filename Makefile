@@ -17,7 +17,7 @@ demo: .venv/demo.stamp ## speak a corpus, train on it, decode, score, transcribe
 # The tests' tensors are too small to share out between threads.
 test: export OMP_NUM_THREADS ?= 1
 test: .venv/dev.stamp ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 check: .venv/dev.stamp ## lint, formatting, types, import contracts, shell scripts
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,16 @@ def make_cut(folder: Path, utterance_id: str, text: str, speaker: str, generator
     recording = Recording.from_file(path, recording_id=utterance_id)
     supervision = SupervisionSegment(utterance_id, utterance_id, 0.0, recording.duration, text=text, speaker=speaker)
     return MonoCut(utterance_id, 0.0, recording.duration, 0, recording=recording, supervisions=[supervision])
+
+
+@pytest.fixture(autouse=True)
+def _environment_as_it_was() -> Iterator[None]:
+    """Takes back what a command set for the processes that it starts."""
+    before = dict(os.environ)
+    yield
+    if dict(os.environ) != before:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)

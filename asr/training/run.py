@@ -33,8 +33,6 @@ from asr.training.resuming import check_model, fit
 from asr.training.transfer import take_weights
 from asr.transcription.checkpoint import read_checkpoint
 
-os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's own use of it is what it complains of
-
 _ARGUMENTS = ("model", "data", "trainer")
 LANGUAGE_MODEL, PRONUNCIATION_MODEL = "language-model", "pronunciation-model"
 """What ``task`` is in the configurations of such models; that of an acoustic model has none."""
@@ -68,6 +66,7 @@ def build(config: dict[str, Any]) -> TrainingCLI:
     for name in _ARGUMENTS:
         check_values(config[name], name)
     close_list()
+    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # what Lightning itself does is deprecated
     try:
         return TrainingCLI(
             model,

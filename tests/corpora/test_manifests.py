@@ -45,7 +45,7 @@ def test_lhotse_itself_reads_them_and_reads_audio_with_libsndfile(tmp_path, cuts
         (b"[1]\n", r":1: is not a JSON object"),
         (b'{"audio": "a.wav"}\n', r":1: is not a Lhotse cut"),
         (b'{"type": "MonoCut", "id": "a"}\n', r":1 \(a\): is not a Lhotse cut: its cut has no start"),
-        (b"\xff\xfe\n", r":1: is not UTF-8 text"),
+        (b"\xff\xfe\n", r": is not UTF-8 text but UTF-16, and damaged"),
         (b'{"a": NaN}\n', r":1: holds NaN, which is no JSON"),
         (b'{"a": -Infinity}\n', r":1: holds -Infinity, which is no JSON"),
         (b'{"a": ' + b"1" * 5000 + b"}", r":1: is not a JSON object"),

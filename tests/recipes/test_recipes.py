@@ -6,7 +6,6 @@ import itertools
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,18 +19,19 @@ ROOT = Path(__file__).parents[2]
 RECIPES = sorted(recipe.relative_to(ROOT / "recipes").as_posix() for recipe in ROOT.glob("recipes/*/*.sh"))
 
 
+@pytest.fixture(autouse=True)
+def _asr_of_these_tests(asr_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{asr_folder}{os.pathsep}{os.environ['PATH']}")
+
+
 def run(recipe: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a script below recipes/ in a folder of its own, with the ``asr`` of these tests."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        [ROOT / "recipes" / recipe, *arguments],
-        cwd=cwd,
-        env=os.environ | {"PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    """Runs a script below recipes/ in a folder of its own."""
+    command = [ROOT / "recipes" / recipe, *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def asr(*arguments: str, cwd: Path) -> None:
+    subprocess.run(["asr", *arguments], cwd=cwd, check=True)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -185,9 +185,7 @@ def test_librispeech_from_the_tokens_to_words_by_phones(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "8 utterances are listed or lie here, train-clean-5 has 1519" in refused.stderr
     prepare = ["--corpus-dir", ".", "--partial", "--policy", "upper-no-punctuation"]
-    assert (
-        subprocess.run([sys.executable, "-m", "asr.cli.prepare", "librispeech", *prepare], cwd=tmp_path).returncode == 0
-    )
+    asr("prepare", "librispeech", *prepare, cwd=tmp_path)
     (tmp_path / "books.txt").write_text("HIGH LOW\nLOW HIGH LOW\nHIGH HIGH\n" * 20, encoding="utf-8")
     (tmp_path / "more.dict").write_text("middle M IH1 D AH0 L\n", encoding="utf-8")
     small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.batch_seconds=8")
@@ -214,17 +212,17 @@ def check_phones(root: Path) -> None:
         ]
         for speaker in ("8", "9"):
             write_textgrid(aligned / f"{speaker}/7/{speaker}-7-{name}.TextGrid", said, phones, float(len(said)))
-    learn = [sys.executable, "-m", "asr.cli.train", "--config-name", "g2p", "corpus=librispeech_phones"]
+    learn = ["train", "--config-name", "g2p", "corpus=librispeech_phones"]
     tiny = ["lexicon=[all.dict]", "data.held_out_every=2", "trainer.max_epochs=1", "model.hidden_dim=8"]
-    assert subprocess.run([*learn, *tiny], cwd=root, check=False).returncode == 0
-    prepare = [sys.executable, "-m", "asr.cli.prepare", "librispeech", "--policy", "arpabet-39", "--corpus-dir"]
+    asr(*learn, *tiny, cwd=root)
+    prepare = ["prepare", "librispeech", "--policy", "arpabet-39", "--corpus-dir"]
     sets = (
         [".", "--subsets", "train-clean-5", "dev-tiny", "--partial", "--lexicon", "all.dict"],
         [str(aligned), "--alignments", str(aligned)],
     )
     for options, folder in zip(sets, ("", "/aligned"), strict=True):
         out = ["--out", f"data/librispeech_phones{folder}"]
-        assert subprocess.run([*prepare, *options, *out], cwd=root, check=False).returncode == 0
+        asr(*prepare, *options, *out, cwd=root)
     small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.batch_seconds=8")
     options = ("--dev", "dev-tiny", "--aligned", str(aligned), "--lexicon", "all.dict")
     first = ("--stage", "3", "--stop-stage", "5", "init_from=exp/librispeech/mini/seed0/last.ckpt")
