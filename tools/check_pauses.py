@@ -33,6 +33,7 @@ from asr.audio import Seconds, seconds_to_samples, write_wav
 from asr.cli import decode, score
 from asr.corpora.manifests import read_cuts, write_cuts
 from asr.data.dataset import read_waveform
+from asr.text.phones import SILENCES
 
 KINDS = ("zeros", "dither", "start")
 PLACES = ("before", "after", "between")
@@ -102,8 +103,14 @@ def make_cut(cuts: Sequence[Cut], pieces: Sequence[Tensor | Cut], audio: dict[st
 
 
 def _joined_phones(cuts: Sequence[Cut]) -> dict[str, str] | None:
-    phones = [(cut.supervisions[0].custom or {}).get("phones") for cut in cuts]
-    return {"phones": " ".join(map(str, phones))} if all(phones) else None
+    """Returns the phones of cuts one behind the other; a silence that ends one and begins the next is one."""
+    joined: list[str] = []
+    for cut in cuts:
+        phones = str((cut.supervisions[0].custom or {}).get("phones") or "").split()
+        if not phones:
+            return None
+        joined += phones[1:] if joined[-1:] == phones[:1] and phones[0] in SILENCES else phones
+    return {"phones": " ".join(joined)}
 
 
 def make_sets(

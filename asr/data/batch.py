@@ -64,6 +64,8 @@ class Batch:
         targets: token ids of all utterances, one behind the other, shape (sum of target_lengths,).
         target_lengths: tokens of each utterance, shape (B,).
         seeds: seed of each utterance's augmentation in this epoch, shape (B,).
+        joints: sample or frame at which the second of two joined utterances begins, 0 where one is alone, shape (B,);
+            None in steps that join none.
         share: what the batch is of a step that several ranks take together.
     """
 
@@ -76,6 +78,7 @@ class Batch:
     target_lengths: Tensor
     seeds: Tensor
     share: Share
+    joints: Tensor | None = None
 
     def __len__(self) -> int:
         """Gives the number of utterances, B."""

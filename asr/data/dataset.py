@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 import asr.corpora.manifests  # noqa: F401 - sets the audio backend, in spawned loader processes too
 from asr.corpora.listening import audio_path
 from asr.data.batch import Batch, Share, pad
+from asr.data.joining import Joint, Row, make_rows
 from asr.data.plan import PlannedBatch
 from asr.data.shards import ReadAhead, in_memory
 from asr.data.utterances import Utterance
@@ -30,6 +31,7 @@ class SpeechDataset(Dataset[Batch]):
         cached: bool,
         seed: int,
         window_shards: int | None = None,
+        joint: Joint | None = None,
     ) -> None:
         """Keeps the utterances.
 
@@ -39,8 +41,10 @@ class SpeechDataset(Dataset[Batch]):
             cached: whether features are read in place of audio.
             seed: of the whole training.
             window_shards: shards of a window of the plan, which are read ahead as wholes; None reads utterances alone.
+            joint: what stands between the tokens of utterances that the plan joins; None joins none.
         """
         self.utterances, self.sample_rate, self.cached, self.seed = utterances, sample_rate, cached, seed
+        self._joint = joint
         self._ahead = None if window_shards is None else ReadAhead(2 * window_shards)
 
     @property
@@ -54,25 +58,34 @@ class SpeechDataset(Dataset[Batch]):
         Raises:
             DataError: naming the utterance whose audio or features cannot be read.
         """
-        utterances = [self.utterances[index] for index in planned.indices]
+        rows = self._rows(planned, planned.indices, planned.occurrences)
         if self._ahead is not None and not self.cached:
-            self._ahead.ask(utterance.cut for utterance in utterances)
+            self._ahead.ask(utterance.cut for row in rows for utterance in row.utterances)
         read = self._features if self.cached else self._waveform
-        inputs, lengths = pad([read(utterance, planned.speed) for utterance in utterances])
-        token_ids = [token_id for utterance in utterances for token_id in utterance.token_ids]
+        parts = [[read(utterance, planned.speed) for utterance in row.utterances] for row in rows]
+        inputs, lengths = pad([torch.cat(row) for row in parts])
+        joints = torch.tensor([len(row[0]) if len(row) > 1 else 0 for row in parts]) if planned.joined else None
+        of_step = self._rows(planned, planned.of_step) if planned.of_step else rows
+        num_targets = sum(len(row.token_ids) for row in of_step)
         return Batch(
-            utterance_ids=[utterance.cut.id for utterance in utterances],
-            texts=[utterance.text for utterance in utterances],
+            utterance_ids=[row.name for row in rows],
+            texts=[row.text for row in rows],
             waveforms=None if self.cached else inputs,
             features=inputs if self.cached else None,
             lengths=lengths,
-            targets=torch.tensor(token_ids),
-            target_lengths=torch.tensor([len(utterance.token_ids) for utterance in utterances]),
-            seeds=torch.tensor(
-                [utterance_seed(self.seed, planned.epoch, name) for name in _names(planned, utterances)]
-            ),
-            share=Share.of(planned, lambda index: len(self.utterances[index].token_ids)),
+            targets=torch.tensor([token_id for row in rows for token_id in row.token_ids]),
+            target_lengths=torch.tensor([len(row.token_ids) for row in rows]),
+            seeds=torch.tensor([utterance_seed(self.seed, planned.epoch, row.seed_name) for row in rows]),
+            share=Share(planned.num_ranks, len(of_step), num_targets, planned.counts),
+            joints=joints,
         )
+
+    def _rows(self, planned: PlannedBatch, indices: Sequence[int], occurrences: Sequence[int] = ()) -> list[Row]:
+        """Returns the rows of a planned batch, or of all that its step sees."""
+        utterances = [self.utterances[index] for index in indices]
+        before = occurrences or (0,) * len(utterances)
+        pairs = zip(planned.rows(utterances), planned.rows(before), strict=True)
+        return [row for found, times in pairs for row in make_rows(found, times, self._joint)]
 
     def _features(self, utterance: Utterance, speed: float) -> Tensor:
         cut = utterance.cut if speed == 1.0 else utterance.copies[speed]
@@ -83,15 +96,6 @@ class SpeechDataset(Dataset[Batch]):
 
     def _waveform(self, utterance: Utterance, speed: float) -> Tensor:
         return read_waveform(utterance.cut if speed == 1.0 else utterance.cut.perturb_speed(speed), self.sample_rate)
-
-
-def _names(planned: PlannedBatch, utterances: Sequence[Utterance]) -> list[str]:
-    """Names what is augmented: an utterance that comes again in an epoch is not augmented in the same way."""
-    occurrences = planned.occurrences or (0,) * len(utterances)
-    return [
-        f"{utterance.cut.id}/{before}" if before else utterance.cut.id
-        for utterance, before in zip(utterances, occurrences, strict=True)
-    ]
 
 
 def read_waveform(cut: Cut, sample_rate: int) -> Tensor:

@@ -201,4 +201,4 @@ class ResumableLoader:
 
 
 def _checksum(batches: Sequence[PlannedBatch]) -> int:
-    return zlib.crc32(repr([(batch.indices, batch.speed) for batch in batches]).encode())
+    return zlib.crc32(repr([(batch.indices, batch.speed, *("joined",) * batch.joined) for batch in batches]).encode())

@@ -14,6 +14,7 @@ from lhotse.cut import Cut
 from asr.corpora.checks import Problem, write_quarantine
 from asr.corpora.manifests import read_cuts
 from asr.data.dataset import SpeechDataset
+from asr.data.joining import Joint
 from asr.data.mixing import Mixture
 from asr.data.plan import PlannedBatch, plan_epoch
 from asr.data.planned import PlannedData
@@ -54,6 +55,7 @@ class SpeechData(PlannedData):
         quarantine: str | None = None,
         weights: list[float] | None = None,
         window_shards: int | None = None,
+        joined_steps: float = 0.0,
     ) -> None:
         """Keeps the settings; files are read in :meth:`setup`.
 
@@ -74,15 +76,19 @@ class SpeechData(PlannedData):
             window_shards: shards that batches are drawn from at a time, so that shards are read as a whole, one behind
                 the other; None draws from all. Epochs that come shortest first draw from all. Each rank reads a part of
                 every shard.
+            joined_steps: share of the steps whose utterances are joined two by two, long ones with short ones, so that
+                what is read does not depend on where recordings begin and end; 0 joins none.
         """
         super().__init__(num_workers)
         _check_mixing(train_cuts, weights, window_shards)
+        if not 0 <= joined_steps <= 1:
+            raise ConfigError("data.joined_steps", f"is {joined_steps:g}", "give a share of the steps, 0 to 1")
         self.train_cuts, self.val_cuts = train_cuts, val_cuts
         self.batch_seconds, self.max_batch_size = batch_seconds, max_batch_size
         self.speeds = speeds or [1.0]
         self.ascending_epochs, self.on_problem = ascending_epochs, on_problem
         self.cmvn_utterances, self.seed, self.quarantine = cmvn_utterances, seed, quarantine
-        self.weights, self.window_shards = weights, window_shards
+        self.weights, self.window_shards, self.joined_steps = weights, window_shards, joined_steps
 
     def setup(self, stage: str) -> None:
         """Reads and checks the cuts, and measures the statistics that the front end still lacks."""
@@ -154,7 +160,9 @@ class SpeechData(PlannedData):
             raise ConfigError(", ".join(files), "some cuts carry features and some do not", "run asr features on all")
         self._report(name, utterances, problems)
         self._counts = counts
-        return SpeechDataset(utterances, self._model.frontend.sample_rate, cached.pop(), self.seed, window_shards)
+        joint = Joint.of(self._tokens)
+        rate = self._model.frontend.sample_rate
+        return SpeechDataset(utterances, rate, cached.pop(), self.seed, window_shards, joint)
 
     def _check_cache(self, file: Path, cut: Cut) -> bool:
         if not cut.has_features:
@@ -189,7 +197,8 @@ class SpeechData(PlannedData):
         """Returns the batches of the steps of an epoch."""
         ascending = epoch < self.ascending_epochs
         options: dict[str, Any] = {"epoch": epoch, "speeds": self.speeds, "seed": self.seed, "ascending": ascending}
-        return self._plan(self.train_set, **options, mixture=self._mixture, windows=self._windows)
+        options |= {"mixture": self._mixture, "windows": self._windows, "joined_steps": self.joined_steps}
+        return self._plan(self.train_set, **options)
 
     def plan_validation(self) -> list[PlannedBatch]:
         """Returns the validation batches, always the same."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from asr.data.sizes import batch_sizes
 from asr.data.windows import Windows, make_buckets, windowed_batches
 
 LENGTH_JITTER = 0.04
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class PlannedBatch:
         num_ranks: ranks that share the step.
         counts: False where a step has fewer utterances than ranks and this rank takes part with one that another trains
             on: its loss has to count nothing.
+        joined: whether neighbours are joined two by two.
     """
 
     indices: tuple[int, ...]
@@ -37,6 +41,16 @@ class PlannedBatch:
     of_step: tuple[int, ...] = ()
     num_ranks: int = 1
     counts: bool = True
+    joined: bool = False
+
+    def rows(self, of_all: Sequence[T]) -> list[Sequence[T]]:
+        """Returns what goes into each row of the batch.
+
+        Args:
+            of_all: something of each utterance, in their order.
+        """
+        width = 2 if self.joined else 1
+        return [of_all[first : first + width] for first in range(0, len(of_all), width)]
 
 
 def plan_epoch(
@@ -51,6 +65,7 @@ def plan_epoch(
     ascending: bool = False,
     mixture: Mixture | None = None,
     windows: Windows | None = None,
+    joined_steps: float = 0.0,
 ) -> list[PlannedBatch]:
     """Returns the batches of an epoch, one for each optimiser step; each utterance comes exactly once, or as mixed.
 
@@ -72,9 +87,11 @@ def plan_epoch(
         ascending: whether batches come shortest first (SortaGrad, Amodei et al. 2016), from all shards then.
         mixture: how often utterances come; None for once.
         windows: of shards, where batches are shuffled; None for none.
+        joined_steps: share of the batches whose utterances are joined two by two, long ones with short ones; none are
+            while batches come shortest first.
 
     Returns:
-        The same number of batches for each epoch, the shortest utterance first in each.
+        The same number of batches for each epoch, the shortest row first in each.
     """
     digest = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "little")))
@@ -94,7 +111,11 @@ def plan_epoch(
     drawn = generator.choice(np.asarray(speeds, dtype=np.float64), len(batches)) if shuffle else np.ones(len(batches))
     reorder = shuffle and not ascending and windows is None
     sequence = generator.permutation(len(batches)) if reorder else np.arange(len(batches))
-    return [_planned(batches[number], float(drawn[number]), epoch, indices, occurrences) for number in sequence]
+    planned = [_planned(batches[number], float(drawn[number]), epoch, indices, occurrences) for number in sequence]
+    if not shuffle or ascending:
+        return planned
+    is_joined = generator.random(len(planned)) < joined_steps
+    return [_join(batch, seconds, generator) if join else batch for batch, join in zip(planned, is_joined, strict=True)]
 
 
 def _planned(
@@ -105,6 +126,21 @@ def _planned(
     return PlannedBatch(tuple(indices[chosen].tolist()), speed, epoch, before)
 
 
+def _join(batch: PlannedBatch, seconds: Sequence[float], generator: np.random.Generator) -> PlannedBatch:
+    """Brings those that are to be joined together: the longest with the shortest, in random order; one may be left."""
+    in_pairs = len(batch.indices) // 2 * 2
+    pairs = [(place, in_pairs - 1 - place) for place in range(in_pairs // 2)]
+    groups = [
+        pair[::-1] if turn else pair for pair, turn in zip(pairs, generator.random(len(pairs)) < 0.5, strict=True)
+    ]
+    groups.sort(key=lambda pair: sum(seconds[batch.indices[place]] for place in pair))
+    order = [*(place for pair in groups for place in pair), *range(in_pairs, len(batch.indices))]
+    indices, occurrences = (
+        tuple(values[place] for place in order) if values else () for values in (batch.indices, batch.occurrences)
+    )
+    return replace(batch, indices=indices, occurrences=occurrences, joined=in_pairs > 0)
+
+
 def padding_waste(seconds: Sequence[float], plan: Sequence[PlannedBatch]) -> float:
     """Gives the share of a plan's frames that are padding, between 0 and 1.
 
@@ -112,5 +148,5 @@ def padding_waste(seconds: Sequence[float], plan: Sequence[PlannedBatch]) -> flo
         >>> round(padding_waste([1.0, 3.0], [PlannedBatch((0, 1), 1.0, 0)]), 3)
         0.333
     """
-    padded = sum(max(seconds[index] for index in batch.indices) * len(batch.indices) for batch in plan)
-    return 1.0 - sum(seconds[index] for batch in plan for index in batch.indices) / padded
+    rows = [[sum(seconds[index] for index in row) for row in batch.rows(batch.indices)] for batch in plan]
+    return 1.0 - sum(map(sum, rows)) / sum(max(lengths) * len(lengths) for lengths in rows)

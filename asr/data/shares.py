@@ -14,20 +14,22 @@ _HALVINGS = 20  # of the interval in which the least cost is looked for: to a mi
 def share(batch: PlannedBatch, seconds: Sequence[float], rank: int, num_ranks: int) -> PlannedBatch:
     """Returns what one rank takes of a step; over all ranks each utterance comes exactly once.
 
-    A rank for which no utterance is left takes the shortest one, which then does not count: all ranks take every step.
+    Those that are joined stay together. A rank for which no utterance is left takes the shortest row, which then does
+    not count: all ranks take every step.
 
     Args:
-        batch: what the step sees, the shortest utterance first.
+        batch: what the step sees, the shortest row first.
         seconds: length of each utterance of the set.
         rank: which share.
         num_ranks: ranks that share the step.
     """
     if num_ranks == 1:
         return batch
-    ends = [0, *divide([seconds[index] for index in batch.indices], num_ranks)]
-    taken = slice(ends[rank], ends[rank + 1])
+    rows = batch.rows(batch.indices)
+    ends = [0, *divide([sum(seconds[index] for index in row) for row in rows], num_ranks)]
     counts = ends[rank] < ends[rank + 1]
-    taken = taken if counts else slice(0, 1)
+    taken = (ends[rank], ends[rank + 1]) if counts else (0, 1)
+    taken = slice(*(end * len(rows[0]) for end in taken))
     return replace(
         batch,
         indices=batch.indices[taken],

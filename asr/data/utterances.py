@@ -27,12 +27,14 @@ class Utterance:
         text: its transcript, after the text policy.
         token_ids: the same as tokens.
         copies: cached copies of other speeds, by their factor.
+        spare_frames: encoder frames beyond those that CTC needs, at the highest speed.
     """
 
     cut: Cut
     text: str
     token_ids: tuple[int, ...]
     copies: dict[float, Cut]
+    spare_frames: int = 0
 
     @property
     def seconds(self) -> float:
@@ -118,5 +120,5 @@ def read_utterances(
             found = f"{frames} encoder frames at speed {fastest:g}, {len(token_ids)} tokens need {needed}"
             problems.append(Problem(cut.id, path, "too-short-for-labels", found))
             continue
-        utterances.append(Utterance(cut, text, token_ids, copies.get(cut.id, {})))
+        utterances.append(Utterance(cut, text, token_ids, copies.get(cut.id, {}), frames - needed))
     return utterances, problems

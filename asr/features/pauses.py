@@ -29,17 +29,22 @@ class InsertPauses(nn.Module):
     into padding. Each utterance has its own draws for the rest: how its seconds are shared out between before, inside
     and after, most of them to one or two places; and what each pause is of: zeros, dither of one step of 16-bit
     samples, hiss between that and 3 dB above the room tone, or room tone, which is the utterance's own quietest 0.2 s
-    to and fro. The place inside is the quietest within 0.3 s of a random one, most often a gap between words. Pauses
-    are of whole frames: none sees both a pause and what is beside it.
+    to and fro. The place inside is where two utterances are joined, or the quietest within 0.3 s of a random one, most
+    often a gap between words. Pauses are of whole frames: none sees both a pause and what is beside it.
     """
 
     def __init__(
-        self, probability: float, seconds: tuple[float, float] = (0.3, 4.0), kinds: tuple[str, ...] = PAUSE_KINDS
+        self,
+        probability: float,
+        seconds: tuple[float, float] = (0.3, 4.0),
+        kinds: tuple[str, ...] = PAUSE_KINDS,
+        joint_probability: float = 0.5,
     ) -> None:
         """Checks the settings.
 
         Args:
             probability: share of the steps that get pauses.
+            joint_probability: the same of the steps whose utterances are joined two by two.
             seconds: least and most silence that each of their utterances gets in all.
             kinds: of "zeros", "dither", "hiss", "room"; each pause is one of them, all equally likely.
 
@@ -49,15 +54,23 @@ class InsertPauses(nn.Module):
         super().__init__()
         if not kinds or not set(kinds) <= set(PAUSE_KINDS):
             raise ConfigError("InsertPauses, kinds", f"is {list(kinds)}", f"take some of {', '.join(PAUSE_KINDS)}")
-        if len(seconds) != 2 or not 0 < seconds[0] <= seconds[1] or not 0 <= probability <= 1:
-            remedy = "seconds is least and most, above 0, probability in 0..1"
-            raise ConfigError("InsertPauses", f"seconds is {list(seconds)}, probability {probability}", remedy)
-        self.probability, self.seconds, self.kinds = probability, (seconds[0], seconds[1]), tuple(kinds)
+        shares = (probability, joint_probability)
+        if len(seconds) != 2 or not 0 < seconds[0] <= seconds[1] or not 0 <= min(shares) <= max(shares) <= 1:
+            remedy = "seconds is least and most, above 0, probabilities in 0..1"
+            raise ConfigError("InsertPauses", f"seconds is {list(seconds)}, probabilities {shares}", remedy)
+        self.probability, self.joint_probability = shares
+        self.seconds, self.kinds = (seconds[0], seconds[1]), tuple(kinds)
         self._noise_frames = 0  # of each noise
         self._kept: tuple[Tensor, Tensor] | None = None  # no buffers: copies made to average weights begin without them
 
     def forward(
-        self, static: Tensor, lengths: Tensor, seeds: Tensor, step_seed: int, frontend: FrontEnd
+        self,
+        static: Tensor,
+        lengths: Tensor,
+        seeds: Tensor,
+        step_seed: int,
+        frontend: FrontEnd,
+        joints: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Inserts pauses into a batch.
 
@@ -67,12 +80,16 @@ class InsertPauses(nn.Module):
             seeds: int64, shape (B,), from :func:`asr.features.random.utterance_seed`.
             step_seed: of the optimiser step, 0 <= step_seed < 2**63, equal on all ranks.
             frontend: what the static values are of.
+            joints: frame at which the second of two joined utterances begins, 0 where one is alone, shape (B,); None in
+                steps that join none.
 
         Returns:
             Static values with pauses, shape (B, T', F), padding frames 0, and the new lengths, shape (B,); the same
             objects outside training, and in steps without pauses.
         """
-        num_inserted = self._num_inserted(step_seed, frontend) if self.training and static.shape[1] else 0
+        probability = self.probability if joints is None else self.joint_probability
+        num_inserted = _num_inserted(step_seed, probability, self.seconds, frontend)
+        num_inserted = num_inserted if self.training and static.shape[1] else 0
         if not num_inserted:
             return static, lengths
         lengths, seeds = lengths.to(static.device), seeds.to(static.device)
@@ -83,6 +100,8 @@ class InsertPauses(nn.Module):
         at_share, *at_fill = draws[:, 1:].view(-1, 4, _PLACES).unbind(1)  # (B, 3) each
         pauses = _share_out(at_share, num_inserted)
         gaps = _find_gaps(level, lengths, draws[:, 0])
+        if joints is not None:
+            gaps = torch.where(joints > 0, joints.to(gaps.device), gaps)
         places = torch.stack((torch.zeros_like(lengths), gaps, lengths), dim=1)  # in the utterance, (B, 3)
         starts = places + pauses.cumsum(1) - pauses  # in the result, (B, 3)
         frames = torch.arange(static.shape[1] + num_inserted, device=static.device)
@@ -95,15 +114,6 @@ class InsertPauses(nn.Module):
         pool = torch.cat((static, noises.expand(len(static), -1, -1)), dim=1)  # (B, T + P, F)
         inserted = pool.gather(1, sources.unsqueeze(2).expand(-1, -1, static.shape[2]))
         return clear_padding(inserted, lengths + num_inserted), lengths + num_inserted
-
-    def _num_inserted(self, step_seed: int, frontend: FrontEnd) -> int:
-        """Returns the frames of silence that each utterance of a step gets."""
-        at_step, at_length = (step_seed >> 31) / 2**32, step_seed % 2**31 / 2**31
-        if at_step >= self.probability:
-            return 0
-        least, most = self.seconds
-        seconds: float = least * (most / least) ** at_length
-        return max(1, round(seconds * frontend.sample_rate / frontend.hop_length))
 
     def _fill(
         self, offsets: Tensor, draws: list[Tensor], level: Tensor, lengths: Tensor, noise_levels: Tensor
@@ -142,6 +152,16 @@ class InsertPauses(nn.Module):
             self._kept = torch.cat((static[0, :1], static[1:].flatten(0, 1))), levels
         self._kept = self._kept[0].to(device), self._kept[1].to(device)
         return self._kept
+
+
+def _num_inserted(step_seed: int, probability: float, seconds: tuple[float, float], frontend: FrontEnd) -> int:
+    """Returns the frames of silence that each utterance of a step gets."""
+    at_step, at_length = (step_seed >> 31) / 2**32, step_seed % 2**31 / 2**31
+    if at_step >= probability:
+        return 0
+    least, most = seconds
+    drawn: float = least * (most / least) ** at_length
+    return max(1, round(drawn * frontend.sample_rate / frontend.hop_length))
 
 
 def _share_out(draws: Tensor, num_frames: int) -> Tensor:

@@ -11,6 +11,8 @@ from asr.errors import DataError
 PhoneSet = Literal["61", "48", "39"]
 
 SILENCE = "sil"
+SILENCES = frozenset((SILENCE, "h#", "pau"))
+"""What stands for silence at the ends of utterances, in all sets."""
 
 TIMIT_61 = (
     *("aa", "ae", "ah", "ao", "aw", "ax", "ax-h", "axr", "ay", "b", "bcl", "ch", "d", "dcl", "dh", "dx", "eh", "el"),
@@ -26,7 +28,7 @@ _TO_48 = (
     {"ax-h": "ax", "axr": "er", "hv": "hh", "em": "m", "nx": "n", "eng": "ng", "ux": "uw"}
     | dict.fromkeys(("pcl", "tcl", "kcl"), "cl")
     | dict.fromkeys(("bcl", "dcl", "gcl"), "vcl")
-    | dict.fromkeys(("h#", "pau"), SILENCE)
+    | dict.fromkeys(sorted(SILENCES - {SILENCE}), SILENCE)
 )
 _FROM_48_TO_39 = {"ao": "aa", "ax": "ah", "ix": "ih", "el": "l", "en": "n", "zh": "sh"} | dict.fromkeys(
     ("cl", "vcl", "epi"), SILENCE

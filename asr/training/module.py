@@ -135,7 +135,10 @@ class CTCModule(SteppedModule):
             static, lengths = self.model.frontend.static(waveforms, batch.lengths, batch.seeds)
         if self.pauses is not None:
             step_seed = utterance_seed(self.seed, self.global_step, "pauses")
-            static, lengths = self.pauses(static, lengths, batch.seeds, step_seed, self.model.frontend)
+            joints = batch.joints
+            if joints is not None and batch.waveforms is not None:
+                joints = self.model.frontend.frame_lengths(joints)
+            static, lengths = self.pauses(static, lengths, batch.seeds, step_seed, self.model.frontend, joints)
         features = self.model.frontend.complete(static, lengths)
         if self.training and self.consistency is not None:
             features, lengths = features.repeat(2, 1, 1), lengths.repeat(2)

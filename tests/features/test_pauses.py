@@ -150,6 +150,24 @@ def test_nothing_happens_outside_training_or_without_probability() -> None:
     assert empty.shape == (1, 0, 23)
 
 
+def test_the_pause_inside_lies_where_utterances_are_joined() -> None:
+    frontend = FrontEnd(num_mels=23)
+    static, lengths = make_static(frontend, [80] * 8)
+    joints = torch.tensor([33] * 8)
+    pauses = InsertPauses(0.0, (2.0, 2.0), ("zeros",), joint_probability=1.0)
+    given = static, lengths, torch.arange(8), 0, frontend
+    assert pauses(*given)[0] is static
+    result, new_lengths = pauses(*given, joints)
+    assert new_lengths.tolist() == [280] * 8
+    inside = []
+    for row in range(8):
+        places = find_rows(static[row], result[row])
+        inside.append(places.index(33) - places.index(32) - 1)
+        assert places.index(0) + inside[-1] + 279 - places.index(79) == 200
+    assert max(inside) > 50
+    assert InsertPauses(1.0, joint_probability=0.0)(*given, joints)[0] is static
+
+
 def test_dither_of_the_front_end_needs_no_seeds_here() -> None:
     frontend = FrontEnd(num_mels=23, dither=1.0).train()
     static, lengths = make_static(frontend, [20])
@@ -159,7 +177,10 @@ def test_dither_of_the_front_end_needs_no_seeds_here() -> None:
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"probability": 1.1}, "InsertPauses: seconds is [0.3, 4.0], probability 1.1; seconds is least and most"),
+        (
+            {"probability": 1.1},
+            "InsertPauses: seconds is [0.3, 4.0], probabilities (1.1, 0.5); seconds is least and most",
+        ),
         ({"probability": 0.5, "seconds": (2.0, 1.0)}, "seconds is [2.0, 1.0]"),
         ({"probability": 0.5, "seconds": (0.0, 1.0)}, "seconds is [0.0, 1.0]"),
         ({"probability": 0.5, "kinds": ("music",)}, "InsertPauses, kinds: is ['music']; take some of zeros, dither"),

@@ -38,6 +38,7 @@ SPEECH = [
     "+model.consistency.class_path=asr.training.losses.Consistency",
     "+model.intermediate={class_path: asr.training.losses.Intermediate, init_args: {layers: [1]}}",
     "data.speeds=[0.9,1.0]",
+    "data.joined_steps=0.5",
     "data.batch_seconds=3.0",  # two or three utterances: some steps have fewer than ranks
     "trainer.max_epochs=3",
 ]
@@ -103,7 +104,9 @@ def record(monkeypatch: pytest.MonkeyPatch, folder: Path, at_step: Callable[[CTC
         at_step(self, self.global_step)
         if batch.share.counts:
             with (folder / f"seen{os.getpid()}.txt").open("a") as seen:
-                seen.writelines(f"{self.current_epoch} {name}\n" for name in batch.utterance_ids)
+                seen.writelines(
+                    f"{self.current_epoch} {name}\n" for row in batch.utterance_ids for name in row.split("+")
+                )
         return train(self, batch, batch_idx)
 
     folder.mkdir()
