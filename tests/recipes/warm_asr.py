@@ -1,7 +1,7 @@
 """The command ``asr`` out of a process that has imported everything already: recipes call it dozens of times.
 
 ``python warm_asr.py serve SOCKET`` waits for calls and forks for each; ``python warm_asr.py call SOCKET VERB …`` is
-such a call: it hands over arguments, folder, environment and the standard streams, and ends with the status of the verb.
+such a call: it hands over arguments, folder, environment and the standard streams, and ends with its status.
 """
 
 from __future__ import annotations
