@@ -146,11 +146,9 @@ def main() -> int:
             print(f"{experiment} beside {number} busy processes: {shown} a step", flush=True)
         alone = options.busy[0]
         for way in options.ways:
-            ratios = ", ".join(f"beside {n} {medians[way, n] / medians[way, alone]:.2f}" for n in options.busy[1:])
+            ratios = "".join(f"beside {n} {medians[way, n] / medians[way, alone]:.2f} times, " for n in options.busy[1:])
             faster = medians[options.ways[-2], alone] / medians[way, alone] if len(options.ways) > 1 else 1.0
-            print(
-                f"{experiment}, {way}: {ratios} times its own time; {faster:.2f} times as fast as {WAYS[1]}", flush=True
-            )
+            print(f"{experiment}, {way}: {ratios}alone {faster:.2f} times as fast as {WAYS[1]}", flush=True)
     return 0
 
 
