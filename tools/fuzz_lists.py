@@ -133,8 +133,8 @@ def _scores() -> list[Seed]:
 
 def _read_scores(path: Path) -> None:
     from asr.errors import DataError
+    from asr.reports.summary import means_table, read_scores, scores_table
     from asr.scoring.comparison import compare, read_run
-    from asr.scoring.summary import means_table, read_scores, scores_table
 
     scores = read_scores(path)
     if scores:

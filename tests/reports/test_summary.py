@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from asr.errors import DataError
+from asr.reports.summary import ScoredFile, markdown_table, means_table, read_scores, scores_table
 from asr.scoring.counts import ErrorCounts
 from asr.scoring.protocol_report import ProtocolReport, describe_split, score_protocol
 from asr.scoring.protocols import get_protocol
 from asr.scoring.references import Reference
 from asr.scoring.report import Report, score
-from asr.scoring.summary import ScoredFile, markdown_table, means_table, read_scores, scores_table
 from asr.text.policy import get_policy
 
 
