@@ -127,6 +127,7 @@ def _scores() -> list[Seed]:
     reports = (
         {"policy": rule, "scores": [score, {**score, "interval": None}]},
         {"split": {"hash": "f"}, "scores": [{**score, "protocol": rule, "utterances": utterances}]},
+        {"policy": rule, "split": {"hash": "f"}, "scores": [{**score, "policy": rule, "utterances": utterances}]},
     )
     return text_seeds("s.json", *map(json.dumps, reports), form="json")
 
