@@ -112,7 +112,10 @@ def test_paths_that_are_too_long_are_one_line(
     assert "File name too long" in told
 
 
-def test_progress_ends_with_the_real_time_factor(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_ends_with_the_real_time_factor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(asr.cli.command, "_quiet", False)  # as another test may have left it
     bar = Progress(10.0, "features")
     bar.advance(4.0)
     bar.advance(6.0)
