@@ -138,8 +138,9 @@ def group_table(scored: Score, by: Group) -> str:
 def worst_text(scored: Score, number: int) -> str:
     """Returns the utterances with the most errors, aligned."""
     parts = []
-    for utterance in scored.worst(number):
+    worst = scored.worst(number)
+    for utterance, places in zip(worst, scored.align(worst), strict=True):
         counts = utterance.counts
         title = f"{utterance.utterance_id}: {counts.errors} errors, {counts.num_ref} in the reference"
-        parts.append("\n".join([title, *lines_of_places(scored.align(utterance))]))
+        parts.append("\n".join([title, *lines_of_places(places)]))
     return "\n\n".join(parts) or "none has an error"

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from asr.records import Record
-from asr.scoring.counts import AlignedToken, ErrorCounts, Unit, align_texts, count_errors, count_places
+from asr.scoring.counts import AlignedToken, Unit, align_texts
 from asr.text.phones import PhoneSet
 from asr.text.policy import TextPolicy
 
@@ -88,10 +88,6 @@ class ScoringRule(ABC):
     def align(self, refs: Sequence[str], hyps: Sequence[str]) -> list[list[AlignedToken]]:
         """Aligns hypotheses with references, both of them what :meth:`apply` returned, at the least cost."""
 
-    def count(self, refs: Sequence[str], hyps: Sequence[str]) -> list[ErrorCounts]:
-        """Counts the errors of each utterance, as :meth:`align` aligns it."""
-        return [count_places(places) for places in self.align(refs, hyps)]
-
     @abstractmethod
     def check(
         self, refs: Mapping[str, str], hyps: Mapping[str, str], cuts: str | Path, where: str | Path, /
@@ -165,10 +161,6 @@ class PolicyRule(ScoringRule):
     def align(self, refs: Sequence[str], hyps: Sequence[str]) -> list[list[AlignedToken]]:
         """Aligns hypotheses with references, see :func:`asr.scoring.counts.align_texts`."""
         return align_texts(refs, hyps, self.unit)
-
-    def count(self, refs: Sequence[str], hyps: Sequence[str]) -> list[ErrorCounts]:
-        """Counts the errors of each utterance, without a place for each token."""
-        return count_errors(refs, hyps, self.unit)
 
     def check(self, *_: object) -> None:
         """Takes any text."""

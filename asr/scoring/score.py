@@ -29,7 +29,6 @@ class ScoredUtterance:
         ref: the reference as the rule compares it.
         hyp: the hypothesis as the rule compares it.
         counts: the errors.
-        places: the alignment, where the rule wants it for confusions.
         frequency: the errors by frequency of the words; None where no frequencies are known.
     """
 
@@ -37,7 +36,6 @@ class ScoredUtterance:
     ref: str
     hyp: str
     counts: ErrorCounts
-    places: tuple[AlignedToken, ...] | None = None
     frequency: FrequencyErrors | None = None
 
     @property
@@ -78,7 +76,7 @@ class Score:
     @cached_property
     def confusions(self) -> Confusions:
         """What was taken for what."""
-        return find_confusions(self.align(utterance) for utterance in self.utterances)
+        return find_confusions(self.align(self.utterances))
 
     @cached_property
     def interval(self) -> tuple[float, float] | None:
@@ -97,9 +95,9 @@ class Score:
             parts[name].append(utterance)
         return {name: replace(self, utterances=tuple(own)) for name, own in sorted(parts.items())}
 
-    def align(self, utterance: ScoredUtterance) -> Sequence[AlignedToken]:
-        """Returns the alignment of the tokens of an utterance."""
-        return self.rule.align([utterance.ref], [utterance.hyp])[0] if utterance.places is None else utterance.places
+    def align(self, utterances: Sequence[ScoredUtterance]) -> list[list[AlignedToken]]:
+        """Returns the alignment of each of some utterances."""
+        return self.rule.align([each.ref for each in utterances], [each.hyp for each in utterances])
 
     def worst(self, number: int) -> list[ScoredUtterance]:
         """Returns the utterances with the most errors, most first; none without errors."""
@@ -161,21 +159,14 @@ def score(
     refs = [rule.apply(reference.text, f"reference {reference.utterance_id}") for reference, _ in pairs]
     hyps = [rule.apply(hyp, f"hypothesis {reference.utterance_id}") for reference, hyp in pairs]
     counted = frequencies.counts if frequencies is not None and rule.id.unit == "word" else None
-    alignments: Sequence[Sequence[AlignedToken]] = [()] * len(pairs)
-    if rule.has_confusions or counted is not None:
-        alignments = rule.align(refs, hyps)
-        counts = [count_places(places) for places in alignments]
-    else:  # several times as fast as an alignment
-        counts = rule.count(refs, hyps)
     utterances = tuple(
         ScoredUtterance(
             reference,
             ref,
             hyp,
-            errors,
-            places=tuple(places) if rule.has_confusions else None,
-            frequency=None if counted is None else count_by_frequency(places, counted),
+            count_places(places),
+            None if counted is None else count_by_frequency(places, counted),
         )
-        for (reference, _), ref, hyp, errors, places in zip(pairs, refs, hyps, counts, alignments, strict=True)
+        for (reference, _), ref, hyp, places in zip(pairs, refs, hyps, rule.align(refs, hyps), strict=True)
     )
     return Score(label, where, rule, utterances, labels)

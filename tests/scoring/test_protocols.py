@@ -69,14 +69,14 @@ def test_equals_an_independent_levenshtein_on_random_pairs(name: str) -> None:
     references = [Reference(f"u{number}", text, "anna", 1.0) for number, text in enumerate(texts[0])]
     hyps = {f"u{number}": text for number, text in enumerate(texts[1])}
     scored = score("x", references, hyps, protocol, "x.jsonl")
-    for utterance in scored.utterances:
+    for utterance, places in zip(scored.utterances, scored.align(scored.utterances), strict=True):
         ref, hyp = utterance.ref.split(), utterance.hyp.split()
         expected = plain_levenshtein(ref, hyp)
         if protocol.silence in ("optional", "deletable"):
             expected = least_errors(tuple(ref), tuple(hyp), protocol.silence == "optional")
         assert utterance.counts.errors == expected
         assert utterance.counts.num_ref == len(ref)
-        assert count_places(scored.align(utterance)) == utterance.counts
+        assert count_places(places) == utterance.counts
 
 
 def test_one_file_of_any_labels_gives_the_same_rate_under_coarser_protocols() -> None:
