@@ -127,14 +127,15 @@ def _scores() -> list[Seed]:
     reports = (
         {"policy": rule, "scores": [score, {**score, "interval": None}]},
         {"split": {"hash": "f"}, "scores": [{**score, "protocol": rule, "utterances": utterances}]},
+        {"policy": rule, "split": {"hash": "f"}, "scores": [{**score, "policy": rule, "utterances": utterances}]},
     )
     return text_seeds("s.json", *map(json.dumps, reports), form="json")
 
 
 def _read_scores(path: Path) -> None:
     from asr.errors import DataError
+    from asr.reports.summary import means_table, read_scores, scores_table
     from asr.scoring.comparison import compare, read_run
-    from asr.scoring.summary import means_table, read_scores, scores_table
 
     scores = read_scores(path)
     if scores:

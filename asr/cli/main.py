@@ -14,6 +14,7 @@ from asr.cli.command import warn
 from asr.dependencies import DependencyError, load_error, versions
 
 _NOT_VERBS = {"main", "command", "composition"}
+_MOVED = {"memory": "python -m tools.memory, in a checkout"}
 
 
 def verbs() -> list[str]:
@@ -50,6 +51,9 @@ def _main() -> int:
         return 0
     if verb == "--version":
         return print_versions()
+    if verb in _MOVED:
+        print(f"asr {verb}: is no verb any more; use {_MOVED[verb]}", file=sys.stderr)
+        return 2
     if verb not in known:
         print(f"asr: {verb}: no such verb; the verbs are {', '.join(known)}", file=sys.stderr)
         return 2

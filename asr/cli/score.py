@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
 from asr.cli.command import command, log, make_parser, parse, warn
 from asr.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from lhotse.cut import Cut
-
-    from asr.scoring.comparison import Comparison, Run
+    from asr.scoring.comparison import Comparison
     from asr.scoring.counts import Unit
-    from asr.scoring.frequency import WordFrequencies
-    from asr.scoring.protocol_report import ProtocolReport
-    from asr.scoring.references import Reference
     from asr.scoring.report import Report
-    from asr.text.policy import TextPolicy
+    from asr.scoring.rules import ScoringRule
 
 _DESCRIPTION = """Scores hypotheses against cuts: every utterance must have one, and none may be left over.
 
 With --compare, tells whether the second of two systems is better than the first: matched-pairs test by utterance and
-bootstrap interval of the difference. Its files are hypotheses (with --cuts), or what --protocol NAME --json wrote."""
+bootstrap interval of the difference. Its files are hypotheses (with --cuts) or what --json wrote, of one rule."""
 
 _EXAMPLES = """  asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl --unit word char --policy upper-no-punctuation
   asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl beam16.jsonl --unit phone --policy timit-39
@@ -48,20 +40,18 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     arguments = parse(_parser(), argv)
     _check(arguments)
-    report: Report | ProtocolReport | Comparison
+    report: Report | Comparison
     if arguments.compare:
         report = _compare(arguments)
         print(report.to_text())
-    elif arguments.protocol:
-        report = _protocol_report(arguments, arguments.hyps)
-        print(report.to_text(arguments.per_speaker, arguments.worst, arguments.details))
     else:
-        report = _policy_report(arguments, arguments.hyps)
+        report = _score(arguments, arguments.hyps)
         print(report.to_text(arguments.per_speaker, arguments.worst, arguments.details))
-        for file in arguments.hyps if arguments.times else ():
-            from asr.cli._word_times import measure_times
+    for file in arguments.hyps if arguments.times else ():
+        from asr.scoring.word_times import measure_times
+        from asr.text.policy import get_policy
 
-            print(f"\n{file}\n{measure_times(arguments.cuts, file, report.policy).to_text()}")
+        print(f"\n{file}\n{measure_times(arguments.cuts, file, get_policy(arguments.policy)).to_text()}")
     if arguments.json:
         from asr.files import written_whole
 
@@ -98,9 +88,14 @@ def _parser() -> ArgumentParser:
     return parser
 
 
+def _units(arguments: Namespace) -> list[Unit]:
+    """Returns what is counted, each once."""
+    return list(dict.fromkeys(arguments.unit or ["phone" if arguments.protocol else "word"]))
+
+
 def _check(arguments: Namespace) -> None:
     """Refuses what does not go together."""
-    units = arguments.unit = list(dict.fromkeys(arguments.unit or (["phone"] if arguments.protocol else ["word"])))
+    units = _units(arguments)
     if arguments.against and not arguments.compare:
         raise UsageError("--against", "there is no --compare", "name the first system's files with --compare")
     if arguments.compare and not arguments.against and len(arguments.compare) != 2:
@@ -127,131 +122,58 @@ def _check_tables(arguments: Namespace) -> None:
         raise UsageError("--worst", f"{arguments.worst} utterances", "give 0 or more")
     if arguments.details and not arguments.hyps:
         raise UsageError("--details", "a comparison has none", "give --hyps, or leave it out")
-    if arguments.times and not (arguments.hyps and arguments.policy and "word" in arguments.unit):
+    if arguments.times and not (arguments.hyps and arguments.policy and "word" in _units(arguments)):
         raise UsageError("--times", "they are of words, and no words are scored", "give --hyps, --policy, --unit word")
-    if arguments.frequencies and not (arguments.hyps and "word" in arguments.unit):
+    if arguments.frequencies and not (arguments.hyps and "word" in _units(arguments)):
         raise UsageError("--frequencies", "they are of words, and no words are scored", "give --hyps and --unit word")
 
 
-def _policy_report(arguments: Namespace, hyps: Sequence[str]) -> Report:
-    from asr.corpora.manifests import read_cuts
-    from asr.scoring.report import Report, score
+def _rules(arguments: Namespace) -> Sequence[ScoringRule]:
+    from asr.scoring.protocols import get_protocol
+    from asr.scoring.rules import PolicyRule
     from asr.text.policy import get_policy
 
-    units = cast("list[Unit]", arguments.unit)
-    policy = get_policy(arguments.policy)
+    if arguments.protocol:
+        return [get_protocol(name) for name in dict.fromkeys(arguments.protocol)]
+    policy, units = get_policy(arguments.policy), _units(arguments)
     if policy.phones is not None and units != ["phone"]:
         raise UsageError("--policy", f"{policy.name} folds phones, but {units[0]}s are scored", "add --unit phone")
-    files = _read_texts(hyps)
-    cuts = read_cuts(arguments.cuts)
-    references = _references(cuts, units[0])
-    frequencies = _read_frequencies(arguments.frequencies, policy) if arguments.frequencies else None
-    labels = _labels(list(files))
-    scores = [
-        score(labels[file], references, hyps, unit, policy, file, frequencies)
-        for file, hyps in files.items()
-        for unit in units
-    ]
-    return Report(policy, tuple(references), tuple(scores), _chapters(cuts), frequencies)
+    return [PolicyRule(policy, unit) for unit in units]
 
 
-def _protocol_report(arguments: Namespace, hyps: Sequence[str]) -> ProtocolReport:
-    from asr.corpora.manifests import read_cuts
-    from asr.scoring.protocol_report import ProtocolReport, describe_split, score_protocol
-    from asr.scoring.protocols import get_protocol
+def _score(arguments: Namespace, hyps: Sequence[str]) -> Report:
+    rules = _rules(arguments)
+    from asr.scoring.frequency import read_frequencies
+    from asr.scoring.hypotheses import read_texts
+    from asr.scoring.references import read_references
+    from asr.scoring.report import make_report
+    from asr.text.policy import get_policy
 
-    protocols = [get_protocol(name) for name in dict.fromkeys(arguments.protocol)]
-    files = _read_texts(hyps)
-    references = _references(read_cuts(arguments.cuts), "phone")
-    labels = _labels(list(files))
-    scores = [
-        score_protocol(labels[file], references, hyps, protocol, file, arguments.cuts)
-        for file, hyps in files.items()
-        for protocol in protocols
-    ]
-    return ProtocolReport(describe_split(arguments.cuts, references), tuple(references), tuple(scores))
+    texts = {file: read_texts(file) for file in hyps}
+    references = read_references(arguments.cuts, rules[0].id.unit)
+    frequencies = None
+    if arguments.frequencies:
+        frequencies = read_frequencies(arguments.frequencies, get_policy(arguments.policy))
+        if frequencies.num_empty:
+            warn(f"{frequencies.num_empty:,} lines without words are no sentences")
+    return make_report(texts, references, arguments.cuts, rules, frequencies)
 
 
 def _compare(arguments: Namespace) -> Comparison:
-    from asr.scoring.comparison import compare
+    from asr.scoring.comparison import compare, read_run, runs_of
+    from asr.text.policy import get_policy
 
-    if arguments.against:
-        first, second = arguments.compare, arguments.against
-    else:
-        first, second = [arguments.compare[:1], arguments.compare[1:]]
-    files = dict.fromkeys((*first, *second))
-    runs = _read_runs(arguments, list(files))
-    return compare([runs[file] for file in first], [runs[file] for file in second])
-
-
-def _read_runs(arguments: Namespace, files: Sequence[str]) -> dict[str, Run]:
-    """Gives the run in each file: read from scores, or scored here."""
-    from asr.scoring.comparison import Run, read_run
-    from asr.scoring.protocol_report import describe_split
-
-    protocol = arguments.protocol[0] if arguments.protocol else None
-    runs = {file: read_run(file, protocol) for file in files if file.endswith(".json")}
+    first, second = arguments.compare, arguments.against
+    if not second:
+        first, second = first[:1], first[1:]
+    files = list(dict.fromkeys((*first, *second)))
+    name = arguments.protocol[0] if arguments.protocol else arguments.policy and get_policy(arguments.policy).name
+    unit = _units(arguments)[0] if arguments.unit or name else None
+    runs = {file: read_run(file, name, unit) for file in files if file.endswith(".json")}
     hyps = [file for file in files if file not in runs]
-    if not hyps:
-        return runs
-    report = _protocol_report(arguments, hyps) if protocol else _policy_report(arguments, hyps)
-    split = describe_split(arguments.cuts, report.references).hash
-    for file, score in zip(hyps, report.scores, strict=True):
-        runs[file] = Run.from_score(score, file, report.rule_of(score), split)
-    return runs
-
-
-def _read_texts(files: Sequence[str]) -> dict[str, dict[str, str]]:
-    from asr.scoring.hypotheses import read_hypotheses
-
-    return {file: {name: nbest[0].text for name, nbest in read_hypotheses(file).items()} for file in files}
-
-
-def _references(cuts: Iterable[Cut], unit: Unit) -> list[Reference]:
-    from asr.corpora.targets import target_text
-    from asr.scoring.references import Reference
-
-    target: Literal["char", "phone"] = "phone" if unit == "phone" else "char"
-    references = []
-    for cut in cuts:
-        text = target_text(cut, target)
-        custom = cut.supervisions[0].custom or {}
-        speaker = cut.supervisions[0].speaker or None
-        references.append(Reference(cut.id, text, speaker, cut.duration, custom.get("sex"), custom.get("dialect")))
-    return references
-
-
-def _chapters(cuts: Iterable[Cut]) -> dict[str, str]:
-    """Gives reader and chapter of each utterance of a chapter, such as "1272-128104", by utterance id."""
-    chapters = {}
-    for cut in cuts:
-        supervision = cut.supervisions[0]
-        chapter = (supervision.custom or {}).get("chapter")
-        if chapter is not None:
-            chapters[cut.id] = f"{supervision.speaker}-{chapter}" if supervision.speaker else str(chapter)
-    return chapters
-
-
-def _read_frequencies(files: Sequence[str], policy: TextPolicy) -> WordFrequencies:
-    """Counts the words of texts and of the transcripts of cuts."""
-    from asr.cli._sentences import open_sentences
-    from asr.scoring.frequency import count_words
-
-    cuts = [Path(file) for file in files if file.endswith((".jsonl", ".jsonl.gz"))]
-    texts = [Path(file) for file in files if Path(file) not in cuts]
-    readers = [open_sentences(texts, None, policy, None)] if texts else []
-    readers += [open_sentences(None, cuts, policy, None)] if cuts else []
-    frequencies = count_words(chain.from_iterable(readers), files)
-    num_empty = sum(reader.num_empty for reader in readers)
-    if num_empty:
-        warn(f"{num_empty:,} lines without words are no sentences")
-    return frequencies
-
-
-def _labels(files: list[str]) -> dict[str, str]:
-    """Calls each file by its name, or by its whole path where another one has the same name."""
-    names = Counter(Path(file).stem for file in files)
-    return {file: Path(file).stem if names[Path(file).stem] == 1 else file for file in files}
+    if hyps:
+        runs |= zip(hyps, runs_of(_score(arguments, hyps)), strict=True)
+    return compare([runs[file] for file in first], [runs[file] for file in second])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Two systems on the same utterances under the same protocol: how far apart, and how surely."""
+"""Two systems on the same utterances under the same rule: how far apart, and how surely."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +16,14 @@ from asr.errors import DataError
 from asr.records import Record
 from asr.scoring.bootstrap import bootstrap_difference
 from asr.scoring.counts import ErrorCounts, read_counts
-from asr.scoring.report import Score
+from asr.scoring.rules import RuleId
 from asr.scoring.significance import ENOUGH_PAIRS, MatchedPairs, matched_pairs
 from asr.scoring.tables import table
 
-_REMEDY = "make it with: asr score --protocol NAME --json FILE"
+if TYPE_CHECKING:
+    from asr.scoring.report import Report
+
+_REMEDY = "make it with: asr score --json FILE"
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Run:
     Attributes:
         label: what the table calls it.
         where: the file it comes from, for the errors.
-        rule: name and hash of the protocol, or of the text policy and unit, that it was scored under.
+        rule: what it was scored under.
         split: hash of the utterances and their references.
         counts: errors by utterance id.
         speakers: who said the utterance, by its id; None if nobody knows.
@@ -38,17 +41,10 @@ class Run:
 
     label: str
     where: str
-    rule: str
+    rule: RuleId
     split: str
     counts: Mapping[str, ErrorCounts]
     speakers: Mapping[str, str | None]
-
-    @classmethod
-    def from_score(cls, score: Score, where: str, rule: str, split: str) -> Run:
-        """Takes it from a score."""
-        counts = {utterance.utterance_id: utterance.counts for utterance in score.utterances}
-        speakers = {utterance.utterance_id: utterance.reference.speaker for utterance in score.utterances}
-        return cls(score.label, where, rule, split, counts, speakers)
 
     @property
     def rate(self) -> float:
@@ -56,34 +52,43 @@ class Run:
         return sum(self.counts.values(), ErrorCounts()).rate
 
 
-def read_run(path: str | Path, protocol: str | None = None) -> Run:
-    """Reads one run from what ``asr score --protocol … --json`` wrote.
+def runs_of(report: Report) -> list[Run]:
+    """Returns the runs that a report has, one for each score."""
+    runs = []
+    for each in report.scores:
+        counts = {utterance.utterance_id: utterance.counts for utterance in each.utterances}
+        speakers = {utterance.utterance_id: utterance.reference.speaker for utterance in each.utterances}
+        runs.append(Run(each.label, each.where, each.rule.id, report.split.hash, counts, speakers))
+    return runs
+
+
+def read_run(path: str | Path, name: str | None = None, unit: str | None = None) -> Run:
+    """Reads one run from what ``asr score --json`` wrote.
 
     Args:
         path: the JSON file.
-        protocol: name of the protocol, where the file may hold several; None if it holds one.
+        name: of the text policy or protocol, where the file may hold several; None if it holds one.
+        unit: what was counted, likewise.
 
     Raises:
-        DataError: the file is something else, or does not hold exactly one score of that protocol.
+        DataError: the file is something else, or does not hold exactly one such score.
     """
-    report = Record.read(path, "has no errors by utterance under a protocol", _REMEDY)
-    scored, runs = [], []
-    for each in report.records("scores"):
-        rule = each.record("protocol")
-        name = rule.text("name")
-        scored.append(f"{each.text('label')} under {name}")
-        if protocol is None or name == protocol:
-            runs.append(_run(each, path, f"protocol {name} ({rule.text('hash')})", report.record("split").text("hash")))
-    if len(runs) != 1:
-        raise DataError(
-            path,
-            f"holds {len(runs)} scores to compare ({', '.join(scored)})",
-            "name one with --protocol, of one file of hypotheses",
-        )
-    return runs[0]
+    report = Record.read(path, "has no errors by utterance", _REMEDY)
+    scores = [(each, RuleId.read(each, report)) for each in report.records("scores")]
+    found = [(each, rule) for each, rule in scores if name in (None, rule.name) and unit in (None, rule.unit)]
+    if len(found) != 1:
+        scored = ", ".join(f"{each.text('label')} under {_short(rule)}" for each, rule in scores)
+        options = "--protocol" if all(rule.kind == "protocol" for _, rule in scores) else "--policy and --unit"
+        remedy = f"name one with {options}, of one file of hypotheses"
+        raise DataError(path, f"holds {len(found)} scores to compare ({scored})", remedy)
+    return _run(*found[0], path, report.record("split").text("hash"))
 
 
-def _run(score: Record, path: str | Path, rule: str, split: str) -> Run:
+def _short(rule: RuleId) -> str:
+    return rule.name if rule.kind == "protocol" else f"{rule.name} in {rule.unit}s"
+
+
+def _run(score: Record, rule: RuleId, path: str | Path, split: str) -> Run:
     by_utterance = score.record("utterances")
     if not by_utterance.fields:
         raise score.error("utterances", "errors by utterance: it is empty")
@@ -176,7 +181,7 @@ class Comparison:
         low, high, share = self.interval or (None, None, None)
         first, second = self.rates
         return {
-            "rule": self.first[0].rule,
+            "rule": str(self.first[0].rule),
             "split": self.first[0].split,
             "first": [{"label": run.label, "file": run.where, "rate": _finite(run.rate)} for run in self.first],
             "second": [{"label": run.label, "file": run.where, "rate": _finite(run.rate)} for run in self.second],
@@ -194,13 +199,14 @@ def compare(first: Sequence[Run], second: Sequence[Run]) -> Comparison:
         second: runs of the system in question.
 
     Raises:
-        DataError: the runs were not scored under one protocol and on the same utterances.
+        DataError: the runs were not scored under one rule and on the same utterances.
     """
     base = first[0]
     for run in (*first, *second):
         if run.rule != base.rule:
             found = f"is scored under {run.rule}, {base.where} under {base.rule}: their rates are not comparable"
-            raise DataError(run.where, found, "score both under one protocol")
+            one = "protocol" if base.rule.kind == "protocol" else "text policy and in one unit"
+            raise DataError(run.where, found, f"score both under one {one}")
         lengths, expected = ({key: n.num_ref for key, n in each.counts.items()} for each in (run, base))
         if run.split != base.split or lengths != expected:
             found = f"is scored on other utterances or references (hash {run.split}) than {base.where} ({base.split})"

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from asr.scoring.counts import AlignedToken, ErrorCounts, count_places
-from asr.scoring.report import ERROR_COLUMNS, counts_dict, error_cells
-from asr.scoring.tables import table
+from asr.scoring.tables import ERROR_COLUMNS, error_cells, table
 from asr.text.phones import BROAD_CLASSES, broad_class
 
 _Key = TypeVar("_Key")
@@ -42,9 +41,9 @@ class Confusions:
             "substitutions": [{"ref": ref, "hyp": hyp, "count": count} for (ref, hyp), count in pairs],
             "deletions": dict(_ranked(self.deletions)),
             "insertions": dict(_ranked(self.insertions)),
-            "phones": {name: counts_dict(counts) for name, counts in self.phones.items()},
+            "phones": {name: counts.to_dict() for name, counts in self.phones.items()},
             "classes": {
-                name: {**counts_dict(counts), "substitutions_within": self.within_class[name]}
+                name: {**counts.to_dict(), "substitutions_within": self.within_class[name]}
                 for name, counts in self.classes.items()
             },
         }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import jiwer
 
@@ -53,6 +53,11 @@ class ErrorCounts:
             return math.inf if self.errors else 0.0
         return self.errors / self.num_ref
 
+    def to_dict(self) -> dict[str, Any]:
+        """Returns counts and rate as plain values, for JSON; the rate is a fraction, null where it is infinite."""
+        rate = None if math.isinf(self.rate) else self.rate
+        return {**asdict(self), "num_ref": self.num_ref, "errors": self.errors, "rate": rate}
+
     def __add__(self, other: ErrorCounts) -> ErrorCounts:
         return ErrorCounts(
             self.hits + other.hits,
@@ -62,7 +67,7 @@ class ErrorCounts:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AlignedToken:
     """One place of an alignment.
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, pairwise
 from typing import Any
 
 from asr.errors import DataError
+from asr.lm.sentences import SentenceReader
+from asr.lm.vocabulary import refuse_ends
 from asr.scoring.counts import AlignedToken, ErrorCounts, count_places
+from asr.scoring.references import read_references
 from asr.scoring.tables import table
+from asr.text.policy import TextPolicy
 
 STARTS = (0, 1, 10, 100, 1000)
 """The least frequency of each bin; the first is for words that the text does not have."""
@@ -24,10 +28,12 @@ class WordFrequencies:
     Attributes:
         files: where the text comes from.
         counts: how often a word comes.
+        num_empty: lines without words.
     """
 
     files: tuple[str, ...]
     counts: Mapping[str, int] = field(repr=False)
+    num_empty: int = 0
 
     @property
     def num_words(self) -> int:
@@ -57,11 +63,37 @@ def count_words(sentences: Iterable[Sequence[str]], files: Sequence[str]) -> Wor
         3 words of book.txt, 2 different ones
     """
     counts: Counter[str] = Counter()
+    num_empty = 0
     for words in sentences:
         counts.update(words)
+        num_empty += not words
     if not counts:
         raise DataError(", ".join(files), "holds no words to count", "give text with one sentence a line")
-    return WordFrequencies(tuple(files), counts)
+    return WordFrequencies(tuple(files), counts, num_empty)
+
+
+def read_frequencies(files: Sequence[str], policy: TextPolicy) -> WordFrequencies:
+    """Counts the words of texts, one sentence a line, and of the transcripts of cuts.
+
+    Args:
+        files: texts, and those ending in ``.jsonl`` or ``.jsonl.gz``, which are of cuts.
+        policy: the text policy that errors are counted under.
+
+    Raises:
+        DataError: a file cannot be read or there are no words, or a sentence holds ``<s>`` or breaks the policy.
+    """
+    cuts = [file for file in files if file.endswith((".jsonl", ".jsonl.gz"))]
+    texts = SentenceReader([file for file in files if file not in cuts], policy)
+    found = count_words(chain(texts, _transcripts(cuts, policy)), files)
+    return replace(found, num_empty=found.num_empty + texts.num_empty)
+
+
+def _transcripts(files: Sequence[str], policy: TextPolicy) -> Iterator[list[str]]:
+    for file in files:
+        for reference in read_references(file, "word"):
+            words = policy.apply(reference.text, reference.utterance_id).split()
+            refuse_ends(words, reference.utterance_id)
+            yield words
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,15 @@ def read_hypotheses(path: str | Path) -> dict[str, list[Hypothesis]]:
     return found
 
 
+def read_texts(path: str | Path) -> dict[str, str]:
+    """Returns the text of the best hypothesis of each utterance.
+
+    Raises:
+        DataError: as :func:`read_hypotheses`.
+    """
+    return {utterance_id: nbest[0].text for utterance_id, nbest in read_hypotheses(path).items()}
+
+
 def _parse(line: str, where: str) -> tuple[str, list[Hypothesis]]:
     record = Record.of(parse_json(line, where, _REMEDY), where, "is not a hypothesis", _REMEDY)
     utterance_id = record.text("utterance_id")

@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from asr.errors import ConfigError, DataError
 from asr.scoring.counts import AlignedToken, align_texts
 from asr.scoring.forgiving import align_forgiving
+from asr.scoring.rules import Group, RuleId, ScoringRule
+from asr.scoring.splits import Split
 from asr.text.phones import FOLDINGS, PHONE_SETS, SILENCE, PhoneSet, fold
 
 SilencePolicy = Literal["counted", "merged", "optional", "deletable", "removed"]
@@ -39,7 +41,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Protocol(ScoringRule):
     """How phone error rates are measured.
 
     Attributes:
@@ -49,6 +51,10 @@ class Protocol:
         silence: what is done about silence after folding, see :data:`SILENCE_POLICIES`.
         source: who measures like this, and what is not known about it.
     """
+
+    columns: ClassVar[tuple[str, ...]] = ("labels", "protocol")
+    tables: ClassVar[Mapping[Group, str]] = MappingProxyType({"sex": "", "dialect": "", "speaker": ""})
+    has_confusions: ClassVar[bool] = True
 
     name: str
     labels: tuple[PhoneSet, ...]
@@ -61,8 +67,13 @@ class Protocol:
         """8 hex digits that change with what is measured, not with the name or the words of its source."""
         return _hash([self.labels, dict(FOLDINGS[self.phones]), self.silence, _SA_POLICY])
 
+    @property
+    def id(self) -> RuleId:
+        """Kind, name, hash and unit."""
+        return RuleId("protocol", self.name, self.hash, "phone")
+
     def card(self) -> dict[str, Any]:
-        """Gives the protocol's part of a score card: each choice in words, with a hash of its own."""
+        """Returns the protocol's part of a score card: each choice in words, with a hash of its own."""
         removed = "" if self.phones == "61" else ", q removed"
         what = f"{_either(self.labels)} labels folded to {self.phones}{removed}"
         if self.labels == (self.phones,):
@@ -76,8 +87,25 @@ class Protocol:
             "source": self.source,
         }
 
-    def apply(self, text: str, where: str = "") -> list[str]:
-        """Gives the phones that are compared.
+    def card_lines(self) -> list[str]:
+        """Returns the same as lines."""
+        card = self.card()
+        choices = [
+            f"  {name.replace('_', ' '):9}  {card[name]['what']} (hash {card[name]['hash']})"
+            for name in ("phone_map", "silence", "sa")
+        ]
+        return [f"protocol {self.name} (hash {self.hash}): {self.source}", *choices]
+
+    def scope(self, split: Split, _seconds: float, /) -> str:
+        """Returns the split, and whether it is an official one."""
+        return str(split)
+
+    def cells(self, labels: PhoneSet | None, /) -> list[str]:
+        """Returns the labels of the hypotheses and the name."""
+        return [str(labels), self.name]
+
+    def apply(self, text: str, where: str = "") -> str:
+        """Returns the phones that are compared, between blanks.
 
         Args:
             text: phones between blanks.
@@ -88,19 +116,32 @@ class Protocol:
 
         Example:
             >>> get_protocol("39-merged").apply("h# pau ix q tcl t h#")
-            ['sil', 'ih', 'sil', 't', 'sil']
+            'sil ih sil t sil'
             >>> get_protocol("39-no-silence").apply("h# pau ix q tcl t h#")
-            ['ih', 't']
+            'ih t'
         """
         phones = fold(text.split(), self.phones, where, merge_silences=self.silence != "counted")
-        return [phone for phone in phones if phone != SILENCE] if self.silence == "removed" else phones
+        return " ".join(phone for phone in phones if phone != SILENCE or self.silence != "removed")
 
-    def align(self, refs: list[list[str]], hyps: list[list[str]]) -> list[list[AlignedToken]]:
-        """Aligns hypotheses with references, both of them what :meth:`apply` gave, at the least cost."""
+    def align(self, refs: Sequence[str], hyps: Sequence[str]) -> list[list[AlignedToken]]:
+        """Aligns hypotheses with references, both of them what :meth:`apply` returned, at the least cost."""
         if self.silence in ("optional", "deletable"):
             free = self.silence == "optional"
-            return [align_forgiving(ref, hyp, free_insertions=free) for ref, hyp in zip(refs, hyps, strict=True)]
-        return align_texts([" ".join(ref) for ref in refs], [" ".join(hyp) for hyp in hyps], "phone")
+            pairs = zip(refs, hyps, strict=True)
+            return [align_forgiving(ref.split(), hyp.split(), free_insertions=free) for ref, hyp in pairs]
+        return align_texts(refs, hyps, "phone")
+
+    def check(
+        self, refs: Mapping[str, str], hyps: Mapping[str, str], cuts: str | Path, where: str | Path, /
+    ) -> PhoneSet:
+        """Returns the phone set of the hypotheses, after making sure that nothing here is left out by the protocol.
+
+        Raises:
+            DataError: there are SA sentences, or labels that the protocol does not take.
+        """
+        refuse_sa(refs, cuts)
+        self.check_labels(refs, cuts)
+        return self.check_labels(hyps, where)
 
     def check_labels(self, texts: Mapping[str, str], where: str | Path) -> PhoneSet:
         """Gives the phone set that texts are written in, after making sure that this protocol takes it.

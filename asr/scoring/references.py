@@ -6,8 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asr.errors import DataError
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
 
 _SHOWN = 3
 
@@ -23,6 +27,7 @@ class Reference:
         duration: seconds.
         sex: F or M, None if nobody knows.
         dialect: dialect region, such as DR1, None if nobody knows.
+        chapter: reader and chapter, such as 1272-128104, None if it is of no chapter.
     """
 
     utterance_id: str
@@ -31,6 +36,32 @@ class Reference:
     duration: float
     sex: str | None = None
     dialect: str | None = None
+    chapter: str | None = None
+
+
+def read_references(cuts: str | Path, unit: str) -> list[Reference]:
+    """Reads what was said from cuts.
+
+    Args:
+        cuts: file of cuts, each with one supervision.
+        unit: what is counted: "phone", or "word" or "char" of the transcript.
+
+    Raises:
+        DataError: the file is no file of cuts, or a transcript is missing.
+    """
+    from asr.corpora.manifests import read_cuts
+    from asr.corpora.targets import target_text
+
+    return [_reference(cut, target_text(cut, "phone" if unit == "phone" else "char")) for cut in read_cuts(cuts)]
+
+
+def _reference(cut: Cut, text: str) -> Reference:
+    supervision = cut.supervisions[0]
+    custom = supervision.custom or {}
+    speaker, chapter = supervision.speaker or None, custom.get("chapter")
+    if chapter is not None:
+        chapter = f"{speaker}-{chapter}" if speaker else str(chapter)
+    return Reference(cut.id, text, speaker, cut.duration, custom.get("sex"), custom.get("dialect"), chapter)
 
 
 def join(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from asr.scoring.counts import AlignedToken, Unit, align_texts
+from asr.scoring.counts import AlignedToken, ErrorCounts, Unit, align_texts
 
+ERROR_COLUMNS = ["ref", "sub", "del", "ins", "errors", "rate %"]
 _LINE_WIDTH = 100
 
 
@@ -41,6 +42,17 @@ def table(rows: Sequence[Sequence[str]], num_left: int) -> str:
         ).rstrip()
         for row in rows
     )
+
+
+def error_cells(counts: ErrorCounts) -> list[str]:
+    """Returns the cells below :data:`ERROR_COLUMNS`."""
+    numbers = (counts.num_ref, counts.substitutions, counts.deletions, counts.insertions, counts.errors)
+    return [*(str(number) for number in numbers), f"{100 * counts.rate:.2f}"]
+
+
+def percent_interval(interval: tuple[float, float] | None) -> str:
+    """Returns an interval of rates in percent, a dash for none."""
+    return "-" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f}"
 
 
 def aligned_lines(ref: str, hyp: str, unit: Unit) -> list[str]:

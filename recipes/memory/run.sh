@@ -14,9 +14,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
 seeds=0 cells="lstm gru lstm_peephole" steps=2000
 others="ligru lstm_no_forget lstm_coupled lstm_peephole_cell lstm_layer_norm lstm_projected conv_lstm"
 parse_options "seeds cells others steps" "$@"
-((${#overrides[@]} == 0)) || die "${overrides[0]}: nothing here takes KEY=VALUE; asr memory --help lists the settings"
+((${#overrides[@]} == 0)) || die "${overrides[0]}: nothing here takes KEY=VALUE; python -m tools.memory --help lists the settings"
 read -ra gated <<<"$cells"
 read -ra rest <<<"$others"
+
+# study OPTION...: python -m tools.memory of this checkout, which imports nothing from the current folder.
+study() { PYTHONSAFEPATH=1 PYTHONPATH=$root python -m tools.memory "$@"; }
 
 # run TASK CELL T SEED [--chrono] [OPTION...]: one trial, unless its curve is there.
 run() {
@@ -24,7 +27,7 @@ run() {
   [[ ${5-} != --chrono ]] || label=$2_chrono
   [[ $1 != copy || $2 != @(rnn|ligru|lstm_projected) ]] || rate=(--learning-rate 0.001)
   [[ -e exp/memory/$1/${label}_T$3_seed$4.json ]] ||
-    asr memory --task "$1" --cell "$2" --length "$3" --seed "$4" "${@:5}" "${rate[@]}"
+    study --task "$1" --cell "$2" --length "$3" --seed "$4" "${@:5}" "${rate[@]}"
 }
 
 for seed in $seeds; do
@@ -52,6 +55,6 @@ done
 
 if stage 4 "pictures"; then
   for task in gradient copy adding; do
-    [[ ! -d exp/memory/$task ]] || asr memory --task "$task" --draw
+    [[ ! -d exp/memory/$task ]] || study --task "$task" --draw
   done
 fi

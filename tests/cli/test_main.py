@@ -42,6 +42,9 @@ def test_a_verb_runs_as_a_program_of_its_own() -> None:
     unknown = run_asr("transcripe")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert unknown.stderr.startswith("asr: transcripe: no such verb; the verbs are decode, ")
+    moved = run_asr("memory", "--task", "copy")
+    assert (moved.returncode, moved.stdout) == (2, "")
+    assert moved.stderr == "asr memory: is no verb any more; use python -m tools.memory, in a checkout\n"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +112,10 @@ def test_paths_that_are_too_long_are_one_line(
     assert "File name too long" in told
 
 
-def test_progress_ends_with_the_real_time_factor(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_ends_with_the_real_time_factor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(asr.cli.command, "_quiet", False)  # as another test may have left it
     bar = Progress(10.0, "features")
     bar.advance(4.0)
     bar.advance(6.0)

@@ -207,7 +207,23 @@ def test_two_files_are_compared(folder, capsys):
 
 def test_words_are_compared_under_a_policy(folder, capsys):
     assert run(folder, "--compare", "wrong.jsonl", "right.jsonl", "--policy", "verbatim") == 0
-    assert "second minus first: -33.33 points" in capsys.readouterr().out
+    compared = capsys.readouterr().out
+    assert "second minus first: -33.33 points" in compared
+    for name in ("wrong", "right"):
+        arguments = ["--policy", "verbatim", "--unit", "word", "char", "--json", f"{name}.json"]
+        assert run(folder, "--hyps", f"{name}.jsonl", *arguments) == 0
+    capsys.readouterr()
+    files = [str(folder / "wrong.json"), str(folder / "right.json")]
+    assert main(["--compare", *files, "--policy", "verbatim"]) == 0  # words, as above
+    assert main(["--compare", *files, "--unit", "word"]) == 0
+    assert run(folder, "--compare", "wrong.json", "right.jsonl", "--policy", "verbatim") == 0
+    assert capsys.readouterr().out == 3 * compared
+    assert run(folder, "--compare", "wrong.json", "right.jsonl", "--policy", "verbatim", "--unit", "char") == 0
+    assert capsys.readouterr().out.startswith("text policy verbatim (be65088a), chars; 3 utterances")
+    assert main(["--compare", *files]) == 1
+    assert "holds 2 scores to compare (wrong under verbatim in words, " in capsys.readouterr().err
+    assert run(folder, "--compare", "wrong.json", "right.jsonl", "--policy", "lower-no-punctuation") == 1
+    assert "wrong.json: holds 0 scores to compare" in capsys.readouterr().err
 
 
 def test_score_files_and_hypotheses_are_compared(folder, capsys):

@@ -124,7 +124,7 @@ def test_timit_asks_for_its_folder(tmp_path: Path) -> None:
 
 
 def test_memory_gives_each_trial_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BASH_FUNC_asr%%", '() { echo "$*"; }')  # goes before every file of that name
+    monkeypatch.setenv("BASH_FUNC_python%%", '() { echo "$*"; }')  # goes before every file of that name
     made = tmp_path / "exp/memory/copy"
     made.mkdir(parents=True)
     (made / "lstm_chrono_T100_seed0.json").touch()  # finished
@@ -132,16 +132,16 @@ def test_memory_gives_each_trial_its_settings(tmp_path: Path, monkeypatch: pytes
     cells = ("--cells", "lstm gru", "--others", "ligru conv_lstm", "--steps", "30")
     done = run("memory/run.sh", "--stage", "2", "--stop-stage", "3", *cells, cwd=tmp_path)
     assert done.stdout.splitlines() == [
-        "memory --task copy --cell ligru --length 100 --seed 0 --steps 30 --goal 0.01 --learning-rate 0.001",
-        "memory --task copy --cell conv_lstm --length 100 --seed 0 --steps 30 --goal 0.01",
-        "memory --task copy --cell gru --length 100 --seed 0 --chrono --steps 30 --goal 0.01",
-        "memory --task copy --cell rnn --length 100 --seed 0 --steps 30 --learning-rate 0.001",
-        "memory --task copy --cell lstm --length 200 --seed 0 --chrono --steps 30 --goal 0.01",
-        "memory --task copy --cell gru --length 200 --seed 0 --chrono --steps 30 --goal 0.01",
-        "memory --task copy --cell rnn --length 200 --seed 0 --steps 30 --learning-rate 0.001",
-        "memory --task adding --cell lstm --length 750 --seed 0 --chrono --goal 0.01",
-        "memory --task adding --cell gru --length 750 --seed 0 --chrono --goal 0.01",
-        "memory --task adding --cell rnn --length 750 --seed 0 --steps 2000",
+        "-m tools.memory --task copy --cell ligru --length 100 --seed 0 --steps 30 --goal 0.01 --learning-rate 0.001",
+        "-m tools.memory --task copy --cell conv_lstm --length 100 --seed 0 --steps 30 --goal 0.01",
+        "-m tools.memory --task copy --cell gru --length 100 --seed 0 --chrono --steps 30 --goal 0.01",
+        "-m tools.memory --task copy --cell rnn --length 100 --seed 0 --steps 30 --learning-rate 0.001",
+        "-m tools.memory --task copy --cell lstm --length 200 --seed 0 --chrono --steps 30 --goal 0.01",
+        "-m tools.memory --task copy --cell gru --length 200 --seed 0 --chrono --steps 30 --goal 0.01",
+        "-m tools.memory --task copy --cell rnn --length 200 --seed 0 --steps 30 --learning-rate 0.001",
+        "-m tools.memory --task adding --cell lstm --length 750 --seed 0 --chrono --goal 0.01",
+        "-m tools.memory --task adding --cell gru --length 750 --seed 0 --chrono --goal 0.01",
+        "-m tools.memory --task adding --cell rnn --length 750 --seed 0 --steps 2000",
     ]
 
 

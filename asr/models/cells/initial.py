@@ -50,7 +50,7 @@ PRODUCT_GAINS: dict[str, float] = {"lstm_layer_norm": 0.5}
 """Gains of normalised products, where they are not 1.
 
 Gates summed of two normed products of variance 1 leave the range in which gradients are of one size: in the layer-norm
-LSTM they grow 10^11-fold in 1000 frames, with gains of 0.5 to 4- or 5-fold in 200 (``asr memory --task gradient``).
+LSTM they grow 10^11-fold in 1000 frames, with gains of 0.5 to 4- or 5-fold in 200 (``tools/memory``).
 """
 
 

@@ -1,14 +1,15 @@
-"""asr memory as people use it."""
+"""The study of memory as people use it."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from asr.cli import memory
-from asr.cli.memory import main
-from asr.training.memory import Curve, Trial, read_curve
+from tools.memory import __main__ as memory
+from tools.memory.__main__ import main
+from tools.memory.study import Curve, Trial, read_curve
 
 SMALL = ["--hidden-dim", "6", "--batch-size", "2", "--quiet"]
 
@@ -79,7 +80,7 @@ def test_the_task_decides_the_learning_rate(
         tried.append((trial, max_steps))
         return Curve(trial, (0, max_steps), (0.1, 0.1), 1, 0.0)
 
-    monkeypatch.setattr("asr.training.memory.learn", learn)
+    monkeypatch.setattr(memory, "learn", learn)
     assert main([*arguments, "--out-dir", str(tmp_path)]) == 0
     [(trial, max_steps)] = tried
     assert (max_steps, trial.learning_rate, trial.cycle_steps) == (steps, learning_rate, cycle_steps)
@@ -97,6 +98,17 @@ def test_help_says_which_task_has_a_cycle(monkeypatch: pytest.MonkeyPatch, capsy
     assert "optimiser steps (default: adding 5000, copy 10000)\n" in printed
 
 
+def test_options_of_its_recipe_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    recipe = Path(__file__).parents[3] / "recipes/memory"
+    lines = "".join((recipe / name).read_text(encoding="utf-8") for name in ("README.md", "run.sh")).splitlines()
+    named = [word for line in lines if re.search("tools.memory|study|run (copy|adding)", line) for word in line.split()]
+    options = {word for word in named if re.fullmatch("--[a-z-]+", word)}
+    assert {"--task", "--chrono", "--steps", "--draw"} <= options <= known
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
@@ -106,7 +118,7 @@ def test_help_says_which_task_has_a_cycle(monkeypatch: pytest.MonkeyPatch, capsy
         (["--task", "copy", "--steps", "0"], 2, "--steps: 0; give more than 0"),
         (["--task", "copy", "--learning-rate", "nan"], 2, "--learning-rate: nan; give more than 0"),
         (["--task", "copy", "--cell", "rnn", "--chrono"], 2, "rnn"),
-        (["--task", "adding", "--draw"], 1, "no curves are there; run asr memory --task adding first"),
+        (["--task", "adding", "--draw"], 1, "no curves are there; run python -m tools.memory --task adding first"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -114,7 +126,7 @@ def test_what_cannot_be_is_one_line(
 ) -> None:
     assert main([*arguments, "--out-dir", str(tmp_path)]) == status
     line = capsys.readouterr().err.strip()
-    assert line.startswith("asr memory: ")
+    assert line.startswith("python -m tools.memory: ")
     assert message in line
     assert "\n" not in line
     assert not list(tmp_path.iterdir())

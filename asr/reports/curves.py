@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asr.files import written_whole
-from asr.training.history import Curve, History
+from asr.reports.history import Curve, History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

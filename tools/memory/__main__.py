@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from asr.cli.command import command, log, make_parser, parse
-from asr.errors import UsageError
+from asr.cli.command import log, parse, warn
+from asr.errors import AsrError, DataError, UsageError
+from asr.machine import use_one_thread
+from tools.memory.plots import draw_curves, relative
+from tools.memory.study import Curve, Trial, cell_names, gradient_norms, learn, read_curve
+from tools.memory.tasks import MEMORY_TASKS
 
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+_PROGRAM = "python -m tools.memory"
 
-    from asr.training.memory import Curve, Trial
-
-_EXAMPLES = """  asr memory --task adding --cell lstm --length 750 --chrono --goal 0.02
-  asr memory --task copy --cell gru --length 100
-  asr memory --task gradient --cell lstm --length 1000 --chrono
-  asr memory --task gradient --draw
+_EXAMPLES = """examples:
+  python -m tools.memory --task adding --cell lstm --length 750 --chrono --goal 0.02
+  python -m tools.memory --task copy --cell gru --length 100
+  python -m tools.memory --task gradient --cell lstm --length 1000 --chrono
+  python -m tools.memory --task gradient --draw
 
 A curve goes to <out-dir>/<task>/<cell>[_chrono]_T<length>_seed<seed>.json; --draw makes <out-dir>/<task>.png of all
 that are there. While training goes on, the curve so far is in ..._seed<seed>.partial.json. Losses are of 500 held-out
@@ -31,16 +33,27 @@ _DEFAULTS: dict[str, tuple[int, int, float, int]] = {  # units, sequences of a s
 _CYCLED = ("copy",)  # tasks whose learning rate goes through one cycle; in the others it is constant
 
 
-@command
 def main(argv: list[str] | None = None) -> int:
-    """Runs the verb."""
+    """Runs a trial or draws curves; says in one line what a user has to change."""
+    use_one_thread()
     arguments = parse(_parser(), argv)
-    if arguments.draw:
-        return _draw(Path(arguments.out_dir), arguments.task)
+    try:
+        if arguments.draw:
+            _draw(Path(arguments.out_dir), arguments.task)
+        else:
+            _try(arguments)
+    except AsrError as error:
+        warn(f"{_PROGRAM}: {error}")
+        return error.exit_status
+    except KeyboardInterrupt:
+        warn(f"{_PROGRAM}: interrupted")
+        return 130
+    return 0
+
+
+def _try(arguments: Namespace) -> None:
     _set_defaults(arguments)
     _check(arguments)
-    from asr.training.memory import Trial, gradient_norms
-
     trial = Trial(
         task=arguments.task,
         cell=arguments.cell,
@@ -61,13 +74,10 @@ def main(argv: list[str] | None = None) -> int:
         curve = _learn(trial, arguments.steps, arguments.goal, file)
         print(_loss_line(curve))
     log(f"written to {file}")
-    return 0
 
 
 def _learn(trial: Trial, max_steps: int, goal: float, file: Path) -> Curve:
     """Trains and saves; the curve so far stands beside the file, so that a run that is killed leaves what it has."""
-    from asr.training.memory import learn
-
     partial = file.with_suffix(".partial.json")
 
     def report(curve: Curve) -> None:
@@ -81,7 +91,11 @@ def _learn(trial: Trial, max_steps: int, goal: float, file: Path) -> Curve:
 
 
 def _parser() -> ArgumentParser:
-    parser = make_parser("memory", "Trains one cell on a test of memory, or measures its gradients.", _EXAMPLES)
+    about = "Trains one cell on a test of memory, or measures its gradients."
+    parser = ArgumentParser(
+        _PROGRAM, None, about, _EXAMPLES, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--quiet", action="store_true", help="print results and errors only")
     parser.add_argument("--task", choices=["adding", "copy", "gradient"], required=True, help="what is tested")
     parser.add_argument("--cell", default="lstm", metavar="NAME", help="kind of unit (default: lstm)")
     parser.add_argument("--length", type=int, default=100, metavar="T", help="frames to remember (default: 100)")
@@ -120,9 +134,6 @@ def _check(arguments: Namespace) -> None:
     for name in ("hidden_dim", "batch_size", *learns):
         if not getattr(arguments, name) > 0:
             raise UsageError(f"--{name.replace('_', '-')}", f"{getattr(arguments, name)}", "give more than 0")
-    from asr.training.memory import cell_names
-    from asr.training.memory_tasks import MEMORY_TASKS
-
     if arguments.cell not in cell_names():
         raise UsageError("--cell", f"{arguments.cell!r} is no cell", f"use one of {', '.join(cell_names())}")
     least = 1 if arguments.task == "gradient" else MEMORY_TASKS[arguments.task].min_length
@@ -133,8 +144,6 @@ def _check(arguments: Namespace) -> None:
 
 def _loss_line(curve: Curve) -> str:
     """Gives the result of a trial on a task in one line."""
-    from asr.training.memory_tasks import MEMORY_TASKS
-
     trial, loss = curve.trial, curve.values[-1]
     baseline = MEMORY_TASKS[trial.task].baseline(trial.length)
     share = f"{loss / baseline:.3f} of the {baseline:.5f} without memory"
@@ -143,8 +152,6 @@ def _loss_line(curve: Curve) -> str:
 
 def _gradient_line(curve: Curve) -> str:
     """Gives the norms at a few lags in one line."""
-    from asr.training.memory_plots import relative
-
     norms = relative(curve.values)
     shares = ", ".join(f"{norms[lag]:.1e} at lag {lag}" for lag in _LAGS if lag < len(norms))
     return f"{_name(curve.trial)}: gradient relative to lag 0: {shares}"
@@ -154,17 +161,12 @@ def _name(trial: Trial) -> str:
     return f"{trial.task}, {trial.label}, T = {trial.length}, seed {trial.seed}"
 
 
-def _draw(out_dir: Path, task: str) -> int:
-    from asr.errors import DataError
-    from asr.training.memory import read_curve
-    from asr.training.memory_plots import draw_curves
-
+def _draw(out_dir: Path, task: str) -> None:
     files = sorted((out_dir / task).glob("*.json"))
     if not files:
-        raise DataError(out_dir / task, "no curves are there", f"run asr memory --task {task} first")
+        raise DataError(out_dir / task, "no curves are there", f"run {_PROGRAM} --task {task} first")
     draw_curves([read_curve(file) for file in files], out_dir / f"{task}.png")
     print(out_dir / f"{task}.png")
-    return 0
 
 
 if __name__ == "__main__":

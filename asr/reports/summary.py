@@ -10,6 +10,7 @@ from pathlib import Path
 
 from asr.records import Record
 from asr.scoring.counts import ErrorCounts, read_counts
+from asr.scoring.rules import RuleId
 from asr.scoring.tables import pad
 
 _REMEDY = "make it with asr score --json"
@@ -41,7 +42,7 @@ def read_scores(path: str | Path) -> list[ScoredFile]:
         DataError: if the file is something else.
     """
     report = Record.read(path, "cannot be read as scores", _REMEDY)
-    return [_scored(each, each if each.has("protocol") else report) for each in report.records("scores")]
+    return [_scored(each, report) for each in report.records("scores")]
 
 
 def scores_table(scores: Sequence[ScoredFile]) -> str:
@@ -108,11 +109,9 @@ def markdown_table(rows: Sequence[Sequence[str]], num_left: int) -> str:
     return "\n".join([lines[0], f"|{'|'.join(rules)}|", *lines[1:]])
 
 
-def _scored(each: Record, ruled: Record) -> ScoredFile:
-    """Returns one score; ``ruled`` has the protocol or the text policy that it was counted under."""
-    rule = ruled.record("protocol" if ruled.has("protocol") else "policy")
-    policy = f"{rule.text('name')} ({rule.text('hash')})"
-    return ScoredFile(each.text("label"), each.text("unit"), read_counts(each), _interval(each), policy)
+def _scored(each: Record, report: Record) -> ScoredFile:
+    rule = RuleId.read(each, report)
+    return ScoredFile(each.text("label"), rule.unit, read_counts(each), _interval(each), f"{rule.name} ({rule.hash})")
 
 
 def _interval(each: Record) -> tuple[float, float] | None:

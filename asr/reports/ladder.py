@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asr.scoring.summary import ScoredFile, markdown_table
-from asr.training.history import LATE, History
+from asr.reports.history import LATE, History
+from asr.reports.summary import ScoredFile, markdown_table
 
 SETTLED = 0.03
 """Gain of the last tenth below which a run had stopped improving: dev sets of some thousand phones tell no finer."""

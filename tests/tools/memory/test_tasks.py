@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from asr.training.memory_tasks import MEMORY_TASKS, AddingProblem, CopyTask
+from tools.memory.tasks import MEMORY_TASKS, AddingProblem, CopyTask
 
 
 def generator(seed: int = 0) -> torch.Generator:

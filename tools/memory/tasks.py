@@ -31,7 +31,7 @@ class MemoryTask(Protocol):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Gives the mean loss of outputs, shape (B, T, O)."""
 
-    def baseline(self, length: int) -> float:
+    def baseline(self, length: int, /) -> float:
         """Gives the loss of the best answer that remembers nothing."""
 
 
@@ -58,7 +58,7 @@ class AddingProblem:
         """Gives the mean squared error of the last frame's output, for outputs (B, T, 1)."""
         return F.mse_loss(outputs[:, -1, 0], targets)
 
-    def baseline(self, length: int) -> float:
+    def baseline(self, _length: int) -> float:
         """Gives the variance of a sum of two numbers."""
         return 1 / 6
 

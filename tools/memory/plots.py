@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asr.files import written_whole
-from asr.training.memory import Curve, Trial
-from asr.training.memory_tasks import MEMORY_TASKS
+from tools.memory.study import Curve, Trial
+from tools.memory.tasks import MEMORY_TASKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

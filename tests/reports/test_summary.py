@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from asr.errors import DataError
+from asr.reports.summary import ScoredFile, markdown_table, means_table, read_scores, scores_table
 from asr.scoring.counts import ErrorCounts
-from asr.scoring.protocol_report import ProtocolReport, describe_split, score_protocol
 from asr.scoring.protocols import get_protocol
 from asr.scoring.references import Reference
-from asr.scoring.report import Report, score
-from asr.scoring.summary import ScoredFile, markdown_table, means_table, read_scores, scores_table
+from asr.scoring.report import make_report
+from asr.scoring.rules import PolicyRule
 from asr.text.policy import get_policy
 
 
@@ -31,8 +31,8 @@ def test_what_a_report_says_is_read_back(tmp_path: Path) -> None:
     policy = get_policy("verbatim")
     references = [Reference(name, "one two three four", name, 1.0) for name in ("a", "b")]
     hyps = {"a": "one two three four", "b": "one two tree"}
-    scores = tuple(score("dev_greedy", references, hyps, unit, policy) for unit in ("word", "char"))
-    report = Report(policy, tuple(references), scores)
+    rules = [PolicyRule(policy, unit) for unit in ("word", "char")]
+    report = make_report({"dev_greedy.jsonl": hyps}, references, "dev_cuts.jsonl.gz", rules)
     file = tmp_path / "dev_scores.json"
     file.write_text(json.dumps(report.to_dict()), encoding="utf-8")
     word, char = read_scores(file)
@@ -85,11 +85,9 @@ def test_rates_under_several_protocols_are_told_apart_and_never_averaged() -> No
 
 def test_protocol_reports_are_read(tmp_path: Path) -> None:
     references = (Reference("a", "h# ix h#", "anna", 1.0),)
-    scores = tuple(
-        score_protocol("test", references, {"a": "h# ix"}, get_protocol(name), "x") for name in ("39-merged", "61")
-    )
-    report = ProtocolReport(describe_split("test_cuts.jsonl.gz", references), references, scores)
+    rules = [get_protocol(name) for name in ("39-merged", "61")]
+    report = make_report({"test.jsonl": {"a": "h# ix"}}, references, "test_cuts.jsonl.gz", rules)
     (tmp_path / "test_scores.json").write_text(json.dumps(report.to_dict()), encoding="utf-8")
     read = read_scores(tmp_path / "test_scores.json")
-    assert [each.policy for each in read] == [f"{each.protocol.name} ({each.protocol.hash})" for each in scores]
+    assert [each.policy for each in read] == [f"{rule.name} ({rule.hash})" for rule in rules]
     assert [each.counts for each in read] == [ErrorCounts(hits=2, deletions=1)] * 2

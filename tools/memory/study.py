@@ -17,8 +17,8 @@ from asr.errors import ConfigError, DataError
 from asr.files import written_whole
 from asr.models.cells.choice import Cell, CellOptions, make_cell
 from asr.models.cells.initial import Initialisation
-from asr.training.memory_tasks import MEMORY_TASKS, MemoryTask
 from asr.training.schedules import Constant, OneCycle
+from tools.memory.tasks import MEMORY_TASKS, MemoryTask
 
 _HELD_OUT = 500  # sequences that the loss is measured on, the same for every cell and seed
 _HELD_OUT_SEED = 20_000
@@ -103,7 +103,7 @@ def read_curve(path: str | Path) -> Curve:
         places, values = tuple(state.pop("places")), tuple(state.pop("values"))
         return Curve(Trial(**state.pop("trial")), places, values, **state)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(path, f"is no curve of asr memory ({error})", "run asr memory again") from error
+        raise DataError(path, f"is no curve of this study ({error})", "measure it again") from error
 
 
 class MemoryNetwork(nn.Module):

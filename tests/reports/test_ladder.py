@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from asr.reports.history import Curve, History
+from asr.reports.ladder import Run, ladder_table
+from asr.reports.summary import ScoredFile
 from asr.scoring.counts import ErrorCounts
-from asr.scoring.summary import ScoredFile
-from asr.training.history import Curve, History
-from asr.training.ladder import Run, ladder_table
 
 SETTLED = Curve((9, 19, 29, 39), (0.5, 0.2, 0.2, 0.2))
 FALLING = Curve((9, 19, 29, 39), (0.5, 0.4, 0.3, 0.2))

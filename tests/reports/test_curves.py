@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asr.training.curves import draw_history, smoothed
-from asr.training.history import read_history
-from tests.training.test_history import write_events
+from asr.reports.curves import draw_history, smoothed
+from asr.reports.history import read_history
+from tests.reports.events import write_events
 
 
 def test_the_picture_has_a_panel_for_each_curve(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ import torch
 from matplotlib.figure import Figure
 
 from asr.errors import ConfigError, DataError
-from asr.training.memory import (
+from asr.training.schedules import Constant, OneCycle
+from tools.memory.plots import _styles, draw_curves
+from tools.memory.study import (
     Curve,
     MemoryNetwork,
     Trial,
@@ -24,9 +26,7 @@ from asr.training.memory import (
     num_parameters,
     read_curve,
 )
-from asr.training.memory_plots import _styles, draw_curves
-from asr.training.memory_tasks import MEMORY_TASKS
-from asr.training.schedules import Constant, OneCycle
+from tools.memory.tasks import MEMORY_TASKS
 
 SMALL = Trial("adding", "lstm", 4, hidden_dim=16, batch_size=16, learning_rate=0.02)
 
@@ -152,7 +152,7 @@ def test_curves_are_saved_and_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"places": [], "values": [], "trial": {"colour": 1}}'])
 def test_files_that_are_no_curves(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.json").write_text(content, encoding="utf-8")
-    with pytest.raises(DataError, match=r"x\.json: is no curve of asr memory"):
+    with pytest.raises(DataError, match=r"x\.json: is no curve of this study"):
         read_curve(tmp_path / "x.json")
 
 

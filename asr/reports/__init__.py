@@ -1,0 +1,1 @@
+"""What runs logged and how they were scored, for people to read."""
