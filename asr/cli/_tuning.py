@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asr.cli._decoders import DecoderSettings
 from asr.cli.command import log
 from asr.corpora.manifests import read_cuts
 from asr.corpora.targets import target_text
 from asr.data.posteriors import posteriors
+from asr.decoding.settings import DecoderSettings
 from asr.decoding.tuning import climb, tune
 from asr.errors import DataError
 from asr.scoring.counts import ErrorCounts, count_errors
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
     from torch import Tensor
 
-    from asr.cli._decoders import DecoderParts
     from asr.decoding.hypothesis import Hypothesis
+    from asr.decoding.settings import DecoderParts
     from asr.scoring.counts import Unit
     from asr.transcription.checkpoint import Loaded
 
@@ -126,7 +126,7 @@ class DevSet:
 
     def decode(self, settings: DecoderSettings, parts: DecoderParts) -> Iterator[dict[str, list[Hypothesis]]]:
         """Gives the N-best lists of each batch, by utterance id."""
-        decoder = settings.decoder(self.loaded, parts)
+        decoder = settings.decoder(parts)
         for names, log_probs, lengths in self.batches:
             yield dict(zip(names, decoder(log_probs, lengths), strict=True))
 

@@ -70,6 +70,16 @@ def finite(text: str) -> float:
     return value
 
 
+def option(field: str) -> str:
+    """Returns the option that sets a field.
+
+    Example:
+        >>> option("beam_size")
+        '--beam-size'
+    """
+    return f"--{field.replace('_', '-')}"
+
+
 def log(message: str) -> None:
     """Prints a line of log to stderr, unless ``--quiet`` was given."""
     if not _quiet:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asr.cli._decoders import HYPS_PER_STATE, DecoderSettings
-from asr.cli.command import command, finite, log, make_parser, parse, progress, warn
+from asr.cli._search_options import add_search, add_weights, given_fields, log_coverage, search_settings
+from asr.cli.command import command, finite, log, make_parser, option, parse, progress, warn
+from asr.decoding.settings import DecoderSettings
 from asr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from asr.decoding.decoder import Decoder
     from asr.decoding.hypothesis import Hypothesis
     from asr.transcription.checkpoint import Loaded
-
-LM_WEIGHT = 0.5
-"""Of a language model whose weight is not given."""
 
 _EXAMPLES = """  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts data/an4/dev_cuts.jsonl.gz
   asr decode --checkpoint best.ckpt --cuts data/an4/test_cuts.jsonl.gz --beam-size 32 --nbest 10
@@ -52,13 +50,14 @@ def main(argv: list[str] | None = None) -> int:
         raise UsageError("--tuning-beam-size", "--exact has no beam", "leave one of them out")
     if arguments.tuning_beam_size is not None and arguments.tuning_beam_size < 2:
         raise UsageError("--tuning-beam-size", f"{arguments.tuning_beam_size} is no beam", "give 2 or more")
-    from asr.cli._device import move
+    from asr.models.devices import move
     from asr.scoring.hypotheses import write_hypotheses
     from asr.transcription.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(arguments.checkpoint)
-    move(loaded.model, arguments.device)
-    parts = settings.parts(loaded)
+    move(loaded.model, arguments.device, "--device")
+    parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
+    log_coverage(parts.coverage, settings.lm)
     if arguments.tune:
         from asr.cli._tuning import tune_decoder
 
@@ -73,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
 
             write_hypotheses(out, decode_crosswise(loaded, settings, parts, cuts, arguments))
         else:
-            write_hypotheses(out, _decode(loaded, settings.decoder(loaded, parts), cuts, arguments))
+            write_hypotheses(out, _decode(loaded, settings.decoder(parts), cuts, arguments))
         log(f"{cuts}: decoded to {out}")
         print(out)
     return 0
@@ -86,35 +85,8 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
     parser.add_argument("--cuts", required=True, nargs="+", metavar="FILE", help="cut files that asr prepare wrote")
     parser.add_argument("--out", metavar="FILE", help="hypotheses file, for a single file of cuts")
-    parser.add_argument("--beam-size", type=int, help="hypotheses kept; 1 is greedy (default: 1)")
-    parser.add_argument("--nbest", type=int, default=1, help="hypotheses written for each utterance (default: 1)")
-    parser.add_argument("--lm", metavar="FILE", help="n-gram model: of words with --lexicon, else of tokens")
-    parser.add_argument("--lm-weight", type=finite, metavar="W", help="of its natural-log scores (default: 0.5)")
-    parser.add_argument("--token-score", type=finite, metavar="S", help="score added per token (default: 0)")
-    words = parser.add_argument_group("words")
-    words.add_argument(
-        "--lexicon",
-        nargs="+",
-        metavar="FILE",
-        help="search among these words: one a line, WORD PHONES… for phones, or an n-gram model that knows them",
-    )
-    words.add_argument("--word-score", type=finite, metavar="S", help="score added per word (default: 0)")
-    words.add_argument("--blank-penalty", type=finite, metavar="S", help="score taken per frame of blank (default: 0)")
-    words.add_argument("--silence", metavar="TOKEN", help="phone that may stand between words, such as sil")
-    words.add_argument(
-        "--unknown-score", type=finite, metavar="S", help="score added for a word that is not in the lexicon (none may)"
-    )
-    words.add_argument(
-        "--beam-threshold", type=finite, metavar="S", help="drop hypotheses this far below the best (default: 30)"
-    )
-    words.add_argument(
-        "--hyps-per-state",
-        type=int,
-        metavar="N",
-        help="hypotheses kept of those that the rest cannot tell apart: 1 is best for the first hypothesis, more for "
-        f"N-best lists (default: 1; {HYPS_PER_STATE} where --nbest is above 1)",
-    )
-    parser.add_argument("--exact", action="store_true", help="search a bigram exactly, for the best path: no beam")
+    add_search(parser)
+    add_weights(parser)
     parser.add_argument("--settings", metavar="FILE", help="decoder and weights that --tune wrote")
     parser.add_argument("--tune", metavar="FILE", help="find the weights on these cuts and write them to FILE (.json)")
     parser.add_argument(
@@ -133,26 +105,18 @@ def _parser() -> ArgumentParser:
 
 
 def _settings(arguments: Any) -> DecoderSettings:
-    names = [field.name for field in fields(DecoderSettings) if field.name != "nbest"]
-    values = {name: getattr(arguments, name) for name in names}
-    given = {name: value for name, value in values.items() if value is not None and value is not False}
-    if arguments.settings:
-        tuning = {name: True for name in ("tune", "cross_tune") if getattr(arguments, name)}
-        doubled = [f"--{name.replace('_', '-')}" for name in given | tuning]
-        if doubled:
-            raise UsageError(", ".join(doubled), "--settings has it already", "leave one of them out")
-        settings = DecoderSettings.load(Path(arguments.settings))
-        if settings == DecoderSettings() and arguments.nbest > 1:
-            warn(f"{arguments.settings}: is greedy decoding, which gives 1 hypothesis, not {arguments.nbest}")
-        else:
-            settings = replace(settings, nbest=arguments.nbest)
-    else:
-        if "lexicon" in given:
-            given["lexicon"] = tuple(given["lexicon"])
-        if "lm" in given:
-            given = {"lm_weight": LM_WEIGHT, **given}
-        settings = DecoderSettings(nbest=arguments.nbest, **given)
-    settings.check()
+    if not arguments.settings:
+        return search_settings(arguments)
+    tuning = [name for name in ("tune", "cross_tune") if getattr(arguments, name)]
+    doubled = [option(name) for name in [*given_fields(arguments), *tuning]]
+    if doubled:
+        raise UsageError(", ".join(doubled), "--settings has it already", "leave one of them out")
+    settings = DecoderSettings.load(arguments.settings)
+    if settings == DecoderSettings() and arguments.nbest > 1:
+        warn(f"{arguments.settings}: is greedy decoding, which gives 1 hypothesis, not {arguments.nbest}")
+        return settings
+    settings = replace(settings, nbest=arguments.nbest)
+    settings.check(option)
     return settings
 
 

@@ -52,20 +52,20 @@ def main(argv: list[str] | None = None) -> int:
 
 def _load(arguments: Any) -> Scorer:
     """Reads the model, and settles the score of words that it does not know."""
-    from asr.cli._device import move
     from asr.cli._scorers import SentenceScorer, SpeechScorer
+    from asr.models.devices import move
 
     if arguments.checkpoint:
         from asr.transcription.checkpoint import load_checkpoint
 
         acoustic = load_checkpoint(arguments.checkpoint)
-        move(acoustic.model, arguments.device)
+        move(acoustic.model, arguments.device, "--device")
         arguments.unknown_score = 0.0
         return SpeechScorer(acoustic, arguments.cuts)
     from asr.transcription.language_checkpoint import load_language_model
 
     language = load_language_model(arguments.lm)
-    move(language.network, arguments.device)
+    move(language.network, arguments.device, "--device")
     if arguments.unknown_score is None:
         arguments.unknown_score = -math.log(max(1, language.num_unknown_types))
     return SentenceScorer(language, arguments.unknown_score)

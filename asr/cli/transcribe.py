@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import command, log, log_warnings, make_parser, parse, progress, warn
-from asr.errors import AsrError, UsageError
+from asr.cli.command import command, log, log_warnings, make_parser, option, parse, progress, warn
+from asr.errors import AsrError, ConfigError, UsageError
 from asr.files import fitting, written_whole
 from asr.machine import num_processes
 from asr.transcription.formats import FORMATS, PATHS_AND_TEXT, Format
@@ -137,7 +137,10 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(1)  # see num_workers of Recognizer
     num_workers = 1 if device.startswith("cuda") else arguments.threads or num_processes()
-    return Recognizer.from_checkpoint(arguments.checkpoint, device, num_workers)
+    try:
+        return Recognizer.from_checkpoint(arguments.checkpoint, device, num_workers)
+    except ConfigError as error:
+        raise UsageError(option(error.where), error.found, error.remedy) from None
 
 
 def _survey(recordings: Sequence[Recording], sample_rate: int) -> float | None:

@@ -18,8 +18,9 @@ from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GreedyDecoder
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.prefix_beam import PrefixBeamDecoder
-from asr.errors import AsrError, ConfigError, DataError
+from asr.errors import AsrError, DataError
 from asr.models.acoustic import AcousticModel
+from asr.models.devices import move
 from asr.text.tokens import TokenTable
 from asr.transcription.checkpoint import load_checkpoint
 from asr.transcription.long_audio import Chunk, Cutting, cut
@@ -57,13 +58,8 @@ class Recognizer:
         Raises:
             ConfigError: there is no such device here.
         """
-        try:
-            self.device = torch.device(device)
-            self.model = model.eval().to(self.device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).partition("\n")[0]
-            raise ConfigError(f"device {device}", f"cannot be used ({reason})", "use cpu") from error
-        self.tokens, self.num_workers = tokens, num_workers
+        self.device = move(model.eval(), device)
+        self.model, self.tokens, self.num_workers = model, tokens, num_workers
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, device: str | torch.device = "cpu", num_workers: int = 1) -> Recognizer:

@@ -9,15 +9,16 @@ import pytest
 from lhotse import CutSet
 
 from asr.cli import train
-from asr.cli._decoders import DecoderParts, DecoderSettings
 from asr.cli._tuning import DevSet, halve
 from asr.cli.decode import main
 from asr.corpora.manifests import read_cuts
+from asr.decoding.settings import DecoderParts, DecoderSettings
 from asr.errors import DataError
 from asr.lm.kneser_ney import estimate
 from asr.lm.storage import save_ngram
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.hypotheses import read_hypotheses
+from asr.text.tokens import TokenTable
 from tests.conftest import TinyCorpus
 from tests.training.test_run import SMALL
 
@@ -237,11 +238,12 @@ def test_tuning_gives_greedy_decoding_where_nothing_is_as_good(monkeypatch: pyte
     monkeypatch.setattr(DevSet, "__init__", lambda self: self.__dict__.update(unit="word", greedy_gives_unit=True))
     monkeypatch.setattr(DevSet, "error_rate", error_rate)
     beam = DecoderSettings(beam_size=16, nbest=9, lm="words.arpa", lexicon=("words.txt",))
-    best = DevSet().tune(beam, DecoderParts(), beam_size=8)
+    parts = DecoderParts(TokenTable.build(["A"], "char"), 0.02)
+    best = DevSet().tune(beam, parts, beam_size=8)
     assert searched == {(1, 1), (8, 1)}, "only first hypotheses count while weights are tried"
     assert (best.settings, best.error_rate, best.without) == (DecoderSettings(), 0.2, 0.25)
     rates[8] = 0.2
-    assert DevSet().tune(beam, DecoderParts(), beam_size=8).settings == beam
+    assert DevSet().tune(beam, parts, beam_size=8).settings == beam
 
 
 def test_words_are_tuned_on_where_a_model_of_phones_has_a_lexicon(

@@ -237,10 +237,10 @@ def test_long_recordings_reach_the_model_in_parts_as_they_are_read(monkeypatch: 
 
 def test_devices_that_are_not_there(tmp_path: Path) -> None:
     path = save_checkpoint(tmp_path / "a.ckpt")
-    with pytest.raises(ConfigError, match="device tpu7: cannot be used"):
+    with pytest.raises(ConfigError, match="device: 'tpu7' cannot be used"):
         Recognizer.from_checkpoint(path, "tpu7")
     if not torch.cuda.is_available():
-        with pytest.raises(ConfigError, match="device cuda: cannot be used"):
+        with pytest.raises(ConfigError, match="device: 'cuda' cannot be used"):
             Recognizer.from_checkpoint(path, "cuda")
 
 
