@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lhotse import CutSet
 
-from asr.cli import train
+from asr.cli import train, transcribe
 from asr.cli._tuning import DevSet, halve
 from asr.cli.decode import main
 from asr.corpora.manifests import read_cuts
@@ -226,6 +226,30 @@ def test_words_of_a_lexicon(
     assert {word for nbest in hyps.values() for word in nbest[0].text.split()} <= set(known)
     assert main([*common, *search, "--word-score", "1", "--unknown-score", "-1", "--out", str(tmp_path / "open")]) == 0
     assert list(read_hypotheses(tmp_path / "open")) == list(hyps)
+
+
+def test_files_are_transcribed_as_their_cuts_are_decoded(
+    checkpoint: Path, tiny_corpus: TinyCorpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dev, lm = tiny_corpus.data / "dev_cuts.jsonl.gz", tmp_path / "words.npz"
+    refs = [cut.supervisions[0].text.split() for cut in read_cuts(dev)]
+    save_ngram(estimate([*refs, ["AC", "BABA"]], 2), lm)
+    words = DecoderSettings(8, 4, lm=str(lm), lm_weight=0.7, lexicon=(str(lm),), word_score=0.5, blank_penalty=1.0)
+    greedy = DecoderSettings()
+    paths = [str(tiny_corpus.data / f"dev-{number:03d}.wav") for number in range(8)]
+    texts = []
+    for number, settings in enumerate((words, greedy)):
+        settings.save(tmp_path / "s.json")
+        model = ["--checkpoint", str(checkpoint), "--settings", str(tmp_path / "s.json")]
+        assert main([*model, "--cuts", str(dev), "--workers", "0", "--out", str(tmp_path / "decoded")]) == 0
+        decoded = [nbest[0].text for nbest in read_hypotheses(tmp_path / "decoded").values()]
+        capsys.readouterr()
+        assert transcribe.main([*model, "--device", "cpu", *paths]) == 0
+        printed = capsys.readouterr()
+        assert [line.split("\t")[1] for line in printed.out.splitlines()] == decoded
+        assert ("lexicon: " in printed.err) == (number == 0)
+        texts.append(decoded)
+    assert texts[0] != texts[1]
 
 
 def test_tuning_gives_greedy_decoding_where_nothing_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
