@@ -87,15 +87,15 @@ def _settings() -> list[Seed]:
 
 
 def _read_settings(path: Path) -> None:
-    from asr.cli.rescore import _load_settings
-    from asr.decoding.settings import DecoderSettings
+    from asr.decoding.settings import DecoderSettings, RescoringSettings
 
-    if path.name == "rescoring.json":
-        assert all(map(math.isfinite, _load_settings(path))), "weights that are no numbers were accepted"
-        return
-    settings = DecoderSettings.load(path)
+    kind = RescoringSettings if path.name == "rescoring.json" else DecoderSettings
+    settings = kind.load(path)
+    if isinstance(settings, RescoringSettings):
+        weights = settings.weight, settings.word_score, settings.unknown_score
+        assert all(map(math.isfinite, weights)), "weights that are no numbers were accepted"
     settings.save(path.with_name("again.json"))
-    assert DecoderSettings.load(path.with_name("again.json")) == settings
+    assert kind.load(path.with_name("again.json")) == settings
 
 
 def _hypotheses() -> list[Seed]:

@@ -1,35 +1,30 @@
-"""Decodes cuts with a checkpoint: writes one hypothesis a line, with times and scores; tunes language model weights."""
+"""Decodes cuts with a checkpoint: writes one hypothesis a line, with times and scores."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asr.cli._search_options import add_search, add_weights, given_fields, log_coverage, search_settings
-from asr.cli.command import command, finite, log, make_parser, option, parse, progress, warn
+from asr.cli.command import command, finite, log, make_parser, option, parse, progress, refuse_moved, warn
 from asr.decoding.settings import DecoderSettings
 from asr.errors import UsageError
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
+    from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
 
     from asr.decoding.decoder import Decoder
     from asr.decoding.hypothesis import Hypothesis
-    from asr.transcription.checkpoint import Loaded
+    from asr.models.acoustic import AcousticModel
 
 _EXAMPLES = """  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts data/an4/dev_cuts.jsonl.gz
   asr decode --checkpoint best.ckpt --cuts data/an4/test_cuts.jsonl.gz --beam-size 32 --nbest 10
-  asr decode --checkpoint best.ckpt --cuts data/timit/dev_cuts.jsonl.gz --lm phones.arpa --exact --tune exact.json
   asr decode --checkpoint best.ckpt --cuts data/timit/test_cuts.jsonl.gz --settings exact.json
-  asr decode --checkpoint best.ckpt --cuts dev.jsonl.gz --lexicon words.txt --lm 3gram.npz --beam-size 64 --tune a.json
 
 Without --out, hypotheses go beside the checkpoint, into <split>_greedy.jsonl, <split>_beam<size>.jsonl or, with
---settings NAME.json, <split>_NAME.jsonl. --tune computes posteriors once, tries weights of the language model on them
-(over words the penalty of blank, too) and keeps those of least error (of words, or of phones), going without and greedy
-decoding among them: tune on dev, never on test. Where there is one set only, --cross-tune tunes on one half of its
-speakers and decodes the other, and the other way round."""
+--settings NAME.json, <split>_NAME.jsonl. asr tune decode finds weights and writes settings."""
 
 
 @command
@@ -39,17 +34,6 @@ def main(argv: list[str] | None = None) -> int:
     settings = _settings(arguments)
     if arguments.out and len(arguments.cuts) > 1:
         raise UsageError("--out", f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or give one")
-    if arguments.tune and arguments.cross_tune:
-        raise UsageError("--cross-tune", "--tune is there, too", "give one of them")
-    if (arguments.tune or arguments.cross_tune) and settings.beam_size == 1 and not settings.exact:
-        option = "--tune" if arguments.tune else "--cross-tune"
-        raise UsageError(option, "greedy decoding has no weights", "give --beam-size, and --lm or --lexicon")
-    if arguments.tuning_beam_size is not None and not (arguments.tune or arguments.cross_tune):
-        raise UsageError("--tuning-beam-size", "nothing is tuned", "give --tune or --cross-tune, or leave it out")
-    if arguments.tuning_beam_size is not None and settings.exact:
-        raise UsageError("--tuning-beam-size", "--exact has no beam", "leave one of them out")
-    if arguments.tuning_beam_size is not None and arguments.tuning_beam_size < 2:
-        raise UsageError("--tuning-beam-size", f"{arguments.tuning_beam_size} is no beam", "give 2 or more")
     from asr.models.devices import move
     from asr.scoring.hypotheses import write_hypotheses
     from asr.transcription.checkpoint import load_checkpoint
@@ -58,21 +42,12 @@ def main(argv: list[str] | None = None) -> int:
     move(loaded.model, arguments.device, "--device")
     parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
     log_coverage(parts.coverage, settings.lm)
-    if arguments.tune:
-        from asr.cli._tuning import tune_decoder
-
-        print(tune_decoder(loaded, settings, parts, arguments))
-        return 0
+    decoder = settings.decoder(parts)
     label = Path(arguments.settings).stem if arguments.settings else settings.label
     for cuts in arguments.cuts:
         split = Path(cuts).name.removesuffix("_cuts.jsonl.gz")
         out = Path(arguments.out or Path(arguments.checkpoint).with_name(f"{split}_{label}.jsonl"))
-        if arguments.cross_tune:
-            from asr.cli._tuning import decode_crosswise
-
-            write_hypotheses(out, decode_crosswise(loaded, settings, parts, cuts, arguments))
-        else:
-            write_hypotheses(out, _decode(loaded, settings.decoder(parts), cuts, arguments))
+        write_hypotheses(out, _decode(loaded.model, decoder, cuts, arguments))
         log(f"{cuts}: decoded to {out}")
         print(out)
     return 0
@@ -87,28 +62,23 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--out", metavar="FILE", help="hypotheses file, for a single file of cuts")
     add_search(parser)
     add_weights(parser)
-    parser.add_argument("--settings", metavar="FILE", help="decoder and weights that --tune wrote")
-    parser.add_argument("--tune", metavar="FILE", help="find the weights on these cuts and write them to FILE (.json)")
-    parser.add_argument(
-        "--cross-tune", action="store_true", help="decode each half of the speakers with weights tuned on the other"
-    )
-    parser.add_argument(
-        "--tuning-beam-size",
-        type=int,
-        metavar="N",
-        help="hypotheses kept while weights are tried (default: --beam-size)",
-    )
+    parser.add_argument("--settings", metavar="FILE", help="decoder and weights that asr tune decode wrote")
     parser.add_argument("--batch-seconds", type=finite, default=480.0, help="seconds of padded batches (default: 480)")
     parser.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
+    places = {
+        "--tune": "asr tune decode --out FILE",
+        "--cross-tune": "asr tune decode --crosswise FILE",
+        "--tuning-beam-size": "asr tune decode --tuning-beam-size N",
+    }
+    refuse_moved(parser, places)
     return parser
 
 
-def _settings(arguments: Any) -> DecoderSettings:
+def _settings(arguments: Namespace) -> DecoderSettings:
     if not arguments.settings:
         return search_settings(arguments)
-    tuning = [name for name in ("tune", "cross_tune") if getattr(arguments, name)]
-    doubled = [option(name) for name in [*given_fields(arguments), *tuning]]
+    doubled = [option(name) for name in given_fields(arguments)]
     if doubled:
         raise UsageError(", ".join(doubled), "--settings has it already", "leave one of them out")
     settings = DecoderSettings.load(arguments.settings)
@@ -120,8 +90,10 @@ def _settings(arguments: Any) -> DecoderSettings:
     return settings
 
 
-def _decode(loaded: Loaded, decoder: Decoder, file: str, arguments: Any) -> Iterator[tuple[str, list[Hypothesis]]]:
-    """Gives each utterance's id and N-best list, in the order of the cuts."""
+def _decode(
+    model: AcousticModel, decoder: Decoder, file: str, arguments: Namespace
+) -> Iterator[tuple[str, list[Hypothesis]]]:
+    """Yields each utterance's id and N-best list, in the order of the cuts."""
     from asr.corpora.manifests import read_cuts
     from asr.data.posteriors import read_with
 
@@ -129,7 +101,7 @@ def _decode(loaded: Loaded, decoder: Decoder, file: str, arguments: Any) -> Iter
     seconds = {cut.id: cut.duration for cut in cuts}
     found: dict[str, list[Hypothesis]] = {}
     with progress(sum(seconds.values()), "decoding") as bar:
-        for ids, nbest in read_with(decoder, loaded.model, cuts, arguments.batch_seconds, arguments.workers):
+        for ids, nbest in read_with(decoder, model, cuts, arguments.batch_seconds, arguments.workers):
             found |= zip(ids, nbest, strict=True)
             bar.advance(sum(seconds[each] for each in ids))
     return ((cut.id, found[cut.id]) for cut in cuts)

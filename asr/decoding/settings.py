@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asr.text.tokens import TokenTable
 
 _KIND = "is no settings of a decoder"
-_REMEDY = "make it with: asr decode --tune"
+_REMEDY = "make it with: asr tune decode"
 
 BLANK_THRESHOLD = 0.999
 """Runs of frames that are blank with this probability count as one in searches over a lexicon."""
@@ -257,8 +257,7 @@ class DecoderSettings:
 
     def save(self, path: str | Path, **notes: object) -> None:
         """Writes the settings, with notes on where they come from, as JSON."""
-        with written_whole(path) as beside:
-            beside.write_text(f"{json.dumps({**asdict(self), **notes}, indent=2)}\n", encoding="utf-8")
+        _write(path, {**asdict(self), **notes})
 
     @classmethod
     def load(cls, path: str | Path) -> DecoderSettings:
@@ -289,6 +288,43 @@ class DecoderSettings:
         except ConfigError as error:
             raise DataError(path, f"{_KIND} ({error.where}: {error.found})", _REMEDY) from None
         return settings
+
+
+@dataclass(frozen=True)
+class RescoringSettings:
+    """How N-best lists are rescored.
+
+    Attributes:
+        weight: what the natural-log probabilities of another model are multiplied by.
+        word_score: natural-log score added per word.
+        unknown_score: natural-log score added for each word that a language model does not know.
+        model: checkpoint of the other model, of sentences or of speech; empty where a file does not say.
+    """
+
+    weight: float
+    word_score: float = 0.0
+    unknown_score: float = 0.0
+    model: str = ""
+
+    def save(self, path: str | Path, **notes: object) -> None:
+        """Writes the settings, with notes on where they come from, as JSON."""
+        _write(path, {**asdict(self), **notes})
+
+    @classmethod
+    def load(cls, path: str | Path) -> RescoringSettings:
+        """Reads what :meth:`save` wrote.
+
+        Raises:
+            DataError: the file is something else, or a setting is of another type or not finite.
+        """
+        found = Record.read(path, "is no settings of rescoring", "make it with: asr tune rescore")
+        weight, word_score, unknown_score = map(found.number, ("weight", "word_score", "unknown_score"))
+        return cls(weight, word_score, unknown_score, found.text("model") if found.has("model") else "")
+
+
+def _write(path: str | Path, fields: Mapping[str, object]) -> None:
+    with written_whole(path) as beside:
+        beside.write_text(f"{json.dumps(fields, indent=2)}\n", encoding="utf-8")
 
 
 def _spell(files: tuple[str, ...], tokens: TokenTable, policy: TextPolicy) -> tuple[Spellings, dict[str, int]]:

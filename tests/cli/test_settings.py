@@ -11,7 +11,7 @@ def test_settings_of_a_decoder_that_are_none(tmp_path, capsys):
     path = tmp_path / "s.json"
     path.write_text('{"lexicon": [], "lm_weight": NaN}')
     assert decode.main(["--checkpoint", "none.ckpt", "--cuts", "none", "--settings", str(path)]) == 1
-    found, remedy = "lm_weight is NaN, not a number", "make it with: asr decode --tune"
+    found, remedy = "lm_weight is NaN, not a number", "make it with: asr tune decode"
     assert capsys.readouterr().err == f"asr decode: {path}: is no settings of a decoder ({found}); {remedy}\n"
 
 
@@ -30,7 +30,7 @@ def test_settings_of_rescoring_that_are_none(tmp_path, capsys, content, found):
     path.write_text(content)
     flags = ["--nbest", "n", "--lm", "l", "--out", "o", "--settings", str(path)]
     assert rescore.main(flags) == 1
-    remedy = "make it with: asr rescore --tune"
+    remedy = "make it with: asr tune rescore"
     assert capsys.readouterr().err == f"asr rescore: {path}: is no settings of rescoring ({found}); {remedy}\n"
 
 
