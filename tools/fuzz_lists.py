@@ -76,7 +76,7 @@ def _read_cuts(path: Path) -> None:
 
 
 def _settings() -> list[Seed]:
-    from asr.cli._decoders import DecoderSettings
+    from asr.decoding.settings import DecoderSettings
 
     settings = DecoderSettings(beam_size=8, lm="3gram.npz", lm_weight=0.5, lexicon=("words.txt",), unknown_score=-8.0)
     rescoring = {"weight": 0.5, "word_score": 1.0, "unknown_score": -7.5, "model": "lm.ckpt", "tried": [[0, 0, 0.2]]}
@@ -87,15 +87,15 @@ def _settings() -> list[Seed]:
 
 
 def _read_settings(path: Path) -> None:
-    from asr.cli._decoders import DecoderSettings
-    from asr.cli.rescore import _load_settings
+    from asr.decoding.settings import DecoderSettings, RescoringSettings
 
-    if path.name == "rescoring.json":
-        assert all(map(math.isfinite, _load_settings(path))), "weights that are no numbers were accepted"
-        return
-    settings = DecoderSettings.load(path)
+    kind = RescoringSettings if path.name == "rescoring.json" else DecoderSettings
+    settings = kind.load(path)
+    if isinstance(settings, RescoringSettings):
+        weights = settings.weight, settings.word_score, settings.unknown_score
+        assert all(map(math.isfinite, weights)), "weights that are no numbers were accepted"
     settings.save(path.with_name("again.json"))
-    assert DecoderSettings.load(path.with_name("again.json")) == settings
+    assert kind.load(path.with_name("again.json")) == settings
 
 
 def _hypotheses() -> list[Seed]:

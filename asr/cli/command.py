@@ -12,14 +12,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn, Protocol, cast
 
 from asr.cli._stdout import guarded
 from asr.dependencies import load_error
-from asr.errors import AsrError, printable
+from asr.errors import AsrError, UsageError, printable
 from asr.machine import use_one_thread
 
 _quiet = False
@@ -51,6 +51,22 @@ def parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.N
     return arguments
 
 
+def refuse_moved(parser: argparse.ArgumentParser, places: Mapping[str, str]) -> None:
+    """Refuses options that a verb has had, with one line that names the new ones.
+
+    Args:
+        parser: of the verb.
+        places: the command that does now what the option did, by option.
+    """
+    for moved, place in places.items():
+        parser.add_argument(moved, action=_Moved, const=place, nargs="*", help=argparse.SUPPRESS)
+
+
+class _Moved(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        raise UsageError(self.option_strings[0], f"is no option of {parser.prog} any more", f"give {self.const}")
+
+
 def finite(text: str) -> float:
     """Parses an option that is a number, and neither infinite nor none.
 
@@ -68,6 +84,16 @@ def finite(text: str) -> float:
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{text!r} is no finite number")
     return value
+
+
+def option(field: str) -> str:
+    """Returns the option that sets a field.
+
+    Example:
+        >>> option("beam_size")
+        '--beam-size'
+    """
+    return f"--{field.replace('_', '-')}"
 
 
 def log(message: str) -> None:

@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import command, log, log_warnings, make_parser, parse, progress, warn
-from asr.errors import AsrError, UsageError
+from asr.cli._search_options import log_coverage
+from asr.cli.command import command, log, log_warnings, make_parser, option, parse, progress, warn
+from asr.decoding.settings import DecoderSettings
+from asr.errors import AsrError, ConfigError, UsageError
 from asr.files import fitting, written_whole
 from asr.machine import num_processes
 from asr.transcription.formats import FORMATS, PATHS_AND_TEXT, Format
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """  asr transcribe --checkpoint best.ckpt talk.wav
   asr transcribe --checkpoint best.ckpt recordings/ extra.mp3 --format jsonl > transcripts.jsonl
-  asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --beam-size 16
+  asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --settings 3gram.json
 
 Text goes to stdout; of several files, each line begins with the path and a tab. Folders are searched with all folders
 in them. With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; names that would meet keep their ending as well.
@@ -51,7 +53,6 @@ def main(argv: list[str] | None = None) -> int:
     with progress(_survey(recordings, recognizer.sample_rate), "transcribing") as bar:
         transcripts = recognizer.transcribe(
             [recording.path for recording in recordings],
-            recognizer.decoder(arguments.beam_size),
             batch_seconds=arguments.batch_seconds,
             channel=None if arguments.channel is None else arguments.channel - 1,
             on_failure=fail,
@@ -69,9 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
     parser.add_argument("--format", choices=list(FORMATS), default="txt", help="what to write (default: txt)")
     parser.add_argument("--out-dir", metavar="DIR", help="write a file for each recording here, not to stdout")
-    parser.add_argument(
+    search = parser.add_mutually_exclusive_group()
+    search.add_argument(
         "--beam-size", type=_whole_number, default=1, metavar="K", help="hypotheses kept; 1 is greedy (default: 1)"
     )
+    search.add_argument("--settings", metavar="FILE", help="decoder, language model and weights that were tuned")
     parser.add_argument(
         "--channel",
         type=_whole_number,
@@ -130,6 +133,10 @@ def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format
 
 
 def _load(arguments: argparse.Namespace) -> Recognizer:
+    if arguments.settings:
+        settings = DecoderSettings.load(arguments.settings)
+    else:
+        settings = DecoderSettings(beam_size=arguments.beam_size)
     import torch
 
     from asr.transcription.recognizer import Recognizer
@@ -137,7 +144,13 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(1)  # see num_workers of Recognizer
     num_workers = 1 if device.startswith("cuda") else arguments.threads or num_processes()
-    return Recognizer.from_checkpoint(arguments.checkpoint, device, num_workers)
+    try:
+        recognizer = Recognizer.from_checkpoint(arguments.checkpoint, settings, device, num_workers)
+    except ConfigError as error:
+        where = option(error.where) if error.where == "device" else error.where
+        raise ConfigError(where, error.found, error.remedy) from None
+    log_coverage(recognizer.coverage, settings.lm)
+    return recognizer
 
 
 def _survey(recordings: Sequence[Recording], sample_rate: int) -> float | None:

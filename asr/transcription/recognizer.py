@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -17,9 +16,10 @@ from asr.audio import Seconds, samples_to_seconds, stream
 from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GreedyDecoder
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.prefix_beam import PrefixBeamDecoder
-from asr.errors import AsrError, ConfigError, DataError
+from asr.decoding.settings import Coverage, DecoderSettings
+from asr.errors import AsrError, DataError
 from asr.models.acoustic import AcousticModel
+from asr.models.devices import move
 from asr.text.tokens import TokenTable
 from asr.transcription.checkpoint import load_checkpoint
 from asr.transcription.long_audio import Chunk, Cutting, cut
@@ -34,67 +34,89 @@ _NOTHING = Hypothesis(text="", tokens=(), words=(), score=0.0, confidence=1.0)
 class Recognizer:
     """A trained model that reads recordings of any length.
 
+    Attributes:
+        device: where the model is.
+        decoder: log-probabilities to hypotheses.
+        coverage: how much of the decoder's lexicon can be searched; None where it has none.
+
     Example::
 
-        recognizer = Recognizer.from_checkpoint("best.ckpt")
+        recognizer = Recognizer.from_checkpoint("best.ckpt", DecoderSettings.load("3gram.json"))
         for transcript in recognizer.transcribe(["a.wav", "b.flac"]):
             print(transcript.path, transcript.text)
     """
 
     def __init__(
-        self, model: AcousticModel, tokens: TokenTable, device: str | torch.device = "cpu", num_workers: int = 1
+        self,
+        model: AcousticModel,
+        tokens: TokenTable,
+        decoder: Decoder | None = None,
+        device: str | torch.device = "cpu",
+        num_workers: int = 1,
+        coverage: Coverage | None = None,
     ) -> None:
         """Moves the model to its device.
 
         Args:
             model: a trained model.
             tokens: the table of its outputs.
+            decoder: log-probabilities to hypotheses; greedy when None.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches that are recognised at the same time. On a CPU, as many as there are cores with
                 ``torch.set_num_threads(1)`` are faster than one batch in many threads, which wait for one another in
                 every layer and stand still when another program takes one of their cores.
+            coverage: of the decoder's lexicon.
 
         Raises:
             ConfigError: there is no such device here.
         """
-        try:
-            self.device = torch.device(device)
-            self.model = model.eval().to(self.device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).partition("\n")[0]
-            raise ConfigError(f"device {device}", f"cannot be used ({reason})", "use cpu") from error
-        self.tokens, self.num_workers = tokens, num_workers
+        self.device = move(model.eval(), device)
+        self.model, self.num_workers, self.coverage = model, num_workers, coverage
+        self.decoder = decoder or GreedyDecoder(tokens, model.frame_seconds)
 
     @classmethod
-    def from_checkpoint(cls, path: str | Path, device: str | torch.device = "cpu", num_workers: int = 1) -> Recognizer:
-        """Gives the recogniser of a checkpoint that ``asr train`` wrote.
+    def from_checkpoint(
+        cls,
+        path: str | Path,
+        settings: DecoderSettings | None = None,
+        device: str | torch.device = "cpu",
+        num_workers: int = 1,
+    ) -> Recognizer:
+        """Returns the recogniser of a checkpoint that ``asr train`` wrote.
+
+        Args:
+            path: the checkpoint.
+            settings: how to decode; greedy when None. Only the best hypothesis is asked for, whatever ``nbest`` is.
+            device: "cpu", "cuda" or "cuda:N".
+            num_workers: batches that are recognised at the same time, see :class:`Recognizer`.
 
         Raises:
             CheckpointError: the file holds no model that can be built.
-            ConfigError: there is no such device here.
+            ConfigError: there is no such device here, or the settings do not go together, or not with the model.
+            DataError: a file that the settings name cannot be read, or does not fit the model.
         """
         loaded = load_checkpoint(path)
-        return cls(loaded.model, loaded.tokens, device, num_workers)
+        settings = replace(settings or DecoderSettings(), nbest=1)
+        parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
+        return cls(loaded.model, loaded.tokens, settings.decoder(parts), device, num_workers, parts.coverage)
 
     @property
     def sample_rate(self) -> int:
         """Hz that recordings are resampled to."""
         return self.model.frontend.sample_rate
 
-    def decoder(self, beam_size: int = 1) -> Decoder:
-        """Gives the decoder that keeps so many hypotheses: with 1 the greedy one, with more a prefix beam search.
+    def transcribe_file(self, path: str | Path) -> Transcript:
+        """Returns the transcript of a recording.
 
         Raises:
-            ConfigError: ``beam_size`` is below 1.
+            AsrError: the file cannot be transcribed.
         """
-        if beam_size == 1:
-            return GreedyDecoder(self.tokens, self.model.frame_seconds)
-        return PrefixBeamDecoder(self.tokens, self.model.frame_seconds, beam_size=beam_size)
+        (transcript,) = self.transcribe([path])
+        return transcript
 
     def transcribe(
         self,
         paths: Iterable[str | Path],
-        decoder: Decoder | None = None,
         *,
         batch_seconds: Seconds = BATCH_SECONDS,
         cutting: Cutting | None = None,
@@ -110,7 +132,6 @@ class Recognizer:
 
         Args:
             paths: audio files of any rate and number of channels.
-            decoder: log-probabilities to hypotheses; greedy when None.
             batch_seconds: seconds of audio, with padding, that are recognised together.
             cutting: how long recordings are cut.
             channel: which of several to read, from 0; None for the mean of all, or the loudest where they cancel out.
@@ -123,7 +144,6 @@ class Recognizer:
         Raises:
             AsrError: a file cannot be transcribed, and there is no ``on_failure``.
         """
-        decoder = decoder or self.decoder()
         pending: deque[_Reading] = deque()
         pool: list[_Task] = []
         pooled, enough = 0.0, batch_seconds * max(_POOLED_BATCHES, self.num_workers)
@@ -133,21 +153,20 @@ class Recognizer:
                 pool.append(task)
                 pooled += task.seconds
                 if pooled >= enough:
-                    self._recognize_pool(pool, decoder, batch_seconds, on_progress)
+                    self._recognize_pool(pool, batch_seconds, on_progress)
                     pool, pooled = [], 0.0
                     yield from _finished(pending, on_failure)
             if on_progress is not None and reading.left_out_at_end > 0:
                 on_progress(reading.left_out_at_end)
-        self._recognize_pool(pool, decoder, batch_seconds, on_progress)
+        self._recognize_pool(pool, batch_seconds, on_progress)
         yield from _finished(pending, on_failure)
 
     @torch.inference_mode()
-    def recognize(self, waveforms: Sequence[Tensor], decoder: Decoder) -> list[Hypothesis]:
+    def recognize(self, waveforms: Sequence[Tensor]) -> list[Hypothesis]:
         """Recognises a batch of waveforms.
 
         Args:
             waveforms: samples at :attr:`sample_rate`, shape (S,) each.
-            decoder: log-probabilities to hypotheses.
 
         Returns:
             The best hypothesis of each; an empty one for a waveform that is shorter than a frame.
@@ -156,10 +175,10 @@ class Recognizer:
         frames = self.model.encoder.output_lengths(self.model.frontend.frame_lengths(sample_lengths))
         if not bool((frames > 0).all()):
             voiced = [waveform for waveform, length in zip(waveforms, frames.tolist(), strict=True) if length]
-            found = iter(self.recognize(voiced, decoder) if voiced else [])
+            found = iter(self.recognize(voiced) if voiced else [])
             return [next(found) if length else _NOTHING for length in frames.tolist()]
         padded = pad_sequence(list(waveforms), batch_first=True)  # (B, S)
-        nbest = decoder(*self.model(padded.to(self.device), sample_lengths.to(self.device)))
+        nbest = self.decoder(*self.model(padded.to(self.device), sample_lengths.to(self.device)))
         return [hypotheses[0] for hypotheses in nbest]
 
     def _read(self, reading: _Reading, cutting: Cutting | None) -> Iterator[_Task]:
@@ -173,28 +192,24 @@ class Recognizer:
         reading.is_read = True
 
     def _recognize_pool(
-        self,
-        pool: Sequence[_Task],
-        decoder: Decoder,
-        batch_seconds: Seconds,
-        on_progress: Callable[[Seconds], None] | None,
+        self, pool: Sequence[_Task], batch_seconds: Seconds, on_progress: Callable[[Seconds], None] | None
     ) -> None:
         """Recognises the chunks that wait, those of about the same length together."""
         tasks = [task for task in pool if task.reading.error is None]
         share = sum(task.seconds for task in tasks) / self.num_workers
         batches = _batches(tasks, min(batch_seconds, share))
         with ThreadPoolExecutor(self.num_workers) as workers:
-            for seconds in workers.map(partial(self._recognize_batch, decoder), batches):
+            for seconds in workers.map(self._recognize_batch, batches):
                 if on_progress is not None:
                     on_progress(seconds)
 
-    def _recognize_batch(self, decoder: Decoder, batch: Sequence[_Task]) -> Seconds:
-        """Hands out the hypotheses of a batch and gives the seconds of audio that were new in it."""
+    def _recognize_batch(self, batch: Sequence[_Task]) -> Seconds:
+        """Hands out the hypotheses of a batch and returns the seconds of audio that were new in it."""
         try:
-            found = self.recognize([task.chunk.waveform for task in batch], decoder)
+            found = self.recognize([task.chunk.waveform for task in batch])
         except AsrError as error:
             if len(batch) > 1:  # one of them is at fault; the others need not suffer
-                return sum(self._recognize_batch(decoder, [task]) for task in batch)
+                return sum(self._recognize_batch([task]) for task in batch)
             batch[0].reading.error = DataError(batch[0].reading.path, f"cannot be recognised ({error})")
             return 0.0
         for task, hypothesis in zip(batch, found, strict=True):

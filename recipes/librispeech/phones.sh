@@ -33,8 +33,8 @@ need_lexicon() { [[ $lexicon ]] || die "--lexicon: is missing; give a dictionary
 
 # rescore FILE FROM TO MODEL: N-best lists of dev by a second model, where there is one.
 rescore() {
-  [[ ! $1 ]] || asr rescore "${@:4}" --device "$device" --nbest "$exp/${dev}_words_$2.jsonl" --cuts "$dev_cuts" --cross-tune \
-    --out "$exp/${dev}_words_$3.jsonl"
+  [[ ! $1 ]] || asr tune rescore "${@:4}" --device "$device" --nbest "$exp/${dev}_words_$2.jsonl" --cuts "$dev_cuts" \
+    --crosswise "$exp/${dev}_words_$3.jsonl"
 }
 
 if [[ ! $g2p ]]; then
@@ -74,8 +74,8 @@ if stage 6 "decoding"; then
   if [[ $ngram ]]; then
     need_lexicon
     asr pronounce --checkpoint "$g2p" --words "$ngram" --lexicon "$lexicon" --out "$data/lexicon.dict"
-    asr decode --checkpoint "$exp/last.ckpt" --device "$device" --cuts "$dev_cuts" --cross-tune --nbest 100 \
-      --beam-size 1000 --tuning-beam-size 64 --lexicon "$data/lexicon.dict" --lm "$ngram" --out "$exp/${dev}_words_ngram.jsonl"
+    asr tune decode --checkpoint "$exp/last.ckpt" --device "$device" --cuts "$dev_cuts" --nbest 100 --beam-size 1000 \
+      --tuning-beam-size 64 --lexicon "$data/lexicon.dict" --lm "$ngram" --crosswise "$exp/${dev}_words_ngram.jsonl"
     rescore "$words" ngram both --checkpoint "$words"
     if [[ $words ]]; then found=both; else found=ngram; fi
     rescore "$lstm" "$found" lstm --lm "$lstm"

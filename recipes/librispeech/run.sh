@@ -34,18 +34,19 @@ mapfile -t train_cuts < <(cuts_of "${train[@]}")
 mapfile -t dev_cuts < <(cuts_of "${devs[@]}")
 mapfile -t all_cuts < <(cuts_of "${devs[@]}" "${tests[@]}")
 wide=(--beam-size 1000 --tuning-beam-size 64) # of searches over words
-asr_decode=(asr decode --checkpoint "$exp/last.ckpt" --device "$device")
-if [[ $device != cpu ]]; then asr_decode+=(--batch-seconds 900); fi # a GPU has room for all of a search at once
+model=(--checkpoint "$exp/last.ckpt" --device "$device")
+if [[ $device != cpu ]]; then model+=(--batch-seconds 900); fi # a GPU has room for all of a search at once
 
 # decode NAME N OPTIONS: N-best lists with weights tuned on the dev sets; where there is no test set, each half of dev on
 # the other half.
 decode() {
-  local name=$1 nbest=(--nbest "$2") search=(--beam-size 64 "${@:3}")
+  local name=$1 nbest=(--nbest "$2")
+  local tune=(asr tune decode "${model[@]}" --cuts "${dev_cuts[@]}" --beam-size 64 "${@:3}")
   if ((${#tests[@]})); then
-    "${asr_decode[@]}" --cuts "${dev_cuts[@]}" "${search[@]}" --tune "$exp/$name.json"
-    "${asr_decode[@]}" --cuts "${all_cuts[@]}" --settings "$exp/$name.json" "${nbest[@]}"
+    "${tune[@]}" --out "$exp/$name.json"
+    asr decode "${model[@]}" --cuts "${all_cuts[@]}" --settings "$exp/$name.json" "${nbest[@]}"
   else
-    "${asr_decode[@]}" --cuts "${dev_cuts[@]}" "${search[@]}" --cross-tune "${nbest[@]}" --out "$exp/${devs[0]}_$name.jsonl"
+    "${tune[@]}" "${nbest[@]}" --crosswise "$exp/${devs[0]}_$name.jsonl"
   fi
 }
 
@@ -80,21 +81,21 @@ if [[ $lm_text ]] && stage 6 "recurrent language model"; then
 fi
 
 if stage 7 "decoding"; then
-  "${asr_decode[@]}" --cuts "${all_cuts[@]}"
+  asr decode "${model[@]}" --cuts "${all_cuts[@]}"
   decode beam64 1
   decode lexicon 1 --lexicon "$ngram" "${wide[@]}"
   decode 3gram 100 --lexicon "$ngram" --lm "$ngram" "${wide[@]}"
 fi
 
 if [[ -e $lstm ]] && stage 8 "rescoring"; then
-  rescore=(asr rescore --lm "$lstm" --device "$device")
+  rescore=(rescore --lm "$lstm" --device "$device")
   if ((${#tests[@]})); then
-    "${rescore[@]}" --nbest "$exp/dev-other_3gram.jsonl" --cuts "$(cuts_of dev-other)" --tune "$exp/lstm.json"
+    asr tune "${rescore[@]}" --nbest "$exp/dev-other_3gram.jsonl" --cuts "$(cuts_of dev-other)" --out "$exp/lstm.json"
     for split in "${devs[@]}" "${tests[@]}"; do
-      "${rescore[@]}" --nbest "$exp/${split}_3gram.jsonl" --settings "$exp/lstm.json" --out "$exp/${split}_lstm.jsonl"
+      asr "${rescore[@]}" --nbest "$exp/${split}_3gram.jsonl" --settings "$exp/lstm.json" --out "$exp/${split}_lstm.jsonl"
     done
   else
-    "${rescore[@]}" --nbest "$exp/${dev}_3gram.jsonl" --cuts "${dev_cuts[@]}" --cross-tune --out "$exp/${dev}_lstm.jsonl"
+    asr tune "${rescore[@]}" --nbest "$exp/${dev}_3gram.jsonl" --cuts "${dev_cuts[@]}" --crosswise "$exp/${dev}_lstm.jsonl"
   fi
 fi
 

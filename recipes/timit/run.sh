@@ -42,14 +42,14 @@ for rung in $rungs; do
     fi
 
     if stage 4 "decoding $rung, seed $seed: greedy, beam 100, exact search and beam with the bigram"; then
-      decode=(asr decode --checkpoint "$exp/best.ckpt" --device "$device") tests=("$data"/{dev,test}_cuts.jsonl.gz)
-      "${decode[@]}" --cuts "${tests[@]}"
-      "${decode[@]}" --cuts "${tests[@]}" --beam-size 100
+      model=(--checkpoint "$exp/best.ckpt" --device "$device") tests=("$data"/{dev,test}_cuts.jsonl.gz)
+      asr decode "${model[@]}" --cuts "${tests[@]}"
+      asr decode "${model[@]}" --cuts "${tests[@]}" --beam-size 100
       for search in "bigram --exact" "beam100_bigram --beam-size 100"; do
         read -ra options <<<"$search"
         settings=$exp/${options[0]}.json
-        "${decode[@]}" --cuts "${tests[0]}" --lm "$data/bigram.arpa" "${options[@]:1}" --tune "$settings"
-        "${decode[@]}" --cuts "${tests[@]}" --settings "$settings"
+        asr tune decode "${model[@]}" --cuts "${tests[0]}" --lm "$data/bigram.arpa" "${options[@]:1}" --out "$settings"
+        asr decode "${model[@]}" --cuts "${tests[@]}" --settings "$settings"
       done
     fi
 

@@ -11,8 +11,7 @@ import pytest
 import torch
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 
-from asr.cli import decode, train
-from asr.cli._tuning import halve
+from asr.cli import decode, train, tune
 from asr.cli.rescore import main
 from asr.corpora.manifests import read_cuts, write_cuts
 from asr.decoding.hypothesis import Hypothesis
@@ -85,7 +84,8 @@ def test_weights_are_tuned_on_some_and_kept_for_others(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings, out = tmp_path / "tuned.json", tmp_path / "out.jsonl"
-    assert main([*common(folder), "--cuts", str(folder / "half_cuts.jsonl.gz"), "--tune", str(settings)]) == 0
+    half_cuts = ["--cuts", str(folder / "half_cuts.jsonl.gz")]
+    assert tune.main(["rescore", *common(folder), *half_cuts, "--out", str(settings)]) == 0
     printed = capsys.readouterr()
     assert "3 of 5 utterances" in printed.err
     found = json.loads(settings.read_text(encoding="utf-8"))
@@ -112,18 +112,19 @@ def test_each_half_of_the_speakers_is_rescored_with_the_weights_of_the_other(
         RecurrentSentenceModel, "word_log_probs", lambda model, ids: [read.append(len(ids)), score(model, ids)][1]
     )
     dev, out = folder / "dev_cuts.jsonl.gz", tmp_path / "crossed.jsonl"
-    assert main([*common(folder), "--cuts", str(dev), "--cross-tune", "--out", str(out)]) == 0
+    assert tune.main(["rescore", *common(folder), "--cuts", str(dev), "--crosswise", str(out)]) == 0
     assert read == [15]  # all hypotheses, once
     printed = capsys.readouterr()
     assert printed.out == f"{out}\n"
     found = read_hypotheses(out)
     assert list(found) == list(REFS)
     cuts = list(read_cuts(dev))
+    halves = [[cut for cut in cuts if (cut.supervisions[0].speaker == "speaker1") == is_second] for is_second in (0, 1)]
     errors = 0
-    for tuned_on, other in (halves := halve(cuts, "dev"), halves[::-1]):
+    for tuned_on, other in (halves, halves[::-1]):
         part, settings, alone = (tmp_path / name for name in ("part_cuts.jsonl.gz", "t.json", "alone.jsonl"))
         write_cuts(tuned_on, part)
-        assert main([*common(folder), "--cuts", str(part), "--tune", str(settings)]) == 0
+        assert tune.main(["rescore", *common(folder), "--cuts", str(part), "--out", str(settings)]) == 0
         write_cuts(other, part)
         assert main([*common(folder), "--cuts", str(part), "--settings", str(settings), "--out", str(alone)]) == 0
         expected = read_hypotheses(alone)
@@ -147,26 +148,16 @@ def count(hyps: dict[str, list[Hypothesis]]) -> list[ErrorCounts]:
 
 
 BAD = {
-    "nothing to write": (["--weight", "1"], 2, "--out, --tune: there is no file to write; give --out FILE"),
-    "nothing to cross-tune to": (["--cross-tune", "--cuts", "c"], 2, "--cross-tune: there is no file to write"),
-    "nothing to cross-tune on": (["--cross-tune", "--out", "o"], 2, "--cross-tune: there are no references; give --c"),
-    "two tunings": (["--cross-tune", "--tune", "t.json", "--cuts", "c"], 2, "--cross-tune: --tune is there, too"),
-    "weight and cross-tune": (
-        ["--cross-tune", "--out", "o", "--cuts", "c", "--weight", "1", "--word-score", "0"],
+    "tuning": (
+        ["--out", "o", "--tune", "t.json"],
         2,
-        "--weight, --word-score: --cross-tune finds them; leave one of them out",
+        "--tune: is no option of asr rescore any more; give asr tune resc",
     ),
-    "settings and cross-tune": (
-        ["--cross-tune", "--out", "o", "--cuts", "c", "--settings", "s"],
-        2,
-        "--settings: --cross-tune finds them; leave one of them out",
-    ),
+    "cross-tuning": (["--out", "o", "--cross-tune", "--cuts", "c"], 2, "give asr tune rescore --crosswise FILE"),
+    "policy": (["--out", "o", "--policy", "verbatim"], 2, "give asr tune rescore --policy NAME"),
     "no weight": (["--out", "o"], 2, "--weight: there is none"),
-    "no references": (["--tune", "t.json"], 2, "--tune: there are no references"),
-    "weight and tune": (["--tune", "t.json", "--cuts", "c", "--weight", "1"], 2, "--weight: --tune finds them"),
     "settings and weight": (["--out", "o", "--settings", "s", "--weight", "1"], 2, "--weight: --settings has it"),
     "settings that are none": (["--out", "o", "--settings", "nowhere.json"], 1, "nowhere.json: is no settings of resc"),
-    "policy without tune": (["--out", "o", "--weight", "1", "--policy", "verbatim"], 2, "--policy: nothing is counted"),
     "no such lists": (["--out", "o", "--weight", "1", "--nbest", "nowhere.jsonl"], 1, "nowhere.jsonl: no such file"),
     "no such model": (["--out", "o", "--weight", "1", "--lm", "nowhere.ckpt"], 1, "nowhere.ckpt: no such file"),
     "no such device": (["--out", "o", "--weight", "1", "--device", "tpu9"], 2, "--device: 'tpu9' cannot be used"),
@@ -184,7 +175,7 @@ def test_what_is_wrong_gets_one_line(folder: Path, capsys: pytest.CaptureFixture
 
 def test_halves_need_two_speakers(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, out = folder / "one_cuts.jsonl.gz", tmp_path / "out.jsonl"
-    assert main([*common(folder), "--cuts", str(one), "--cross-tune", "--out", str(out)]) == 1
+    assert tune.main(["rescore", *common(folder), "--cuts", str(one), "--crosswise", str(out)]) == 1
     assert f"{one}: has 1 speaker; halves need two" in capsys.readouterr().err
     assert not out.exists()
 
@@ -192,8 +183,8 @@ def test_halves_need_two_speakers(folder: Path, tmp_path: Path, capsys: pytest.C
 def test_cuts_without_a_list_are_named(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = (folder / "nbest.jsonl").read_text(encoding="utf-8").splitlines()
     (tmp_path / "short.jsonl").write_text("\n".join(lines[1:]), encoding="utf-8")
-    flags = ["--nbest", str(tmp_path / "short.jsonl"), "--cuts", str(folder / "dev_cuts.jsonl.gz"), "--tune", "t.json"]
-    assert main([*common(folder), *flags]) == 1
+    flags = ["--nbest", str(tmp_path / "short.jsonl"), "--cuts", str(folder / "dev_cuts.jsonl.gz"), "--out", "t.json"]
+    assert tune.main(["rescore", *common(folder), *flags]) == 1
     assert "1 of 5 utterances of" in capsys.readouterr().err
 
 
@@ -216,7 +207,7 @@ def test_a_second_acoustic_model_brings_its_own_text_to_the_front(
     for name, (first, second) in read_hypotheses(out).items():
         assert (first.text, second.text) == (heard[name].text, wrong.text)
         assert first.score == pytest.approx(9 * heard[name].score, rel=1e-4)
-    assert main([*lists, "--cross-tune", "--out", out]) == 0
+    assert tune.main(["rescore", *lists, "--crosswise", out]) == 0
     assert "both halves: " in capsys.readouterr().err
     for options, line in (
         (["--nbest", nbest, *model, "--weight", "1"], "--checkpoint: there is no audio to listen to; give --cuts"),

@@ -244,7 +244,7 @@ def test_other_scripts_reach_stdout_whatever_the_locale(tmp_path: Path) -> None:
     ("arguments", "status", "message"),
     [
         (["a.wav", "b.wav", "--format", "srt"], 2, "--format srt: cannot hold the 2 recordings in one file; add --out"),
-        (["a.wav", "--device", "tpu"], 2, "device tpu: cannot be used"),
+        (["a.wav", "--device", "tpu"], 2, "--device: 'tpu' cannot be used"),
         (["notes"], 1, "notes: holds no audio: no file in it ends in .wav"),
         (["a.wav", "--out-dir", "notes/readme.md"], 2, "--out-dir notes/readme.md: is a file; name a folder"),
     ],

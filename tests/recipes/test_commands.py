@@ -16,7 +16,7 @@ from asr.cli.main import verbs
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("recipes/*/README.md"))]
 RECIPES = sorted(ROOT.glob("recipes/*/*.sh"))
-SUBCOMMANDS = {"prepare", "lm"}
+SUBCOMMANDS = {"prepare", "lm", "tune"}
 _BLOCK = re.compile(r"^```(?:bash|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -1,19 +1,18 @@
-"""The settings of a decoder as asr decode takes, tunes, writes and reads them."""
+"""How to decode: the one place where decoder, lexicon, language model and weights meet."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import log, warn
-from asr.errors import DataError, UsageError
+from asr.errors import ConfigError, DataError
 from asr.files import written_whole
 from asr.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping
 
     from asr.decoding.decoder import Decoder
     from asr.decoding.lexicon_trie import LexiconTrie
@@ -22,10 +21,9 @@ if TYPE_CHECKING:
     from asr.lm.ngram import NGramModel
     from asr.text.policy import TextPolicy
     from asr.text.tokens import TokenTable
-    from asr.transcription.checkpoint import Loaded
 
 _KIND = "is no settings of a decoder"
-_REMEDY = "make it with: asr decode --tune"
+_REMEDY = "make it with: asr tune decode"
 
 BLANK_THRESHOLD = 0.999
 """Runs of frames that are blank with this probability count as one in searches over a lexicon."""
@@ -34,18 +32,43 @@ HYPS_PER_STATE = 4
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """How much of a lexicon can be searched.
+
+    Attributes:
+        num_words: words that have a spelling.
+        num_spellings: their spellings.
+        without_spelling: words that the tokens cannot spell.
+        num_unknown: words that the language model does not know and that count as ``<unk>``.
+        not_one_word: entries of each file that are not one word under the text policy, where there are any.
+    """
+
+    num_words: int
+    num_spellings: int
+    without_spelling: tuple[str, ...] = ()
+    num_unknown: int = 0
+    not_one_word: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class DecoderParts:
     """What decoders of the same settings share, whatever their weights.
 
     Attributes:
+        tokens: the tokens that are decoded.
+        frame_seconds: seconds from one frame of log-probabilities to the next.
         lm: the n-gram model, of words where there is a lexicon, else of tokens.
         trie: the lexicon in tokens.
         words: the model over the words of the trie.
+        coverage: how much of the lexicon can be searched; None without a lexicon.
     """
 
+    tokens: TokenTable
+    frame_seconds: float
     lm: NGramModel | None = None
     trie: LexiconTrie | None = None
     words: WordNGram | None = None
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +77,7 @@ class DecoderSettings:
 
     Attributes:
         beam_size: hypotheses kept; 1 is greedy.
-        nbest: hypotheses given for each utterance.
+        nbest: hypotheses returned for each utterance.
         exact: whether a bigram is searched exactly, for the best path, in place of a beam.
         lm: file of an n-gram model, of words where there is a lexicon, else of tokens; empty for none.
         lm_weight: what its natural-log scores are multiplied by.
@@ -83,44 +106,56 @@ class DecoderSettings:
     beam_threshold: float = 30.0
     hyps_per_state: int | None = None
 
-    def check(self) -> None:
+    def check(self, named: Callable[[str], str] = str) -> None:
         """Refuses what does not go together.
 
-        Raises:
-            UsageError: naming the option.
-        """
-        if self.beam_size < 1:
-            raise UsageError("--beam-size", str(self.beam_size), "give 1 for greedy decoding, or more")
-        if not self.exact and not 1 <= self.nbest <= self.beam_size:
-            raise UsageError("--nbest", f"{self.nbest} with a beam of {self.beam_size}", "give 1 to --beam-size")
-        if self.exact and not self.lm:
-            raise UsageError("--exact", "there is no --lm to search with", "give a bigram of tokens, or leave it out")
-        if self.exact and self.nbest > 1:
-            raise UsageError(
-                "--exact", f"it finds one path, and --nbest is {self.nbest}", "take a beam for N-best lists"
-            )
-        if self.exact and self.lexicon:
-            raise UsageError("--exact", "it searches tokens, and --lexicon has words", "leave one of them out")
-        if self.lm and not self.exact and self.beam_size == 1:
-            raise UsageError("--lm", "greedy decoding takes no language model", "give --beam-size, or --exact")
-        if self.lexicon and self.beam_size == 1:
-            raise UsageError("--lexicon", "greedy decoding takes no lexicon", "give --beam-size")
-        if not self.lm and (self.lm_weight or self.token_score) and self.beam_size == 1:
-            raise UsageError("--lm-weight, --token-score", "greedy decoding takes neither", "give --beam-size and --lm")
-        self._check_words()
+        Args:
+            named: what errors call a field, such as its option.
 
-    def _check_words(self) -> None:
+        Raises:
+            ConfigError: naming the fields.
+        """
+        beam_size, nbest, lm, lexicon = map(named, ("beam_size", "nbest", "lm", "lexicon"))
+        if self.beam_size < 1:
+            raise ConfigError(beam_size, str(self.beam_size), "give 1 for greedy decoding, or more")
+        if not self.exact and not 1 <= self.nbest <= self.beam_size:
+            raise ConfigError(nbest, f"{self.nbest} with a beam of {self.beam_size}", f"give 1 to {beam_size}")
+        if self.exact:
+            self._check_exact(named)
+        elif self.beam_size == 1:
+            if self.lm:
+                raise ConfigError(
+                    lm, "greedy decoding takes no language model", f"give {beam_size}, or {named('exact')}"
+                )
+            if self.lexicon:
+                raise ConfigError(lexicon, "greedy decoding takes no lexicon", f"give {beam_size}")
+            if self.lm_weight or self.token_score:
+                weights = f"{named('lm_weight')}, {named('token_score')}"
+                raise ConfigError(weights, "greedy decoding takes neither", f"give {beam_size} and {lm}")
+        self._check_words(named)
+
+    def _check_exact(self, named: Callable[[str], str]) -> None:
+        exact, nbest, lm, lexicon = map(named, ("exact", "nbest", "lm", "lexicon"))
+        if not self.lm:
+            raise ConfigError(exact, f"there is no {lm} to search with", "give a bigram of tokens, or leave it out")
+        if self.nbest > 1:
+            raise ConfigError(exact, f"it finds one path, and {nbest} is {self.nbest}", "take a beam for N-best lists")
+        if self.lexicon:
+            raise ConfigError(exact, f"it searches tokens, and {lexicon} has words", "leave one of them out")
+
+    def _check_words(self, named: Callable[[str], str]) -> None:
         given = (self.unknown_score is not None, self.hyps_per_state is not None)
         if not self.lexicon and any((self.word_score, self.blank_penalty, self.silence, *given)):
-            options = "--word-score, --blank-penalty, --silence, --unknown-score, --hyps-per-state"
-            raise UsageError(options, "there are no words without a lexicon", "give --lexicon")
+            fields = ("word_score", "blank_penalty", "silence", "unknown_score", "hyps_per_state")
+            found = "there are no words without a lexicon"
+            raise ConfigError(", ".join(map(named, fields)), found, f"give {named('lexicon')}")
         if self.lexicon and self.token_score:
-            raise UsageError("--token-score", "a lexicon has words", "give --word-score")
+            raise ConfigError(named("token_score"), "a lexicon has words", f"give {named('word_score')}")
         if self.hyps_per_state is not None and self.hyps_per_state < 1:
-            raise UsageError("--hyps-per-state", str(self.hyps_per_state), "give 1 or more")
+            raise ConfigError(named("hyps_per_state"), str(self.hyps_per_state), "give 1 or more")
 
     def weighted(self, lm_weight: float, score: float, blank_penalty: float = 0.0) -> DecoderSettings:
-        """Gives the settings with other weights; the score is per word with a lexicon, else per token."""
+        """Returns the settings with other weights; the score is per word with a lexicon, else per token."""
         if self.lexicon:
             return replace(self, lm_weight=lm_weight, word_score=score, blank_penalty=blank_penalty)
         return replace(self, lm_weight=lm_weight, token_score=score)
@@ -138,45 +173,50 @@ class DecoderSettings:
         name = f"{name}_lexicon" if self.lexicon else name
         return f"{name}_{Path(self.lm).name.split('.')[0]}" if self.lm else name
 
-    def parts(self, loaded: Loaded) -> DecoderParts:
-        """Reads the files, and says how much of the lexicon can be searched.
+    def read_parts(self, tokens: TokenTable, policy: TextPolicy, frame_seconds: float) -> DecoderParts:
+        """Reads the files that the settings name.
 
         Args:
-            loaded: the checkpoint, whose tokens spell the words and whose text policy they go through.
+            tokens: the table of a model's outputs, which spells the words.
+            policy: what lists of words go through.
+            frame_seconds: seconds from one frame of the model's outputs to the next.
 
         Raises:
+            ConfigError: the settings do not go together, or not with the tokens.
             DataError: a file is damaged, no word can be spelled, or the model knows none of them.
         """
         from asr.decoding.lexicon_trie import LexiconTrie
         from asr.decoding.word_ngram import WordNGram
         from asr.lm.storage import load_ngram
 
+        self.check()
         lm = load_ngram(self.lm) if self.lm else None
         if not self.lexicon:
-            return DecoderParts(lm)
-        spellings = _spell(self.lexicon, loaded.tokens, loaded.policy)
-        trie = LexiconTrie(spellings, loaded.tokens, self.silence, has_unknown=self.unknown_score is not None)
+            return DecoderParts(tokens, frame_seconds, lm)
+        spellings, not_one_word = _spell(self.lexicon, tokens, policy)
+        trie = LexiconTrie(spellings, tokens, self.silence, has_unknown=self.unknown_score is not None)
         words = None if lm is None else WordNGram(lm, trie.words)
-        log(f"lexicon: {len(spellings.words)} words, {len(spellings.entries)} spellings")
-        if spellings.left_out:
-            warn(f"{len(spellings.left_out)} words have no spelling in the tokens, such as {spellings.left_out[0]!r}")
-        if words is not None and words.num_unknown:
-            log(f"{self.lm}: {words.num_unknown} of {len(trie.words)} words are not in it and count as <unk>")
-        return DecoderParts(lm, trie, words)
+        num_unknown = 0 if words is None else words.num_unknown
+        sizes = len(spellings.words), len(spellings.entries)
+        coverage = Coverage(*sizes, spellings.left_out, num_unknown, not_one_word)
+        return DecoderParts(tokens, frame_seconds, lm, trie, words, coverage)
 
-    def decoder(self, loaded: Loaded, parts: DecoderParts) -> Decoder:
-        """Gives the decoder.
+    def decoder(self, parts: DecoderParts) -> Decoder:
+        """Returns the decoder.
 
         Args:
-            loaded: the checkpoint, whose tokens are decoded.
-            parts: what :meth:`parts` read.
+            parts: what :meth:`read_parts` returned for these settings, or for others that differ in weights and beams.
+
+        Raises:
+            ConfigError: exact search has a model that is no bigram.
+            DataError: the language model knows none of the tokens.
         """
         from asr.decoding.bigram_viterbi import BigramViterbiDecoder
         from asr.decoding.greedy import GreedyDecoder
         from asr.decoding.ngram_scorer import NGramScorer, bigram_table
         from asr.decoding.prefix_beam import PrefixBeamDecoder
 
-        tokens, frame_seconds = loaded.tokens, loaded.model.frame_seconds
+        tokens, frame_seconds = parts.tokens, parts.frame_seconds
         if self.exact:
             assert parts.lm is not None
             table = bigram_table(parts.lm, tokens)
@@ -184,7 +224,7 @@ class DecoderSettings:
         if self.beam_size == 1:
             return GreedyDecoder(tokens, frame_seconds)
         if parts.trie is not None:
-            return self._lexicon_decoder(tokens, frame_seconds, parts.trie, parts.words)
+            return self._lexicon_decoder(parts, parts.trie)
         return PrefixBeamDecoder(
             tokens,
             frame_seconds,
@@ -195,18 +235,16 @@ class DecoderSettings:
             token_score=self.token_score,
         )
 
-    def _lexicon_decoder(
-        self, tokens: TokenTable, frame_seconds: float, trie: LexiconTrie, words: WordNGram | None
-    ) -> Decoder:
+    def _lexicon_decoder(self, parts: DecoderParts, trie: LexiconTrie) -> Decoder:
         from asr.decoding.lexicon_arcs import UnknownWord
         from asr.decoding.lexicon_beam import LexiconBeamDecoder
 
         return LexiconBeamDecoder(
-            tokens,
-            frame_seconds,
+            parts.tokens,
+            parts.frame_seconds,
             trie,
             self.beam_size,
-            words,
+            parts.words,
             self.lm_weight,
             self.word_score,
             None if self.unknown_score is None else UnknownWord(self.unknown_score),
@@ -217,13 +255,12 @@ class DecoderSettings:
             hyps_per_state=self.hyps_per_state or (1 if self.nbest == 1 else HYPS_PER_STATE),
         )
 
-    def save(self, path: Path, **notes: object) -> None:
+    def save(self, path: str | Path, **notes: object) -> None:
         """Writes the settings, with notes on where they come from, as JSON."""
-        with written_whole(path) as beside:
-            beside.write_text(f"{json.dumps({**asdict(self), **notes}, indent=2)}\n", encoding="utf-8")
+        _write(path, {**asdict(self), **notes})
 
     @classmethod
-    def load(cls, path: Path) -> DecoderSettings:
+    def load(cls, path: str | Path) -> DecoderSettings:
         """Reads what :meth:`save` wrote.
 
         Raises:
@@ -248,13 +285,54 @@ class DecoderSettings:
         )
         try:
             settings.check()
-        except UsageError as error:
+        except ConfigError as error:
             raise DataError(path, f"{_KIND} ({error.where}: {error.found})", _REMEDY) from None
         return settings
 
 
-def _spell(files: Sequence[str], tokens: TokenTable, policy: TextPolicy) -> Spellings:
-    """Reads the words, and their pronunciations where tokens are phones, which are in upper case."""
+@dataclass(frozen=True)
+class RescoringSettings:
+    """How N-best lists are rescored.
+
+    Attributes:
+        weight: what the natural-log probabilities of another model are multiplied by.
+        word_score: natural-log score added per word.
+        unknown_score: natural-log score added for each word that a language model does not know.
+        model: checkpoint of the other model, of sentences or of speech; empty where a file does not say.
+    """
+
+    weight: float
+    word_score: float = 0.0
+    unknown_score: float = 0.0
+    model: str = ""
+
+    def save(self, path: str | Path, **notes: object) -> None:
+        """Writes the settings, with notes on where they come from, as JSON."""
+        _write(path, {**asdict(self), **notes})
+
+    @classmethod
+    def load(cls, path: str | Path) -> RescoringSettings:
+        """Reads what :meth:`save` wrote.
+
+        Raises:
+            DataError: the file is something else, or a setting is of another type or not finite.
+        """
+        found = Record.read(path, "is no settings of rescoring", "make it with: asr tune rescore")
+        weight, word_score, unknown_score = map(found.number, ("weight", "word_score", "unknown_score"))
+        return cls(weight, word_score, unknown_score, found.text("model") if found.has("model") else "")
+
+
+def _write(path: str | Path, fields: Mapping[str, object]) -> None:
+    with written_whole(path) as beside:
+        beside.write_text(f"{json.dumps(fields, indent=2)}\n", encoding="utf-8")
+
+
+def _spell(files: tuple[str, ...], tokens: TokenTable, policy: TextPolicy) -> tuple[Spellings, dict[str, int]]:
+    """Reads the words, and their pronunciations where tokens are phones, which are in upper case.
+
+    Returns:
+        The words as they are spelled, and the number of entries of each file that are not one word under the policy.
+    """
     from asr.decoding.spellings import Spellings
     from asr.lm.storage import load_ngram
     from asr.lm.vocabulary import SPECIAL, read_words
@@ -263,8 +341,9 @@ def _spell(files: Sequence[str], tokens: TokenTable, policy: TextPolicy) -> Spel
     if tokens.unit == "phone":
         has_stress = any(token[-1:].isdigit() for token in tokens.tokens)
         lexicon = read_lexicon(*files, case="upper", keep_stress=has_stress)
-        return Spellings.of(lexicon.entries, tokens, lexicon)
+        return Spellings.of(lexicon.entries, tokens, lexicon), {}
     words: list[str] = []
+    not_one_word: dict[str, int] = {}
     for file in files:
         if file.endswith((".npz", ".arpa", ".arpa.gz")):
             words += load_ngram(file).vocabulary.words[len(SPECIAL) :]
@@ -272,5 +351,5 @@ def _spell(files: Sequence[str], tokens: TokenTable, policy: TextPolicy) -> Spel
         found, num_left_out = read_words(file, policy)
         words += found
         if num_left_out:
-            warn(f"{file}: {num_left_out} entries are not one word under the text policy {policy.name}; left out")
-    return Spellings.of(words, tokens)
+            not_one_word[file] = num_left_out
+    return Spellings.of(words, tokens), not_one_word

@@ -1,0 +1,139 @@
+"""asr tune: weights of least error are written down, or used on the other half; of rescoring see test_rescore."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from lhotse import CutSet
+
+from asr.cli import decode, train
+from asr.cli.tune import main
+from asr.corpora.manifests import read_cuts, write_cuts
+from asr.scoring.counts import ErrorCounts, count_errors
+from asr.scoring.hypotheses import read_hypotheses
+from tests.conftest import TinyCorpus
+from tests.training.test_run import SMALL
+
+
+@pytest.mark.parametrize("search", [["--exact"], ["--beam-size", "8"]])
+def test_weights_are_tuned_on_dev_and_kept(
+    checkpoint: Path,
+    tiny_corpus: TinyCorpus,
+    bigram: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    search: list[str],
+) -> None:
+    common = ["--checkpoint", str(checkpoint), "--cuts", str(tiny_corpus.data / "dev_cuts.jsonl.gz"), "--workers", "0"]
+    settings = tmp_path / "tuned.json"
+    assert main(["decode", *common, "--lm", str(bigram), *search, "--out", str(settings)]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(settings.read_text(encoding="utf-8"))
+    rates = {(weight, score): rate for weight, score, _, rate in found["tried"]}
+    assert found["error_rate"] == min(rates.values()) == rates[found["lm_weight"], found["token_score"]]
+    assert found["error_rate"] <= min(rates[0.0, 0.0], found["greedy_error_rate"])
+    assert printed.err.count("of words\n") == len(rates) + 1  # and greedy
+    assert decode.main([*common, "--settings", str(settings)]) == 0
+    hyps = read_hypotheses(checkpoint.with_name("dev_tuned.jsonl"))
+    refs = {cut.id: cut.supervisions[0].text for cut in read_cuts(tiny_corpus.data / "dev_cuts.jsonl.gz")}
+    counts = sum(count_errors([refs[name] for name in hyps], [h[0].text for h in hyps.values()], "word"), ErrorCounts())
+    assert counts.rate == found["error_rate"]
+
+
+def test_each_half_of_the_speakers_is_decoded_with_the_weights_of_the_other(
+    checkpoint: Path, tiny_corpus: TinyCorpus, bigram: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dev, out = tiny_corpus.data / "dev_cuts.jsonl.gz", tmp_path / "crossed.jsonl"
+    common = ["--checkpoint", str(checkpoint), "--workers", "0"]
+    search = ["--lm", str(bigram), "--exact"]
+    assert main(["decode", *common, "--cuts", str(dev), *search, "--crosswise", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"{out}\n"
+    found, cuts = read_hypotheses(out), list(read_cuts(dev))
+    assert list(found) == [cut.id for cut in cuts]
+    names = sorted({cut.supervisions[0].speaker for cut in cuts})
+    here, there = ([cut for cut in cuts if cut.supervisions[0].speaker in names[start::2]] for start in (0, 1))
+    part, settings, alone = (tmp_path / name for name in ("part_cuts.jsonl.gz", "t.json", "alone.jsonl"))
+    for tuned_on, other in ((here, there), (there, here)):
+        write_cuts(tuned_on, part)
+        assert main(["decode", *common, "--cuts", str(part), *search, "--out", str(settings)]) == 0
+        write_cuts(other, part)
+        assert decode.main([*common, "--cuts", str(part), "--settings", str(settings), "--out", str(alone)]) == 0
+        expected = read_hypotheses(alone)
+        assert {name: nbest[0].text for name, nbest in expected.items()} == {
+            name: found[name][0].text for name in expected
+        }
+        rate = json.loads(settings.read_text(encoding="utf-8"))["error_rate"]
+        line = f" from {len(tuned_on)} utterances ({100 * rate:.2f} % of words), for {len(other)} others ("
+        assert line in printed.err
+    assert "both halves: " in printed.err
+
+
+BAD = {
+    "greedy": ([], "--beam-size: greedy decoding has no weights; give more than 1, and --lm or --lexicon"),
+    "no beam to tune with": (["--beam-size", "4", "--tuning-beam-size", "1"], "--tuning-beam-size: 1 is no beam"),
+    "exact": (["--exact", "--lm", "x", "--tuning-beam-size", "4"], "--tuning-beam-size: --exact has no beam"),
+    "two files": (["--beam-size", "4", "--cuts", "a", "b", "--crosswise", "c"], "--crosswise: one file for 2 files"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_tuned_gets_one_line(capsys: pytest.CaptureFixture[str], case: str) -> None:
+    flags, line = BAD[case]
+    done = [] if "--crosswise" in flags else ["--out", "x.json"]
+    assert main(["decode", "--checkpoint", "none.ckpt", "--cuts", "a", *done, *flags]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"asr tune: {line}")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        (["--out", "a", "--crosswise", "b"], "argument --crosswise: not allowed with argument --out"),
+        ([], "one of the arguments --out --crosswise is required"),
+        (["--out", "a", "--lm-weight", "1"], "unrecognized arguments: --lm-weight 1"),
+    ],
+)
+def test_wrong_usage(capsys: pytest.CaptureFixture[str], flags: list[str], found: str) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["decode", "--checkpoint", "c", "--cuts", "a", *flags])
+    assert raised.value.code == 2
+    assert found in capsys.readouterr().err
+
+
+def test_words_are_tuned_on_where_a_model_of_phones_has_a_lexicon(
+    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    for split in ("train", "dev"):
+        cuts = CutSet.from_cuts(read_cuts(tiny_corpus.data / f"{split}_cuts.jsonl.gz")).to_eager()
+        for cut in cuts:
+            cut.supervisions[0].custom = {"phones": " ".join(cut.supervisions[0].text.replace(" ", ""))}
+        cuts.to_file(tmp_path / f"{split}_cuts.jsonl.gz")
+    (tmp_path / "tokens_phone.txt").write_text("<blank>\nA\nB\nC\n", encoding="utf-8")
+    words = {word for cut in read_cuts(tmp_path / "train_cuts.jsonl.gz") for word in cut.supervisions[0].text.split()}
+    (tmp_path / "all.dict").write_text("".join(f"{word.lower()} {' '.join(word)}\n" for word in words), "utf-8")
+    data = [
+        f"data.{name}_cuts=[{tmp_path / split}_cuts.jsonl.gz]" for name, split in (("train", "train"), ("val", "dev"))
+    ]
+    phones = ["unit=phone", f"model.tokens={tmp_path / 'tokens_phone.txt'}", "model.text_policy=verbatim", *data]
+    assert train.main([*SMALL, *phones, "trainer.max_epochs=2", f"exp_dir={tmp_path}"]) == 0
+    capsys.readouterr()
+    dev = ["--checkpoint", str(tmp_path / "last.ckpt"), "--cuts", str(tmp_path / "dev_cuts.jsonl.gz"), "--workers", "0"]
+    search = [*dev, "--beam-size", "4", "--lexicon", str(tmp_path / "all.dict")]
+    assert main(["decode", *search, "--out", str(tmp_path / "tuned.json")]) == 0
+    printed = capsys.readouterr()
+    assert " % of words, " in printed.out
+    assert "greedy" not in printed.out + printed.err
+    found = json.loads((tmp_path / "tuned.json").read_text(encoding="utf-8"))
+    assert (found["unit"], found["greedy_error_rate"]) == ("word", None)
+    assert found["text_policy"].startswith("upper-no-punctuation")
+    assert decode.main([*dev, "--settings", str(tmp_path / "tuned.json")]) == 0
+    hyps = read_hypotheses(tmp_path / "dev_tuned.jsonl")
+    assert {word for nbest in hyps.values() for word in nbest[0].text.split()} <= words
+    refs = {cut.id: cut.supervisions[0].text for cut in read_cuts(tmp_path / "dev_cuts.jsonl.gz")}
+    counts = sum(count_errors([refs[name] for name in hyps], [h[0].text for h in hyps.values()], "word"), ErrorCounts())
+    assert counts.rate == found["error_rate"]
