@@ -146,7 +146,8 @@ def main() -> int:
             print(f"{experiment} beside {number} busy processes: {shown} a step", flush=True)
         alone = options.busy[0]
         for way in options.ways:
-            ratios = "".join(f"beside {n} {medians[way, n] / medians[way, alone]:.2f} times, " for n in options.busy[1:])
+            beside = {number: medians[way, number] / medians[way, alone] for number in options.busy[1:]}
+            ratios = "".join(f"beside {number} {ratio:.2f} times, " for number, ratio in beside.items())
             faster = medians[options.ways[-2], alone] / medians[way, alone] if len(options.ways) > 1 else 1.0
             print(f"{experiment}, {way}: {ratios}alone {faster:.2f} times as fast as {WAYS[1]}", flush=True)
     return 0
