@@ -15,6 +15,7 @@ from asr.records import Record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from asr.checkpoints.acoustic import Loaded
     from asr.decoding.decoder import Decoder
     from asr.decoding.lexicon_trie import LexiconTrie
     from asr.decoding.spellings import Spellings
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from asr.lm.ngram import NGramModel
     from asr.text.policy import TextPolicy
     from asr.text.tokens import TokenTable
-    from asr.transcription.checkpoint import Loaded
 
 _KIND = "is no settings of a decoder"
 _REMEDY = "make it with: asr decode --tune"

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from asr.checkpoints.acoustic import Loaded
+from asr.checkpoints.language import LoadedLanguageModel
 from asr.corpora.manifests import read_cuts
 from asr.data.posteriors import posteriors
 from asr.decoding.hypothesis import Hypothesis
@@ -15,8 +17,6 @@ from asr.decoding.rescoring import NBestScores, measure_nbest, measure_nbest_by_
 from asr.errors import ConfigError
 from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.text.policy import TextPolicy
-from asr.transcription.checkpoint import Loaded
-from asr.transcription.language_checkpoint import LoadedLanguageModel
 
 _BATCH_SECONDS = 120.0
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
     from torch import Tensor
 
+    from asr.checkpoints.acoustic import Loaded
     from asr.cli._decoders import DecoderParts
     from asr.decoding.hypothesis import Hypothesis
     from asr.scoring.counts import Unit
-    from asr.transcription.checkpoint import Loaded
 
 LM_WEIGHTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
 TOKEN_SCORES = (-1.0, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)

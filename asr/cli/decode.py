@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Iterator
 
+    from asr.checkpoints.acoustic import Loaded
     from asr.decoding.decoder import Decoder
     from asr.decoding.hypothesis import Hypothesis
-    from asr.transcription.checkpoint import Loaded
 
 LM_WEIGHT = 0.5
 """Of a language model whose weight is not given."""
@@ -52,9 +52,9 @@ def main(argv: list[str] | None = None) -> int:
         raise UsageError("--tuning-beam-size", "--exact has no beam", "leave one of them out")
     if arguments.tuning_beam_size is not None and arguments.tuning_beam_size < 2:
         raise UsageError("--tuning-beam-size", f"{arguments.tuning_beam_size} is no beam", "give 2 or more")
+    from asr.checkpoints.acoustic import load_checkpoint
     from asr.cli._device import move
     from asr.scoring.hypotheses import write_hypotheses
-    from asr.transcription.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(arguments.checkpoint)
     move(loaded.model, arguments.device)

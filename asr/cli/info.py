@@ -8,7 +8,7 @@ from asr.cli.command import command, make_parser, parse
 from asr.errors import printable
 
 if TYPE_CHECKING:
-    from asr.transcription.checkpoint import Loaded
+    from asr.checkpoints.acoustic import Loaded
 
 _EXAMPLES = "  asr info exp/an4/blstm/seed0/best.ckpt"
 _SHOWN_TOKENS = 40
@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = make_parser("info", "Says what a checkpoint holds.", _EXAMPLES)
     parser.add_argument("checkpoint", metavar="FILE", help="what asr train wrote")
     arguments = parse(parser, argv)
-    from asr.transcription.checkpoint import load_checkpoint
+    from asr.checkpoints.acoustic import load_checkpoint
 
     for name, value in describe(load_checkpoint(arguments.checkpoint)):
         print(f"{name:<14} {printable(value)}")

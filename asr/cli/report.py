@@ -10,9 +10,9 @@ from asr.errors import DataError
 from asr.files import written_whole
 
 if TYPE_CHECKING:
+    from asr.checkpoints.acoustic import Loaded
     from asr.training.history import History
     from asr.training.ladder import Run
-    from asr.transcription.checkpoint import Loaded
 
 _DESCRIPTION = """Reports on runs: report.md and learning_curves.png in each run's folder, error rates on stdout.
 
@@ -80,7 +80,7 @@ def report(exp_dir: Path, quiet: bool = False) -> Run:
 
 def _load(exp_dir: Path) -> tuple[Loaded, str]:
     """Gives the checkpoint of a run, and its name."""
-    from asr.transcription.checkpoint import load_checkpoint
+    from asr.checkpoints.acoustic import load_checkpoint
 
     checkpoint = next((file for file in (exp_dir / "best.ckpt", exp_dir / "last.ckpt") if file.exists()), None)
     if checkpoint is None:

@@ -56,13 +56,13 @@ def _load(arguments: Any) -> Scorer:
     from asr.cli._scorers import SentenceScorer, SpeechScorer
 
     if arguments.checkpoint:
-        from asr.transcription.checkpoint import load_checkpoint
+        from asr.checkpoints.acoustic import load_checkpoint
 
         acoustic = load_checkpoint(arguments.checkpoint)
         move(acoustic.model, arguments.device)
         arguments.unknown_score = 0.0
         return SpeechScorer(acoustic, arguments.cuts)
-    from asr.transcription.language_checkpoint import load_language_model
+    from asr.checkpoints.language import load_language_model
 
     language = load_language_model(arguments.lm)
     move(language.network, arguments.device)

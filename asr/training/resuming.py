@@ -9,9 +9,9 @@ from typing import Any
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from asr.checkpoints.reading import read_checkpoint
 from asr.errors import AsrError, CheckpointError
 from asr.training.settings import leaves
-from asr.transcription.checkpoint import read_checkpoint
 
 
 def check_model(model: LightningModule, ckpt_path: str) -> None:

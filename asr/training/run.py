@@ -14,6 +14,7 @@ from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningCLI
 
+from asr.checkpoints.reading import read_checkpoint
 from asr.data.dictionary import DictionaryData
 from asr.data.module import SpeechData
 from asr.data.text import TextData
@@ -31,7 +32,6 @@ from asr.training.module import CTCModule
 from asr.training.pronunciation_module import PronunciationModule
 from asr.training.resuming import check_model, fit
 from asr.training.transfer import take_weights
-from asr.transcription.checkpoint import read_checkpoint
 
 _ARGUMENTS = ("model", "data", "trainer")
 LANGUAGE_MODEL, PRONUNCIATION_MODEL = "language-model", "pronunciation-model"

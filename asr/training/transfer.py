@@ -9,13 +9,13 @@ from typing import Any
 
 from torch import Tensor
 
+from asr.checkpoints.reading import read_checkpoint
 from asr.errors import AsrError, CheckpointError
 from asr.lm.vocabulary import Vocabulary
 from asr.text.tokens import TokenTable, describe
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
 from asr.training.pronunciation_module import PronunciationModule
-from asr.transcription.checkpoint import read_checkpoint
 
 logger = logging.getLogger(__name__)
 

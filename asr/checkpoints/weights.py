@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from asr.checkpoints.building import limited_to
 from asr.errors import CheckpointError
-from asr.transcription.building import limited_to
 
 Network = TypeVar("Network", bound=nn.Module)
 

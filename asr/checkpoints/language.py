@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
+from asr.checkpoints.building import building_of, check_arguments
+from asr.checkpoints.reading import read_checkpoint
+from asr.checkpoints.weights import load_network, num_values, settings_and_state
 from asr.lm.recurrent import RecurrentLM
 from asr.lm.vocabulary import BEGIN, Vocabulary
 from asr.text.policy import TextPolicy, recorded_policy
-from asr.transcription.building import check_arguments
-from asr.transcription.checkpoint import building_of, read_checkpoint
-from asr.transcription.weights import load_network, num_values, settings_and_state
 
 _SIZES = ("embedding_dim", "hidden_dim", "num_layers", "tie_weights")
 _NEEDED = ("vocabulary", "num_unknown_types", "text_policy", *_SIZES)

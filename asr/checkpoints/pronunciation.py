@@ -8,14 +8,14 @@ from pathlib import Path
 
 import torch
 
+from asr.checkpoints.building import building_of, check_arguments
+from asr.checkpoints.reading import read_checkpoint
+from asr.checkpoints.weights import load_network, num_values, settings_and_state
 from asr.decoding.prefix_beam import PrefixBeamDecoder
 from asr.errors import DataError
 from asr.models.pronouncer import Pronouncer, pad_letters
 from asr.text.lexicon import Lexicon, Pronunciation
 from asr.text.tokens import TokenTable
-from asr.transcription.building import check_arguments
-from asr.transcription.checkpoint import building_of, read_checkpoint
-from asr.transcription.weights import load_network, num_values, settings_and_state
 
 _SIZES = ("letter_dim", "hidden_dim", "num_layers", "frames_per_letter")
 _NEEDED = ("letters", "phones", *_SIZES)
