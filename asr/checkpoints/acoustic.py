@@ -1,4 +1,4 @@
-"""A checkpoint of training to the model in it: one file, and nothing beside it, transcribes."""
+"""The record of acoustic models: one file, and nothing beside it, transcribes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 import torch
 
 from asr.checkpoints.archive import NOT_ONE
-from asr.checkpoints.building import ENCODERS, FRONT_ENDS, building_of, check_arguments, chosen
-from asr.checkpoints.reading import read_checkpoint
+from asr.checkpoints.building import ENCODERS, FRONT_ENDS, check_arguments, chosen
+from asr.checkpoints.kind import Kind, LoadedModel, Row, parameters_row, settings_row, tokens_row
+from asr.checkpoints.reading import StoredModel
 from asr.checkpoints.weights import load_network, num_values
 from asr.errors import CheckpointError
 from asr.models.acoustic import AcousticModel
 from asr.text.policy import TextPolicy, recorded_policy
 from asr.text.tokens import TokenTable
 
-_NEEDED = ("frontend", "encoder", "tokens", "text_policy")
 _FRAMES = 8  # that a model is tried out on
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class Loaded(LoadedModel):
     """What a checkpoint holds.
 
     Attributes:
@@ -31,77 +31,86 @@ class Loaded:
         tokens: the table of its outputs.
         policy: what its training transcripts went through.
         settings: how front end and encoder were built, as ``class_path`` and ``init_args``.
-        training_step: optimiser steps behind it; None where the file does not say.
-        epoch: epochs begun before it was written, counted from 0; None where the file does not say.
     """
 
     model: AcousticModel
     tokens: TokenTable
     policy: TextPolicy
     settings: dict[str, Any]
-    training_step: int | None = None
-    epoch: int | None = None
 
     @property
     def text_policy(self) -> str:
         """The name of the policy."""
         return self.policy.name
 
+    def describe_model(self) -> list[Row]:
+        """Returns encoder, front end, input, output, parameters, tokens and text policy."""
+        frontend = self.model.frontend
+        return [
+            *(_part_row(name, self.settings[name.replace(" ", "")]) for name in ("encoder", "front end")),
+            ("input", f"{frontend.sample_rate} Hz, {frontend.feature_dim} values a feature frame"),
+            ("output", f"a frame every {1000 * self.model.frame_seconds:g} ms"),
+            parameters_row(self.model),
+            tokens_row("tokens", self.tokens),
+            ("text policy", f"{self.policy.name} ({self.policy.hash})"),
+        ]
+
 
 def load_checkpoint(path: str | Path) -> Loaded:
-    """Reads a checkpoint and builds its model; runs no code from the file and only classes of a closed list.
+    """Reads a checkpoint and builds its model; see :meth:`Kind.load`.
 
     Args:
         path: what Lightning's trainer saved of a ``CTCModule``: a dict with ``hyper_parameters`` and ``state_dict``.
-
-    Raises:
-        CheckpointError: the file is missing, damaged, no checkpoint, or one that this version cannot build.
     """
-    path = Path(path)
-    content = read_checkpoint(path)
-    settings, state = content.get("hyper_parameters"), content.get("state_dict")
-    if not isinstance(settings, Mapping) or not isinstance(state, Mapping):
-        missing = "hyper_parameters" if not isinstance(settings, Mapping) else "state_dict"
-        raise CheckpointError(path, f"holds no {missing}, so it is not a whole checkpoint of a model", NOT_ONE)
-    absent = [name for name in _NEEDED if name not in settings]
-    if absent:
-        raise CheckpointError(path, f"its hyper_parameters lack {', '.join(absent)}", NOT_ONE)
-    with building_of(path):
-        tokens = TokenTable.from_state(settings["tokens"])
-        policy = recorded_policy(settings["text_policy"])
-        model = _build_model(path, settings, len(tokens), state)
-    if model.frontend.cmvn == "global" and not bool(model.frontend.has_statistics):
-        found = "its front end normalises by statistics of the training set and has none"
-        raise CheckpointError(path, found, "train it with them")
-    return Loaded(
-        model=model,
-        tokens=tokens,
-        policy=policy,
-        settings={name: _plain(settings[name]) for name in ("frontend", "encoder")},
-        training_step=_whole_number(content.get("global_step")),
-        epoch=_whole_number(content.get("epoch")),
-    )
+    return ACOUSTIC.load(path)
 
 
-def _build_model(path: Path, settings: Mapping[str, Any], num_tokens: int, state: Mapping[str, Any]) -> AcousticModel:
-    made, arguments = chosen(settings["frontend"], FRONT_ENDS, "front end")
+def _build(stored: StoredModel) -> Loaded:
+    tokens = TokenTable.from_state(stored.settings["tokens"])
+    policy = recorded_policy(stored.settings["text_policy"])
+    made, arguments = chosen(stored.settings["frontend"], FRONT_ENDS, "front end")
     check_arguments(made, arguments)
     frontend = made(**arguments)
-    encoder, sizes = chosen(settings["encoder"], ENCODERS, "encoder")
-    check_arguments(encoder, sizes, "feature_dim", largest=num_values(state))
+    encoder, sizes = chosen(stored.settings["encoder"], ENCODERS, "encoder")
+    check_arguments(encoder, sizes, "feature_dim", largest=num_values(stored.state))
     features, lengths = torch.zeros(1, _FRAMES, frontend.feature_dim), torch.tensor([_FRAMES])
-    return load_network(
-        path,
-        lambda: AcousticModel(frontend, encoder(frontend.feature_dim, **sizes), num_tokens),
+    model = load_network(
+        stored,
+        lambda: AcousticModel(frontend, encoder(frontend.feature_dim, **sizes), len(tokens)),
         lambda model: model.classify(features, lengths),
-        state,
         NOT_ONE,
     )
+    if frontend.cmvn == "global" and not bool(frontend.has_statistics):
+        found = "its front end normalises by statistics of the training set and has none"
+        raise CheckpointError(stored.path, found, "train it with them")
+    settings = {name: _plain(stored.settings[name]) for name in ("frontend", "encoder")}
+    return Loaded(model, tokens, policy, settings)
 
 
 def _plain(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"class_path": spec["class_path"], "init_args": dict(spec.get("init_args") or {})}
 
 
-def _whole_number(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+def _part_row(name: str, spec: Mapping[str, Any]) -> Row:
+    return settings_row(name, str(spec["class_path"]).rpartition(".")[2], spec["init_args"])
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the state of the token table, where the configuration names its file."""
+    tokens = config["model"]["tokens"]
+    return {"tokens": TokenTable.load(Path(tokens)).state() if isinstance(tokens, str) else tokens}
+
+
+ACOUSTIC = Kind(
+    title="an acoustic model",
+    task=None,
+    needed=("frontend", "encoder", "tokens", "text_policy"),
+    incomplete="holds no {}, so it is not a whole checkpoint of a model",
+    lacking="its hyper_parameters lack {}",
+    remedy=NOT_ONE,
+    named_by="tokens",
+    names=lambda tokens: TokenTable.from_state(tokens).tokens,
+    mismatch=None,
+    settings=_settings,
+    build=_build,
+)

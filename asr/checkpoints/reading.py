@@ -1,8 +1,10 @@
-"""What lies in a checkpoint: plain values and tensors, read without running code."""
+"""What lies in a checkpoint: plain values and tensors, read without running code; settings and weights of a model."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,46 @@ def read_checkpoint(path: str | Path, is_mapped: bool = True) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise CheckpointError(path, f"holds a {type(content).__name__}, not a checkpoint", NOT_ONE)
     return content
+
+
+@dataclass(frozen=True, eq=False)
+class StoredModel:
+    """What a checkpoint holds of a model, before anything of it is built.
+
+    Attributes:
+        path: the file, for errors.
+        settings: arguments of the Lightning module, by name.
+        state: its weights, by name.
+        training_step: optimiser steps behind it; None where the file does not say.
+        epoch: epochs begun before it was written, counted from 0; None where the file does not say.
+    """
+
+    path: Path
+    settings: Mapping[str, Any]
+    state: Mapping[str, Any]
+    training_step: int | None
+    epoch: int | None
+
+
+def read_model(path: str | Path, incomplete: str, remedy: str) -> StoredModel:
+    """Reads what a checkpoint holds of a model; see :func:`read_checkpoint`.
+
+    Args:
+        path: the file.
+        incomplete: what is said of a file that holds none, with the part that is missing as ``{}``.
+        remedy: what to do then.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, no checkpoint, or holds no model.
+    """
+    path, content = Path(path), read_checkpoint(path)
+    parts = {name: content.get(name) for name in ("hyper_parameters", "state_dict")}
+    settings, state = parts.values()
+    if not isinstance(settings, Mapping) or not isinstance(state, Mapping):
+        missing = next(name for name, part in parts.items() if not isinstance(part, Mapping))
+        raise CheckpointError(path, incomplete.format(missing), remedy)
+    step, epoch = (value if isinstance(value, int) else None for value in map(content.get, ("global_step", "epoch")))
+    return StoredModel(path, settings, state, step, epoch)
 
 
 class _Numbers:

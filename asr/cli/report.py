@@ -90,14 +90,13 @@ def _load(exp_dir: Path) -> tuple[Loaded, str]:
 
 def _settings(loaded: Loaded, name: str, history: History) -> str:
     """Gives the table of what was trained, and for how long."""
-    from asr.cli.info import describe
     from asr.scoring.summary import markdown_table
 
     minutes, seconds = divmod(round(history.seconds), 60)
     time = f"{history.num_epochs} epochs, {history.num_steps:,} steps, {minutes} min {seconds} s"
     rows = [
         ["", name],
-        *([key, value.replace("|", "\\|")] for key, value in describe(loaded)),
+        *([key, value.replace("|", "\\|")] for key, value in loaded.describe()),
     ]
     return markdown_table([*rows, ["training", time], ["configuration", "[config.yaml](config.yaml)"]], num_left=2)
 
