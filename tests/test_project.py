@@ -118,7 +118,7 @@ def test_the_contracts_notice_each_wrong_import(tmp_path: Path) -> None:
     copy_tree(tmp_path)
     wrong = {
         "Imports run one way": ("models/lengths.py", "import asr.decoding.greedy"),
-        "never reach Lightning or Lhotse": ("transcription/checkpoint.py", "import asr.corpora.manifests"),
+        "never reach Lightning or Lhotse": ("checkpoints/acoustic.py", "import asr.corpora.manifests"),
         "One door to Hydra": ("training/run.py", "import omegaconf"),
         "One door to Lightning": ("scoring/counts.py", "import lightning"),
         "One door to Lhotse": ("training/module.py", "import lhotse"),

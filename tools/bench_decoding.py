@@ -75,9 +75,9 @@ def close(rows: Tensor, tokens: TokenTable) -> Tensor:
 
 def compute(checkpoint: str, cuts: str) -> Posteriors:
     """Gives the posteriors of cuts."""
+    from asr.checkpoints.acoustic import load_checkpoint
     from asr.corpora.manifests import read_cuts
     from asr.data.posteriors import posteriors
-    from asr.transcription.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(checkpoint)
     policy = loaded.policy

@@ -15,6 +15,7 @@ import random
 import torch
 from torch import Tensor
 
+from asr.checkpoints.acoustic import load_checkpoint
 from asr.cli.composition import compose_config, groups, resolve
 from asr.corpora.manifests import read_cuts
 from asr.data.batch import pad
@@ -23,7 +24,6 @@ from asr.decoding.greedy import GreedyDecoder
 from asr.models.acoustic import AcousticModel
 from asr.text.tokens import TokenTable
 from asr.training.run import build
-from asr.transcription.checkpoint import load_checkpoint
 
 TOLERANCE = 1e-4
 LETTERS = TokenTable("char", ("<blank>", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "|"))

@@ -56,7 +56,7 @@ def _checkpoints() -> list[Seed]:
 
 
 def _read_checkpoint(path: Path) -> None:
-    from asr.transcription.checkpoint import load_checkpoint
+    from asr.checkpoints.acoustic import load_checkpoint
 
     loaded = load_checkpoint(path)
     with torch.inference_mode():
@@ -80,9 +80,9 @@ def _language_checkpoints() -> list[Seed]:
 
 
 def _read_language_checkpoint(path: Path) -> None:
+    from asr.checkpoints.language import load_language_model
     from asr.lm.perplexity import measure_perplexity
     from asr.lm.sentence_models import RecurrentSentenceModel
-    from asr.transcription.language_checkpoint import load_language_model
 
     loaded = load_language_model(path)
     found = measure_perplexity(RecurrentSentenceModel(loaded.network, loaded.vocabulary), SENTENCES)

@@ -56,9 +56,9 @@ def add_phones(
                 "--g2p", "there is no --lexicon that lacks words", "give the one that the model learnt from"
             )
         return
+    from asr.checkpoints.pronunciation import load_pronouncer
     from asr.corpora.pronunciations import pronounce, write_oov
     from asr.text.lexicon import Lexicon, read_lexicon, write_lexicon
-    from asr.transcription.pronunciation_checkpoint import load_pronouncer
 
     lexicon = read_lexicon(*arguments.lexicon, case="upper")
     found = pronounce(splits, lexicon, policy)

@@ -82,10 +82,10 @@ def score_lists(arguments: Namespace, unknown_score: float | None = None) -> Sco
 
 def _read(arguments: Namespace, unknown_score: float | None) -> Scored:
     """Scores the texts by a language model."""
+    from asr.checkpoints.language import load_language_model
     from asr.decoding.rescoring import measure_nbest
     from asr.lm.sentence_models import RecurrentSentenceModel
     from asr.models.devices import move
-    from asr.transcription.language_checkpoint import load_language_model
 
     language = load_language_model(arguments.lm)
     move(language.network, arguments.device, "--device")
@@ -99,11 +99,11 @@ def _read(arguments: Namespace, unknown_score: float | None) -> Scored:
 
 def _hear(arguments: Namespace) -> Scored:
     """Scores the texts by a second acoustic model that reads the audio of the cuts."""
+    from asr.checkpoints.acoustic import load_checkpoint
     from asr.corpora.manifests import read_cuts
     from asr.data.posteriors import posteriors
     from asr.decoding.rescoring import measure_nbest_by_ear
     from asr.models.devices import move
-    from asr.transcription.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(arguments.checkpoint)
     move(loaded.model, arguments.device, "--device")

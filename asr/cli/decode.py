@@ -34,9 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     settings = _settings(arguments)
     if arguments.out and len(arguments.cuts) > 1:
         raise UsageError("--out", f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or give one")
+    from asr.checkpoints.acoustic import load_checkpoint
     from asr.models.devices import move
     from asr.scoring.hypotheses import write_hypotheses
-    from asr.transcription.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(arguments.checkpoint)
     move(loaded.model, arguments.device, "--device")

@@ -1,4 +1,4 @@
-"""Says what a checkpoint holds: model, parameters, tokens, text policy, front end, training step."""
+"""Says what a checkpoint of whichever kind holds: model, parameters, tokens or words, text policy, training step."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = make_parser("info", "Says what a checkpoint holds.", _EXAMPLES)
     parser.add_argument("checkpoint", metavar="FILE", help="what asr train wrote")
     arguments = parse(parser, argv)
-    from asr.reports.checkpoint import describe_checkpoint
-    from asr.transcription.checkpoint import load_checkpoint
+    from asr.checkpoints.kinds import load_any
 
-    for name, value in describe_checkpoint(load_checkpoint(arguments.checkpoint)):
+    for name, value in load_any(arguments.checkpoint).describe():
         print(f"{name:<14} {printable(value)}")
     return 0
 

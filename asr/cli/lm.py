@@ -176,8 +176,8 @@ def _load_model(path: Path) -> tuple[SentenceModel, TextPolicy | None]:
         from asr.lm.storage import load_ngram
 
         return load_ngram(path), None
+    from asr.checkpoints.language import load_language_model
     from asr.lm.sentence_models import RecurrentSentenceModel
-    from asr.transcription.language_checkpoint import load_language_model
 
     loaded = load_language_model(path)
     return RecurrentSentenceModel(loaded.network, loaded.vocabulary), loaded.policy

@@ -46,8 +46,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", required=True, type=Path, metavar="F", help="lexicon to write, WORD PHONE PHONE")
     arguments = parse(parser, argv)
     _check(arguments)
+    from asr.checkpoints.pronunciation import load_pronouncer
     from asr.text.lexicon import Lexicon, read_lexicon, write_lexicon
-    from asr.transcription.pronunciation_checkpoint import load_pronouncer
 
     model = load_pronouncer(arguments.checkpoint)
     known = read_lexicon(*arguments.lexicon, case="upper").entries if arguments.lexicon else {}

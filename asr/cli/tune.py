@@ -97,11 +97,11 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
     """Tunes a search, and returns the line to print."""
     settings = search_settings(arguments)
     _check_decoding(arguments, settings)
+    from asr.checkpoints.acoustic import load_checkpoint
     from asr.corpora.manifests import read_cuts
     from asr.corpora.targets import target_text
     from asr.data.posteriors import posteriors
     from asr.models.devices import move
-    from asr.transcription.checkpoint import load_checkpoint
     from asr.tuning.dev import Dev, Measure
     from asr.tuning.sources import Posteriors
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from asr.errors import DataError
 from asr.files import written_whole
-from asr.reports.checkpoint import describe_checkpoint
 from asr.reports.curves import draw_history
 from asr.reports.history import History, read_history
 from asr.reports.ladder import Run
 from asr.reports.summary import ScoredFile, markdown_table, read_scores, scores_table
 
 if TYPE_CHECKING:
-    from asr.transcription.checkpoint import Loaded
+    from asr.checkpoints.acoustic import Loaded
 
 
 def write_page(exp_dir: Path) -> Run:
@@ -49,7 +48,7 @@ def rates_table(exp_dir: Path, scores: Sequence[ScoredFile]) -> str:
 
 def _load(exp_dir: Path) -> tuple[Loaded, str]:
     """Returns the checkpoint of a run, and its name."""
-    from asr.transcription.checkpoint import load_checkpoint
+    from asr.checkpoints.acoustic import load_checkpoint
 
     checkpoint = next((file for file in (exp_dir / "best.ckpt", exp_dir / "last.ckpt") if file.exists()), None)
     if checkpoint is None:
@@ -63,7 +62,7 @@ def _settings(loaded: Loaded, name: str, history: History) -> str:
     time = f"{history.num_epochs} epochs, {history.num_steps:,} steps, {minutes} min {seconds} s"
     rows = [
         ["", name],
-        *([key, value.replace("|", "\\|")] for key, value in describe_checkpoint(loaded)),
+        *([key, value.replace("|", "\\|")] for key, value in loaded.describe()),
         ["training", time],
         ["configuration", "[config.yaml](config.yaml)"],
     ]

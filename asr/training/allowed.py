@@ -14,6 +14,7 @@ from lightning.fabric.plugins.environments.cluster_environment import ClusterEnv
 from lightning.pytorch import callbacks, loggers, profilers, strategies
 from lightning.pytorch.plugins import environments
 
+from asr.checkpoints.building import ENCODERS, FRONT_ENDS, class_path
 from asr.errors import ConfigError
 from asr.features.augment import AddNoise, SpecAugment
 from asr.features.pauses import InsertPauses
@@ -26,7 +27,6 @@ from asr.training.checkpoint_io import AtomicCheckpointIO
 from asr.training.losses import Consistency, Intermediate
 from asr.training.schedules import Constant, OneCycle, WarmupInverseSquareRoot
 from asr.training.weight_noise import WeightNoise
-from asr.transcription.building import ENCODERS, FRONT_ENDS, class_path
 
 OWN: tuple[type, ...] = (
     *(*FRONT_ENDS, *ENCODERS),

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from asr.checkpoints.reading import read_checkpoint
 from asr.errors import CheckpointError, DataError
 from asr.files import written_whole
-from asr.transcription.checkpoint import read_checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -7,6 +7,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 from torch.nn import functional as F
 
+from asr.checkpoints.language import LANGUAGE
 from asr.data.text import SentenceBatch
 from asr.lm.recurrent import RecurrentLM
 from asr.lm.vocabulary import Vocabulary
@@ -21,6 +22,8 @@ class LanguageModule(SteppedModule):
     Logs ``train/loss_step``, ``train/loss_epoch``, the mean over all ranks, and ``val/loss`` in nats a word, ends of
     sentences being words too, ``val/perplexity``, which is exp of the latter, and ``train/gradient_norm``.
     """
+
+    kind = LANGUAGE
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
+from asr.checkpoints.acoustic import ACOUSTIC
 from asr.data.batch import Batch
 from asr.decoding.greedy import GreedyDecoder
 from asr.errors import ConfigError
@@ -42,6 +43,8 @@ class CTCModule(SteppedModule):
     (share of frames whose best token is blank), ``train/gradient_norm`` (before clipping), ``val/loss``, and
     ``val/cer``, ``val/wer`` or ``val/per`` as fractions.
     """
+
+    kind = ACOUSTIC
 
     def __init__(
         self,

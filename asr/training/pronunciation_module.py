@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
+from asr.checkpoints.pronunciation import PRONUNCIATION
 from asr.data.dictionary import WordBatch
 from asr.decoding.greedy import GreedyDecoder
 from asr.models.pronouncer import Pronouncer
@@ -24,6 +25,8 @@ class PronunciationModule(SteppedModule):
     Logs ``train/loss_step``, ``train/loss_epoch`` and ``val/loss`` in nats a phone, ``train/gradient_norm``, and of
     greedy decoding ``val/per``, and ``val/wer``, the share of words not spoken as their first pronunciation has it.
     """
+
+    kind = PRONUNCIATION
 
     def __init__(
         self,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from asr.checkpoints.reading import read_model
 from asr.errors import AsrError, CheckpointError
 from asr.training.settings import leaves
-from asr.transcription.checkpoint import read_checkpoint
 
 
 def check_model(model: LightningModule, ckpt_path: str) -> None:
@@ -20,15 +19,14 @@ def check_model(model: LightningModule, ckpt_path: str) -> None:
     Raises:
         CheckpointError: they do not go together.
     """
-    checkpoint = read_checkpoint(ckpt_path)
-    saved, settings = checkpoint.get("state_dict"), checkpoint.get("hyper_parameters")
-    if not isinstance(saved, Mapping) or not isinstance(settings, Mapping):
-        raise CheckpointError(ckpt_path, "holds no model", "give a last.ckpt that asr train wrote")
-    there, here = ({name: list(value.shape) for name, value in each.items()} for each in (saved, model.state_dict()))
+    stored = read_model(ckpt_path, "holds no model", "give a last.ckpt that asr train wrote")
+    there, here = (
+        {name: list(value.shape) for name, value in each.items()} for each in (stored.state, model.state_dict())
+    )
     other = [name for name in there | here if there.get(name) != here.get(name)]
     if not other:
         return
-    before, now = dict(leaves(dict(settings))), dict(leaves(dict(model.hparams)))
+    before, now = dict(leaves(dict(stored.settings))), dict(leaves(dict(model.hparams)))
     changed = [f"model.{key}={before[key]}" for key in before if key in now and before[key] != now[key]]
     found = f"holds another model: {other[0]} is {there.get(other[0], 'not there')}, here {here.get(other[0], 'none')}"
     remedy = f"resume it with {' '.join(changed[:3])}" if changed else "resume it with the settings that it had"

@@ -10,32 +10,32 @@ from typing import Any
 
 import torch
 from jsonargparse import ArgumentError, ArgumentParser
-from lightning import LightningDataModule, LightningModule, Trainer
+from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningCLI
 
+from asr.checkpoints.reading import read_checkpoint
 from asr.data.dictionary import DictionaryData
 from asr.data.module import SpeechData
+from asr.data.planned import PlannedData
 from asr.data.text import TextData
 from asr.errors import ConfigError
-from asr.lm.frequent import choose_vocabulary
-from asr.lm.sentences import SentenceReader
-from asr.lm.vocabulary import SPECIAL, read_words
 from asr.machine import keep_memory
-from asr.text.lexicon import read_lexicon
-from asr.text.policy import get_policy
-from asr.text.tokens import TokenTable
 from asr.training.allowed import check_values, close_list
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
 from asr.training.pronunciation_module import PronunciationModule
 from asr.training.resuming import check_model, fit
+from asr.training.stepping import SteppedModule
 from asr.training.transfer import take_weights
-from asr.transcription.checkpoint import read_checkpoint
 
 _ARGUMENTS = ("model", "data", "trainer")
-LANGUAGE_MODEL, PRONUNCIATION_MODEL = "language-model", "pronunciation-model"
-"""What ``task`` is in the configurations of such models; that of an acoustic model has none."""
+_TRAINED: tuple[tuple[type[SteppedModule], type[PlannedData]], ...] = (
+    (CTCModule, SpeechData),
+    (LanguageModule, TextData),
+    (PronunciationModule, DictionaryData),
+)
+"""Module and data of each kind of model; the first are those of configurations without a known ``task``."""
 
 
 class TrainingCLI(LightningCLI):
@@ -87,56 +87,12 @@ def build(config: dict[str, Any]) -> TrainingCLI:
 
 def _classes_and_arguments(
     config: dict[str, Any],
-) -> tuple[type[LightningModule], type[LightningDataModule], dict[str, Any]]:
+) -> tuple[type[SteppedModule], type[PlannedData], dict[str, Any]]:
     """Returns the classes of module and data, and the settings of them and of the trainer."""
     arguments = {name: dict(config[name]) for name in _ARGUMENTS} | {"seed_everything": config["seed"]}
-    if config.get("task") == LANGUAGE_MODEL:
-        arguments["model"] |= vocabulary_state(arguments["model"], arguments["data"], config["min_count"])
-        return LanguageModule, TextData, arguments
-    if config.get("task") == PRONUNCIATION_MODEL:
-        arguments["model"] |= lexicon_states(arguments["data"])
-        return PronunciationModule, DictionaryData, arguments
-    arguments["model"]["tokens"] = token_state(arguments["model"]["tokens"])
-    return CTCModule, SpeechData, arguments
-
-
-def token_state(tokens: Any) -> Any:
-    """Gives the state of a token table where the configuration names its file."""
-    return TokenTable.load(Path(tokens)).state() if isinstance(tokens, str) else tokens
-
-
-def vocabulary_state(model: dict[str, Any], data: dict[str, Any], min_count: int) -> dict[str, Any]:
-    """Gives what a language model is told of the words of its training text; see :class:`LanguageModule`.
-
-    Raises:
-        DataError: a file cannot be read, or breaks the text policy.
-        ConfigError: no word comes so often, or the text is no list of files.
-    """
-    _refuse_text("text", data["train_text"])
-    policy = get_policy(model["text_policy"])
-    words = read_words(model["vocabulary"], policy)[0] if model["vocabulary"] else None
-    vocabulary, num_unknown = choose_vocabulary(SentenceReader(data["train_text"], policy), min_count, words)
-    if len(vocabulary) == len(SPECIAL):
-        raise ConfigError("min_count", f"no word comes {min_count} times", "give more text, or 1")
-    return {"vocabulary": "\n".join(vocabulary.words[len(SPECIAL) :]), "num_unknown_types": num_unknown}
-
-
-def lexicon_states(data: dict[str, Any]) -> dict[str, Any]:
-    """Gives the tables of letters and phones of a lexicon; see :class:`PronunciationModule`.
-
-    Raises:
-        DataError: a file cannot be read or is no lexicon.
-        ConfigError: the lexicon is no list of files.
-    """
-    _refuse_text("lexicon", data["lexicon"])
-    lexicon = read_lexicon(*data["lexicon"], case="upper", keep_stress=data["keep_stress"])
-    tables = {"letters": TokenTable.build(lexicon.entries, "char"), "phones": TokenTable.build(lexicon.phones, "phone")}
-    return {name: table.state() for name, table in tables.items()}
-
-
-def _refuse_text(name: str, files: Any) -> None:
-    if isinstance(files, str):
-        raise ConfigError(name, f"is {files}, and a list of files is expected", f"write {name}=[{files}]")
+    module, data = next((pair for pair in _TRAINED if pair[0].kind.task == config.get("task")), _TRAINED[0])
+    arguments["model"] |= module.kind.settings(config)
+    return module, data, arguments
 
 
 def train(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import lightning
 import torch
@@ -14,6 +14,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from asr.checkpoints.kind import Kind, LoadedModel
 from asr.errors import AsrError
 from asr.features.random import utterance_seed
 from asr.training.interruption import wanted
@@ -27,7 +28,12 @@ class SteppedModule(lightning.LightningModule):
 
     What is logged of a step is over all ranks, whose sums go round while gradients are computed. So is
     ``train/loss_epoch``, the mean over all that an epoch learns, before and after a resumption.
+
+    Attributes:
+        kind: what its checkpoints are.
     """
+
+    kind: ClassVar[Kind[LoadedModel]]
 
     def __init__(self, optimizer: OptimizerCallable, schedule: Schedule, seed: int) -> None:
         """Keeps the settings.

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from asr.checkpoints.archive import NOT_ONE
+from asr.checkpoints.building import CHANGED
+from asr.checkpoints.kind import Kind, LoadedModel
+from asr.checkpoints.kinds import kind_of
+from asr.checkpoints.reading import StoredModel, read_model
 from asr.errors import AsrError, CheckpointError
-from asr.lm.vocabulary import Vocabulary
-from asr.text.tokens import TokenTable, describe
-from asr.training.language_module import LanguageModule
-from asr.training.module import CTCModule
-from asr.training.pronunciation_module import PronunciationModule
-from asr.transcription.checkpoint import read_checkpoint
+from asr.text.tokens import describe
+from asr.training.stepping import SteppedModule
 
 logger = logging.getLogger(__name__)
 
-_KINDS = {"tokens": "an acoustic model", "vocabulary": "a language model", "letters": "a pronunciation model"}
-"""What a checkpoint is of, by the setting that only such a one has."""
 _NUM_NAMED = 5
 _OUTPUT = "model.output."
 
 
-def take_weights(module: CTCModule | LanguageModule | PronunciationModule, path: str | Path) -> None:
+def take_weights(module: SteppedModule, path: str | Path) -> None:
     """Loads the weights of a checkpoint into a module.
 
     The output layer of an acoustic model takes the row of each token that the checkpoint has too; the rows of other
@@ -39,25 +37,14 @@ def take_weights(module: CTCModule | LanguageModule | PronunciationModule, path:
         CheckpointError: the file is no checkpoint, is one of another kind or, for a language or pronunciation model, of
             other words or letters, or its weights do not fit.
     """
-    content = read_checkpoint(path)
-    settings, state = content.get("hyper_parameters"), content.get("state_dict")
-    if not isinstance(settings, Mapping) or not isinstance(state, Mapping):
-        missing = "hyper_parameters" if not isinstance(settings, Mapping) else "state_dict"
-        raise CheckpointError(path, f"holds no {missing}", "give a checkpoint that asr train wrote, such as best.ckpt")
-    if isinstance(module, LanguageModule):
-        there, here = _names(path, settings, "vocabulary"), module.words.words
-        if there != here:
-            found = f"its vocabulary of {len(there)} words is not that of this model, {len(here)} words in their order"
-            raise CheckpointError(path, found, "take the text, min_count and model.vocabulary that it was trained with")
-    elif isinstance(module, PronunciationModule):
-        there, here = _names(path, settings, "letters"), module.letters.tokens
-        if there != here:
-            found = f"its {len(there) - 1} letters are not the {len(here) - 1} of this model"
-            raise CheckpointError(path, found, "take the lexicon that it was trained with")
-    else:
-        there, here = _names(path, settings, "tokens"), module.table.tokens
-        if there != here:
-            state = _by_token(path, state, there, module)
+    kind, stored = module.kind, read_model(path, "holds no {}", NOT_ONE)
+    there, here = _names(stored, kind), kind.names(module.hparams[kind.named_by])
+    state = stored.state
+    if there != here:
+        if kind.mismatch is not None:
+            found, remedy = kind.mismatch
+            raise CheckpointError(path, found.format(there=len(there), here=len(here)), remedy)
+        state = _by_token(stored, there, here, module)
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
@@ -66,36 +53,36 @@ def take_weights(module: CTCModule | LanguageModule | PronunciationModule, path:
         _tell(path, there, here)
 
 
-def _names(path: str | Path, settings: Mapping[str, Any], needed: str) -> tuple[str, ...]:
-    """Gives the tokens or words of a checkpoint, whichever is needed."""
-    if needed not in settings:
-        held = [f"holds {kind}" for name, kind in _KINDS.items() if name in settings] or [f"its settings lack {needed}"]
-        kind = _KINDS[needed]
-        raise CheckpointError(path, f"{held[0]}, and {kind} is to be trained", f"give a checkpoint of {kind}")
+def _names(stored: StoredModel, kind: Kind[LoadedModel]) -> tuple[str, ...]:
+    """Returns the tokens, words or letters of a checkpoint, which has to be of a kind."""
+    if kind.named_by not in stored.settings:
+        other = kind_of(stored.settings)
+        held = f"holds {other.title}" if other else f"its settings lack {kind.named_by}"
+        found = f"{held}, and {kind.title} is to be trained"
+        raise CheckpointError(stored.path, found, f"give a checkpoint of {kind.title}")
     try:
-        if needed == "vocabulary":
-            return Vocabulary.of(settings[needed].split("\n")).words
-        return TokenTable.from_state(settings[needed]).tokens
+        return kind.names(stored.settings[kind.named_by])
     except (AsrError, AttributeError) as error:
-        remedy = "it was written by another version, or changed"
-        raise CheckpointError(path, f"its {needed} cannot be read ({error})", remedy) from error
+        raise CheckpointError(stored.path, f"its {kind.named_by} cannot be read ({error})", CHANGED) from error
 
 
-def _by_token(path: str | Path, state: Mapping[str, Any], there: tuple[str, ...], module: CTCModule) -> dict[str, Any]:
-    """Gives weights whose output layer is in the order of the module's tokens; other misfits are left to be found."""
+def _by_token(
+    stored: StoredModel, there: tuple[str, ...], here: tuple[str, ...], module: SteppedModule
+) -> dict[str, Any]:
+    """Returns weights whose output layer is in the order of the module's tokens; other misfits are left to be found."""
     rows_there = {token: row for row, token in enumerate(there)}
-    pairs = [(row, rows_there[token]) for row, token in enumerate(module.table.tokens) if token in rows_there]
+    pairs = [(row, rows_there[token]) for row, token in enumerate(here) if token in rows_there]
     to_rows, from_rows = (list(rows) for rows in zip(*pairs, strict=True))  # never empty: all tables have the blank
-    weights = dict(state)
+    weights = dict(stored.state)
     for name, fresh in module.state_dict().items():
-        taken = state.get(name)
+        taken = stored.state.get(name)
         if not name.startswith(_OUTPUT) or not isinstance(taken, Tensor):
             continue
         if taken.shape == (len(there), *fresh.shape[1:]):
             weights[name] = fresh.clone()
             weights[name][to_rows] = taken[from_rows].to(fresh)
         elif taken.shape == fresh.shape:
-            raise _misfit(path, f"{name} has {len(taken)} rows for {len(there)} tokens")
+            raise _misfit(stored.path, f"{name} has {len(taken)} rows for {len(there)} tokens")
     return weights
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.audio import Seconds, samples_to_seconds, stream
+from asr.checkpoints.acoustic import load_checkpoint
 from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GreedyDecoder
 from asr.decoding.hypothesis import Hypothesis
@@ -21,7 +22,6 @@ from asr.errors import AsrError, DataError
 from asr.models.acoustic import AcousticModel
 from asr.models.devices import move
 from asr.text.tokens import TokenTable
-from asr.transcription.checkpoint import load_checkpoint
 from asr.transcription.long_audio import Chunk, Cutting, cut
 from asr.transcription.transcript import Transcript, join, stitch
 

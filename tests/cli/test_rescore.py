@@ -11,6 +11,7 @@ import pytest
 import torch
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 
+from asr.checkpoints.language import load_language_model
 from asr.cli import decode, train, tune
 from asr.cli.rescore import main
 from asr.corpora.manifests import read_cuts, write_cuts
@@ -18,7 +19,6 @@ from asr.decoding.hypothesis import Hypothesis
 from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.hypotheses import read_hypotheses, write_hypotheses
-from asr.transcription.language_checkpoint import load_language_model
 from tests.conftest import TinyCorpus
 from tests.training import test_run
 from tests.training.test_language_module import SENTENCES, SMALL

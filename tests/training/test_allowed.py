@@ -14,12 +14,12 @@ import yaml
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
 import asr.training
+from asr.checkpoints.building import class_path
 from asr.cli.composition import compose_config, resolve
 from asr.errors import ConfigError
 from asr.training.allowed import OWN, allow, allowed_paths, check_values
 from asr.training.run import build
 from asr.training.schedules import Schedule
-from asr.transcription.building import class_path
 
 CONF = Path(__file__).parents[2] / "conf"
 LETTERS = {"unit": "char", "tokens": ["<blank>", "A", "|"]}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from asr.checkpoints.acoustic import load_checkpoint
 from asr.cli.composition import compose_config, resolve
 from asr.cli.train import main
 from asr.data.batch import Batch, Share
@@ -16,7 +17,6 @@ from asr.errors import ConfigError
 from asr.features.random import utterance_seed
 from asr.training.module import CTCModule
 from asr.training.run import build
-from asr.transcription.checkpoint import load_checkpoint
 from tests.conftest import TinyCorpus
 from tests.training.test_run import SMALL
 

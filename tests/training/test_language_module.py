@@ -9,13 +9,13 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from asr.checkpoints.language import load_language_model
 from asr.cli.train import main
 from asr.errors import CheckpointError
 from asr.lm.perplexity import measure_perplexity
 from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.lm.sentences import SentenceReader
 from asr.text.policy import get_policy
-from asr.transcription.language_checkpoint import load_language_model
 from tests.training.stop_at import StopAt
 
 SENTENCES = ["the cat sat on the mat", "a dog lay on a rug", "the dog saw the cat", "no bird sang", "a bird saw a rug"]

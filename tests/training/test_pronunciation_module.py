@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from asr.checkpoints.pronunciation import load_pronouncer
 from asr.cli import pronounce
 from asr.cli.composition import compose_config, resolve
 from asr.cli.train import main
@@ -19,7 +20,6 @@ from asr.text.lexicon import read_lexicon
 from asr.training.pronunciation_module import PronunciationModule
 from asr.training.run import build
 from asr.training.transfer import take_weights
-from asr.transcription.pronunciation_checkpoint import load_pronouncer
 from tests.conftest import TinyCorpus
 from tests.training.stop_at import StopAt
 from tests.training.test_language_module import scalars

@@ -12,9 +12,9 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from asr.checkpoints.acoustic import load_checkpoint
 from asr.cli import features
 from asr.cli.train import main
-from asr.transcription.checkpoint import load_checkpoint
 from tests.conftest import TinyCorpus
 
 SMALL = [

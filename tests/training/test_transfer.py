@@ -9,6 +9,7 @@ import pytest
 import torch
 from lightning import LightningModule
 
+from asr.checkpoints.acoustic import load_checkpoint
 from asr.cli.composition import compose_config, resolve
 from asr.cli.train import main
 from asr.errors import CheckpointError
@@ -17,7 +18,6 @@ from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
 from asr.training.run import build
 from asr.training.transfer import take_weights
-from asr.transcription.checkpoint import load_checkpoint
 from tests.conftest import TinyCorpus
 from tests.training import test_language_module, test_run
 

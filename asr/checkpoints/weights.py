@@ -1,16 +1,16 @@
-"""What a checkpoint holds of a model: its settings, and its weights into the network that they are for."""
+"""The weights of a checkpoint into the network that they are for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from asr.checkpoints.building import limited_to
+from asr.checkpoints.reading import StoredModel
 from asr.errors import CheckpointError
-from asr.transcription.building import limited_to
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -20,44 +20,18 @@ _SMALLEST = 2  # bytes of a weight
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
-def settings_and_state(
-    path: str | Path, content: Mapping[str, Any], needed: Sequence[str], kind: str, remedy: str
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Gives the settings and the weights of a module.
-
-    Args:
-        path: the checkpoint, for errors.
-        content: what was read from it.
-        needed: settings that a model of this kind has.
-        kind: of model, for errors.
-        remedy: what to do where it is another.
-
-    Raises:
-        CheckpointError: it is not whole, or of another kind.
-    """
-    settings, state = content.get("hyper_parameters"), content.get("state_dict")
-    if not isinstance(settings, Mapping) or not isinstance(state, Mapping):
-        raise CheckpointError(path, "is not a whole checkpoint of a model", remedy)
-    absent = [name for name in needed if name not in settings]
-    if absent:
-        raise CheckpointError(path, f"is no checkpoint of a {kind}: it lacks {', '.join(absent)}", remedy)
-    return settings, state
-
-
 def load_network(
-    path: str | Path,
+    stored: StoredModel,
     make: Callable[[], Network],
     call: Callable[[Network], object],
-    state: Mapping[str, Any],
     remedy: str,
 ) -> Network:
     """Builds a network and loads all its weights, and no others; memory is taken only for weights that are there.
 
     Args:
-        path: the checkpoint, for errors.
+        stored: the checkpoint, whose module has the network as its ``model``.
         make: builds the network.
         call: runs it on the least there is, so that settings which fit each other and make no sense show at once.
-        state: weights of the module that the network is the ``model`` of.
         remedy: what to do where they do not fit.
 
     Returns:
@@ -69,18 +43,18 @@ def load_network(
     """
     weights = {
         name.removeprefix(_PREFIX): value
-        for name, value in state.items()
+        for name, value in stored.state.items()
         if isinstance(name, str) and name.startswith(_PREFIX)
     }
     with limited_to(num_values(weights), len(weights)):
         network = make()
     difference = _difference(weights, network)
     if difference:
-        raise CheckpointError(path, f"its weights do not fit its model: {difference}", remedy)
+        raise CheckpointError(stored.path, f"its weights do not fit its model: {difference}", remedy)
     network.load_state_dict(weights)
     broken = [name for name, value in network.state_dict().items() if not bool(value.isfinite().all())]
     if broken:
-        raise CheckpointError(path, f"{_some(broken)} infinite or not a number", "take an earlier checkpoint")
+        raise CheckpointError(stored.path, f"{_some(broken)} infinite or not a number", "take an earlier checkpoint")
     with torch.inference_mode():
         call(network.eval())
     return network

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
+from asr.checkpoints.acoustic import load_checkpoint
+from asr.checkpoints.building import class_path
 from asr.errors import CheckpointError
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel
 from asr.models.conformer import ConformerEncoder
-from asr.transcription.building import class_path
-from asr.transcription.checkpoint import load_checkpoint
 from tests.transcription import tiny_models
 from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
 

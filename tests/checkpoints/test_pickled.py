@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from asr.checkpoints.pickled import ForeignError, unpickle
+from asr.checkpoints.reading import read_checkpoint
 from asr.errors import CheckpointError
-from asr.transcription.checkpoint import read_checkpoint
-from asr.transcription.pickled import ForeignError, unpickle
 
 DTYPES = (
     torch.float32,

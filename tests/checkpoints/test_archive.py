@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from asr.checkpoints.acoustic import load_checkpoint
+from asr.checkpoints.archive import read_archive
 from asr.errors import CheckpointError
-from asr.transcription.archive import read_archive
-from asr.transcription.checkpoint import load_checkpoint
 from tests.transcription.tiny_models import save_checkpoint
 
 SIZE, PLACE = 24, 42  # of a size and of a place, in an entry of the directory

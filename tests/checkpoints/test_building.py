@@ -16,14 +16,8 @@ from torch import nn
 
 import asr.features
 import asr.models
-from asr.features.frontend import FrontEnd
-from asr.lm.recurrent import RecurrentLM
-from asr.models.acoustic import AcousticModel
-from asr.models.cells.choice import Cell
-from asr.models.pronouncer import Pronouncer
-from asr.models.subsampled import SubsampledEncoder
-from asr.text.tokens import TokenTable
-from asr.transcription.building import (
+from asr.checkpoints.acoustic import load_checkpoint
+from asr.checkpoints.building import (
     ENCODERS,
     FRONT_ENDS,
     BuildError,
@@ -32,7 +26,13 @@ from asr.transcription.building import (
     class_path,
     limited_to,
 )
-from asr.transcription.checkpoint import load_checkpoint
+from asr.features.frontend import FrontEnd
+from asr.lm.recurrent import RecurrentLM
+from asr.models.acoustic import AcousticModel
+from asr.models.cells.choice import Cell
+from asr.models.pronouncer import Pronouncer
+from asr.models.subsampled import SubsampledEncoder
+from asr.text.tokens import TokenTable
 from tests.transcription.tiny_models import CHARACTERS, FRONTEND, checkpoint_content, save_checkpoint
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -99,7 +99,7 @@ MAKERS = [
 @pytest.mark.parametrize("make", MAKERS)
 def test_all_memory_that_a_network_takes_is_counted(make: Callable[[], nn.Module], monkeypatch: Any) -> None:
     size = sum(value.numel() for value in make().state_dict().values())
-    monkeypatch.setattr("asr.transcription.building._FREE_VALUES", 0)
+    monkeypatch.setattr("asr.checkpoints.building._FREE_VALUES", 0)
     with limited_to(size, 0):
         make()
     with pytest.raises(BuildError, match="much larger"), limited_to(size // 2 - 1, 0):

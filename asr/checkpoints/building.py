@@ -9,12 +9,14 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from asr.errors import AsrError, CheckpointError
 from asr.features.frontend import FrontEnd
 from asr.models.attentive import AttentiveRecurrentEncoder
 from asr.models.conformer import ConformerEncoder
@@ -32,7 +34,8 @@ ENCODERS: tuple[type[nn.Module], ...] = (
 )
 """Each is made from the width of a feature frame, and from arguments that are plain values."""
 
-_MAX_SHOWN = 60  # characters of a value in a message
+CHANGED = "it was written by another version, or changed"
+_MAX_SHOWN, _MAX_NAMED = 60, 200  # characters in a message: of a value, of another error
 _SOURCES_OF_MEMORY = (torch.empty, torch.zeros, torch.ones, torch.full, torch.arange)
 _FREE_VALUES, _FREE_TENSORS = 1 << 22, 1 << 10  # what any network may take: then what is missing can be named
 _SMALL = 1 << 16  # a whole number that no network is too small for
@@ -132,6 +135,26 @@ def shown(value: Any) -> str:
         return f"a {type(value).__name__}"
     text = repr(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+@contextmanager
+def building_of(path: str | Path) -> Iterator[None]:
+    """Turns whatever settings from a file can bring about while a model is built into one line that names the file.
+
+    Raises:
+        CheckpointError: the model cannot be built.
+    """
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except AsrError as error:
+        raise CheckpointError(path, f"its model cannot be built ({str(error)[:_MAX_NAMED]})", CHANGED) from error
+    except BuildError as error:
+        raise CheckpointError(path, f"its model cannot be built ({error})", CHANGED) from None
+    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, ArithmeticError) as error:
+        found = f"its model cannot be built ({type(error).__name__}: {str(error)[:_MAX_NAMED]})"
+        raise CheckpointError(path, found, CHANGED) from error
 
 
 @contextmanager

@@ -1,0 +1,116 @@
+"""The record of acoustic models: one file, and nothing beside it, transcribes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asr.checkpoints.archive import NOT_ONE
+from asr.checkpoints.building import ENCODERS, FRONT_ENDS, check_arguments, chosen
+from asr.checkpoints.kind import Kind, LoadedModel, Row, parameters_row, settings_row, tokens_row
+from asr.checkpoints.reading import StoredModel
+from asr.checkpoints.weights import load_network, num_values
+from asr.errors import CheckpointError
+from asr.models.acoustic import AcousticModel
+from asr.text.policy import TextPolicy, recorded_policy
+from asr.text.tokens import TokenTable
+
+_FRAMES = 8  # that a model is tried out on
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded(LoadedModel):
+    """What a checkpoint holds.
+
+    Attributes:
+        model: on the CPU, in evaluation mode.
+        tokens: the table of its outputs.
+        policy: what its training transcripts went through.
+        settings: how front end and encoder were built, as ``class_path`` and ``init_args``.
+    """
+
+    model: AcousticModel
+    tokens: TokenTable
+    policy: TextPolicy
+    settings: dict[str, Any]
+
+    @property
+    def text_policy(self) -> str:
+        """The name of the policy."""
+        return self.policy.name
+
+    def describe_model(self) -> list[Row]:
+        """Returns encoder, front end, input, output, parameters, tokens and text policy."""
+        frontend = self.model.frontend
+        return [
+            *(_part_row(name, self.settings[name.replace(" ", "")]) for name in ("encoder", "front end")),
+            ("input", f"{frontend.sample_rate} Hz, {frontend.feature_dim} values a feature frame"),
+            ("output", f"a frame every {1000 * self.model.frame_seconds:g} ms"),
+            parameters_row(self.model),
+            tokens_row("tokens", self.tokens),
+            ("text policy", f"{self.policy.name} ({self.policy.hash})"),
+        ]
+
+
+def load_checkpoint(path: str | Path) -> Loaded:
+    """Reads a checkpoint and builds its model; see :meth:`Kind.load`.
+
+    Args:
+        path: what Lightning's trainer saved of a ``CTCModule``: a dict with ``hyper_parameters`` and ``state_dict``.
+    """
+    return ACOUSTIC.load(path)
+
+
+def _build(stored: StoredModel) -> Loaded:
+    tokens = TokenTable.from_state(stored.settings["tokens"])
+    policy = recorded_policy(stored.settings["text_policy"])
+    made, arguments = chosen(stored.settings["frontend"], FRONT_ENDS, "front end")
+    check_arguments(made, arguments)
+    frontend = made(**arguments)
+    encoder, sizes = chosen(stored.settings["encoder"], ENCODERS, "encoder")
+    check_arguments(encoder, sizes, "feature_dim", largest=num_values(stored.state))
+    features, lengths = torch.zeros(1, _FRAMES, frontend.feature_dim), torch.tensor([_FRAMES])
+    model = load_network(
+        stored,
+        lambda: AcousticModel(frontend, encoder(frontend.feature_dim, **sizes), len(tokens)),
+        lambda model: model.classify(features, lengths),
+        NOT_ONE,
+    )
+    if frontend.cmvn == "global" and not bool(frontend.has_statistics):
+        found = "its front end normalises by statistics of the training set and has none"
+        raise CheckpointError(stored.path, found, "train it with them")
+    settings = {name: _plain(stored.settings[name]) for name in ("frontend", "encoder")}
+    return Loaded(model, tokens, policy, settings)
+
+
+def _plain(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {"class_path": spec["class_path"], "init_args": dict(spec.get("init_args") or {})}
+
+
+def _part_row(name: str, spec: Mapping[str, Any]) -> Row:
+    return settings_row(name, str(spec["class_path"]).rpartition(".")[2], spec["init_args"])
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the state of the token table, where the configuration names its file."""
+    tokens = config["model"]["tokens"]
+    return {"tokens": TokenTable.load(Path(tokens)).state() if isinstance(tokens, str) else tokens}
+
+
+ACOUSTIC = Kind(
+    title="an acoustic model",
+    task=None,
+    needed=("frontend", "encoder", "tokens", "text_policy"),
+    incomplete="holds no {}, so it is not a whole checkpoint of a model",
+    lacking="its hyper_parameters lack {}",
+    remedy=NOT_ONE,
+    named_by="tokens",
+    names=lambda tokens: TokenTable.from_state(tokens).tokens,
+    mismatch=None,
+    settings=_settings,
+    build=_build,
+)

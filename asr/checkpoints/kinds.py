@@ -1,0 +1,31 @@
+"""The kinds of model that there are, and a checkpoint of whichever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from asr.checkpoints.acoustic import ACOUSTIC
+from asr.checkpoints.kind import Kind, LoadedModel
+from asr.checkpoints.language import LANGUAGE
+from asr.checkpoints.pronunciation import PRONUNCIATION
+from asr.checkpoints.reading import read_model
+
+KINDS: tuple[Kind[LoadedModel], ...] = (ACOUSTIC, LANGUAGE, PRONUNCIATION)
+
+
+def kind_of(settings: Mapping[str, Any]) -> Kind[LoadedModel] | None:
+    """Returns the kind that a checkpoint with these settings is of; None where it is of none.
+
+    Example:
+        >>> kind_of({"vocabulary": "a"}).title
+        'a language model'
+    """
+    return next((kind for kind in KINDS if kind.named_by in settings), None)
+
+
+def load_any(path: str | Path) -> LoadedModel:
+    """Returns the model of a checkpoint of whichever kind; see :meth:`Kind.load`."""
+    stored = read_model(path, ACOUSTIC.incomplete, ACOUSTIC.remedy)
+    return (kind_of(stored.settings) or ACOUSTIC).load_stored(stored)

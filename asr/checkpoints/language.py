@@ -1,0 +1,117 @@
+"""The record of recurrent language models: one file, with its words and its text policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asr.checkpoints.building import check_arguments
+from asr.checkpoints.kind import Kind, LoadedModel, Row, check_files, parameters_row, settings_row
+from asr.checkpoints.reading import StoredModel
+from asr.checkpoints.weights import load_network, num_values
+from asr.errors import ConfigError
+from asr.lm.frequent import choose_vocabulary
+from asr.lm.recurrent import RecurrentLM
+from asr.lm.sentences import SentenceReader
+from asr.lm.vocabulary import BEGIN, SPECIAL, Vocabulary, read_words
+from asr.text.policy import TextPolicy, get_policy, recorded_policy
+
+_SIZES = ("embedding_dim", "hidden_dim", "num_layers", "tie_weights")
+_REMEDY = "give one that asr train --config-name lm wrote, such as best.ckpt"
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedLanguageModel(LoadedModel):
+    """What a checkpoint holds.
+
+    Attributes:
+        network: on the CPU, in evaluation mode.
+        vocabulary: its words.
+        num_unknown_types: different words of the training text that share ``<unk>``.
+        policy: what its training text went through.
+        sizes: how the network was built.
+    """
+
+    network: RecurrentLM
+    vocabulary: Vocabulary
+    num_unknown_types: int
+    policy: TextPolicy
+    sizes: dict[str, Any]
+
+    @property
+    def text_policy(self) -> str:
+        """The name of the policy."""
+        return self.policy.name
+
+    def describe_model(self) -> list[Row]:
+        """Returns network, parameters, words and text policy."""
+        num_words = len(self.vocabulary) - len(SPECIAL)
+        return [
+            settings_row("network", type(self.network).__name__, self.sizes),
+            parameters_row(self.network),
+            ("words", f"{num_words:,}; {self.num_unknown_types:,} others of its training text share <unk>"),
+            ("text policy", f"{self.policy.name} ({self.policy.hash})"),
+        ]
+
+
+def load_language_model(path: str | Path) -> LoadedLanguageModel:
+    """Reads a checkpoint and builds its model; see :meth:`Kind.load`.
+
+    Args:
+        path: what Lightning's trainer saved of a ``LanguageModule``.
+    """
+    return LANGUAGE.load(path)
+
+
+def _build(stored: StoredModel) -> LoadedLanguageModel:
+    vocabulary = Vocabulary.of(stored.settings["vocabulary"].split("\n"))
+    policy = recorded_policy(stored.settings["text_policy"])
+    num_unknown_types = int(stored.settings["num_unknown_types"])
+    sizes = {name: stored.settings[name] for name in _SIZES}
+    check_arguments(RecurrentLM, sizes, "vocabulary_size", largest=num_values(stored.state))
+    network = load_network(
+        stored,
+        lambda: RecurrentLM(len(vocabulary), **sizes),
+        lambda network: network(torch.tensor([[BEGIN]])),
+        _REMEDY,
+    )
+    return LoadedLanguageModel(network, vocabulary, num_unknown_types, policy, sizes)
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a language model is told of the words of its training text; see :class:`LanguageModule`.
+
+    Raises:
+        DataError: a file cannot be read, or breaks the text policy.
+        ConfigError: no word comes so often, or the text is no list of files.
+    """
+    model, files, min_count = config["model"], config["data"]["train_text"], config["min_count"]
+    check_files("text", files)
+    policy = get_policy(model["text_policy"])
+    words = read_words(model["vocabulary"], policy)[0] if model["vocabulary"] else None
+    vocabulary, num_unknown = choose_vocabulary(SentenceReader(files, policy), min_count, words)
+    if len(vocabulary) == len(SPECIAL):
+        raise ConfigError("min_count", f"no word comes {min_count} times", "give more text, or 1")
+    return {"vocabulary": "\n".join(vocabulary.words[len(SPECIAL) :]), "num_unknown_types": num_unknown}
+
+
+LANGUAGE = Kind(
+    title="a language model",
+    task="language-model",
+    needed=("vocabulary", "num_unknown_types", "text_policy", *_SIZES),
+    incomplete="is not a whole checkpoint of a model",
+    lacking="is no checkpoint of a language model: it lacks {}",
+    remedy=_REMEDY,
+    named_by="vocabulary",
+    names=lambda vocabulary: Vocabulary.of(vocabulary.split("\n")).words,
+    mismatch=(
+        "its vocabulary of {there} words is not that of this model, {here} words in their order",
+        "take the text, min_count and model.vocabulary that it was trained with",
+    ),
+    settings=_settings,
+    build=_build,
+)

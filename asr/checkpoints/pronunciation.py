@@ -1,0 +1,126 @@
+"""The record of pronunciation models: one file, with its letters and phones, pronounces words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asr.checkpoints.building import check_arguments
+from asr.checkpoints.kind import Kind, LoadedModel, Row, check_files, parameters_row, settings_row, tokens_row
+from asr.checkpoints.reading import StoredModel
+from asr.checkpoints.weights import load_network, num_values
+from asr.decoding.prefix_beam import PrefixBeamDecoder
+from asr.errors import DataError
+from asr.models.pronouncer import Pronouncer, pad_letters
+from asr.text.lexicon import Lexicon, Pronunciation, read_lexicon
+from asr.text.tokens import TokenTable
+
+_SIZES = ("letter_dim", "hidden_dim", "num_layers", "frames_per_letter")
+_REMEDY = "give one that asr train --config-name g2p wrote, such as best.ckpt"
+_BATCH_SIZE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedPronouncer(LoadedModel):
+    """What a checkpoint holds.
+
+    Attributes:
+        network: on the CPU, in evaluation mode.
+        letters: the table of letters, in upper case.
+        phones: the table of phones.
+        sizes: how the network was built.
+    """
+
+    network: Pronouncer
+    letters: TokenTable
+    phones: TokenTable
+    sizes: dict[str, Any]
+
+    def describe_model(self) -> list[Row]:
+        """Returns network, parameters, letters and phones."""
+        return [
+            settings_row("network", type(self.network).__name__, self.sizes),
+            parameters_row(self.network),
+            tokens_row("letters", self.letters),
+            tokens_row("phones", self.phones),
+        ]
+
+    @torch.inference_mode()
+    def lexicon(self, words: Iterable[str], beam_size: int = 8, nbest: int = 1) -> Lexicon:
+        """Returns the pronunciations of words, the likeliest first; a word that has none is left out.
+
+        Args:
+            words: in upper case; one with a letter that the model has not learnt has no pronunciation.
+            beam_size: pronunciations kept in the search.
+            nbest: pronunciations of a word at most.
+        """
+        decoder = PrefixBeamDecoder(self.phones, frame_seconds=1.0, beam_size=beam_size, nbest=nbest)
+        known = [word for word in words if self._can_spell(word)]
+        entries: dict[str, tuple[Pronunciation, ...]] = {}
+        for begin in range(0, len(known), _BATCH_SIZE):
+            batch = known[begin : begin + _BATCH_SIZE]
+            found = decoder(*self.network(*pad_letters(batch, self.letters)))
+            spoken = (tuple(tuple(each.text.split()) for each in hypotheses if each.text) for hypotheses in found)
+            entries |= {word: several for word, several in zip(batch, spoken, strict=True) if several}
+        return Lexicon(entries)
+
+    def _can_spell(self, word: str) -> bool:
+        try:
+            return bool(self.letters.encode(word))
+        except DataError:
+            return False
+
+
+def load_pronouncer(path: str | Path) -> LoadedPronouncer:
+    """Reads a checkpoint and builds its model; see :meth:`Kind.load`.
+
+    Args:
+        path: what Lightning's trainer saved of a ``PronunciationModule``.
+    """
+    return PRONUNCIATION.load(path)
+
+
+def _build(stored: StoredModel) -> LoadedPronouncer:
+    letters, phones = (TokenTable.from_state(stored.settings[name]) for name in ("letters", "phones"))
+    sizes = {name: stored.settings[name] for name in _SIZES}
+    check_arguments(Pronouncer, sizes, "num_letters", "num_tokens", largest=num_values(stored.state))
+    network = load_network(
+        stored,
+        lambda: Pronouncer(len(letters), len(phones), **sizes),
+        lambda network: network(torch.zeros(1, 1, dtype=torch.long), torch.ones(1, dtype=torch.long)),
+        _REMEDY,
+    )
+    return LoadedPronouncer(network, letters, phones, sizes)
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the tables of letters and phones of a lexicon; see :class:`PronunciationModule`.
+
+    Raises:
+        DataError: a file cannot be read or is no lexicon.
+        ConfigError: the lexicon is no list of files.
+    """
+    files, keep_stress = config["data"]["lexicon"], config["data"]["keep_stress"]
+    check_files("lexicon", files)
+    lexicon = read_lexicon(*files, case="upper", keep_stress=keep_stress)
+    tables = {"letters": TokenTable.build(lexicon.entries, "char"), "phones": TokenTable.build(lexicon.phones, "phone")}
+    return {name: table.state() for name, table in tables.items()}
+
+
+PRONUNCIATION = Kind(
+    title="a pronunciation model",
+    task="pronunciation-model",
+    needed=("letters", "phones", *_SIZES),
+    incomplete="is not a whole checkpoint of a model",
+    lacking="is no checkpoint of a pronunciation model: it lacks {}",
+    remedy=_REMEDY,
+    named_by="letters",
+    names=lambda letters: TokenTable.from_state(letters).tokens[1:],
+    mismatch=("its {there} letters are not the {here} of this model", "take the lexicon that it was trained with"),
+    settings=_settings,
+    build=_build,
+)

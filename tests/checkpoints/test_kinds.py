@@ -1,0 +1,105 @@
+"""One record for each kind of model: a checkpoint of whichever is recognised, built and described."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from asr.checkpoints.acoustic import Loaded
+from asr.checkpoints.kinds import KINDS, load_any
+from asr.checkpoints.language import LoadedLanguageModel, load_language_model
+from asr.checkpoints.pronunciation import LoadedPronouncer, load_pronouncer
+from asr.errors import CheckpointError
+from asr.lm.recurrent import RecurrentLM
+from asr.models.pronouncer import Pronouncer
+from asr.text.tokens import TokenTable
+from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
+
+WORD_SIZES = {"embedding_dim": 4, "hidden_dim": 6, "num_layers": 1, "tie_weights": True}
+LETTER_SIZES = {"letter_dim": 4, "hidden_dim": 6, "num_layers": 1, "frames_per_letter": 2}
+
+
+def content_of(network: nn.Module, **settings: Any) -> dict[str, Any]:
+    state = {f"model.{name}": value for name, value in network.state_dict().items()}
+    return {"state_dict": state, "hyper_parameters": settings, "global_step": 1500, "epoch": 2}
+
+
+def contents() -> dict[str, dict[str, Any]]:
+    letters, phones = TokenTable.build(["AB"], "char"), TokenTable.build(["AH B K"], "phone")
+    pronouncer = Pronouncer(len(letters), len(phones), **LETTER_SIZES)
+    words = {"vocabulary": "A\nDOG", "num_unknown_types": 1234, "text_policy": "upper-no-punctuation"}
+    return {
+        "tokens": checkpoint_content(),
+        "vocabulary": content_of(RecurrentLM(5, **WORD_SIZES), **words, **WORD_SIZES),
+        "letters": content_of(pronouncer, letters=letters.state(), phones=phones.state(), **LETTER_SIZES),
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.title)
+def test_a_checkpoint_of_each_kind_is_recognised_and_no_other_is_taken_for_it(tmp_path: Path, kind: Any) -> None:
+    made = {"tokens": Loaded, "vocabulary": LoadedLanguageModel, "letters": LoadedPronouncer}
+    for named_by, content in contents().items():
+        path = save_checkpoint(tmp_path / f"{named_by}.ckpt", content)
+        if kind.named_by == named_by:
+            assert type(kind.load(path)) is type(load_any(path)) is made[named_by]
+            assert set(kind.needed) <= set(content["hyper_parameters"])
+        else:
+            with pytest.raises(CheckpointError, match=r" lacks? "):
+                kind.load(path)
+
+
+def test_progress_is_that_of_the_file(tmp_path: Path) -> None:
+    content = contents()["letters"]
+    loaded = load_pronouncer(save_checkpoint(tmp_path / "a.ckpt", content))
+    assert (loaded.training_step, loaded.epoch) == (1500, 2)
+    del content["epoch"]
+    assert loaded.describe()[-1] == ("training step", "1,500 (epoch 2)")
+    assert load_any(save_checkpoint(tmp_path / "b.ckpt", content)).describe()[-1] == ("training step", "1,500")
+
+
+def test_what_is_said_of_a_language_model(tmp_path: Path) -> None:
+    loaded = load_language_model(save_checkpoint(tmp_path / "lm.ckpt", contents()["vocabulary"]))
+    said = dict(loaded.describe())
+    assert said["network"] == "RecurrentLM embedding_dim=4 hidden_dim=6 num_layers=1 tie_weights=True"
+    assert said["parameters"] == f"{sum(weight.numel() for weight in loaded.network.parameters()):,}"
+    assert said["words"] == "2; 1,234 others of its training text share <unk>"
+    assert said["text policy"].startswith("upper-no-punctuation (")
+
+
+def test_what_is_said_of_a_pronunciation_model(tmp_path: Path) -> None:
+    said = dict(load_any(save_checkpoint(tmp_path / "g2p.ckpt", contents()["letters"])).describe())
+    assert said["network"] == "Pronouncer letter_dim=4 hidden_dim=6 num_layers=1 frames_per_letter=2"
+    assert said["letters"] == "4 of unit char: <blank> A B |"
+    assert said["phones"] == "4 of unit phone: <blank> AH B K"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({}, "holds no hyper_parameters, so it is not a whole checkpoint of a model"),
+        ({"hyper_parameters": {}, "state_dict": {}}, "lack frontend, encoder, tokens, text_policy"),
+        ({"hyper_parameters": {"vocabulary": "A"}, "state_dict": {}}, "of a language model: it lacks num_unknown"),
+        ({"hyper_parameters": {"letters": {}, "phones": {}}, "state_dict": {}}, "model: it lacks letter_dim, hidden"),
+    ],
+)
+def test_what_is_no_whole_model(tmp_path: Path, content: dict[str, Any], message: str) -> None:
+    torch.save(content, tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match=message):
+        load_any(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize("named_by", ["vocabulary", "letters"])
+def test_sizes_of_others_are_held_against_what_is_stored(tmp_path: Path, named_by: str) -> None:
+    content = contents()[named_by]
+    for sizes, message in (
+        ({"hidden_dim": 10**9}, "hidden_dim is 1000000000, more than there are weights"),
+        ({"hidden_dim": "6"}, "hidden_dim is '6', not int"),
+        ({"hidden_dim": 60_000}, "it would be much larger than the weights"),
+    ):
+        changed = content | {"hyper_parameters": content["hyper_parameters"] | sizes}
+        with pytest.raises(CheckpointError, match=message):
+            load_any(save_checkpoint(tmp_path / "a.ckpt", changed))
