@@ -28,8 +28,8 @@ def share(batch: PlannedBatch, seconds: Sequence[float], rank: int, num_ranks: i
     rows = batch.rows(batch.indices)
     ends = [0, *divide([sum(seconds[index] for index in row) for row in rows], num_ranks)]
     counts = ends[rank] < ends[rank + 1]
-    taken = (ends[rank], ends[rank + 1]) if counts else (0, 1)
-    taken = slice(*(end * len(rows[0]) for end in taken))
+    first, end = (ends[rank], ends[rank + 1]) if counts else (0, 1)
+    taken = slice(first * len(rows[0]), end * len(rows[0]))
     return replace(
         batch,
         indices=batch.indices[taken],

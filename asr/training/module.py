@@ -10,16 +10,17 @@ import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
+from asr.augmentation.noise import AddNoise
+from asr.augmentation.pauses import InsertPauses
+from asr.augmentation.recorded_noise import AddRecordedNoise
+from asr.augmentation.reverb import Reverberate, ReverberateRecorded
+from asr.augmentation.spec_augment import SpecAugment
+from asr.augmentation.vocal_tract import VocalTractPerturbation
 from asr.data.batch import Batch
 from asr.decoding.greedy import GreedyDecoder
 from asr.errors import ConfigError
-from asr.features.augment import AddNoise, SpecAugment
 from asr.features.frontend import FrontEnd
-from asr.features.pauses import InsertPauses
 from asr.features.random import utterance_seed
-from asr.features.recorded_noise import AddRecordedNoise
-from asr.features.reverb import Reverberate, ReverberateRecorded
-from asr.features.vocal_tract import VocalTractPerturbation
 from asr.models.acoustic import AcousticModel
 from asr.models.lengths import valid_frames
 from asr.scoring.counts import ErrorCounts, Unit, count_errors

@@ -63,7 +63,7 @@ def test_waveforms_resound_and_then_get_noise(make_audio: Callable[..., Path], t
     assert module.reverberate is not None
     assert module.add_noise is not None
     assert batch.waveforms is not None
-    module.spec_augment = None
+    module.spec_augment = module.pauses = None
     module.model.frontend.set_statistics(torch.zeros(40), torch.ones(40))
     arguments = batch.lengths, batch.seeds
     heard = module.reverberate(batch.waveforms, *arguments)

@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from asr.features.levels import add_at_ratio, energies, own_samples
+from asr.augmentation.levels import add_at_ratio, energies, own_samples
 
 
 def test_ratio_is_exact_over_the_own_samples_and_padding_stays():

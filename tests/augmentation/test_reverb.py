@@ -6,9 +6,9 @@ import soundfile
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from asr.augmentation.reverb import Reverberate, ReverberateRecorded, convolve
 from asr.errors import ConfigError, DataError
 from asr.features.random import utterance_seed
-from asr.features.reverb import Reverberate, ReverberateRecorded, convolve
 
 
 def seeds(count, epoch=0):

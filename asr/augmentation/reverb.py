@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from asr.augmentation.levels import energies, own_samples
+from asr.augmentation.recordings import Recordings
 from asr.errors import ConfigError
-from asr.features.levels import energies, own_samples
 from asr.features.random import normal, uniform
-from asr.features.recordings import Recordings
 
 _CHOICE_STREAM, _ROOM_STREAM, _TAIL_STREAM = 221, 222, 223
 _DIRECT = 0.5  # of the peak: the direct path is the first sample of a recorded response that is as strong
@@ -131,7 +131,7 @@ class ReverberateRecorded(Convolution):
 
         Args:
             manifest: list of impulse responses of one channel each, one audio file a line; see
-                :func:`asr.features.recordings.read_list`.
+                :func:`asr.augmentation.recordings.read_list`.
             probability: part of the utterances that are changed.
             sample_rate: Hz of the waveforms.
 

@@ -6,9 +6,9 @@ import soundfile
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from asr.augmentation.recorded_noise import AddRecordedNoise
 from asr.errors import ConfigError, DataError
 from asr.features.random import utterance_seed
-from asr.features.recorded_noise import AddRecordedNoise
 
 
 def seeds(count, epoch=0):

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from asr.augmentation.vocal_tract import VocalTractPerturbation
 from asr.errors import ConfigError
 from asr.features.mel import mel_filters
-from asr.features.vocal_tract import VocalTractPerturbation
 
 SEEDS = torch.arange(1, 6)
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-from asr.features.augment import AddNoise, SpecAugment
+from asr.augmentation.noise import AddNoise
+from asr.augmentation.pauses import InsertPauses
+from asr.augmentation.spec_augment import SpecAugment
 from asr.features.frontend import FrontEnd
-from asr.features.pauses import InsertPauses
 
 
 def with_fake_buffers(module, device):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from asr.augmentation.levels import add_at_ratio, own_samples
+from asr.augmentation.recordings import Recordings
 from asr.errors import ConfigError
-from asr.features.levels import add_at_ratio, own_samples
 from asr.features.random import uniform
-from asr.features.recordings import Recordings
 
 _STREAM = 231
 
@@ -29,7 +29,7 @@ class AddRecordedNoise(nn.Module):
         """Checks the settings; the recordings are read by ``recordings.read()``, or when the first batch comes.
 
         Args:
-            manifest: list of recordings, one audio file a line; see :func:`asr.features.recordings.read_list`.
+            manifest: list of recordings, one audio file a line; see :func:`asr.augmentation.recordings.read_list`.
             snr_db: lowest and highest signal-to-noise ratio in dB, drawn uniformly between.
             probability: part of the utterances that get noise.
             sample_rate: Hz of the waveforms.

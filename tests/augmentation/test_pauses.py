@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from asr.augmentation.pauses import PAUSE_KINDS, InsertPauses
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
-from asr.features.pauses import PAUSE_KINDS, InsertPauses
 from asr.features.random import utterance_seed
 
 STEP = 1 / 32768
