@@ -23,6 +23,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import nn
 
+from asr.augmentation.base import Stage
 from asr.cli.composition import compose_config, resolve
 from asr.data.batch import Batch
 from asr.data.loader import read_batches
@@ -135,10 +136,7 @@ def bare_loss(module: CTCModule, batch: Batch) -> torch.Tensor:
     if consistency is not None:
         features, lengths, seeds = features.repeat(2, 1, 1), lengths.repeat(2), torch.cat([seeds, seeds ^ 1])
         targets, target_lengths = targets.repeat(2), target_lengths.repeat(2)
-    if module.vocal_tract is not None:
-        features = module.vocal_tract(features, seeds)
-    if module.spec_augment is not None:
-        features = module.spec_augment(features, lengths, seeds)
+    features, lengths = module.augmentation(Stage.FEATURES, features, lengths, seeds)
     log_probs, encoded_lengths = model.classify(features, lengths)
     loss = ctc_losses(log_probs, encoded_lengths, targets, target_lengths, BLANK).sum() / target_lengths.sum()
     if consistency is not None:

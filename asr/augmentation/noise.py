@@ -1,15 +1,18 @@
-"""Noise that is computed: white, pink and babble."""
+"""Noise that is added: what all kinds share, and white, pink and babble, which are computed."""
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from asr.augmentation.levels import add_at_ratio, own_samples
+from asr.augmentation.base import WaveformAugmentation
+from asr.augmentation.levels import add_at_ratio
 from asr.errors import ConfigError
+from asr.features.frontend import FrontEnd
 from asr.features.random import integers, normal, uniform
 
 _NOISE_STREAM, _WHITE_STREAM, _ENVELOPE_STREAM = 211, 212, 213
@@ -19,66 +22,77 @@ _BABBLE_BANDS = ((80.0, 500.0), (500.0, 1500.0), (1500.0, 3000.0), (3000.0, math
 NOISE_KINDS = ("white", "pink", "babble")
 
 
-class AddNoise(nn.Module):
-    """Adds noise of a random kind at a random signal-to-noise ratio, exact over the utterance's own samples.
+class Noise(WaveformAugmentation):
+    """Adds noise at a random signal-to-noise ratio, exact over the utterance's own samples; after rooms, if any.
+
+    The number before that which chooses utterances draws the ratio.
+    """
+
+    turn = 1
+
+    def __init__(self, snr_db: tuple[float, float], probability: float) -> None:
+        """Checks the settings.
+
+        Args:
+            snr_db: lowest and highest signal-to-noise ratio in dB, drawn uniformly between.
+            probability: share of the utterances that get noise.
+
+        Raises:
+            ConfigError: a setting is not possible.
+        """
+        super().__init__(probability)
+        self.check_range(snr_db=snr_db)
+        self.snr_db = snr_db
+
+    @abstractmethod
+    def make(self, lengths: Tensor, seeds: Tensor, num_samples: int) -> Tensor:
+        """Returns noise for each utterance, at any level: (B,), (B,) -> (B, num_samples)."""
+
+    def change_all(self, waveforms: Tensor, lengths: Tensor, is_own: Tensor, seeds: Tensor) -> Tensor:
+        """Adds noise to all waveforms."""
+        stream, place = self.choice
+        snr = self.snr_db[0] + (self.snr_db[1] - self.snr_db[0]) * uniform(seeds, place, stream)[:, place - 1]
+        return add_at_ratio(waveforms, self.make(lengths, seeds, waveforms.shape[1]), is_own, snr)
+
+
+class AddNoise(Noise):
+    """Adds noise of a random kind.
 
     White noise is flat, pink noise falls by 3 dB an octave, babble has the long-term spectrum of speech and in four
     bands the rhythm of syllables. All of it is computed from the utterance's seed: nothing comes from files or from
     other utterances.
     """
 
+    choice = (_NOISE_STREAM, 2)
     filters: Tensor
 
     def __init__(
         self,
+        frontend: FrontEnd,
         snr_db: tuple[float, float],
         kinds: tuple[str, ...] = NOISE_KINDS,
         probability: float = 1.0,
-        sample_rate: int = 16000,
     ) -> None:
         """Computes the filters that colour the noise.
 
         Args:
+            frontend: of the model.
             snr_db: lowest and highest signal-to-noise ratio in dB, drawn uniformly between.
             kinds: of "white", "pink", "babble"; each utterance gets one of them.
-            probability: part of the utterances that get noise.
-            sample_rate: Hz of the waveforms.
+            probability: share of the utterances that get noise.
 
         Raises:
             ConfigError: a setting is not possible.
         """
-        super().__init__()
+        super().__init__(snr_db, probability)
         if not kinds or not set(kinds) <= set(NOISE_KINDS):
             raise ConfigError("AddNoise, kinds", f"is {list(kinds)}", f"take some of {', '.join(NOISE_KINDS)}")
-        if len(snr_db) != 2 or snr_db[0] > snr_db[1] or not 0 <= probability <= 1:
-            remedy = "snr_db is lowest and highest, probability in 0..1"
-            raise ConfigError("AddNoise", f"snr_db is {list(snr_db)}, probability {probability}", remedy)
-        self.snr_db, self.kinds, self.probability, self.sample_rate = snr_db, tuple(kinds), probability, sample_rate
-        colours = [_fir(_pink, sample_rate), *(_fir(_speech_band(*band), sample_rate) for band in _BABBLE_BANDS)]
+        self.kinds, self.sample_rate = tuple(kinds), frontend.sample_rate
+        amplitudes = (_pink, *(_speech_band(*band) for band in _BABBLE_BANDS))
+        colours = [_fir(amplitude, self.sample_rate) for amplitude in amplitudes]
         self.register_buffer("filters", torch.stack(colours), persistent=False)
 
-    def forward(self, waveforms: Tensor, lengths: Tensor, seeds: Tensor) -> Tensor:
-        """Adds noise to a batch.
-
-        Args:
-            waveforms: shape (B, S).
-            lengths: samples of each utterance, shape (B,).
-            seeds: int64, shape (B,), from :func:`asr.features.random.utterance_seed`.
-
-        Returns:
-            Waveforms, shape (B, S), with padding as it was; the same object outside training.
-        """
-        if not self.training or self.probability == 0 or waveforms.shape[1] == 0:
-            return waveforms
-        lengths, seeds = lengths.to(waveforms.device), seeds.to(waveforms.device)
-        draws = uniform(seeds, 3, _NOISE_STREAM)
-        with torch.autocast(waveforms.device.type, enabled=False):
-            noise = self._noise(seeds, draws[:, 0], waveforms.shape[1])
-            snr = self.snr_db[0] + (self.snr_db[1] - self.snr_db[0]) * draws[:, 1]
-            is_chosen = draws[:, 2] < self.probability
-            return add_at_ratio(waveforms, noise, own_samples(waveforms, lengths), snr, is_chosen)
-
-    def _noise(self, seeds: Tensor, draws: Tensor, num_samples: int) -> Tensor:
+    def make(self, lengths: Tensor, seeds: Tensor, num_samples: int) -> Tensor:
         """Makes all kinds and chooses one for each row, which costs no question to the GPU: -> (B, num_samples)."""
         white = normal(seeds, num_samples + _NUM_TAPS, _WHITE_STREAM)
         size = 1 << (num_samples + 2 * _NUM_TAPS).bit_length()
@@ -91,8 +105,9 @@ class AddNoise(nn.Module):
                 made.append(self._colour(spectrum, 0, num_samples))
             else:
                 made.append(self._babble(spectrum, seeds, num_samples))
-        choice = integers(draws, torch.full_like(draws, len(made) - 1)).long()
-        return torch.stack(made, dim=1)[torch.arange(len(seeds), device=seeds.device), choice]
+        draws = uniform(seeds, 1, _NOISE_STREAM)[:, 0]
+        kinds = integers(draws, torch.full_like(draws, len(made) - 1)).long()
+        return torch.stack(made, dim=1)[torch.arange(len(seeds), device=seeds.device), kinds]
 
     def _babble(self, spectrum: Tensor, seeds: Tensor, num_samples: int) -> Tensor:
         knot = round(self.sample_rate / _SYLLABLES)  # samples from one random level to the next

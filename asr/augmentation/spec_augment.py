@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from asr.augmentation.base import Augmentation, Stage, Step
 from asr.errors import ConfigError
+from asr.features.frontend import FrontEnd
 from asr.features.random import integers, uniform
 
 _STREAM = 201
 
 
-class SpecAugment(nn.Module):
+class SpecAugment(Augmentation):
     """Masks stretches of time and bands of frequency with 0, the mean of normalised features.
 
     Of an utterance of T frames, each time mask hides a uniform number of frames from 0 to
@@ -22,67 +24,52 @@ class SpecAugment(nn.Module):
         (2020), https://arxiv.org/abs/1912.05533.
     """
 
+    stage, turn = Stage.FEATURES, 1
+
     def __init__(
         self,
+        frontend: FrontEnd,
         num_time_masks: int,
         max_time_width: int,
         max_time_fraction: float,
         num_freq_masks: int,
         max_freq_width: int,
-        num_groups: int = 1,
     ) -> None:
         """Checks the settings.
 
         Args:
+            frontend: of the model; values and their differences are masked alike.
             num_time_masks: stretches of time to hide.
             max_time_width: longest stretch in frames.
             max_time_fraction: largest part of an utterance that all its time masks may hide, 0 to 1.
             num_freq_masks: bands to hide.
             max_freq_width: widest band in bins.
-            num_groups: parts of a frame that hold the same bins and are masked alike: ``delta_order + 1``.
 
         Raises:
             ConfigError: a setting is negative, or the fraction above 1.
         """
         super().__init__()
-        counts = (num_time_masks, max_time_width, num_freq_masks, max_freq_width, num_groups - 1)
-        if min(counts) < 0 or not 0 <= max_time_fraction <= 1:
+        if min(num_time_masks, max_time_width, num_freq_masks, max_freq_width) < 0 or not 0 <= max_time_fraction <= 1:
             raise ConfigError(
                 "SpecAugment", "a count is negative or the fraction is not in 0..1", "correct its settings"
             )
-        self.num_time_masks, self.max_time_width, self.max_time_fraction = (
-            num_time_masks,
-            max_time_width,
-            max_time_fraction,
-        )
-        self.num_freq_masks, self.max_freq_width, self.num_groups = num_freq_masks, max_freq_width, num_groups
+        self.num_time_masks, self.max_time_width = num_time_masks, max_time_width
+        self.num_freq_masks, self.max_freq_width = num_freq_masks, max_freq_width
+        self.max_time_fraction, self.num_groups = max_time_fraction, frontend.delta_order + 1
 
-    def forward(self, features: Tensor, lengths: Tensor, seeds: Tensor) -> Tensor:
-        """Masks a batch.
-
-        Args:
-            features: normalised features, shape (B, T, F).
-            lengths: frames of each utterance, shape (B,).
-            seeds: int64, shape (B,), from :func:`asr.features.random.utterance_seed`.
-
-        Returns:
-            Features, shape (B, T, F); the same object outside training.
-        """
-        if not self.training or self.num_time_masks + self.num_freq_masks == 0:
-            return features
-        num_frames, num_bins = features.shape[1], features.shape[2] // self.num_groups
-        lengths, seeds = lengths.to(features.device), seeds.to(features.device)
+    def change(self, values: Tensor, lengths: Tensor, seeds: Tensor, step: Step) -> tuple[Tensor, Tensor]:
+        """Masks normalised features, shape (B, T, F)."""
+        if self.num_time_masks + self.num_freq_masks == 0:
+            return values, lengths
+        num_frames, num_bins = values.shape[1], values.shape[2] // self.num_groups
         draws = uniform(seeds, 2 * (self.num_time_masks + self.num_freq_masks), _STREAM)
         time_draws, freq_draws = draws[:, : 2 * self.num_time_masks], draws[:, 2 * self.num_time_masks :]
         share = (lengths * (self.max_time_fraction / max(1, self.num_time_masks)) + 1e-4).floor()
         hidden_frames = _masks(time_draws, num_frames, lengths, share.clamp(max=self.max_time_width))
         widest = torch.full_like(share, min(self.max_freq_width, num_bins))
         hidden_bins = _masks(freq_draws, num_bins, torch.full_like(lengths, num_bins), widest)
-        hidden_bins = hidden_bins.repeat(1, self.num_groups)
-        if hidden_bins.shape[1] != features.shape[2]:
-            found = f"{features.shape[2]} features are not {self.num_groups} groups of the same size"
-            raise ConfigError("SpecAugment, num_groups", found, "set it to the front end's delta_order + 1")
-        return features.masked_fill(hidden_frames.unsqueeze(2) | hidden_bins.unsqueeze(1), 0.0)
+        is_hidden = hidden_frames.unsqueeze(2) | hidden_bins.repeat(1, self.num_groups).unsqueeze(1)
+        return values.masked_fill(is_hidden, 0.0), lengths
 
 
 def _masks(draws: Tensor, size: int, lengths: Tensor, max_widths: Tensor) -> Tensor:

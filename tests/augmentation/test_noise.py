@@ -6,6 +6,7 @@ import torch
 
 from asr.augmentation.noise import NOISE_KINDS, AddNoise
 from asr.errors import ConfigError
+from asr.features.frontend import FrontEnd
 from asr.features.random import utterance_seed
 
 
@@ -13,10 +14,16 @@ def seeds(count, epoch=0):
     return torch.tensor([utterance_seed(0, epoch, str(row)) for row in range(count)])
 
 
+def noising(*settings, **more):
+    """A function that adds noise."""
+    add_noise = AddNoise(FrontEnd(), *settings, **more)
+    return lambda *batch: add_noise(*batch)[0]
+
+
 def test_nothing_happens_outside_training():
     waveforms = torch.randn(2, 500)
-    assert AddNoise((0, 10)).eval()(waveforms, torch.tensor([500, 20]), seeds(2)) is waveforms
-    assert AddNoise((0, 10), probability=0.0)(waveforms, torch.tensor([500, 20]), seeds(2)) is waveforms
+    for add_noise in (AddNoise(FrontEnd(), (0, 10)).eval(), AddNoise(FrontEnd(), (0, 10), probability=0.0)):
+        assert add_noise(waveforms, torch.tensor([500, 20]), seeds(2))[0] is waveforms
 
 
 def snr_of(waveform, noisy):
@@ -29,7 +36,7 @@ def snr_of(waveform, noisy):
 def test_the_ratio_is_exact_over_the_utterance(kind, snr):
     lengths = torch.tensor([16000, 4001, 100, 1])
     waveforms = 0.1 * torch.randn(4, 16000)
-    noisy = AddNoise((snr, snr), (kind,))(waveforms, lengths, seeds(4))
+    noisy = noising((snr, snr), (kind,))(waveforms, lengths, seeds(4))
     for row, length in enumerate(lengths.tolist()):
         assert abs(snr_of(waveforms[row, :length], noisy[row, :length]) - snr) < 1e-3
         assert torch.equal(noisy[row, length:], waveforms[row, length:])
@@ -37,7 +44,7 @@ def test_the_ratio_is_exact_over_the_utterance(kind, snr):
 
 def test_ratios_fill_their_range():
     waveforms = torch.randn(300, 800)
-    noisy = AddNoise((5.0, 15.0), ("white",))(waveforms, torch.full((300,), 800), seeds(300))
+    noisy = noising((5.0, 15.0), ("white",))(waveforms, torch.full((300,), 800), seeds(300))
     ratios = [snr_of(clean, changed) for clean, changed in zip(waveforms, noisy, strict=True)]
     assert 5 - 1e-3 < min(ratios) < 5.5
     assert 14.5 < max(ratios) < 15 + 1e-3
@@ -45,13 +52,13 @@ def test_ratios_fill_their_range():
 
 def test_probability():
     waveforms = torch.randn(1000, 50)
-    noisy = AddNoise((5.0, 15.0), ("white",), probability=0.3)(waveforms, torch.full((1000,), 50), seeds(1000))
+    noisy = noising((5.0, 15.0), ("white",), probability=0.3)(waveforms, torch.full((1000,), 50), seeds(1000))
     share = (noisy != waveforms).any(1).float().mean()
     assert 0.25 < share < 0.35
 
 
 def test_noise_does_not_depend_on_the_batch():
-    add_noise = AddNoise((0.0, 10.0))
+    add_noise = noising((0.0, 10.0))
     lengths = torch.tensor([16000, 9000, 333, 12000, 1, 5000])
     waveforms = 0.1 * torch.randn(6, 16000)
     together = add_noise(waveforms, lengths, seeds(6))
@@ -63,14 +70,14 @@ def test_noise_does_not_depend_on_the_batch():
 
 
 def test_silence_and_padding_stay_as_they_are():
-    noisy = AddNoise((0.0, 0.0))(torch.zeros(3, 1000), torch.tensor([1000, 10, 0]), seeds(3))
+    noisy = noising((0.0, 0.0))(torch.zeros(3, 1000), torch.tensor([1000, 10, 0]), seeds(3))
     assert (noisy == 0).all()
-    assert AddNoise((0.0, 0.0))(torch.zeros(2, 0), torch.tensor([0, 0]), seeds(2)).shape == (2, 0)
+    assert noising((0.0, 0.0))(torch.zeros(2, 0), torch.tensor([0, 0]), seeds(2)).shape == (2, 0)
 
 
 def spectrum_of(kind):
     waveforms = torch.randn(8, 64000)
-    noise = AddNoise((0.0, 0.0), (kind,))(waveforms, torch.full((8,), 64000), seeds(8)) - waveforms
+    noise = noising((0.0, 0.0), (kind,))(waveforms, torch.full((8,), 64000), seeds(8)) - waveforms
     power = torch.fft.rfft(noise).abs().square().mean(0)
     hertz = torch.linspace(0, 8000, len(power))
 
@@ -97,10 +104,10 @@ def test_colours_of_noise():
 @pytest.mark.parametrize(
     ("make", "line"),
     [
-        (lambda: AddNoise((0, 10), ("brown",)), "AddNoise, kinds: is ['brown']; take some of white, pink, babble"),
-        (lambda: AddNoise((0, 10), ()), "AddNoise, kinds"),
-        (lambda: AddNoise((10, 0)), "AddNoise: snr_db is [10, 0]"),
-        (lambda: AddNoise((0, 10), probability=2.0), "probability 2.0"),
+        (lambda: noising((0, 10), ("brown",)), "AddNoise, kinds: is ['brown']; take some of white, pink, babble"),
+        (lambda: noising((0, 10), ()), "AddNoise, kinds"),
+        (lambda: noising((10, 0)), "AddNoise, snr_db: is [10, 0]; give the lowest and the highest"),
+        (lambda: noising((0, 10), probability=2.0), "AddNoise, probability: is 2.0; give a number in 0..1"),
     ],
 )
 def test_impossible_settings(make, line):
