@@ -173,8 +173,8 @@ def make_batches(plan: Plan, model: AcousticModel, cached: bool, pin_memory: boo
             Batch(
                 utterance_ids=names,
                 texts=names,
-                waveforms=None if cached else shown.squeeze(2),
-                features=shown if cached else None,
+                kind="static" if cached else "waveforms",
+                inputs=shown if cached else shown.squeeze(2),
                 lengths=lengths,
                 targets=torch.from_numpy(1 + steps.cumsum() % num_symbols),
                 target_lengths=target_lengths,

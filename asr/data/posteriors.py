@@ -77,9 +77,8 @@ def read_with(
 
     def read(batch: Batch) -> tuple[list[str], T]:
         batch = batch.to(device)
-        assert batch.waveforms is not None
         with torch.inference_mode():
-            return batch.utterance_ids, search(*model(batch.waveforms, batch.lengths))
+            return batch.utterance_ids, search(*model(batch.inputs, batch.lengths))
 
     return _side_by_side(read, iter(read_batches(dataset, plan, num_workers, pin_memory=False)), num_threads)
 

@@ -100,12 +100,10 @@ class CTCModule(SteppedModule):
 
         Where two views are trained to agree, training gets first all first views, then all second ones: (2 B, T, F).
         """
-        frontend, chain, seeds, joints = self.model.frontend, self.augmentation, batch.seeds, batch.joints
-        if batch.features is not None:
-            static, lengths = batch.features, batch.lengths
-        else:
-            assert batch.waveforms is not None
-            waveforms, lengths = chain(Stage.WAVEFORMS, batch.waveforms, batch.lengths, seeds)
+        frontend, chain, seeds = self.model.frontend, self.augmentation, batch.seeds
+        static, lengths, joints = batch.inputs, batch.lengths, batch.joints
+        if batch.kind == "waveforms":
+            waveforms, lengths = chain(Stage.WAVEFORMS, static, lengths, seeds)
             static, lengths = frontend.static(waveforms, lengths, seeds)
             joints = joints if joints is None else frontend.frame_lengths(joints)
         step = Step(utterance_seed(self.seed, self.global_step, "pauses"), joints)

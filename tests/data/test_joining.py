@@ -84,8 +84,8 @@ def test_a_batch_holds_what_is_joined_with_a_space_between(utterances: list[Utte
     assert batch.texts == ["B B AB", "C"]
     assert batch.targets.tolist() == [2, 3, 2, 4, 1, 2, 3]
     assert batch.target_lengths.tolist() == [6, 1]
-    assert batch.waveforms is not None
-    assert torch.equal(batch.waveforms[0, : batch.lengths[0]], torch.cat((first, second)))
+    assert batch.kind == "waveforms"
+    assert torch.equal(batch.inputs[0, : batch.lengths[0]], torch.cat((first, second)))
     assert batch.lengths.tolist() == [len(first) + len(second), len(last)]
     assert batch.joints is not None
     assert batch.joints.tolist() == [len(first), 0]

@@ -35,8 +35,8 @@ def make_batch() -> Batch:
     return Batch(
         utterance_ids=["a", "b"],
         texts=["A", "A"],
-        waveforms=0.1 * torch.randn(2, 8000),
-        features=None,
+        kind="waveforms",
+        inputs=0.1 * torch.randn(2, 8000),
         lengths=lengths,
         targets=torch.tensor([1, 1]),
         target_lengths=torch.tensor([1, 1]),
@@ -63,16 +63,15 @@ def test_waveforms_resound_and_then_get_noise(make_audio: Callable[..., Path], t
     lists = list_files(make_audio, tmp_path) if choice == "spec_recorded" else []
     module, batch = make_module(f"augmentation={choice}", *changed, *lists), make_batch()
     assert module.augments_waveforms
-    assert batch.waveforms is not None
     arguments = batch.lengths, batch.seeds
     reverberate, add_noise = module.augmentation
-    noisy, _ = add_noise(*reverberate(batch.waveforms, *arguments), batch.seeds)
+    noisy, _ = add_noise(*reverberate(batch.inputs, *arguments), batch.seeds)
     expected, lengths = module.model.frontend(noisy, *arguments)
     features, found = module.features(batch)
     assert torch.equal(features, expected)
     assert torch.equal(found, lengths)
     plain, _ = module.eval().features(batch)
-    assert torch.equal(plain, module.model.frontend(batch.waveforms, *arguments)[0])
+    assert torch.equal(plain, module.model.frontend(batch.inputs, *arguments)[0])
     assert not torch.allclose(plain, features, atol=0.1)
 
 
@@ -84,11 +83,10 @@ def test_pauses_go_into_waveforms_and_into_cached_features(is_cached: bool) -> N
     module, batch = make_module(*ALWAYS), make_batch()
     assert not module.augments_waveforms
     (pauses,) = module.augmentation
-    assert batch.waveforms is not None
     frontend = module.model.frontend
-    static, frames = frontend.static(batch.waveforms, batch.lengths)
+    static, frames = frontend.static(batch.inputs, batch.lengths)
     if is_cached:
-        batch = replace(batch, waveforms=None, features=static, lengths=frames)
+        batch = replace(batch, kind="static", inputs=static, lengths=frames)
     features, lengths = module.features(batch)
     paused, expected = pauses(static, frames, batch.seeds, Step(utterance_seed(module.seed, 0, "pauses")))
     assert torch.equal(lengths, expected)
