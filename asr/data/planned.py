@@ -53,6 +53,11 @@ class PlannedData(lightning.LightningDataModule, ABC):
         """Returns the validation batches over all ranks, always the same."""
 
     @property
+    def learner(self) -> lightning.LightningModule:
+        """The module that trains on the data; each kind of data says what it asks of it."""
+        return self.trainer.lightning_module  # type: ignore[union-attr]
+
+    @property
     def rank(self) -> int:
         """The number of this process among those that train."""
         return self.trainer.global_rank  # type: ignore[union-attr]
