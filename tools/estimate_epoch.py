@@ -133,7 +133,7 @@ def make_plan(data: dict[str, Any], hours: float, num_devices: int, num_steps: i
     seconds = np.interp((np.arange(count) + 0.5) / count, deciles, LENGTH_DECILES).tolist()
     batches = plan_epoch(
         seconds,
-        batch_seconds=data["batch_seconds"],
+        max_padded=data["batch_seconds"],
         max_batch_size=data["max_batch_size"],
         seed=data["seed"],
         ascending=True,

@@ -181,8 +181,8 @@ class DictionaryData(PlannedData):
             self.report_plan(self.train_set.lengths)
 
     def _plan(self, dataset: DictionaryDataset, **options: Any) -> list[PlannedBatch]:
-        limits: dict[str, Any] = {"batch_seconds": float(self.batch_letters), "max_batch_size": self.batch_letters}
-        return plan_epoch(dataset.lengths, **limits, **options)
+        limit = self.batch_letters
+        return plan_epoch(dataset.lengths, max_padded=limit, max_batch_size=limit, **options)
 
     def plan_training(self, epoch: int) -> list[PlannedBatch]:
         """Returns the batches of the steps of an epoch."""

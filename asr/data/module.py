@@ -203,8 +203,7 @@ class SpeechData(PlannedData):
         logger.info("%s: %s utterances, %.2f hours", name, f"{len(utterances):,}", hours)
 
     def _plan(self, dataset: SpeechDataset, **options: Any) -> list[PlannedBatch]:
-        limits: dict[str, Any] = {"batch_seconds": self.batch_seconds, "max_batch_size": self.max_batch_size}
-        return plan_epoch(dataset.lengths, **limits, **options)
+        return plan_epoch(dataset.lengths, max_padded=self.batch_seconds, max_batch_size=self.max_batch_size, **options)
 
     def plan_training(self, epoch: int) -> list[PlannedBatch]:
         """Returns the batches of the steps of an epoch."""

@@ -85,7 +85,7 @@ class PlannedData(lightning.LightningDataModule, ABC):
 
     def _part(self, lengths: Sequence[float]) -> functools.partial[PlannedBatch]:
         """Returns the function from a step's batch to what this rank takes of it."""
-        return functools.partial(share, seconds=lengths, rank=self.rank, num_ranks=self.world_size)
+        return functools.partial(share, lengths=lengths, rank=self.rank, num_ranks=self.world_size)
 
     def train_dataloader(self) -> ResumableLoader:
         """Returns the batches of this rank, from the position on."""

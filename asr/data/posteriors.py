@@ -73,7 +73,7 @@ def read_with(
     device = model.output.weight.device
     num_threads = num_processes() if device.type == "cpu" else 1
     share = min(batch_seconds, sum(dataset.lengths)) / num_threads
-    plan = plan_epoch(dataset.lengths, batch_seconds=share, max_batch_size=max_batch_size, shuffle=False)
+    plan = plan_epoch(dataset.lengths, max_padded=share, max_batch_size=max_batch_size, shuffle=False)
 
     def read(batch: Batch) -> tuple[list[str], T]:
         batch = batch.to(device)

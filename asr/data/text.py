@@ -211,8 +211,7 @@ class TextData(PlannedData):
         )
 
     def _plan(self, dataset: SentenceDataset, **options: Any) -> list[PlannedBatch]:
-        limits: dict[str, Any] = {"batch_seconds": float(self.batch_words), "max_batch_size": self.max_batch_size}
-        return plan_epoch(dataset.lengths, **limits, **options)
+        return plan_epoch(dataset.lengths, max_padded=self.batch_words, max_batch_size=self.max_batch_size, **options)
 
     def plan_training(self, epoch: int) -> list[PlannedBatch]:
         """Returns the batches of the steps of an epoch."""
