@@ -23,6 +23,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import nn
 
+from asr.augmentation.base import Stage
 from asr.cli.composition import compose_config, resolve
 from asr.data.batch import Batch
 from asr.data.loader import read_batches
@@ -130,15 +131,12 @@ def bare(cli: TrainingCLI) -> list[float]:
 def bare_loss(module: CTCModule, batch: Batch) -> torch.Tensor:
     """Gives the loss of the module's settings, written out; of its options, those that experiments on features use."""
     model, consistency = module.model, module.consistency
-    features, lengths, seeds = model.frontend.complete(batch.features, batch.lengths), batch.lengths, batch.seeds
+    features, lengths, seeds = model.frontend.complete(batch.inputs, batch.lengths), batch.lengths, batch.seeds
     targets, target_lengths = batch.targets, batch.target_lengths
     if consistency is not None:
         features, lengths, seeds = features.repeat(2, 1, 1), lengths.repeat(2), torch.cat([seeds, seeds ^ 1])
         targets, target_lengths = targets.repeat(2), target_lengths.repeat(2)
-    if module.vocal_tract is not None:
-        features = module.vocal_tract(features, seeds)
-    if module.spec_augment is not None:
-        features = module.spec_augment(features, lengths, seeds)
+    features, lengths = module.augmentation(Stage.FEATURES, features, lengths, seeds)
     log_probs, encoded_lengths = model.classify(features, lengths)
     loss = ctc_losses(log_probs, encoded_lengths, targets, target_lengths, BLANK).sum() / target_lengths.sum()
     if consistency is not None:

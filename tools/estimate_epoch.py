@@ -133,7 +133,7 @@ def make_plan(data: dict[str, Any], hours: float, num_devices: int, num_steps: i
     seconds = np.interp((np.arange(count) + 0.5) / count, deciles, LENGTH_DECILES).tolist()
     batches = plan_epoch(
         seconds,
-        batch_seconds=data["batch_seconds"],
+        max_padded=data["batch_seconds"],
         max_batch_size=data["max_batch_size"],
         seed=data["seed"],
         ascending=True,
@@ -173,8 +173,8 @@ def make_batches(plan: Plan, model: AcousticModel, cached: bool, pin_memory: boo
             Batch(
                 utterance_ids=names,
                 texts=names,
-                waveforms=None if cached else shown.squeeze(2),
-                features=shown if cached else None,
+                kind="static" if cached else "waveforms",
+                inputs=shown if cached else shown.squeeze(2),
                 lengths=lengths,
                 targets=torch.from_numpy(1 + steps.cumsum() % num_symbols),
                 target_lengths=target_lengths,

@@ -158,7 +158,7 @@ def _recordings() -> list[Seed]:
 
 
 def _read_recordings(path: Path) -> None:
-    from asr.features.recordings import read_list
+    from asr.augmentation.recordings import read_list
 
     for segment in read_list(path):
         times = [segment.start, segment.duration or 0.0]

@@ -11,6 +11,7 @@ import yaml  # type: ignore[import-untyped]  # which OmegaConf reads with
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from asr.augmentation.earlier import renew
 from asr.errors import ConfigError
 from asr.training.settings import leaves
 
@@ -37,10 +38,11 @@ def read_saved(path: str) -> DictConfig:
         raise ConfigError(path, f"cannot be read ({error.strerror})", _REMEDY) from None
     except (OmegaConfBaseException, yaml.YAMLError, ValueError, AssertionError, RecursionError) as error:
         raise ConfigError(path, f"cannot be read ({first_sentence(error)})", _REMEDY) from error
-    is_whole = isinstance(plain, dict) and all(isinstance(plain.get(part), dict) for part in _PARTS)
-    if not is_whole or not isinstance(saved, DictConfig):
+    if not isinstance(plain, dict) or not all(isinstance(plain.get(part), dict) for part in _PARTS):
         raise ConfigError(path, "is not a training configuration", _REMEDY)
     _check_references(path, dict(leaves(plain)))
+    assert isinstance(saved, DictConfig)
+    saved.model = renew(plain["model"])
     return saved
 
 

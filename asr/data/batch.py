@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -53,13 +54,13 @@ class Share:
 
 @dataclass
 class Batch:
-    """Utterances padded to one length: waveforms or cached features, with their targets.
+    """Utterances padded to one length, with their targets.
 
     Attributes:
         utterance_ids: B names.
         texts: B transcripts, after the text policy.
-        waveforms: samples in [-1, 1], shape (B, S); None where features are given.
-        features: the front end's static features, shape (B, T, static_dim); None where waveforms are given.
+        kind: what ``inputs`` are.
+        inputs: waveforms, samples in [-1, 1], shape (B, S), or the front end's static values, shape (B, T, static_dim).
         lengths: samples or frames of each utterance, shape (B,).
         targets: token ids of all utterances, one behind the other, shape (sum of target_lengths,).
         target_lengths: tokens of each utterance, shape (B,).
@@ -71,8 +72,8 @@ class Batch:
 
     utterance_ids: list[str]
     texts: list[str]
-    waveforms: Tensor | None
-    features: Tensor | None
+    kind: Literal["waveforms", "static"]
+    inputs: Tensor
     lengths: Tensor
     targets: Tensor
     target_lengths: Tensor

@@ -70,8 +70,8 @@ class SpeechDataset(Dataset[Batch]):
         return Batch(
             utterance_ids=[row.name for row in rows],
             texts=[row.text for row in rows],
-            waveforms=None if self.cached else inputs,
-            features=inputs if self.cached else None,
+            kind="static" if self.cached else "waveforms",
+            inputs=inputs,
             lengths=lengths,
             targets=torch.tensor([token_id for row in rows for token_id in row.token_ids]),
             target_lengths=torch.tensor([len(row.token_ids) for row in rows]),

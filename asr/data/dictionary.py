@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -127,11 +127,17 @@ def split_lexicon(
     return train, held_out, num_too_long
 
 
-class DictionaryData(PlannedData):
-    """Training and validation words.
+@runtime_checkable
+class WordLearner(Protocol):
+    """What :class:`DictionaryData` asks of the module that trains on them: tables, and the frames of a letter."""
 
-    The module that trains on them is asked for its tables, ``letters`` and ``phones``, and its ``frames_per_letter``.
-    """
+    letters: TokenTable
+    phones: TokenTable
+    frames_per_letter: int
+
+
+class DictionaryData(PlannedData):
+    """Training and validation words."""
 
     def __init__(
         self,
@@ -160,10 +166,11 @@ class DictionaryData(PlannedData):
         """Reads the words."""
         if self.held_out_every < 2:
             raise ConfigError("data.held_out_every", f"is {self.held_out_every}", "give 2 or more, such as 50")
-        module: Any = self.trainer.lightning_module  # type: ignore[union-attr]
+        learner = self.learner
+        assert isinstance(learner, WordLearner)
         lexicon = read_lexicon(*self.lexicon, case="upper", keep_stress=self.keep_stress)
-        *pairs, num_too_long = split_lexicon(lexicon, self.held_out_every, module.frames_per_letter)
-        self.train_set, self.val_set = (DictionaryDataset(each, module.letters, module.phones) for each in pairs)
+        *pairs, num_too_long = split_lexicon(lexicon, self.held_out_every, learner.frames_per_letter)
+        self.train_set, self.val_set = (DictionaryDataset(each, learner.letters, learner.phones) for each in pairs)
         if num_too_long:
             logger.warning("%d pronunciations have too many phones for their letters and are left out", num_too_long)
         for name, each in (("training", self.train_set), ("validation", self.val_set)):
@@ -174,8 +181,8 @@ class DictionaryData(PlannedData):
             self.report_plan(self.train_set.lengths)
 
     def _plan(self, dataset: DictionaryDataset, **options: Any) -> list[PlannedBatch]:
-        limits: dict[str, Any] = {"batch_seconds": float(self.batch_letters), "max_batch_size": self.batch_letters}
-        return plan_epoch(dataset.lengths, **limits, **options)
+        limit = self.batch_letters
+        return plan_epoch(dataset.lengths, max_padded=limit, max_batch_size=limit, **options)
 
     def plan_training(self, epoch: int) -> list[PlannedBatch]:
         """Returns the batches of the steps of an epoch."""

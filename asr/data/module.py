@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from lhotse.cut import Cut
@@ -33,12 +33,27 @@ from asr.text.tokens import TokenTable
 logger = logging.getLogger(__name__)
 
 
-class SpeechData(PlannedData):
-    """Training and validation sets of cuts, as batches of waveforms or of cached features.
+@runtime_checkable
+class SpeechLearner(Protocol):
+    """What :class:`SpeechData` asks of the module that trains on them.
 
-    The model that trains on them says at which rate, with which tokens and how many encoder frames remain: the data
-    module asks ``trainer.lightning_module`` for its ``model``, ``tokens`` and ``text_policy``.
+    Attributes:
+        model: says at which rate audio is read, and how many encoder frames remain of it.
+        table: of the tokens.
+        text_policy: name of the policy that transcripts go through.
+        augments_waveforms: whether training changes waveforms, which cached features cannot follow.
     """
+
+    model: AcousticModel
+    table: TokenTable
+    text_policy: str
+
+    @property
+    def augments_waveforms(self) -> bool: ...  # noqa: D102
+
+
+class SpeechData(PlannedData):
+    """Training and validation sets of cuts, as batches of waveforms or of cached features."""
 
     def __init__(
         self,
@@ -92,16 +107,16 @@ class SpeechData(PlannedData):
 
     def setup(self, stage: str) -> None:
         """Reads and checks the cuts, and measures the statistics that the front end still lacks."""
-        module: Any = self.trainer.lightning_module  # type: ignore[union-attr]
-        self._model: AcousticModel = module.model
-        self._tokens, self._policy = TokenTable.from_state(module.tokens), get_policy(module.text_policy)
+        learner = self.learner
+        assert isinstance(learner, SpeechLearner)
+        self._model, self._tokens, self._policy = learner.model, learner.table, get_policy(learner.text_policy)
         self._problems: list[Problem] = []
-        self.val_set = self._read("validation", self.val_cuts, [1.0])
+        self.val_set, _ = self._read("validation", self.val_cuts, [1.0])
         if stage != "fit":
             return
-        self.train_set = self._read("training", self.train_cuts, self.speeds, self.window_shards)
-        self._mixture, self._windows = self._mix(), self._divide()
-        if self.train_set.cached and module.augments_waveforms:
+        self.train_set, counts = self._read("training", self.train_cuts, self.speeds, self.window_shards)
+        self._mixture, self._windows = self._mix(counts), self._divide()
+        if self.train_set.cached and learner.augments_waveforms:
             found = "waveform augmentation is set, but the training cuts carry cached features"
             remedy = "take the augmentation out of model, or train on the cuts without features"
             raise ConfigError("data.train_cuts", found, remedy)
@@ -120,14 +135,13 @@ class SpeechData(PlannedData):
         frontend.set_statistics(statistics.mean, statistics.std)
         logger.info("normalisation measured on %s frames of training features", f"{statistics.num_frames:,}")
 
-    def _mix(self) -> Mixture | None:
-        """Gives how often utterances come, if files have weights."""
+    def _mix(self, counts: list[int]) -> Mixture | None:
+        """Returns how often utterances come, if files have weights; of each file so many are in the training set."""
         if self.weights is None:
             return None
-        counts, seconds = self._counts, self.train_set.lengths
         for file, weight, count in zip(self.train_cuts, self.weights, counts, strict=True):
             logger.info("%s: %s utterances, %g times an epoch", file, f"{count:,}", weight)
-        mixture = Mixture(seconds, counts, self.weights, self.seed)
+        mixture = Mixture(self.train_set.lengths, counts, self.weights, self.seed)
         logger.info("an epoch: %s utterances", f"{len(mixture.longest):,}")
         return mixture
 
@@ -141,7 +155,8 @@ class SpeechData(PlannedData):
 
     def _read(
         self, name: str, files: Sequence[str], speeds: Sequence[float], window_shards: int | None = None
-    ) -> SpeechDataset:
+    ) -> tuple[SpeechDataset, list[int]]:
+        """Reads and checks cut files, and counts the utterances of each."""
         utterances: list[Utterance] = []
         problems: list[Problem] = []
         counts: list[int] = []
@@ -159,10 +174,8 @@ class SpeechData(PlannedData):
         if len(cached) > 1:
             raise ConfigError(", ".join(files), "some cuts carry features and some do not", "run asr features on all")
         self._report(name, utterances, problems)
-        self._counts = counts
-        joint = Joint.of(self._tokens)
-        rate = self._model.frontend.sample_rate
-        return SpeechDataset(utterances, rate, cached.pop(), self.seed, window_shards, joint)
+        rate, joint = self._model.frontend.sample_rate, Joint.of(self._tokens)
+        return SpeechDataset(utterances, rate, cached.pop(), self.seed, window_shards, joint), counts
 
     def _check_cache(self, file: Path, cut: Cut) -> bool:
         if not cut.has_features:
@@ -190,8 +203,7 @@ class SpeechData(PlannedData):
         logger.info("%s: %s utterances, %.2f hours", name, f"{len(utterances):,}", hours)
 
     def _plan(self, dataset: SpeechDataset, **options: Any) -> list[PlannedBatch]:
-        limits: dict[str, Any] = {"batch_seconds": self.batch_seconds, "max_batch_size": self.max_batch_size}
-        return plan_epoch(dataset.lengths, **limits, **options)
+        return plan_epoch(dataset.lengths, max_padded=self.batch_seconds, max_batch_size=self.max_batch_size, **options)
 
     def plan_training(self, epoch: int) -> list[PlannedBatch]:
         """Returns the batches of the steps of an epoch."""

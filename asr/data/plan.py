@@ -54,9 +54,9 @@ class PlannedBatch:
 
 
 def plan_epoch(
-    seconds: Sequence[float],
+    lengths: Sequence[float],
     *,
-    batch_seconds: float,
+    max_padded: float,
     max_batch_size: int,
     speeds: Sequence[float] = (1.0,),
     seed: int = 0,
@@ -77,8 +77,8 @@ def plan_epoch(
     :func:`windowed_batches`.
 
     Args:
-        seconds: length of each utterance.
-        batch_seconds: most seconds of a padded batch, before the jitter.
+        lengths: of each utterance in seconds, of each sentence in words, of each word in letters.
+        max_padded: most of the same that a batch holds with its padding, before the jitter.
         max_batch_size: most utterances of a batch.
         speeds: factors to draw from, one a batch.
         seed: of the whole training.
@@ -95,14 +95,13 @@ def plan_epoch(
     """
     digest = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "little")))
-    indices, occurrences = mixture.draw(epoch) if mixture else (np.arange(len(seconds)), None)
-    longest = mixture.longest.tolist() if mixture else seconds
-    lengths = np.asarray(seconds, dtype=np.float64)[indices]
-    jitter = generator.uniform(-LENGTH_JITTER, LENGTH_JITTER, len(lengths)) if shuffle else np.zeros(len(lengths))
-    order = np.argsort(lengths * (1.0 + jitter), kind="stable")
-    sizes = batch_sizes(longest, batch_seconds, max_batch_size)
+    indices, occurrences = mixture.draw(epoch) if mixture else (np.arange(len(lengths)), None)
+    longest = mixture.longest.tolist() if mixture else lengths
+    jitter = generator.uniform(-LENGTH_JITTER, LENGTH_JITTER, len(indices)) if shuffle else np.zeros(len(indices))
+    order = np.argsort(np.asarray(lengths, dtype=np.float64)[indices] * (1.0 + jitter), kind="stable")
+    sizes = batch_sizes(longest, max_padded, max_batch_size)
     if windows is not None and shuffle:
-        buckets = make_buckets(longest, sizes, windows, batch_seconds, max_batch_size)
+        buckets = make_buckets(longest, sizes, windows, max_padded, max_batch_size)
         shards = np.asarray(windows.shards)[indices]
         batches = windowed_batches(order, shards, buckets, windows.width, generator, ascending)
     else:
@@ -115,7 +114,7 @@ def plan_epoch(
     if not shuffle or ascending:
         return planned
     is_joined = generator.random(len(planned)) < joined_steps
-    return [_join(batch, seconds, generator) if join else batch for batch, join in zip(planned, is_joined, strict=True)]
+    return [_join(batch, lengths, generator) if join else batch for batch, join in zip(planned, is_joined, strict=True)]
 
 
 def _planned(
@@ -126,14 +125,14 @@ def _planned(
     return PlannedBatch(tuple(indices[chosen].tolist()), speed, epoch, before)
 
 
-def _join(batch: PlannedBatch, seconds: Sequence[float], generator: np.random.Generator) -> PlannedBatch:
+def _join(batch: PlannedBatch, lengths: Sequence[float], generator: np.random.Generator) -> PlannedBatch:
     """Brings those that are to be joined together: the longest with the shortest, in random order; one may be left."""
     in_pairs = len(batch.indices) // 2 * 2
     pairs = [(place, in_pairs - 1 - place) for place in range(in_pairs // 2)]
     groups = [
         pair[::-1] if turn else pair for pair, turn in zip(pairs, generator.random(len(pairs)) < 0.5, strict=True)
     ]
-    groups.sort(key=lambda pair: sum(seconds[batch.indices[place]] for place in pair))
+    groups.sort(key=lambda pair: sum(lengths[batch.indices[place]] for place in pair))
     order = [*(place for pair in groups for place in pair), *range(in_pairs, len(batch.indices))]
     indices, occurrences = (
         tuple(values[place] for place in order) if values else () for values in (batch.indices, batch.occurrences)
@@ -141,12 +140,12 @@ def _join(batch: PlannedBatch, seconds: Sequence[float], generator: np.random.Ge
     return replace(batch, indices=indices, occurrences=occurrences, joined=in_pairs > 0)
 
 
-def padding_waste(seconds: Sequence[float], plan: Sequence[PlannedBatch]) -> float:
+def padding_waste(lengths: Sequence[float], plan: Sequence[PlannedBatch]) -> float:
     """Gives the share of a plan's frames that are padding, between 0 and 1.
 
     Example:
         >>> round(padding_waste([1.0, 3.0], [PlannedBatch((0, 1), 1.0, 0)]), 3)
         0.333
     """
-    rows = [[sum(seconds[index] for index in row) for row in batch.rows(batch.indices)] for batch in plan]
-    return 1.0 - sum(map(sum, rows)) / sum(max(lengths) * len(lengths) for lengths in rows)
+    batches = [[sum(lengths[index] for index in row) for row in batch.rows(batch.indices)] for batch in plan]
+    return 1.0 - sum(map(sum, batches)) / sum(max(rows) * len(rows) for rows in batches)

@@ -53,6 +53,11 @@ class PlannedData(lightning.LightningDataModule, ABC):
         """Returns the validation batches over all ranks, always the same."""
 
     @property
+    def learner(self) -> lightning.LightningModule:
+        """The module that trains on the data; each kind of data says what it asks of it."""
+        return self.trainer.lightning_module  # type: ignore[union-attr]
+
+    @property
     def rank(self) -> int:
         """The number of this process among those that train."""
         return self.trainer.global_rank  # type: ignore[union-attr]
@@ -80,7 +85,7 @@ class PlannedData(lightning.LightningDataModule, ABC):
 
     def _part(self, lengths: Sequence[float]) -> functools.partial[PlannedBatch]:
         """Returns the function from a step's batch to what this rank takes of it."""
-        return functools.partial(share, seconds=lengths, rank=self.rank, num_ranks=self.world_size)
+        return functools.partial(share, lengths=lengths, rank=self.rank, num_ranks=self.world_size)
 
     def train_dataloader(self) -> ResumableLoader:
         """Returns the batches of this rank, from the position on."""

@@ -73,13 +73,12 @@ def read_with(
     device = model.output.weight.device
     num_threads = num_processes() if device.type == "cpu" else 1
     share = min(batch_seconds, sum(dataset.lengths)) / num_threads
-    plan = plan_epoch(dataset.lengths, batch_seconds=share, max_batch_size=max_batch_size, shuffle=False)
+    plan = plan_epoch(dataset.lengths, max_padded=share, max_batch_size=max_batch_size, shuffle=False)
 
     def read(batch: Batch) -> tuple[list[str], T]:
         batch = batch.to(device)
-        assert batch.waveforms is not None
         with torch.inference_mode():
-            return batch.utterance_ids, search(*model(batch.waveforms, batch.lengths))
+            return batch.utterance_ids, search(*model(batch.inputs, batch.lengths))
 
     return _side_by_side(read, iter(read_batches(dataset, plan, num_workers, pin_memory=False)), num_threads)
 

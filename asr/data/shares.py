@@ -11,7 +11,7 @@ from asr.data.plan import PlannedBatch
 _HALVINGS = 20  # of the interval in which the least cost is looked for: to a millionth
 
 
-def share(batch: PlannedBatch, seconds: Sequence[float], rank: int, num_ranks: int) -> PlannedBatch:
+def share(batch: PlannedBatch, lengths: Sequence[float], rank: int, num_ranks: int) -> PlannedBatch:
     """Returns what one rank takes of a step; over all ranks each utterance comes exactly once.
 
     Those that are joined stay together. A rank for which no utterance is left takes the shortest row, which then does
@@ -19,14 +19,14 @@ def share(batch: PlannedBatch, seconds: Sequence[float], rank: int, num_ranks: i
 
     Args:
         batch: what the step sees, the shortest row first.
-        seconds: length of each utterance of the set.
+        lengths: of all utterances of the set.
         rank: which share.
         num_ranks: ranks that share the step.
     """
     if num_ranks == 1:
         return batch
     rows = batch.rows(batch.indices)
-    ends = [0, *divide([sum(seconds[index] for index in row) for row in rows], num_ranks)]
+    ends = [0, *divide([sum(lengths[index] for index in row) for row in rows], num_ranks)]
     counts = ends[rank] < ends[rank + 1]
     first, end = (ends[rank], ends[rank + 1]) if counts else (0, 1)
     taken = slice(first * len(rows[0]), end * len(rows[0]))

@@ -30,10 +30,8 @@ def estimate_statistics(frontend: FrontEnd, dataset: SpeechDataset, max_utteranc
     statistics = Statistics(frontend.feature_dim)
     for first in range(0, len(chosen), BATCH_SIZE):
         batch = dataset[PlannedBatch(tuple(chosen[first : first + BATCH_SIZE]), speed=1.0, epoch=0)]
-        if batch.waveforms is not None:
-            static, lengths = frontend.static(batch.waveforms, batch.lengths)
-        else:
-            assert batch.features is not None
-            static, lengths = batch.features, batch.lengths
+        static, lengths = batch.inputs, batch.lengths
+        if batch.kind == "waveforms":
+            static, lengths = frontend.static(static, lengths)
         statistics.update(frontend.add_deltas(static, lengths), lengths)
     return statistics

@@ -6,7 +6,7 @@ import logging
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -138,11 +138,16 @@ def encode_sentences(
     return kept, held_out
 
 
-class TextData(PlannedData):
-    """Training and validation sentences.
+@runtime_checkable
+class SentenceLearner(Protocol):
+    """What :class:`TextData` asks of the module that trains on them: words, and the name of a text policy."""
 
-    The module that trains on them is asked for its ``words``, a vocabulary, and its ``text_policy``.
-    """
+    words: Vocabulary
+    text_policy: str
+
+
+class TextData(PlannedData):
+    """Training and validation sentences."""
 
     def __init__(
         self,
@@ -175,10 +180,11 @@ class TextData(PlannedData):
         if bool(self.val_text) == (self.held_out_every > 1):
             remedy = "give val_text, or held_out_every of 2 or more, and not both"
             raise ConfigError("data.val_text, data.held_out_every", "both or none choose the validation set", remedy)
-        module: Any = self.trainer.lightning_module  # type: ignore[union-attr]
-        self.train_set, self.val_set = self._read(module, self.train_text, self.held_out_every)
+        learner = self.learner
+        assert isinstance(learner, SentenceLearner)
+        self.train_set, self.val_set = self._read(learner, self.train_text, self.held_out_every)
         if self.val_text:
-            self.val_set, _ = self._read(module, self.val_text)
+            self.val_set, _ = self._read(learner, self.val_text)
         for name, sentences in (("training", self.train_set), ("validation", self.val_set)):
             self._report(name, sentences)
         if stage != "fit":
@@ -186,9 +192,11 @@ class TextData(PlannedData):
         self.report_plan(self.train_set.lengths)
 
     @staticmethod
-    def _read(module: Any, files: Sequence[str], held_out_every: int = 0) -> tuple[SentenceDataset, SentenceDataset]:
-        sentences = SentenceReader(files, get_policy(module.text_policy))
-        found = encode_sentences(sentences, module.words, held_out_every)
+    def _read(
+        learner: SentenceLearner, files: Sequence[str], held_out_every: int = 0
+    ) -> tuple[SentenceDataset, SentenceDataset]:
+        sentences = SentenceReader(files, get_policy(learner.text_policy))
+        found = encode_sentences(sentences, learner.words, held_out_every)
         if sentences.num_empty:
             logger.warning("%s: %s lines without words are no sentences", ", ".join(files), f"{sentences.num_empty:,}")
         return found
@@ -203,8 +211,7 @@ class TextData(PlannedData):
         )
 
     def _plan(self, dataset: SentenceDataset, **options: Any) -> list[PlannedBatch]:
-        limits: dict[str, Any] = {"batch_seconds": float(self.batch_words), "max_batch_size": self.max_batch_size}
-        return plan_epoch(dataset.lengths, **limits, **options)
+        return plan_epoch(dataset.lengths, max_padded=self.batch_words, max_batch_size=self.max_batch_size, **options)
 
     def plan_training(self, epoch: int) -> list[PlannedBatch]:
         """Returns the batches of the steps of an epoch."""

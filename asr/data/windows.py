@@ -46,7 +46,7 @@ class Buckets:
 
 
 def make_buckets(
-    longest: Sequence[float], sizes: Sequence[int], windows: Windows, batch_seconds: float, max_batch_size: int
+    longest: Sequence[float], sizes: Sequence[int], windows: Windows, max_padded: float, max_batch_size: int
 ) -> Buckets:
     """Divides utterances into buckets of like length: so many that each window gives each a few batches.
 
@@ -54,7 +54,7 @@ def make_buckets(
         longest: the greatest length that each utterance can have, in seconds, in any order.
         sizes: what :func:`asr.data.sizes.batch_sizes` gives for them.
         windows: the shards.
-        batch_seconds: most seconds of a padded batch.
+        max_padded: most seconds of a padded batch.
         max_batch_size: most utterances of a batch.
     """
     in_window = len(sizes) * windows.width / len(set(windows.shards))
@@ -62,11 +62,11 @@ def make_buckets(
     by_length = np.sort(np.asarray(longest, dtype=np.float64))
     ends = np.cumsum([sum(part.tolist()) for part in np.array_split(np.asarray(sizes), num_buckets)]).tolist()
     tops = [float(by_length[end - 1]) for end in ends]
-    batch = [min(max_batch_size, max(1, int(batch_seconds / top))) for top in tops]
+    batch = [min(max_batch_size, max(1, int(max_padded / top))) for top in tops]
     counts = np.diff([0, *ends]).tolist()
     num_batches = [count // size for count, size in zip(counts, batch, strict=True)]
     over = [count % size for count, size in zip(counts, batch, strict=True)]
-    last_sizes = batch_sizes(np.repeat(tops, over).tolist(), batch_seconds, max_batch_size)
+    last_sizes = batch_sizes(np.repeat(tops, over).tolist(), max_padded, max_batch_size)
     return Buckets(ends, batch, num_batches, last_sizes)
 
 

@@ -1,1 +1,1 @@
-"""Acoustic features: front end, statistics, augmentation."""
+"""Acoustic features: front end, deltas, statistics."""

@@ -41,6 +41,8 @@ class FrontEnd(nn.Module):
 
     Attributes:
         sample_rate: Hz.
+        low_freq: lower edge of the filters in Hz.
+        high_freq: upper edge of the filters in Hz.
         hop_length: samples from one frame to the next.
         static_dim: values of a frame before differences.
         feature_dim: values of a frame, ``static_dim * (delta_order + 1)``.
@@ -112,6 +114,7 @@ class FrontEnd(nn.Module):
         check_settings(self._settings)
         self.kind, self.cmvn, self.use_energy = kind, cmvn, use_energy
         self.sample_rate, self.delta_order, self.dither = sample_rate, delta_order, dither
+        self.low_freq, self.high_freq = low_freq, high_freq if high_freq > 0 else high_freq + sample_rate / 2
         self.hop_length = int(sample_rate * frame_shift_ms / 1000)
         self.window_length = int(sample_rate * frame_length_ms / 1000)
         self.fft_length = 1 << (self.window_length - 1).bit_length()
@@ -122,9 +125,8 @@ class FrontEnd(nn.Module):
         self._silent_level = self._measure_silence() if cmvn == "speech" else 0.0
 
     def _register_buffers(self) -> None:
-        num_mels, low, high = (self._settings[name] for name in ("num_mels", "low_freq", "high_freq"))
-        upper = high if high > 0 else high + self.sample_rate / 2
-        filters = mel_filters(num_mels, self.fft_length, self.sample_rate, low, upper)
+        num_mels = self._settings["num_mels"]
+        filters = mel_filters(num_mels, self.fft_length, self.sample_rate, self.low_freq, self.high_freq)
         check_filters(filters)
         cepstra = cepstral_transform(num_mels, self._settings["num_ceps"]) if self.kind == "mfcc" else None
         self.register_buffer("window", povey_window(self.window_length), persistent=False)

@@ -40,6 +40,11 @@ def uniform(seeds: Tensor, num: int, stream: int = 0) -> Tensor:
     return _fraction(_bits(seeds, num, stream), 40)
 
 
+def integers(draws: Tensor, largest: Tensor) -> Tensor:
+    """Turns numbers in [0, 1) into whole numbers from 0 to ``largest``, all equally likely."""
+    return torch.minimum((draws * (largest + 1)).floor(), largest.to(draws.dtype))
+
+
 def normal(seeds: Tensor, num: int, stream: int = 0) -> Tensor:
     """Gives ``num`` numbers for each seed, normal with mean 0 and deviation 1, at most 5.8 from 0.
 

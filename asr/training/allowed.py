@@ -14,13 +14,14 @@ from lightning.fabric.plugins.environments.cluster_environment import ClusterEnv
 from lightning.pytorch import callbacks, loggers, profilers, strategies
 from lightning.pytorch.plugins import environments
 
+from asr.augmentation.noise import AddNoise
+from asr.augmentation.pauses import InsertPauses
+from asr.augmentation.recorded_noise import AddRecordedNoise
+from asr.augmentation.reverb import Reverberate, ReverberateRecorded
+from asr.augmentation.spec_augment import SpecAugment
+from asr.augmentation.vocal_tract import VocalTractPerturbation
 from asr.checkpoints.building import ENCODERS, FRONT_ENDS, class_path
 from asr.errors import ConfigError
-from asr.features.augment import AddNoise, SpecAugment
-from asr.features.pauses import InsertPauses
-from asr.features.recorded_noise import AddRecordedNoise
-from asr.features.reverb import Reverberate, ReverberateRecorded
-from asr.features.vocal_tract import VocalTractPerturbation
 from asr.training.averaging import ExponentialMovingAverage
 from asr.training.callbacks import EpochLog, InitialCheckpoint, LastCheckpoint
 from asr.training.checkpoint_io import AtomicCheckpointIO

@@ -10,17 +10,13 @@ import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
+from asr.augmentation.base import Augmentation, Stage, Step
+from asr.augmentation.chain import Chain
 from asr.checkpoints.acoustic import ACOUSTIC
 from asr.data.batch import Batch
 from asr.decoding.greedy import GreedyDecoder
-from asr.errors import ConfigError
-from asr.features.augment import AddNoise, SpecAugment
 from asr.features.frontend import FrontEnd
-from asr.features.pauses import InsertPauses
 from asr.features.random import utterance_seed
-from asr.features.recorded_noise import AddRecordedNoise
-from asr.features.reverb import Reverberate, ReverberateRecorded
-from asr.features.vocal_tract import VocalTractPerturbation
 from asr.models.acoustic import AcousticModel
 from asr.models.lengths import valid_frames
 from asr.scoring.counts import ErrorCounts, Unit, count_errors
@@ -54,11 +50,7 @@ class CTCModule(SteppedModule):
         text_policy: str,
         optimizer: OptimizerCallable,
         schedule: Schedule,
-        spec_augment: SpecAugment | None = None,
-        add_noise: AddNoise | AddRecordedNoise | None = None,
-        reverberate: Reverberate | ReverberateRecorded | None = None,
-        vocal_tract: VocalTractPerturbation | None = None,
-        pauses: InsertPauses | None = None,
+        augmentation: dict[str, Callable[[FrontEnd], Augmentation] | None] | None = None,
         consistency: Consistency | None = None,
         intermediate: Intermediate | None = None,
         loss_per: Literal["token", "utterance"] = "token",
@@ -73,18 +65,15 @@ class CTCModule(SteppedModule):
             text_policy: name of the policy that transcripts go through.
             optimizer: called with the parameters.
             schedule: called with the optimiser and the steps of the whole run.
-            spec_augment: masks for the features of training.
-            add_noise: noise for the waveforms of training, after they resound.
-            reverberate: rooms for the waveforms of training.
-            vocal_tract: other lengths of vocal tract for the features of training.
-            pauses: silence before, between and after the words of training.
+            augmentation: what changes the utterances of training, by any names; each is called with the front end, None
+                is left out.
             consistency: whether two views of each utterance are trained to agree.
             intermediate: whether lower layers are trained to read, too.
             loss_per: what the loss that is stepped on is a mean over; logs are in nats a token either way.
             seed: of dropout.
 
         Raises:
-            ConfigError: waveforms are augmented for another sample rate than the front end's.
+            ConfigError: an augmentation does not go with the front end.
         """
         super().__init__(optimizer, schedule, seed)
         self.save_hyperparameters()
@@ -92,64 +81,41 @@ class CTCModule(SteppedModule):
         self.tokens, self.text_policy = tokens, text_policy
         self.table = TokenTable.from_state(tokens)
         self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(self.table))
-        self.reverberate, self.add_noise = reverberate, add_noise
-        self.vocal_tract, self.spec_augment, self.pauses = vocal_tract, spec_augment, pauses
+        self.augmentation = Chain(make(frontend) for make in (augmentation or {}).values() if make)
         self.consistency, self.intermediate, self.loss_per = consistency, intermediate, loss_per
         self._decoder = GreedyDecoder(self.table, self.model.frame_seconds)
         self._units: tuple[Unit, ...] = ("phone",) if self.table.unit == "phone" else ("char", "word")
         self._counts: dict[Unit, ErrorCounts] = {}
         self._samples: list[tuple[str, str]] = []
-        self._check_rates()
 
     @property
     def augments_waveforms(self) -> bool:
         """Whether training changes waveforms, which cached features cannot follow."""
-        return self.reverberate is not None or self.add_noise is not None or self.model.frontend.dither > 0
-
-    def _check_rates(self) -> None:
-        rate = self.model.frontend.sample_rate
-        for name, augmentation in (("reverberate", self.reverberate), ("add_noise", self.add_noise)):
-            if augmentation is not None and augmentation.sample_rate != rate:
-                found = f"is for {augmentation.sample_rate} Hz, the front end for {rate} Hz"
-                raise ConfigError(f"model.{name}", found, f"set its sample_rate to {rate}")
+        return self.augmentation.changes_waveforms or self.model.frontend.dither > 0
 
     def setup(self, stage: str) -> None:
         """Reads the recordings that training is augmented with: a missing one stops the run before its first step."""
         if stage == "fit":
-            for augmentation in (self.reverberate, self.add_noise):
-                if isinstance(augmentation, ReverberateRecorded | AddRecordedNoise):
-                    augmentation.recordings.read()
+            self.augmentation.read()
 
     def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Gives the complete features of a batch, shape (B, T, F), and their lengths, augmented in training.
 
         Where two views are trained to agree, training gets first all first views, then all second ones: (2 B, T, F).
         """
-        seeds = batch.seeds
-        if batch.features is not None:
-            static, lengths = batch.features, batch.lengths
-        else:
-            assert batch.waveforms is not None
-            waveforms = batch.waveforms
-            if self.reverberate is not None:
-                waveforms = self.reverberate(waveforms, batch.lengths, batch.seeds)
-            if self.add_noise is not None:
-                waveforms = self.add_noise(waveforms, batch.lengths, batch.seeds)
-            static, lengths = self.model.frontend.static(waveforms, batch.lengths, batch.seeds)
-        if self.pauses is not None:
-            step_seed = utterance_seed(self.seed, self.global_step, "pauses")
-            joints = batch.joints
-            if joints is not None and batch.waveforms is not None:
-                joints = self.model.frontend.frame_lengths(joints)
-            static, lengths = self.pauses(static, lengths, batch.seeds, step_seed, self.model.frontend, joints)
-        features = self.model.frontend.complete(static, lengths)
+        frontend, chain, seeds = self.model.frontend, self.augmentation, batch.seeds
+        static, lengths, joints = batch.inputs, batch.lengths, batch.joints
+        if batch.kind == "waveforms":
+            waveforms, lengths = chain(Stage.WAVEFORMS, static, lengths, seeds)
+            static, lengths = frontend.static(waveforms, lengths, seeds)
+            joints = joints if joints is None else frontend.frame_lengths(joints)
+        step = Step(utterance_seed(self.seed, self.global_step, "pauses"), joints)
+        static, lengths = chain(Stage.STATIC, static, lengths, seeds, step)
+        features = frontend.complete(static, lengths)
         if self.training and self.consistency is not None:
             features, lengths = features.repeat(2, 1, 1), lengths.repeat(2)
             seeds = torch.cat([seeds, seeds ^ 1])  # neighbours give independent draws
-        if self.vocal_tract is not None:
-            features = self.vocal_tract(features, seeds)
-        if self.spec_augment is not None:
-            features = self.spec_augment(features, lengths, seeds)
+        features, lengths = chain(Stage.FEATURES, features, lengths, seeds)
         return features, lengths
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

@@ -22,7 +22,7 @@ from tests.conftest import TinyCorpus
 from tests.training.test_run import SMALL
 
 SECONDS = np.random.default_rng(0).gamma(4.0, 0.8, 1000).tolist()
-SETTINGS = {"batch_seconds": 40.0, "max_batch_size": 24, "epoch": 1}
+SETTINGS = {"max_padded": 40.0, "max_batch_size": 24, "epoch": 1}
 
 
 def test_a_share_of_the_steps_is_joined_and_all_else_stays_as_it_was() -> None:
@@ -50,7 +50,7 @@ def test_the_longest_are_joined_with_the_shortest_in_either_order() -> None:
 
 
 def test_an_utterance_alone_is_not_joined_and_none_is_in_order_of_length() -> None:
-    assert not plan_epoch([1.0], batch_seconds=2.0, max_batch_size=4, joined_steps=1.0)[0].joined
+    assert not plan_epoch([1.0], max_padded=2.0, max_batch_size=4, joined_steps=1.0)[0].joined
     for options in ({"ascending": True}, {"shuffle": False}):
         assert not any(batch.joined for batch in plan_epoch(SECONDS, **SETTINGS, joined_steps=1.0, **options))
 
@@ -84,8 +84,8 @@ def test_a_batch_holds_what_is_joined_with_a_space_between(utterances: list[Utte
     assert batch.texts == ["B B AB", "C"]
     assert batch.targets.tolist() == [2, 3, 2, 4, 1, 2, 3]
     assert batch.target_lengths.tolist() == [6, 1]
-    assert batch.waveforms is not None
-    assert torch.equal(batch.waveforms[0, : batch.lengths[0]], torch.cat((first, second)))
+    assert batch.kind == "waveforms"
+    assert torch.equal(batch.inputs[0, : batch.lengths[0]], torch.cat((first, second)))
     assert batch.lengths.tolist() == [len(first) + len(second), len(last)]
     assert batch.joints is not None
     assert batch.joints.tolist() == [len(first), 0]

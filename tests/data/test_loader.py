@@ -19,7 +19,7 @@ class Named(Dataset[Batch]):
         rows, lengths = pad([torch.full((index + 1,), float(index)) for index in planned.indices])
         names = [f"{planned.epoch}:{index}" for index in planned.indices]
         ones = torch.ones(len(names), dtype=torch.long)
-        return Batch(names, names, rows, None, lengths, ones, ones, ones, Share(1, len(names), len(names)))
+        return Batch(names, names, "waveforms", rows, lengths, ones, ones, ones, Share(1, len(names), len(names)))
 
 
 def plan(epoch: int) -> list[PlannedBatch]:
@@ -83,9 +83,7 @@ def test_an_error_in_a_process_that_reads_ahead_stays_one_line(workers: int) -> 
 def test_batch_moves_to_another_type_and_keeps_its_names() -> None:
     batch = Named()[PlannedBatch((1, 2), 1.0, 0)]
     moved = batch.to("meta")
-    assert moved.waveforms is not None
-    assert moved.waveforms.is_meta
-    assert moved.features is None
+    assert moved.inputs.is_meta
     assert moved.utterance_ids == batch.utterance_ids == ["0:1", "0:2"]
     assert len(batch) == 2
 

@@ -6,7 +6,7 @@ import numpy as np
 from asr.data.plan import batch_sizes, padding_waste, plan_epoch
 
 SECONDS = np.random.default_rng(0).gamma(4.0, 0.8, 1000).tolist()
-SETTINGS = {"batch_seconds": 40.0, "max_batch_size": 24}
+SETTINGS = {"max_padded": 40.0, "max_batch_size": 24}
 
 
 def test_each_utterance_once_and_as_many_batches_each_epoch() -> None:
@@ -27,7 +27,7 @@ def test_limits_hold_up_to_the_jitter() -> None:
 
 
 def test_an_utterance_longer_than_a_batch_comes_alone() -> None:
-    assert batch_sizes([50.0, 1.0], batch_seconds=40.0, max_batch_size=8) == [1, 1]
+    assert batch_sizes([50.0, 1.0], max_padded=40.0, max_batch_size=8) == [1, 1]
 
 
 def test_padding_is_small_and_order_changes_with_epoch_and_seed_only() -> None:

@@ -14,7 +14,7 @@ from asr.data.plan import padding_waste, plan_epoch
 from asr.data.shares import divide, share
 
 SECONDS = np.random.default_rng(0).gamma(4.0, 0.8, 1000).tolist()
-PLAN = plan_epoch(SECONDS, batch_seconds=40.0, max_batch_size=24, epoch=1)
+PLAN = plan_epoch(SECONDS, max_padded=40.0, max_batch_size=24, epoch=1)
 
 
 @pytest.mark.parametrize("num_ranks", [1, 2, 3, 8, 40])
@@ -57,7 +57,7 @@ def test_occurrences_go_with_their_utterances() -> None:
     from asr.data.mixing import Mixture
 
     mixture = Mixture(SECONDS, [len(SECONDS)], [2.0], seed=1)
-    plan = plan_epoch(SECONDS, batch_seconds=40.0, max_batch_size=24, mixture=mixture)
+    plan = plan_epoch(SECONDS, max_padded=40.0, max_batch_size=24, mixture=mixture)
     for batch in plan[:20]:
         parts = [share(batch, SECONDS, rank, 3) for rank in range(3)]
         pairs = [pair for part in parts for pair in zip(part.indices, part.occurrences, strict=True)]

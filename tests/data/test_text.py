@@ -49,7 +49,7 @@ def test_sentences_are_held_out_regularly_and_none_is_lost() -> None:
 @pytest.mark.parametrize("num_ranks", [1, 2, 3])
 def test_every_sentence_comes_once_an_epoch_in_small_batches(num_ranks: int) -> None:
     dataset, _ = encode_sentences(random_sentences(40), VOCABULARY)
-    limits = {"batch_seconds": 24.0, "max_batch_size": 5, "epoch": 3}
+    limits = {"max_padded": 24.0, "max_batch_size": 5, "epoch": 3}
     plan = plan_epoch(dataset.lengths, **limits)
     assert plan == plan_epoch(dataset.lengths, **limits)
     steps = [[dataset[share(each, dataset.lengths, rank, num_ranks)] for rank in range(num_ranks)] for each in plan]

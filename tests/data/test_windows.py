@@ -12,7 +12,7 @@ from asr.data.windows import Windows
 
 SECONDS = np.random.default_rng(0).gamma(4.0, 0.8, 2000).tolist()
 SHARDS = (np.arange(2000) // 50).tolist()
-SETTINGS = {"batch_seconds": 40.0, "max_batch_size": 24}
+SETTINGS = {"max_padded": 40.0, "max_batch_size": 24}
 
 
 @pytest.mark.parametrize("width", [1, 3, 40])
@@ -35,7 +35,7 @@ def test_each_utterance_once_and_as_many_batches_each_epoch(width: int) -> None:
 @pytest.mark.parametrize("count", range(1, 40))
 def test_few_utterances_all_come(count: int) -> None:
     windows = Windows(list(range(count)), 2)
-    plan = plan_epoch(SECONDS[:count], batch_seconds=9.0, max_batch_size=2, windows=windows)
+    plan = plan_epoch(SECONDS[:count], max_padded=9.0, max_batch_size=2, windows=windows)
     assert Counter(i for batch in plan for i in batch.indices) == Counter(range(count))
 
 

@@ -79,7 +79,7 @@ def config_with(value: Any, *keys: str) -> dict[str, Any]:
         ("model encoder", COMMAND, "model.encoder.class_path: names os.system"),
         ("model encoder", {"class_path": "asr.training.run.TrainingCLI"}, "names asr.training.run.TrainingCLI, which"),
         ("model encoder", {"class_path": "asr.models.recurrent.make_cell"}, "names asr.models.recurrent.make_cell"),
-        ("model spec_augment", COMMAND, "model.spec_augment.class_path: names os.system"),
+        ("model augmentation mine", COMMAND, "model.augmentation.mine.class_path: names os.system"),
         ("model consistency", COMMAND, "model.consistency.class_path: names os.system"),
         ("model seed", COMMAND, "model.seed.class_path: names os.system"),
         ("data train_cuts", [COMMAND], "data.train_cuts[0].class_path: names os.system"),

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from asr.augmentation.base import Step
 from asr.checkpoints.acoustic import load_checkpoint
 from asr.cli.composition import compose_config, resolve
 from asr.cli.train import main
 from asr.data.batch import Batch, Share
-from asr.errors import ConfigError
 from asr.features.random import utterance_seed
 from asr.training.module import CTCModule
 from asr.training.run import build
@@ -35,8 +35,8 @@ def make_batch() -> Batch:
     return Batch(
         utterance_ids=["a", "b"],
         texts=["A", "A"],
-        waveforms=0.1 * torch.randn(2, 8000),
-        features=None,
+        kind="waveforms",
+        inputs=0.1 * torch.randn(2, 8000),
         lengths=lengths,
         targets=torch.tensor([1, 1]),
         target_lengths=torch.tensor([1, 1]),
@@ -51,48 +51,44 @@ def list_files(make_audio: Callable[..., Path], folder: Path) -> list[str]:
         for number in range(2):
             make_audio(folder / f"{kind}{number}.wav", seed=2 * place + number, seconds=0.3)
         (folder / f"{kind}.txt").write_text(f"{kind}0.wav\n{kind}1.wav\n", encoding="utf-8")
-    return [f"model.{kind}.init_args.manifest={folder}/{kind}.txt" for kind in ("add_noise", "reverberate")]
+    return [
+        f"model.augmentation.{kind}.init_args.manifest={folder}/{kind}.txt" for kind in ("add_noise", "reverberate")
+    ]
 
 
 @pytest.mark.parametrize("choice", ["spec_noise_reverb", "spec_recorded"])
 def test_waveforms_resound_and_then_get_noise(make_audio: Callable[..., Path], tmp_path: Path, choice: str) -> None:
-    always = [f"model.{name}.init_args.probability=1.0" for name in ("add_noise", "reverberate")]
+    changed = [f"model.augmentation.{name}.init_args.probability=1.0" for name in ("add_noise", "reverberate")]
+    changed += [f"model.augmentation.{name}=null" for name in ("spec_augment", "pauses")]
     lists = list_files(make_audio, tmp_path) if choice == "spec_recorded" else []
-    module, batch = make_module(f"augmentation={choice}", *always, *lists), make_batch()
+    module, batch = make_module(f"augmentation={choice}", *changed, *lists), make_batch()
     assert module.augments_waveforms
-    assert module.reverberate is not None
-    assert module.add_noise is not None
-    assert batch.waveforms is not None
-    module.spec_augment = module.pauses = None
-    module.model.frontend.set_statistics(torch.zeros(40), torch.ones(40))
     arguments = batch.lengths, batch.seeds
-    heard = module.reverberate(batch.waveforms, *arguments)
-    noisy = module.add_noise(heard, *arguments)
+    reverberate, add_noise = module.augmentation
+    noisy, _ = add_noise(*reverberate(batch.inputs, *arguments), batch.seeds)
     expected, lengths = module.model.frontend(noisy, *arguments)
     features, found = module.features(batch)
     assert torch.equal(features, expected)
     assert torch.equal(found, lengths)
     plain, _ = module.eval().features(batch)
-    assert torch.equal(plain, module.model.frontend(batch.waveforms, *arguments)[0])
+    assert torch.equal(plain, module.model.frontend(batch.inputs, *arguments)[0])
     assert not torch.allclose(plain, features, atol=0.1)
 
 
-ALWAYS = ["augmentation=spec", "model.pauses.init_args.probability=1.0", "model.frontend.init_args.cmvn=speech"]
+ALWAYS = ["augmentation=pauses", "model.augmentation.pauses.init_args.probability=1.0"]
 
 
 @pytest.mark.parametrize("is_cached", [False, True])
 def test_pauses_go_into_waveforms_and_into_cached_features(is_cached: bool) -> None:
     module, batch = make_module(*ALWAYS), make_batch()
-    module.spec_augment = None
     assert not module.augments_waveforms
-    assert module.pauses is not None
-    assert batch.waveforms is not None
+    (pauses,) = module.augmentation
     frontend = module.model.frontend
-    static, frames = frontend.static(batch.waveforms, batch.lengths)
+    static, frames = frontend.static(batch.inputs, batch.lengths)
     if is_cached:
-        batch = replace(batch, waveforms=None, features=static, lengths=frames)
+        batch = replace(batch, kind="static", inputs=static, lengths=frames)
     features, lengths = module.features(batch)
-    paused, expected = module.pauses(static, frames, batch.seeds, utterance_seed(module.seed, 0, "pauses"), frontend)
+    paused, expected = pauses(static, frames, batch.seeds, Step(utterance_seed(module.seed, 0, "pauses")))
     assert torch.equal(lengths, expected)
     assert (lengths > frames).all()
     assert torch.equal(features, frontend.complete(paused, expected))
@@ -102,8 +98,8 @@ def test_pauses_go_into_waveforms_and_into_cached_features(is_cached: bool) -> N
 
 
 def test_both_views_of_an_utterance_have_its_pauses() -> None:
-    module, batch = make_module("augmentation=spec_consistency", *ALWAYS[1:]), make_batch()
-    module.spec_augment = module.vocal_tract = None
+    alone = [f"model.augmentation.{name}=null" for name in ("spec_augment", "vocal_tract")]
+    module, batch = make_module("augmentation=spec_consistency", *ALWAYS[1:], *alone), make_batch()
     features, lengths = module.features(batch)
     assert len(features) == len(lengths) == 4
     assert torch.equal(features[:2], features[2:])
@@ -128,14 +124,15 @@ def test_a_run_with_pauses_on_cached_features_is_transcribed_with_nothing_beside
 @pytest.mark.parametrize("choice", ["none", "pauses", "spec", "spec_consistency", "spec_consistency_long"])
 def test_other_choices_leave_waveforms_alone(choice: str) -> None:
     module = make_module(f"augmentation={choice}")
-    assert module.reverberate is module.add_noise is None
     assert not module.augments_waveforms
 
 
-@pytest.mark.parametrize("name", ["add_noise", "reverberate"])
-def test_another_sample_rate_than_the_front_ends_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"model.{name}: is for 8000 Hz, the front end for 16000 Hz; set its sample"):
-        make_module("augmentation=spec_noise_reverb", f"+model.{name}.init_args.sample_rate=8000")
+def test_the_front_end_says_rate_and_width() -> None:
+    settings = ["+model.frontend.init_args.sample_rate=8000", "+model.frontend.init_args.delta_order=2"]
+    chain = make_module("augmentation=spec_noise_reverb", *settings).augmentation
+    by_name = {type(each).__name__: each for each in chain}
+    assert by_name["Reverberate"].sample_rate == by_name["AddNoise"].sample_rate == 8000
+    assert by_name["SpecAugment"].num_groups == 3
 
 
 def test_a_checkpoint_does_not_need_the_recordings(
@@ -179,6 +176,11 @@ def test_cached_features_cannot_resound(
         assert features.main(["--cuts", file, "--out", str(tmp_path), "--num-mels", "40", "--jobs", "1"]) == 0
     capsys.readouterr()
     cached = [f"data.train_cuts=[{tmp_path}/train_cuts.jsonl.gz]", f"data.val_cuts=[{tmp_path}/dev_cuts.jsonl.gz]"]
-    more = ["--quiet", "augmentation=spec_noise_reverb", "model.add_noise=null", f"exp_dir={tmp_path / 'exp'}"]
+    more = [
+        "--quiet",
+        "augmentation=spec_noise_reverb",
+        "model.augmentation.add_noise=null",
+        f"exp_dir={tmp_path / 'exp'}",
+    ]
     assert main([*SMALL, *cached, *more]) == 2
     assert "waveform augmentation is set, but the training cuts carry cached" in capsys.readouterr().err

@@ -6,9 +6,10 @@ import soundfile
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from asr.augmentation.reverb import Reverberate, ReverberateRecorded, convolve
 from asr.errors import ConfigError, DataError
+from asr.features.frontend import FrontEnd
 from asr.features.random import utterance_seed
-from asr.features.reverb import Reverberate, ReverberateRecorded, convolve
 
 
 def seeds(count, epoch=0):
@@ -29,7 +30,10 @@ def rooms(tmp_path):
 
 @pytest.fixture(params=["generated", "recorded"])
 def reverberate(request, rooms):
-    return Reverberate((0.2, 0.5), (0.0, 10.0)) if request.param == "generated" else ReverberateRecorded(rooms)
+    frontend = FrontEnd()
+    if request.param == "generated":
+        return Reverberate(frontend, (0.2, 0.5), (0.0, 10.0))
+    return ReverberateRecorded(frontend, rooms)
 
 
 def reverberation_times(responses, sample_rate=16000):
@@ -46,13 +50,13 @@ def reverberation_times(responses, sample_rate=16000):
 
 @pytest.mark.parametrize("t60", [0.2, 0.5, 0.8])
 def test_generated_rooms_have_the_wanted_reverberation_time(t60):
-    times = reverberation_times(Reverberate((t60, t60), (0.0, 0.0)).responses(seeds(12)))
+    times = reverberation_times(Reverberate(FrontEnd(), (t60, t60), (0.0, 0.0)).responses(seeds(12)))
     assert np.abs(times / t60 - 1).max() < 0.1
     assert abs(times.mean() / t60 - 1) < 0.03
 
 
 def test_reverberation_times_and_ratios_fill_their_ranges():
-    responses = Reverberate((0.2, 0.8), (-5.0, 15.0)).responses(seeds(200))
+    responses = Reverberate(FrontEnd(), (0.2, 0.8), (-5.0, 15.0)).responses(seeds(200))
     assert (responses[:, 0] == 1).all()
     ratios = -10 * responses[:, 1:].double().square().sum(1).log10()
     assert -5 - 1e-4 < ratios.min() < -4
@@ -74,7 +78,7 @@ def test_convolution_equals_the_sum(num_samples, num_taps):
 
 def test_an_utterance_is_heard_through_its_response_at_its_own_power(reverberate):
     waveforms, lengths = 0.1 * torch.randn(6, 4000), torch.tensor([4000, 3000, 2000, 700, 20, 1])
-    heard, responses = reverberate(waveforms, lengths, seeds(6)), reverberate.responses(seeds(6))
+    (heard, _), responses = reverberate(waveforms, lengths, seeds(6)), reverberate.responses(seeds(6))
     for row, length in enumerate(lengths.tolist()):
         own = waveforms[row, :length].double().numpy()
         expected = np.convolve(own, responses[row].double())[:length]
@@ -88,7 +92,7 @@ def test_an_utterance_is_heard_through_its_response_at_its_own_power(reverberate
 def test_nothing_moves_in_time(reverberate):
     waveforms = torch.zeros(8, 6000)
     waveforms[:, 1000] = 0.5
-    heard = reverberate(waveforms, torch.full((8,), 6000), seeds(8))
+    heard, _ = reverberate(waveforms, torch.full((8,), 6000), seeds(8))
     assert (heard[:, :1000].abs() < 1e-6).all()
     assert (heard.abs().argmax(1) == 1000).all()
     assert (heard[:, 1001:].abs().amax(1) > 1e-3).all()
@@ -96,37 +100,38 @@ def test_nothing_moves_in_time(reverberate):
 
 def test_rooms_do_not_depend_on_the_batch(reverberate):
     waveforms, lengths = 0.1 * torch.randn(3, 16000), torch.tensor([9000, 333, 16000])
-    together = reverberate(waveforms, lengths, seeds(3))
+    together, _ = reverberate(waveforms, lengths, seeds(3))
     for row, length in enumerate(lengths.tolist()):
-        alone = reverberate(waveforms[row : row + 1, :length], lengths[row : row + 1], seeds(3)[row : row + 1])
+        alone, _ = reverberate(waveforms[row : row + 1, :length], lengths[row : row + 1], seeds(3)[row : row + 1])
         assert torch.allclose(alone[0], together[row, :length], atol=1e-6)
-    assert torch.equal(together, reverberate(waveforms, lengths, seeds(3)))
+    assert torch.equal(together, reverberate(waveforms, lengths, seeds(3))[0])
 
 
 def test_rooms_change_from_epoch_to_epoch():
-    reverberate = Reverberate((0.2, 0.5), (0.0, 10.0))
+    reverberate = Reverberate(FrontEnd(), (0.2, 0.5), (0.0, 10.0))
     waveforms, lengths = 0.1 * torch.randn(3, 2000), torch.full((3,), 2000)
-    first, second = (reverberate(waveforms, lengths, seeds(3, epoch)) for epoch in range(2))
+    first, second = (reverberate(waveforms, lengths, seeds(3, epoch))[0] for epoch in range(2))
     assert ((first - second).abs().amax(1) > 1e-3).all()
 
 
 def test_nothing_happens_outside_training_and_to_silence(reverberate):
     waveforms, lengths = torch.randn(2, 500), torch.tensor([500, 20])
-    assert (reverberate(torch.zeros(2, 500), lengths, seeds(2)) == 0).all()
-    assert reverberate(torch.zeros(2, 0), torch.tensor([0, 0]), seeds(2)).shape == (2, 0)
-    assert reverberate.eval()(waveforms, lengths, seeds(2)) is waveforms
-    assert Reverberate((0.2, 0.5), (0, 10), probability=0.0)(waveforms, lengths, seeds(2)) is waveforms
-    assert ReverberateRecorded("nowhere.txt").eval()(waveforms, lengths, seeds(2)) is waveforms
+    assert (reverberate(torch.zeros(2, 500), lengths, seeds(2))[0] == 0).all()
+    assert reverberate(torch.zeros(2, 0), torch.tensor([0, 0]), seeds(2))[0].shape == (2, 0)
+    never = Reverberate(FrontEnd(), (0.2, 0.5), (0, 10), probability=0.0)
+    for idle in (reverberate.eval(), never, ReverberateRecorded(FrontEnd(), "nowhere.txt").eval()):
+        assert idle(waveforms, lengths, seeds(2))[0] is waveforms
 
 
 def test_probability():
     waveforms = torch.randn(1000, 30)
-    heard = Reverberate((0.01, 0.02), (0.0, 0.0), probability=0.3)(waveforms, torch.full((1000,), 30), seeds(1000))
+    reverberate = Reverberate(FrontEnd(), (0.01, 0.02), (0.0, 0.0), probability=0.3)
+    heard, _ = reverberate(waveforms, torch.full((1000,), 30), seeds(1000))
     assert 0.25 < (heard != waveforms).any(1).float().mean() < 0.35
 
 
 def test_recorded_responses_begin_with_their_direct_path_and_end_with_zeros(rooms):
-    reverberate = ReverberateRecorded(rooms)
+    reverberate = ReverberateRecorded(FrontEnd(), rooms)
     responses = reverberate.responses(seeds(200))
     assert responses.shape == (200, 3200), "the longest, at 16 kHz"
     is_short = (responses[:, 801:] == 0).all(1)
@@ -140,33 +145,33 @@ def test_a_response_of_several_channels_is_refused(tmp_path, make_audio):
     make_audio(tmp_path / "array.wav", seconds=0.1, channels=8)
     (tmp_path / "rooms.txt").write_text("array.wav\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"rooms\.txt:1: .*array\.wav: has 8 channels; keep one"):
-        ReverberateRecorded(str(tmp_path / "rooms.txt")).recordings.read()
+        ReverberateRecorded(FrontEnd(), str(tmp_path / "rooms.txt")).recordings.read()
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_no_question_is_put_to_the_gpu(rooms, device):
-    recorded = ReverberateRecorded(rooms)
+    generated, recorded = Reverberate(FrontEnd(), (0.2, 0.8), (0, 10)), ReverberateRecorded(FrontEnd(), rooms)
     recorded.recordings.read()
     with FakeTensorMode(allow_non_fake_inputs=True):
         waveforms = torch.empty(4, 16000, device=device)
         lengths, numbers = (torch.empty(4, dtype=torch.int64, device=device) for _ in range(2))
-        for reverberate in (Reverberate((0.2, 0.8), (0, 10)), recorded):
-            heard = reverberate(waveforms, lengths, numbers)
+        for reverberate in (generated, recorded):
+            heard, _ = reverberate(waveforms, lengths, numbers)
             assert heard.shape == (4, 16000)
             assert heard.device.type == device
 
 
 @pytest.mark.parametrize(
-    ("make", "line"),
+    ("made", "settings", "line"),
     [
-        (lambda: Reverberate((0.5, 0.2), (0, 10)), "Reverberate, t60_seconds: is [0.5, 0.2]; give the lowest"),
-        (lambda: Reverberate((0.0, 0.2), (0, 10)), "Reverberate, t60_seconds: is [0.0, 0.2]; give seconds above 0"),
-        (lambda: Reverberate((0.1, 0.2), (10,)), "Reverberate, direct_to_reverberant_db: is [10]"),
-        (lambda: Reverberate((0.1, 0.2), (0, 10), 1.5), "Reverberate, probability: is 1.5; give a number in 0..1"),
-        (lambda: ReverberateRecorded("rooms.txt", -1.0), "ReverberateRecorded, probability: is -1.0"),
+        (Reverberate, ((0.5, 0.2), (0, 10)), "Reverberate, t60_seconds: is [0.5, 0.2]; give the lowest"),
+        (Reverberate, ((0.0, 0.2), (0, 10)), "Reverberate, t60_seconds: is [0.0, 0.2]; give seconds above 0"),
+        (Reverberate, ((0.1, 0.2), (10,)), "Reverberate, direct_to_reverberant_db: is [10]"),
+        (Reverberate, ((0.1, 0.2), (0, 10), 1.5), "Reverberate, probability: is 1.5; give a number in 0..1"),
+        (ReverberateRecorded, ("rooms.txt", -1.0), "ReverberateRecorded, probability: is -1.0"),
     ],
 )
-def test_impossible_settings(make, line):
+def test_impossible_settings(made, settings, line):
     with pytest.raises(ConfigError) as caught:
-        make()
+        made(FrontEnd(), *settings)
     assert line in str(caught.value)

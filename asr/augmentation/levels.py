@@ -40,7 +40,7 @@ def energies(waveforms: Tensor, is_own: Tensor) -> Tensor:
     return waveforms.masked_fill(~is_own, 0.0).square().sum(1)
 
 
-def add_at_ratio(waveforms: Tensor, noise: Tensor, is_own: Tensor, snr_db: Tensor, is_chosen: Tensor) -> Tensor:
+def add_at_ratio(waveforms: Tensor, noise: Tensor, is_own: Tensor, snr_db: Tensor) -> Tensor:
     """Adds noise so that the ratio of the energies is as wanted over each utterance's own samples.
 
     Args:
@@ -48,17 +48,15 @@ def add_at_ratio(waveforms: Tensor, noise: Tensor, is_own: Tensor, snr_db: Tenso
         noise: at any level, shape (B, S); where all that an utterance gets of it is 0, nothing is added.
         is_own: which samples are the utterance's own, shape (B, S).
         snr_db: signal-to-noise ratio of each utterance in dB, shape (B,).
-        is_chosen: which utterances get noise, shape (B,).
 
     Returns:
-        Waveforms, shape (B, S), with padding as it was.
+        Waveforms, shape (B, S), with noise in the padding too.
 
     Example:
-        >>> ones, both = torch.ones(1, 2), torch.tensor([[True, False]])
-        >>> add_at_ratio(ones, 5 * ones, both, torch.tensor([20.0]), torch.tensor([True])).tolist()
-        [[1.100000023841858, 1.0]]
+        >>> ones, both = torch.ones(1, 2), torch.tensor([[True, True]])
+        >>> add_at_ratio(ones, 5 * ones, both, torch.tensor([20.0])).tolist()
+        [[1.100000023841858, 1.100000023841858]]
     """
     signal, other = energies(waveforms, is_own), energies(noise, is_own)
     gains = (signal / (other * 10.0 ** (snr_db / 10))).sqrt()
-    gains = torch.where(is_chosen & (other > 0), gains, 0.0)
-    return torch.where(is_own, waveforms + gains.unsqueeze(1) * noise, waveforms)
+    return waveforms + torch.where(other > 0, gains, 0.0).unsqueeze(1) * noise

@@ -1,11 +1,12 @@
-"""Pauses in training: silence of several kinds and lengths before utterances, after them and between their words."""
+"""Pauses: silence of several kinds and lengths before utterances, after them and between their words."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from asr.augmentation.base import Augmentation, Stage, Step
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
 from asr.features.normalisation import clear_padding, own_frames, smooth
@@ -21,7 +22,7 @@ _ABOVE_ROOM = 0.7  # nats, 3 dB, that hiss may be louder than the room tone
 PAUSE_KINDS = ("zeros", "dither", "hiss", "room")
 
 
-class InsertPauses(nn.Module):
+class InsertPauses(Augmentation):
     """Puts pauses before utterances, after them and at quiet places inside, into their static values.
 
     So it works with cached features and with waveforms alike. A share of the optimiser steps gets pauses, all
@@ -33,16 +34,23 @@ class InsertPauses(nn.Module):
     often a gap between words. Pauses are of whole frames: none sees both a pause and what is beside it.
     """
 
+    stage = Stage.STATIC
+    noises: Tensor
+    noise_levels: Tensor
+    to_levels: Tensor | None
+
     def __init__(
         self,
+        frontend: FrontEnd,
         probability: float,
         seconds: tuple[float, float] = (0.3, 4.0),
         kinds: tuple[str, ...] = PAUSE_KINDS,
         joint_probability: float = 0.5,
     ) -> None:
-        """Checks the settings.
+        """Checks the settings, and computes the static values of noises.
 
         Args:
+            frontend: of the model.
             probability: share of the steps that get pauses.
             joint_probability: the same of the steps whose utterances are joined two by two.
             seconds: least and most silence that each of their utterances gets in all.
@@ -60,48 +68,27 @@ class InsertPauses(nn.Module):
             raise ConfigError("InsertPauses", f"seconds is {list(seconds)}, probabilities {shares}", remedy)
         self.probability, self.joint_probability = shares
         self.seconds, self.kinds = (seconds[0], seconds[1]), tuple(kinds)
-        self._noise_frames = 0  # of each noise
-        self._kept: tuple[Tensor, Tensor] | None = None  # no buffers: copies made to average weights begin without them
+        self._frame_rate = frontend.sample_rate, frontend.hop_length  # frames a second are their quotient
+        noises = _make_noises(frontend)  # (10, N, F)
+        self._noise_frames = noises.shape[1]
+        self.register_buffer("noises", torch.cat((noises[0, :1], noises[1:].flatten(0, 1))), persistent=False)
+        self.register_buffer("noise_levels", frontend.levels(noises[1:]).mean((1, 2)), persistent=False)
+        self.register_buffer("to_levels", frontend.to_levels, persistent=False)
 
-    def forward(
-        self,
-        static: Tensor,
-        lengths: Tensor,
-        seeds: Tensor,
-        step_seed: int,
-        frontend: FrontEnd,
-        joints: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Inserts pauses into a batch.
-
-        Args:
-            static: static values, shape (B, T, F).
-            lengths: frames of each utterance, shape (B,).
-            seeds: int64, shape (B,), from :func:`asr.features.random.utterance_seed`.
-            step_seed: of the optimiser step, 0 <= step_seed < 2**63, equal on all ranks.
-            frontend: what the static values are of.
-            joints: frame at which the second of two joined utterances begins, 0 where one is alone, shape (B,); None in
-                steps that join none.
-
-        Returns:
-            Static values with pauses, shape (B, T', F), padding frames 0, and the new lengths, shape (B,); the same
-            objects outside training, and in steps without pauses.
-        """
-        probability = self.probability if joints is None else self.joint_probability
-        num_inserted = _num_inserted(step_seed, probability, self.seconds, frontend)
-        num_inserted = num_inserted if self.training and static.shape[1] else 0
+    def change(self, values: Tensor, lengths: Tensor, seeds: Tensor, step: Step) -> tuple[Tensor, Tensor]:
+        """Inserts pauses into static values, shape (B, T, F), in some steps: -> (B, T', F), padding frames 0."""
+        num_inserted = self._num_inserted(step)
         if not num_inserted:
-            return static, lengths
-        lengths, seeds = lengths.to(static.device), seeds.to(static.device)
-        static = clear_padding(static, lengths)
-        noises, noise_levels = self._noises(frontend)  # (P, F), a frame of zeros first, and (9,)
-        level = frontend.levels(static).mean(2)  # (B, T)
+            return values, lengths
+        static = clear_padding(values, lengths)
+        level = (static if self.to_levels is None else static @ self.to_levels).mean(2)  # (B, T)
         draws = uniform(seeds, 4 * _PLACES + 1, _STREAM)
         at_share, *at_fill = draws[:, 1:].view(-1, 4, _PLACES).unbind(1)  # (B, 3) each
         pauses = _share_out(at_share, num_inserted)
         gaps = _find_gaps(level, lengths, draws[:, 0])
-        if joints is not None:
-            gaps = torch.where(joints > 0, joints.to(gaps.device), gaps)
+        if step.joints is not None:
+            joints = step.joints.to(gaps.device)
+            gaps = torch.where(joints > 0, joints, gaps)
         places = torch.stack((torch.zeros_like(lengths), gaps, lengths), dim=1)  # in the utterance, (B, 3)
         starts = places + pauses.cumsum(1) - pauses  # in the result, (B, 3)
         frames = torch.arange(static.shape[1] + num_inserted, device=static.device)
@@ -109,15 +96,23 @@ class InsertPauses(nn.Module):
         is_pause = (offsets >= 0) & (offsets < pauses.unsqueeze(2))
         is_behind = offsets >= pauses.unsqueeze(2)
         sources = (frames - (is_behind * pauses.unsqueeze(2)).sum(1)).clamp(max=static.shape[1] - 1)  # (B, T')
-        fill = self._fill(offsets, at_fill, level, lengths, noise_levels)
+        fill = self._fill(offsets, at_fill, level, lengths)
         sources = torch.where(is_pause.any(1), (is_pause * fill).sum(1), sources)
-        pool = torch.cat((static, noises.expand(len(static), -1, -1)), dim=1)  # (B, T + P, F)
+        pool = torch.cat((static, self.noises.expand(len(static), -1, -1)), dim=1)  # (B, T + P, F)
         inserted = pool.gather(1, sources.unsqueeze(2).expand(-1, -1, static.shape[2]))
         return clear_padding(inserted, lengths + num_inserted), lengths + num_inserted
 
-    def _fill(
-        self, offsets: Tensor, draws: list[Tensor], level: Tensor, lengths: Tensor, noise_levels: Tensor
-    ) -> Tensor:
+    def _num_inserted(self, step: Step) -> int:
+        """Returns the frames of silence that each utterance of a step gets."""
+        at_step, at_length = (step.seed >> 31) / 2**32, step.seed % 2**31 / 2**31
+        if at_step >= (self.probability if step.joints is None else self.joint_probability):
+            return 0
+        least, most = self.seconds
+        drawn: float = least * (most / least) ** at_length
+        sample_rate, hop_length = self._frame_rate
+        return max(1, round(drawn * sample_rate / hop_length))
+
+    def _fill(self, offsets: Tensor, draws: list[Tensor], level: Tensor, lengths: Tensor) -> Tensor:
         """Returns the source of each frame of each pause, among T of the utterance and P of noise: (B, 3, T')."""
         at_kind, at_start, at_loudness = (draw.unsqueeze(2) for draw in draws)  # (B, 3, 1) each
         kinds = (at_kind * len(self.kinds)).long()
@@ -125,7 +120,7 @@ class InsertPauses(nn.Module):
         steps = offsets % (2 * size)
         room = first + torch.minimum(steps, 2 * size - 1 - steps)  # to and fro
         loudest = level.gather(1, first.view(-1, 1)) + _ABOVE_ROOM
-        num_noises = (noise_levels <= loudest).sum(1).clamp(min=1).view(-1, 1, 1)
+        num_noises = (self.noise_levels <= loudest).sum(1).clamp(min=1).view(-1, 1, 1)
         zeros = torch.full_like(offsets, level.shape[1])
         places = (offsets + (at_start * self._noise_frames).long()) % self._noise_frames
         dither = zeros + 1 + places
@@ -134,34 +129,19 @@ class InsertPauses(nn.Module):
         made = torch.stack([fills[kind] for kind in self.kinds])  # (K, B, 3, T')
         return made.gather(0, kinds.expand_as(offsets).unsqueeze(0))[0]
 
-    @torch.no_grad()
-    def _noises(self, frontend: FrontEnd) -> tuple[Tensor, Tensor]:
-        """Returns static values of noises, shape (P, F), zeros first, and the level of each noise but zeros, (9,)."""
-        device = frontend.window.device
-        if self._kept is None:
-            num_samples = round(_NOISE_SECONDS * frontend.sample_rate)
-            generator = torch.Generator().manual_seed(0)
-            dither = torch.randint(-1, 2, (num_samples,), generator=generator)
-            loudness = 2.0 ** torch.arange(1, _NUM_NOISES)
-            hiss = (loudness.unsqueeze(1) * torch.randn(_NUM_NOISES - 1, num_samples, generator=generator)).round()
-            noises = torch.cat((torch.zeros(1, num_samples), dither.unsqueeze(0), hiss)).to(device) / 32768
-            lengths = torch.full((len(noises),), num_samples)
-            static, _ = frontend.static(noises, lengths, torch.zeros(len(noises), dtype=torch.int64))
-            self._noise_frames = static.shape[1]
-            levels = frontend.levels(static[1:]).mean((1, 2))
-            self._kept = torch.cat((static[0, :1], static[1:].flatten(0, 1))), levels
-        self._kept = self._kept[0].to(device), self._kept[1].to(device)
-        return self._kept
 
-
-def _num_inserted(step_seed: int, probability: float, seconds: tuple[float, float], frontend: FrontEnd) -> int:
-    """Returns the frames of silence that each utterance of a step gets."""
-    at_step, at_length = (step_seed >> 31) / 2**32, step_seed % 2**31 / 2**31
-    if at_step >= probability:
-        return 0
-    least, most = seconds
-    drawn: float = least * (most / least) ** at_length
-    return max(1, round(drawn * frontend.sample_rate / frontend.hop_length))
+@torch.no_grad()
+def _make_noises(frontend: FrontEnd) -> Tensor:
+    """Returns static values of a second of each noise, zeros first, shape (10, N, F)."""
+    num_samples = round(_NOISE_SECONDS * frontend.sample_rate)
+    generator = torch.Generator().manual_seed(0)
+    dither = torch.randint(-1, 2, (num_samples,), generator=generator)
+    loudness = 2.0 ** torch.arange(1, _NUM_NOISES)
+    hiss = (loudness.unsqueeze(1) * torch.randn(_NUM_NOISES - 1, num_samples, generator=generator)).round()
+    noises = torch.cat((torch.zeros(1, num_samples), dither.unsqueeze(0), hiss)) / 32768
+    lengths = torch.full((len(noises),), num_samples)
+    static, _ = frontend.static(noises.to(frontend.window.device), lengths, torch.zeros_like(lengths))
+    return static
 
 
 def _share_out(draws: Tensor, num_frames: int) -> Tensor:

@@ -1,69 +1,42 @@
-"""Reverberation of batches, in training only: each utterance is heard in a room of its own, by its own seed."""
+"""Reverberation: each utterance is heard in a room of its own."""
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from asr.augmentation.base import WaveformAugmentation
+from asr.augmentation.levels import energies
+from asr.augmentation.recordings import Recordings
 from asr.errors import ConfigError
-from asr.features.levels import energies, own_samples
+from asr.features.frontend import FrontEnd
 from asr.features.random import normal, uniform
-from asr.features.recordings import Recordings
 
 _CHOICE_STREAM, _ROOM_STREAM, _TAIL_STREAM = 221, 222, 223
 _DIRECT = 0.5  # of the peak: the direct path is the first sample of a recorded response that is as strong
 
 
-class Convolution(nn.Module, ABC):
+class Convolution(WaveformAugmentation):
     """Convolves each utterance with an impulse response, and keeps its length and its power.
 
     The first tap of a response is the direct path, so that nothing moves in time. What would be heard beyond the
     utterance's own end is cut off.
     """
 
-    def __init__(self, probability: float, sample_rate: int) -> None:
-        """Checks the settings.
-
-        Args:
-            probability: part of the utterances that are changed.
-            sample_rate: Hz of the waveforms.
-
-        Raises:
-            ConfigError: the probability is not in 0..1.
-        """
-        super().__init__()
-        if not 0 <= probability <= 1:
-            raise ConfigError(f"{type(self).__name__}, probability", f"is {probability}", "give a number in 0..1")
-        self.probability, self.sample_rate = probability, sample_rate
+    choice = (_CHOICE_STREAM, 0)
 
     @abstractmethod
     def responses(self, seeds: Tensor) -> Tensor:
-        """Gives an impulse response for each seed, at any level: (B,) -> (B, R)."""
+        """Returns an impulse response for each seed, at any level: (B,) -> (B, R)."""
 
-    def forward(self, waveforms: Tensor, lengths: Tensor, seeds: Tensor) -> Tensor:
-        """Lets a batch resound.
-
-        Args:
-            waveforms: shape (B, S).
-            lengths: samples of each utterance, shape (B,).
-            seeds: int64, shape (B,), from :func:`asr.features.random.utterance_seed`.
-
-        Returns:
-            Waveforms, shape (B, S), with padding as it was; the same object outside training.
-        """
-        if not self.training or self.probability == 0 or waveforms.shape[1] == 0:
-            return waveforms
-        seeds = seeds.to(waveforms.device)
-        is_own = own_samples(waveforms, lengths)
-        is_chosen = uniform(seeds, 1, _CHOICE_STREAM) < self.probability  # (B, 1)
-        with torch.autocast(waveforms.device.type, enabled=False):
-            heard = convolve(waveforms.masked_fill(~is_own, 0.0), self.responses(seeds))
-            before, after = energies(waveforms, is_own), energies(heard, is_own)
-            gains = torch.where(after > 0, (before / after).sqrt(), 0.0)
-            return torch.where(is_own & is_chosen, gains.unsqueeze(1) * heard, waveforms)
+    def change_all(self, waveforms: Tensor, lengths: Tensor, is_own: Tensor, seeds: Tensor) -> Tensor:
+        """Lets all waveforms resound."""
+        heard = convolve(waveforms.masked_fill(~is_own, 0.0), self.responses(seeds))
+        before, after = energies(waveforms, is_own), energies(heard, is_own)
+        return torch.where(after > 0, (before / after).sqrt(), 0.0).unsqueeze(1) * heard
 
 
 class Reverberate(Convolution):
@@ -79,31 +52,30 @@ class Reverberate(Convolution):
 
     def __init__(
         self,
+        frontend: FrontEnd,
         t60_seconds: tuple[float, float],
         direct_to_reverberant_db: tuple[float, float],
         probability: float = 1.0,
-        sample_rate: int = 16000,
     ) -> None:
         """Checks the settings.
 
         Args:
+            frontend: of the model.
             t60_seconds: shortest and longest reverberation time, drawn uniformly between; 0.2 is a furnished room, 0.8
                 a lecture hall.
             direct_to_reverberant_db: lowest and highest ratio of direct path to tail in dB, drawn uniformly between;
                 lower is further from the microphone.
-            probability: part of the utterances that are changed.
-            sample_rate: Hz of the waveforms.
+            probability: share of the utterances that are changed.
 
         Raises:
             ConfigError: a setting is not possible.
         """
-        super().__init__(probability, sample_rate)
-        for name, bounds in (("t60_seconds", t60_seconds), ("direct_to_reverberant_db", direct_to_reverberant_db)):
-            if len(bounds) != 2 or bounds[0] > bounds[1]:
-                raise ConfigError(f"Reverberate, {name}", f"is {list(bounds)}", "give the lowest and the highest")
+        super().__init__(probability)
+        self.check_range(t60_seconds=t60_seconds, direct_to_reverberant_db=direct_to_reverberant_db)
         if t60_seconds[0] <= 0:
             raise ConfigError("Reverberate, t60_seconds", f"is {list(t60_seconds)}", "give seconds above 0")
         self.t60_seconds, self.direct_to_reverberant_db = t60_seconds, direct_to_reverberant_db
+        self.sample_rate = frontend.sample_rate
 
     def responses(self, seeds: Tensor) -> Tensor:
         """Makes a room for each seed: (B,) -> (B, R), the first tap is 1."""
@@ -126,20 +98,23 @@ class ReverberateRecorded(Convolution):
     path, the first sample that is at least half as strong as the strongest, is cut off.
     """
 
-    def __init__(self, manifest: str, probability: float = 1.0, sample_rate: int = 16000) -> None:
+    recordings: Recordings
+
+    def __init__(self, frontend: FrontEnd, manifest: str, probability: float = 1.0) -> None:
         """Checks the settings; the responses are read by ``recordings.read()``, or when the first batch comes.
 
         Args:
+            frontend: of the model.
             manifest: list of impulse responses of one channel each, one audio file a line; see
-                :func:`asr.features.recordings.read_list`.
-            probability: part of the utterances that are changed.
-            sample_rate: Hz of the waveforms.
+                :func:`asr.augmentation.recordings.read_list`.
+            probability: share of the utterances that are changed.
 
         Raises:
             ConfigError: a setting is not possible.
         """
-        super().__init__(probability, sample_rate)
-        self.recordings = Recordings(manifest, sample_rate, prepare=from_direct_path, is_single_channel=True)
+        super().__init__(probability)
+        rate = frontend.sample_rate
+        self.recordings = Recordings(manifest, rate, prepare=from_direct_path, is_single_channel=True)
 
     def responses(self, seeds: Tensor) -> Tensor:
         """Takes a response for each seed, followed by zeros: (B,) -> (B, R) for the longest in the list.

@@ -6,9 +6,10 @@ import soundfile
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from asr.augmentation.recorded_noise import AddRecordedNoise
 from asr.errors import ConfigError, DataError
+from asr.features.frontend import FrontEnd
 from asr.features.random import utterance_seed
-from asr.features.recorded_noise import AddRecordedNoise
 
 
 def seeds(count, epoch=0):
@@ -24,11 +25,17 @@ def noises(tmp_path):
     return str(tmp_path / "noises.txt")
 
 
+def noising(*settings, **more):
+    """A function that adds noise."""
+    add_noise = AddRecordedNoise(FrontEnd(), *settings, **more)
+    return lambda *batch: add_noise(*batch)[0]
+
+
 @pytest.mark.parametrize("snr", [-5.0, 0.0, 20.0])
 def test_the_ratio_is_exact_over_the_utterance(noises, snr):
     lengths = torch.tensor([16000, 4001, 100, 1])
     waveforms = 0.1 * torch.randn(4, 16000)
-    noisy = AddRecordedNoise(noises, (snr, snr))(waveforms, lengths, seeds(4))
+    noisy = noising(noises, (snr, snr))(waveforms, lengths, seeds(4))
     for row, length in enumerate(lengths.tolist()):
         clean, changed = waveforms[row, :length].double(), noisy[row, :length].double()
         assert abs(10 * math.log10(clean.square().sum() / (changed - clean).square().sum()) - snr) < 1e-2
@@ -36,7 +43,7 @@ def test_the_ratio_is_exact_over_the_utterance(noises, snr):
 
 
 def test_noise_does_not_depend_on_the_batch(noises):
-    add_noise = AddRecordedNoise(noises, (0.0, 10.0))
+    add_noise = noising(noises, (0.0, 10.0))
     lengths = torch.tensor([9000, 333, 1, 12000, 5000])
     waveforms = 0.1 * torch.randn(5, 12000)
     together = add_noise(waveforms, lengths, seeds(5))
@@ -51,7 +58,7 @@ def test_noise_does_not_depend_on_the_batch(noises):
 def test_stretches_are_random_whole_and_repeated_where_the_recording_is_short(noises):
     count, length = 400, 1000
     waveforms = torch.randn(count, length)
-    noise = AddRecordedNoise(noises, (0.0, 0.0))(waveforms, torch.full((count,), length), seeds(count)) - waveforms
+    noise = noising(noises, (0.0, 0.0))(waveforms, torch.full((count,), length), seeds(count)) - waveforms
     noise = noise / noise.abs().amax(1, keepdim=True)
     is_rising = noise.mean(1) > 0
     assert 0.4 < is_rising.float().mean() < 0.6
@@ -66,7 +73,7 @@ def test_stretches_are_random_whole_and_repeated_where_the_recording_is_short(no
 
 def test_range_and_probability(noises):
     lengths, waveforms = torch.full((1000,), 50), torch.randn(1000, 50)
-    noisy = AddRecordedNoise(noises, (5.0, 15.0), probability=0.3)(waveforms, lengths, seeds(1000))
+    noisy = noising(noises, (5.0, 15.0), probability=0.3)(waveforms, lengths, seeds(1000))
     is_changed = (noisy != waveforms).any(1)
     assert 0.25 < is_changed.float().mean() < 0.35
     noise = (noisy - waveforms)[is_changed]
@@ -77,16 +84,17 @@ def test_range_and_probability(noises):
 
 def test_nothing_happens_outside_training_and_to_silence(noises, tmp_path):
     waveforms, lengths = torch.randn(2, 500), torch.tensor([500, 20])
-    assert AddRecordedNoise("nowhere.txt", (0, 10)).eval()(waveforms, lengths, seeds(2)) is waveforms
-    assert AddRecordedNoise("nowhere.txt", (0, 10), probability=0.0)(waveforms, lengths, seeds(2)) is waveforms
-    noisy = AddRecordedNoise(noises, (0.0, 0.0))(torch.zeros(3, 1000), torch.tensor([1000, 10, 0]), seeds(3))
+    idle = AddRecordedNoise(FrontEnd(), "nowhere.txt", (0, 10)).eval()
+    assert idle(waveforms, lengths, seeds(2))[0] is waveforms
+    assert noising("nowhere.txt", (0, 10), probability=0.0)(waveforms, lengths, seeds(2)) is waveforms
+    noisy = noising(noises, (0.0, 0.0))(torch.zeros(3, 1000), torch.tensor([1000, 10, 0]), seeds(3))
     assert (noisy == 0).all()
     with pytest.raises(DataError, match=r"nowhere\.txt: no such file"):
-        AddRecordedNoise("nowhere.txt", (0, 10))(waveforms, lengths, seeds(2))
+        noising("nowhere.txt", (0, 10))(waveforms, lengths, seeds(2))
 
 
 def test_recordings_are_no_part_of_the_state(noises):
-    add_noise = AddRecordedNoise(noises, (0, 10))
+    add_noise = AddRecordedNoise(FrontEnd(), noises, (0, 10))
     add_noise(torch.randn(2, 500), torch.tensor([500, 20]), seeds(2))
     assert not add_noise.state_dict()
     assert not list(add_noise.buffers())
@@ -94,17 +102,19 @@ def test_recordings_are_no_part_of_the_state(noises):
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_no_question_is_put_to_the_gpu(noises, device):
-    add_noise = AddRecordedNoise(noises, (0, 10))
+    add_noise = AddRecordedNoise(FrontEnd(), noises, (0, 10))
     add_noise.recordings.read()
     with FakeTensorMode(allow_non_fake_inputs=True):
         waveforms = torch.empty(4, 16000, device=device)
         lengths, numbers = (torch.empty(4, dtype=torch.int64, device=device) for _ in range(2))
-        noisy = add_noise(waveforms, lengths, numbers)
+        noisy, _ = add_noise(waveforms, lengths, numbers)
     assert noisy.shape == (4, 16000)
     assert noisy.device.type == device
 
 
-@pytest.mark.parametrize(("snr_db", "probability"), [((10, 0), 1.0), ((0, 10), 2.0), ((0,), 1.0)])
-def test_impossible_settings(snr_db, probability):
-    with pytest.raises(ConfigError, match="AddRecordedNoise: snr_db is"):
-        AddRecordedNoise("noises.txt", snr_db, probability)
+@pytest.mark.parametrize(
+    ("snr_db", "probability", "name"), [((10, 0), 1.0, "snr_db"), ((0, 10), 2.0, "probability"), ((0,), 1.0, "snr_db")]
+)
+def test_impossible_settings(snr_db, probability, name):
+    with pytest.raises(ConfigError, match=f"AddRecordedNoise, {name}: is"):
+        noising("noises.txt", snr_db, probability)

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 import torch
 
+from asr.augmentation.recordings import Bank, Recordings, read_list
 from asr.errors import DataError
-from asr.features.recordings import Bank, Recordings, read_list
 
 
 def write(path, content):

@@ -1,0 +1,1 @@
+"""What training does to waveforms and features, and nothing else ever does."""

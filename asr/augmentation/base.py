@@ -1,0 +1,134 @@
+"""What every augmentation is: it acts in training alone, outside autocast, and by each utterance's own seed."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from asr.augmentation.levels import own_samples
+from asr.augmentation.recordings import Recordings
+from asr.errors import ConfigError
+from asr.features.random import uniform
+
+
+class Stage(enum.Enum):
+    """What an augmentation acts on."""
+
+    WAVEFORMS = enum.auto()
+    STATIC = enum.auto()
+    FEATURES = enum.auto()
+
+
+@dataclass(frozen=True)
+class Step:
+    """What there is to know of an optimiser step.
+
+    Attributes:
+        seed: 0 <= seed < 2**63, equal on all ranks.
+        joints: frame at which the second of two joined utterances begins, 0 where one is alone, shape (B,); None in
+            steps that join none.
+    """
+
+    seed: int = 0
+    joints: Tensor | None = None
+
+
+ANY_STEP = Step()
+
+
+class Augmentation(nn.Module, ABC):
+    """Changes each utterance of a batch by its own seed, whatever shares the batch or the step.
+
+    A front end is the first argument of every constructor: it says the sample rate and what a frame holds. Nothing is
+    kept in a checkpoint.
+
+    Attributes:
+        stage: what it acts on.
+        turn: place within its stage; what has the same turn acts in the order of the list.
+        recordings: that it needs, which are read before training begins.
+    """
+
+    stage: ClassVar[Stage]
+    turn: ClassVar[int] = 0
+    recordings: Recordings | None = None
+
+    def forward(self, values: Tensor, lengths: Tensor, seeds: Tensor, step: Step = ANY_STEP) -> tuple[Tensor, Tensor]:
+        """Changes a batch.
+
+        Args:
+            values: waveforms, shape (B, S), or static values or features, shape (B, T, F).
+            lengths: samples or frames of each utterance, shape (B,).
+            seeds: int64, shape (B,), from :func:`asr.features.random.utterance_seed`.
+            step: that the batch is of.
+
+        Returns:
+            Values and lengths; the same objects outside training, and where there are no samples or frames.
+        """
+        if not self.training or values.shape[1] == 0:
+            return values, lengths
+        with torch.autocast(values.device.type, enabled=False):
+            return self.change(values, lengths.to(values.device), seeds.to(values.device), step)
+
+    @abstractmethod
+    def change(self, values: Tensor, lengths: Tensor, seeds: Tensor, step: Step) -> tuple[Tensor, Tensor]:
+        """Does what :meth:`forward` promises, with all tensors on one device and at least one sample or frame."""
+
+
+class WaveformAugmentation(Augmentation):
+    """Changes some of the waveforms of a batch, and neither their lengths nor their padding.
+
+    Attributes:
+        choice: stream of the number that chooses utterances, and its place in the stream.
+    """
+
+    stage = Stage.WAVEFORMS
+    choice: ClassVar[tuple[int, int]]
+
+    def __init__(self, probability: float) -> None:
+        """Checks the settings.
+
+        Args:
+            probability: share of the utterances that are changed.
+
+        Raises:
+            ConfigError: the probability is not in 0..1.
+        """
+        super().__init__()
+        if not 0 <= probability <= 1:
+            raise ConfigError(f"{type(self).__name__}, probability", f"is {probability}", "give a number in 0..1")
+        self.probability = probability
+
+    def change(self, values: Tensor, lengths: Tensor, seeds: Tensor, step: Step) -> tuple[Tensor, Tensor]:
+        """Changes the waveforms that are chosen."""
+        if self.probability == 0:
+            return values, lengths
+        stream, place = self.choice
+        is_chosen = uniform(seeds, place + 1, stream)[:, place:] < self.probability  # (B, 1)
+        is_own = own_samples(values, lengths)
+        return torch.where(is_own & is_chosen, self.change_all(values, lengths, is_own, seeds), values), lengths
+
+    @abstractmethod
+    def change_all(self, waveforms: Tensor, lengths: Tensor, is_own: Tensor, seeds: Tensor) -> Tensor:
+        """Returns all waveforms changed, with anything as padding.
+
+        Args:
+            waveforms: shape (B, S).
+            lengths: samples of each utterance, shape (B,).
+            is_own: which samples are the utterance's own, shape (B, S).
+            seeds: int64, shape (B,).
+
+        Returns:
+            Shape (B, S).
+        """
+
+    def check_range(self, **settings: tuple[float, float]) -> None:
+        """Raises a :class:`ConfigError` for settings that are not the lowest and the highest of a range."""
+        for name, bounds in settings.items():
+            if len(bounds) != 2 or bounds[0] > bounds[1]:
+                where, found = f"{type(self).__name__}, {name}", f"is {list(bounds)}"
+                raise ConfigError(where, found, "give the lowest and the highest")
