@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from asr.decoding.hashing import random_numbers
+from asr.decoding.beams import random_numbers
 from asr.decoding.lexicon_trie import NO_WORD, ROOT, LexiconTrie
 from asr.decoding.word_ngram import WordNGram
 

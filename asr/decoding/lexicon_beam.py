@@ -7,17 +7,15 @@ import math
 import torch
 
 from asr.decoding.alignment import align
+from asr.decoding.beams import TokenFrames, check_beam, merge_blank_frames, require
 from asr.decoding.decoder import TokenPaths, check_log_probs, trace
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.lexicon_arcs import UnknownWord, WeightedTrie
 from asr.decoding.lexicon_endings import WordSequences, best_sequences
 from asr.decoding.lexicon_search import LexiconBeams, LexiconSearch, WordStep
 from asr.decoding.lexicon_trie import LexiconTrie
-from asr.decoding.prefix_beam import merge_blank_frames
-from asr.decoding.token_frames import TokenFrames
 from asr.decoding.word_ngram import WordNGram
 from asr.decoding.word_tracing import with_words
-from asr.errors import ConfigError
 from asr.text.tokens import BLANK, TokenTable
 
 
@@ -42,7 +40,7 @@ class LexiconBeamDecoder:
     those of Collobert, Puhrsch and Synnaeve, "Wav2Letter: an end-to-end ConvNet-based speech recognition system", 2016,
     whose program, flashlight-text, it is compared with. That adds up the probabilities of what it recombines; here a
     hypothesis scores by its own alignments alone. For recombination see
-    :func:`asr.decoding.recombination.best_of_each`.
+    :func:`asr.decoding.beams.best_of_each`.
     """
 
     def __init__(
@@ -91,20 +89,16 @@ class LexiconBeamDecoder:
         Raises:
             ConfigError: a number is out of its range, or the parts do not belong together.
         """
-        _require("beam_size", beam_size, beam_size >= 1, "1 or more")
-        _require("beam_threshold", beam_threshold, beam_threshold > 0, "above 0")
-        _require("nbest", nbest, 1 <= nbest <= beam_size, f"from 1 to beam_size, which is {beam_size}")
-        _require("token_topk", token_topk, token_topk is None or token_topk >= 1, "1 or more")
-        _require("blank_threshold", blank_threshold, 0 < blank_threshold <= 1, "above 0 and at most 1")
+        check_beam(beam_size, beam_threshold, nbest, token_topk, blank_threshold)
         is_count = hyps_per_state is None or hyps_per_state >= 1
-        _require("hyps_per_state", hyps_per_state, is_count, "1 or more")
-        _require("lm_weight", lm_weight, lm_weight >= 0, "0 or more")
-        _require("trie", f"of {trie.num_tokens} tokens", trie.num_tokens == len(tokens), f"one of {len(tokens)}")
+        require("hyps_per_state", hyps_per_state, is_count, "1 or more")
+        require("lm_weight", lm_weight, lm_weight >= 0, "0 or more")
+        require("trie", f"of {trie.num_tokens} tokens", trie.num_tokens == len(tokens), f"one of {len(tokens)}")
         has_unknown = trie.unknown_state >= 0
-        _require("unknown", unknown, (unknown is not None) == has_unknown, "given just when the trie has unknown words")
+        require("unknown", unknown, (unknown is not None) == has_unknown, "given just when the trie has unknown words")
         if lm is not None:
             found = f"of {len(lm.labels) - 1} words"
-            _require("lm", found, len(lm.labels) == len(trie.words) + 1, f"for the trie's {len(trie.words)} words")
+            require("lm", found, len(lm.labels) == len(trie.words) + 1, f"for the trie's {len(trie.words)} words")
         self.tokens, self.frame_seconds, self.blank = tokens, frame_seconds, blank
         self.trie, self.lm, self.lm_weight = trie, lm if lm_weight else None, lm_weight
         self.word_score, self.unknown, self.looks_ahead, self.dtype = word_score, unknown, looks_ahead, dtype
@@ -166,8 +160,3 @@ class LexiconBeamDecoder:
             steps.append(step)
         beams = LexiconBeams.join([beams.rows(0, active), *reversed(finished)])
         return best_sequences(beams, steps, arcs, self.nbest).rows(order.argsort())
-
-
-def _require(name: str, value: object, is_right: bool, allowed: str) -> None:
-    if not is_right:
-        raise ConfigError(name, f"cannot be {value}", f"make it {allowed}")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 
 import torch
 
+from asr.decoding.beams import best_of_each, walk_back
 from asr.decoding.lexicon_arcs import WeightedTrie
 from asr.decoding.lexicon_search import HASH, LM_STATE, STATE, WORDS, LexiconBeams, WordStep, hashes_of_words
 from asr.decoding.lexicon_trie import NO_WORD, ROOT
-from asr.decoding.recombination import best_of_each
 from asr.errors import DataError
 
 
@@ -69,7 +69,8 @@ def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTri
     if impossible:
         raise DataError("log_probs", f"no path is possible in rows {impossible} of the batch", "check the model")
     is_found = scores > -math.inf
-    token_ids, token_lengths, ends = _walk_back(steps, choice // options)
+    columns = [[step.token_ids for step in steps], [step.words for step in steps]]
+    (token_ids, ends), token_lengths = walk_back([step.sources for step in steps], columns, choice // options)
     last_words = words.flatten(1).gather(1, choice)
     return WordSequences(token_ids, torch.where(is_found, token_lengths, 0), ends, last_words, scores)
 
@@ -94,20 +95,3 @@ def _ended_words(beams: LexiconBeams, arcs: WeightedTrie) -> tuple[torch.Tensor,
         scores = scores + arcs.lm_weight * (log_probs + arcs.lm.finish(after)).to(scores.dtype)
     hashes = hashes_of_words(beams.marks[HASH], beams.marks[WORDS], words, places, arcs)
     return torch.where(is_arc, scores, -math.inf), torch.where(is_arc, words, NO_WORD), hashes
-
-
-def _walk_back(steps: list[WordStep], slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Follows ``slots`` of the last beams back: token_ids (B, nbest, L), lengths (B, nbest), words (B, nbest, L)."""
-    slots = slots.clone()
-    added = slots.new_full((2, *slots.shape, max(1, len(steps))), -1)  # one frame at the least
-    for frame in reversed(range(len(steps))):
-        step = steps[frame]
-        rows = slots[: len(step.sources)]
-        added[0, : len(rows), :, frame] = step.token_ids.gather(1, rows)
-        added[1, : len(rows), :, frame] = step.words.gather(1, rows)
-        rows.copy_(step.sources.gather(1, rows))
-    is_token = added[0] >= 0
-    lengths = is_token.sum(dim=2)
-    order = (~is_token).byte().argsort(dim=2, stable=True)[..., : int(lengths.max())]
-    token_ids, words = added.gather(3, order.expand(2, -1, -1, -1))
-    return token_ids.clamp(min=0), lengths, words

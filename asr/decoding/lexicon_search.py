@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from asr.decoding.hashing import DEAD, HASH_FACTOR, NOBODY, locate
+from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, TokenFrames, best_of_each, locate
 from asr.decoding.lexicon_arcs import WeightedTrie
 from asr.decoding.lexicon_trie import NO_WORD, ROOT
-from asr.decoding.recombination import best_of_each
-from asr.decoding.token_frames import TokenFrames
 
 _NO_PREFIX = 0x452821E638D01377
 """The number of the empty prefix (digits of pi)."""

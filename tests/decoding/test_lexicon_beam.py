@@ -1,11 +1,11 @@
 import pytest
 import torch
 
+from asr.decoding.beams import best_of_each
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.lexicon_arcs import UnknownWord
 from asr.decoding.lexicon_beam import LexiconBeamDecoder
 from asr.decoding.lexicon_trie import LexiconTrie
-from asr.decoding.recombination import best_of_each
 from asr.decoding.spellings import Spellings
 from asr.decoding.word_ngram import WordNGram
 from asr.errors import ConfigError, DataError
