@@ -30,10 +30,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asr.decoding.lexicon_beam import LexiconBeamDecoder
-from asr.decoding.lexicon_trie import LexiconTrie
-from asr.decoding.spellings import Spellings
-from asr.decoding.word_ngram import WordNGram
+from asr.decoding.lexicon.beam import LexiconBeamDecoder
+from asr.decoding.lexicon.spellings import Spellings
+from asr.decoding.lexicon.trie import LexiconTrie
+from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.lm.ngram import NGramModel
 from asr.lm.storage import load_ngram, save_ngram
 from asr.lm.vocabulary import SPECIAL

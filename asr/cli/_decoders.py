@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asr.decoding.decoder import Decoder
-    from asr.decoding.lexicon_trie import LexiconTrie
-    from asr.decoding.spellings import Spellings
-    from asr.decoding.word_ngram import WordNGram
+    from asr.decoding.lexicon.spellings import Spellings
+    from asr.decoding.lexicon.trie import LexiconTrie
+    from asr.decoding.lexicon.word_ngram import WordNGram
     from asr.lm.ngram import NGramModel
     from asr.text.policy import TextPolicy
     from asr.text.tokens import TokenTable
@@ -147,8 +147,8 @@ class DecoderSettings:
         Raises:
             DataError: a file is damaged, no word can be spelled, or the model knows none of them.
         """
-        from asr.decoding.lexicon_trie import LexiconTrie
-        from asr.decoding.word_ngram import WordNGram
+        from asr.decoding.lexicon.trie import LexiconTrie
+        from asr.decoding.lexicon.word_ngram import WordNGram
         from asr.lm.storage import load_ngram
 
         lm = load_ngram(self.lm) if self.lm else None
@@ -198,8 +198,8 @@ class DecoderSettings:
     def _lexicon_decoder(
         self, tokens: TokenTable, frame_seconds: float, trie: LexiconTrie, words: WordNGram | None
     ) -> Decoder:
-        from asr.decoding.lexicon_arcs import UnknownWord
-        from asr.decoding.lexicon_beam import LexiconBeamDecoder
+        from asr.decoding.lexicon.arcs import UnknownWord
+        from asr.decoding.lexicon.beam import LexiconBeamDecoder
 
         return LexiconBeamDecoder(
             tokens,
@@ -255,7 +255,7 @@ class DecoderSettings:
 
 def _spell(files: Sequence[str], tokens: TokenTable, policy: TextPolicy) -> Spellings:
     """Reads the words, and their pronunciations where tokens are phones, which are in upper case."""
-    from asr.decoding.spellings import Spellings
+    from asr.decoding.lexicon.spellings import Spellings
     from asr.lm.storage import load_ngram
     from asr.lm.vocabulary import SPECIAL, read_words
     from asr.text.lexicon import read_lexicon

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from asr.decoding.spellings import Spellings
+from asr.decoding.lexicon.spellings import Spellings
 from asr.errors import ConfigError, DataError
 from asr.text.bpe import WORD_BEGIN
 from asr.text.tokens import BLANK, SPACE_TOKEN, TokenTable

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from asr.decoding.beams import random_numbers
-from asr.decoding.lexicon_trie import NO_WORD, ROOT, LexiconTrie
-from asr.decoding.word_ngram import WordNGram
+from asr.decoding.lexicon.trie import NO_WORD, ROOT, LexiconTrie
+from asr.decoding.lexicon.word_ngram import WordNGram
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class WeightedTrie:
         looks_ahead: bool,
         dtype: torch.dtype,
     ) -> WeightedTrie:
-        """Weighs the arcs; see :class:`asr.decoding.lexicon_beam.LexiconBeamDecoder`."""
+        """Weighs the arcs; see :class:`asr.decoding.lexicon.beam.LexiconBeamDecoder`."""
         device, num_words = trie.arc_words.device, len(trie.words)
         unigrams = torch.zeros(num_words + 1, dtype=torch.float64, device=device)
         if lm is not None:

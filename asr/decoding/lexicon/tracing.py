@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from asr.decoding.hypothesis import Hypothesis, Span
-from asr.decoding.lexicon_endings import WordSequences
-from asr.decoding.lexicon_trie import NO_WORD, LexiconTrie
+from asr.decoding.lexicon.endings import WordSequences
+from asr.decoding.lexicon.trie import NO_WORD, LexiconTrie
 from asr.lm.vocabulary import SPECIAL, UNKNOWN
 from asr.text.tokens import TokenTable
 

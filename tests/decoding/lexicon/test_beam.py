@@ -3,18 +3,18 @@ import torch
 
 from asr.decoding.beams import best_of_each
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.lexicon_arcs import UnknownWord
-from asr.decoding.lexicon_beam import LexiconBeamDecoder
-from asr.decoding.lexicon_trie import LexiconTrie
-from asr.decoding.spellings import Spellings
-from asr.decoding.word_ngram import WordNGram
+from asr.decoding.lexicon.arcs import UnknownWord
+from asr.decoding.lexicon.beam import LexiconBeamDecoder
+from asr.decoding.lexicon.spellings import Spellings
+from asr.decoding.lexicon.trie import LexiconTrie
+from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.errors import ConfigError, DataError
 from asr.lm.kneser_ney import estimate
 from asr.lm.ngram import NGramModel
 from asr.text.lexicon import Lexicon
 from asr.text.tokens import TokenTable
 from tests.decoding.enumeration import letters, random_log_probs, sequence_log_probs, speech_like
-from tests.decoding.lexicon_truth import Truth
+from tests.decoding.lexicon.truth import Truth
 from tools.bench_decoding import full_likelihood
 
 PHONES = TokenTable("phone", ("<blank>", "x", "y", "z"))

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from asr.decoding import lexicon_trie
-from asr.decoding.lexicon_trie import NO_WORD, ROOT, LexiconTrie
-from asr.decoding.spellings import Spellings
+from asr.decoding.lexicon import trie as lexicon_trie
+from asr.decoding.lexicon.spellings import Spellings
+from asr.decoding.lexicon.trie import NO_WORD, ROOT, LexiconTrie
 from asr.errors import ConfigError, DataError
 from asr.text.lexicon import Lexicon
 from tests.decoding.enumeration import letters, phones

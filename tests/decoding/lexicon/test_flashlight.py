@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from asr.decoding.lexicon_beam import LexiconBeamDecoder
-from asr.decoding.lexicon_trie import LexiconTrie
-from asr.decoding.spellings import Spellings
-from asr.decoding.word_ngram import WordNGram
+from asr.decoding.lexicon.beam import LexiconBeamDecoder
+from asr.decoding.lexicon.spellings import Spellings
+from asr.decoding.lexicon.trie import LexiconTrie
+from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.lm.arpa import write_arpa
 from asr.lm.kneser_ney import estimate
 from asr.text.tokens import TokenTable

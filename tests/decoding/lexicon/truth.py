@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from asr.decoding.lexicon_arcs import UnknownWord
-from asr.decoding.spellings import Spellings
+from asr.decoding.lexicon.arcs import UnknownWord
+from asr.decoding.lexicon.spellings import Spellings
 from asr.lm.ngram import NGramModel
 from asr.text.tokens import TokenTable
 from tests.decoding.enumeration import sequence_log_probs

@@ -10,12 +10,12 @@ from asr.decoding.alignment import align
 from asr.decoding.beams import TokenFrames, check_beam, merge_blank_frames, require
 from asr.decoding.decoder import TokenPaths, check_log_probs, trace
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.lexicon_arcs import UnknownWord, WeightedTrie
-from asr.decoding.lexicon_endings import WordSequences, best_sequences
-from asr.decoding.lexicon_search import LexiconBeams, LexiconSearch, WordStep
-from asr.decoding.lexicon_trie import LexiconTrie
-from asr.decoding.word_ngram import WordNGram
-from asr.decoding.word_tracing import with_words
+from asr.decoding.lexicon.arcs import UnknownWord, WeightedTrie
+from asr.decoding.lexicon.endings import WordSequences, best_sequences
+from asr.decoding.lexicon.search import LexiconBeams, LexiconSearch, WordStep
+from asr.decoding.lexicon.tracing import with_words
+from asr.decoding.lexicon.trie import LexiconTrie
+from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.text.tokens import BLANK, TokenTable
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, TokenFrames, best_of_each, locate
-from asr.decoding.lexicon_arcs import WeightedTrie
-from asr.decoding.lexicon_trie import NO_WORD, ROOT
+from asr.decoding.lexicon.arcs import WeightedTrie
+from asr.decoding.lexicon.trie import NO_WORD, ROOT
 
 _NO_PREFIX = 0x452821E638D01377
 """The number of the empty prefix (digits of pi)."""

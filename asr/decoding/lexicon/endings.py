@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 import torch
 
 from asr.decoding.beams import best_of_each, walk_back
-from asr.decoding.lexicon_arcs import WeightedTrie
-from asr.decoding.lexicon_search import HASH, LM_STATE, STATE, WORDS, LexiconBeams, WordStep, hashes_of_words
-from asr.decoding.lexicon_trie import NO_WORD, ROOT
+from asr.decoding.lexicon.arcs import WeightedTrie
+from asr.decoding.lexicon.search import HASH, LM_STATE, STATE, WORDS, LexiconBeams, WordStep, hashes_of_words
+from asr.decoding.lexicon.trie import NO_WORD, ROOT
 from asr.errors import DataError
 
 
