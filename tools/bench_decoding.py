@@ -30,7 +30,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asr.decoding.lexicon.beam import LexiconBeamDecoder
+from asr.decoding.lexicon.arcs import LexiconScores
+from asr.decoding.lexicon.decoder import LexiconBeamDecoder
 from asr.decoding.lexicon.spellings import Spellings
 from asr.decoding.lexicon.trie import LexiconTrie
 from asr.decoding.lexicon.word_ngram import WordNGram
@@ -132,9 +133,7 @@ class Contest:
             0.01,
             trie,
             options.beam_size,
-            WordNGram(self.lm, trie.words),
-            options.lm_weight,
-            options.word_score,
+            LexiconScores(WordNGram(self.lm, trie.words), options.lm_weight, options.word_score),
             beam_threshold=options.beam_threshold,
             token_topk=options.token_topk,
             blank_threshold=options.blank_threshold,

@@ -198,22 +198,24 @@ class DecoderSettings:
     def _lexicon_decoder(
         self, tokens: TokenTable, frame_seconds: float, trie: LexiconTrie, words: WordNGram | None
     ) -> Decoder:
-        from asr.decoding.lexicon.arcs import UnknownWord
-        from asr.decoding.lexicon.beam import LexiconBeamDecoder
+        from asr.decoding.lexicon.arcs import LexiconScores, UnknownWord
+        from asr.decoding.lexicon.decoder import LexiconBeamDecoder
 
         return LexiconBeamDecoder(
             tokens,
             frame_seconds,
             trie,
             self.beam_size,
-            words,
-            self.lm_weight,
-            self.word_score,
-            None if self.unknown_score is None else UnknownWord(self.unknown_score),
+            LexiconScores(
+                lm=words,
+                lm_weight=self.lm_weight,
+                word_score=self.word_score,
+                unknown=None if self.unknown_score is None else UnknownWord(self.unknown_score),
+                blank_penalty=self.blank_penalty,
+            ),
             beam_threshold=self.beam_threshold,
             blank_threshold=BLANK_THRESHOLD,
             nbest=self.nbest,
-            blank_penalty=self.blank_penalty,
             hyps_per_state=self.hyps_per_state or (1 if self.nbest == 1 else HYPS_PER_STATE),
         )
 

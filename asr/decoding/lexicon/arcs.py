@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from asr.decoding.beams import random_numbers
+from asr.decoding.beams import HASH_FACTOR, random_numbers, require
 from asr.decoding.lexicon.trie import NO_WORD, ROOT, LexiconTrie
 from asr.decoding.lexicon.word_ngram import WordNGram
 
@@ -22,6 +22,41 @@ class UnknownWord:
 
     score: float
     token_score: float = 0.0
+
+
+@dataclass(frozen=True)
+class LexiconScores:
+    """What a search adds to the log-probability of what was heard.
+
+    Attributes:
+        lm: scores words; made for the words of the trie.
+        lm_weight: what its natural-log scores are multiplied by; 0 switches it off.
+        word_score: natural-log score added per word; above 0 favours more and shorter words.
+        unknown: what an unknown word adds, for a trie that has one; None for a closed vocabulary.
+        blank_penalty: natural-log score taken from each frame of blank, a run that counts as one being one; more makes
+            fewer deletions.
+        looks_ahead: whether beginnings of words count as much as the best word they may become.
+    """
+
+    lm: WordNGram | None = None
+    lm_weight: float = 0.0
+    word_score: float = 0.0
+    unknown: UnknownWord | None = None
+    blank_penalty: float = 0.0
+    looks_ahead: bool = True
+
+    def check(self, trie: LexiconTrie) -> None:
+        """Refuses what does not go with a trie.
+
+        Raises:
+            ConfigError: a number is out of its range, or the model or the unknown word is for another trie.
+        """
+        require("lm_weight", self.lm_weight, self.lm_weight >= 0, "0 or more")
+        is_right = (self.unknown is not None) == (trie.unknown_state >= 0)
+        require("unknown", self.unknown, is_right, "given just when the trie has unknown words")
+        if self.lm is not None:
+            num_words, allowed = len(self.lm.labels) - 1, f"for the trie's {len(trie.words)} words"
+            require("lm", f"of {num_words} words", num_words == len(trie.words), allowed)
 
 
 @dataclass(frozen=True)
@@ -55,26 +90,18 @@ class WeightedTrie:
     word_hashes: torch.Tensor
 
     @classmethod
-    def of(
-        cls,
-        trie: LexiconTrie,
-        lm: WordNGram | None,
-        lm_weight: float,
-        word_score: float,
-        unknown: UnknownWord | None,
-        looks_ahead: bool,
-        dtype: torch.dtype,
-    ) -> WeightedTrie:
-        """Weighs the arcs; see :class:`asr.decoding.lexicon.beam.LexiconBeamDecoder`."""
+    def of(cls, trie: LexiconTrie, scores: LexiconScores, dtype: torch.dtype) -> WeightedTrie:
+        """Weighs the arcs of a trie by what is scored; both are on the same device."""
         device, num_words = trie.arc_words.device, len(trie.words)
+        lm, unknown = scores.lm if scores.lm_weight else None, scores.unknown
         unigrams = torch.zeros(num_words + 1, dtype=torch.float64, device=device)
         if lm is not None:
-            unigrams = lm_weight * lm.unigrams().double()
+            unigrams = scores.lm_weight * lm.unigrams().double()
         ahead = torch.zeros(trie.num_states, dtype=torch.float64, device=device)
-        if looks_ahead and lm is not None:
+        if scores.looks_ahead and lm is not None:
             ahead = trie.best_below(unigrams)
         ends = trie.arc_words != NO_WORD
-        weights = ahead[trie.arc_next_states] - ahead[trie.arc_states] + word_score * ends
+        weights = ahead[trie.arc_next_states] - ahead[trie.arc_states] + scores.word_score * ends
         if unknown is not None:
             inside = (trie.arc_next_states == trie.unknown_state) | (trie.arc_words == num_words)
             is_separator = trie.arc_token_ids == (-1 if trie.separator is None else trie.separator)
@@ -87,8 +114,17 @@ class WeightedTrie:
         kinds = torch.where(trie.arc_next_states == trie.unknown_state, num_words + 1, trie.arc_words)
         hashes = tokens[trie.arc_token_ids] ^ words[kinds]  # NO_WORD is the last
         weights, pair_weights, ahead = weights.to(dtype), pair_weights.to(dtype), ahead.to(dtype)
-        cells = pair_weights[trie.pair_table.long()]
-        return cls(trie, lm, lm_weight, weights, pair_weights, cells, ahead, hashes, words)
+        return cls(
+            trie=trie,
+            lm=lm,
+            lm_weight=scores.lm_weight,
+            weights=weights,
+            pair_weights=pair_weights,
+            cell_weights=pair_weights[trie.pair_table.long()],
+            ahead=ahead,
+            hashes=hashes,
+            word_hashes=words,
+        )
 
     def look_ahead(self, cells: torch.Tensor) -> torch.Tensor:
         """Gives the most that an arc of each pair weighs, -inf where there is none.
@@ -99,6 +135,23 @@ class WeightedTrie:
         if len(self.cell_weights):
             return self.cell_weights.index_select(0, cells.flatten()).view(cells.shape)
         return self.pair_weights[self.trie.find_cells(cells)]
+
+    def hash_words(
+        self, prefixes: torch.Tensor, words: torch.Tensor, ended: torch.Tensor, places: torch.Tensor
+    ) -> torch.Tensor:
+        """Gives numbers that stand for the words of prefixes, an unknown word's for its tokens.
+
+        Args:
+            prefixes: numbers that stand for the prefixes before an arc, shape (B, K).
+            words: numbers that stand for their words, shape (B, K).
+            ended: the words that the arcs end, shape (B, K) or (B, K, O).
+            places: the arcs, same shape.
+        """
+        if places.dim() > prefixes.dim():
+            prefixes, words = prefixes[..., None], words[..., None]
+        spelled = prefixes * HASH_FACTOR + self.hashes[places]
+        more = torch.where(ended == self.unknown, spelled, words * HASH_FACTOR + self.word_hashes[ended])
+        return torch.where(ended == NO_WORD, words, more)
 
     @property
     def unknown(self) -> int:

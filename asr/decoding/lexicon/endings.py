@@ -9,7 +9,7 @@ import torch
 
 from asr.decoding.beams import best_of_each, walk_back
 from asr.decoding.lexicon.arcs import WeightedTrie
-from asr.decoding.lexicon.search import HASH, LM_STATE, STATE, WORDS, LexiconBeams, WordStep, hashes_of_words
+from asr.decoding.lexicon.beams import LexiconBeams, WordStep
 from asr.decoding.lexicon.trie import NO_WORD, ROOT
 from asr.errors import DataError
 
@@ -49,16 +49,17 @@ def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTri
     Raises:
         DataError: an utterance leaves no path possible.
     """
-    states = beams.marks[STATE]
+    marks = beams.marks
+    states = marks.states
     ended, words, hashes = _ended_words(beams, arcs)
     between = torch.where(states == ROOT, beams.scores, -math.inf)
     if arcs.lm is not None:
-        between = between + arcs.lm_weight * arcs.lm.finish(beams.marks[LM_STATE]).to(between.dtype)
+        between = between + arcs.lm_weight * arcs.lm.finish(marks.lm_states).to(between.dtype)
     # An unfinished word counts only where nothing is finished. It stands as an unknown word.
     is_cut = (between.amax(dim=1) == -math.inf) & ~(ended > -math.inf).flatten(1).any(dim=1)
     between = torch.where(is_cut[:, None], beams.scores - arcs.ahead[states], between)
     cut_words = torch.where(is_cut[:, None] & (states != ROOT), arcs.unknown, NO_WORD)
-    whose = torch.where(is_cut[:, None], beams.marks[HASH], beams.marks[WORDS])
+    whose = torch.where(is_cut[:, None], marks.hashes, marks.words)
 
     scores = torch.cat([between[..., None], ended], dim=2)  # (B, K, 1+O)
     words = torch.cat([cut_words[..., None], words], dim=2)
@@ -72,12 +73,19 @@ def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTri
     columns = [[step.token_ids for step in steps], [step.words for step in steps]]
     (token_ids, ends), token_lengths = walk_back([step.sources for step in steps], columns, choice // options)
     last_words = words.flatten(1).gather(1, choice)
-    return WordSequences(token_ids, torch.where(is_found, token_lengths, 0), ends, last_words, scores)
+    return WordSequences(
+        token_ids=token_ids,
+        token_lengths=torch.where(is_found, token_lengths, 0),
+        words=ends,
+        last_words=last_words,
+        scores=scores,
+    )
 
 
 def _ended_words(beams: LexiconBeams, arcs: WeightedTrie) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Ends the words that are waiting for a separator: scores, words and what stands for all words, (B, K, O)."""
-    trie, states = arcs.trie, beams.marks[STATE]
+    trie, marks = arcs.trie, beams.marks
+    states = marks.states
     if not trie.is_separated:
         none = states[..., None][..., :0]
         return none.to(beams.scores.dtype), none, none
@@ -90,8 +98,8 @@ def _ended_words(beams: LexiconBeams, arcs: WeightedTrie) -> tuple[torch.Tensor,
     is_arc &= words != NO_WORD
     scores = beams.scores[..., None] + arcs.weights[places]
     if arcs.lm is not None:
-        before = beams.marks[LM_STATE][..., None].expand(words.shape)
+        before = marks.lm_states[..., None].expand(words.shape)
         log_probs, after = arcs.lm.lookup(before, words.clamp(min=0))
         scores = scores + arcs.lm_weight * (log_probs + arcs.lm.finish(after)).to(scores.dtype)
-    hashes = hashes_of_words(beams.marks[HASH], beams.marks[WORDS], words, places, arcs)
+    hashes = arcs.hash_words(marks.hashes, marks.words, ended=words, places=places)
     return torch.where(is_arc, scores, -math.inf), torch.where(is_arc, words, NO_WORD), hashes

@@ -1,4 +1,4 @@
-"""The tensors of the lexicon beam search: the beams of a whole batch and one frame's step."""
+"""One frame of the lexicon beam search, for the beams of a whole batch."""
 
 from __future__ import annotations
 
@@ -6,81 +6,12 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, TokenFrames, best_of_each, locate
+from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, TokenFrames, best_of_each
 from asr.decoding.lexicon.arcs import WeightedTrie
-from asr.decoding.lexicon.trie import NO_WORD, ROOT
-
-_NO_PREFIX = 0x452821E638D01377
-"""The number of the empty prefix (digits of pi)."""
-
-LAST, STATE, LM_STATE, OPTION, HASH, PARENT, WORDS = range(7)
-"""Rows of :attr:`LexiconBeams.marks`."""
-
-
-@dataclass(frozen=True)
-class LexiconBeams:
-    """The K best prefixes of each utterance, in no order. A prefix is a token sequence and how it is cut into words.
-
-    Attributes:
-        scores: ``total + bonus``, by which the beam is kept; -inf marks a place without a prefix, shape (B, K).
-        masses: natural-log probability of all alignments of the prefix with the frames so far; the part of it that ends
-            in blank; the part that ends in the last token; and the bonus: scores of words and look-ahead, (4, B, K).
-        marks: last token; state in the trie; state of the language model; which arc of its
-            pair led there; a number that stands for the prefix; that of the prefix without its last token; and a number
-            that stands for its words, shape (7, B, K).
-    """
-
-    scores: torch.Tensor
-    masses: torch.Tensor
-    marks: torch.Tensor
-
-    @classmethod
-    def start(
-        cls, batch_size: int, beam_size: int, last: int, lm_state: int, dtype: torch.dtype, device: torch.device
-    ) -> LexiconBeams:
-        """Gives beams that hold the empty prefix alone; as its last token stands the separator or blank."""
-        scores = torch.full((batch_size, beam_size), -math.inf, dtype=dtype, device=device)
-        masses = scores.repeat(4, 1, 1)
-        masses[3] = 0.0
-        scores[:, 0] = 0.0
-        masses[:2, :, 0] = 0.0
-        first = torch.tensor([last, ROOT, lm_state, 0, DEAD, NOBODY, 0], device=device)
-        marks = first[:, None, None].repeat(1, batch_size, beam_size)
-        marks[HASH, :, 0] = _NO_PREFIX
-        return cls(scores, masses, marks)
-
-    def rows(self, begin: int, end: int) -> LexiconBeams:
-        """Gives the beams of some of the utterances."""
-        return LexiconBeams(self.scores[begin:end], self.masses[:, begin:end], self.marks[:, begin:end])
-
-    @classmethod
-    def join(cls, parts: list[LexiconBeams]) -> LexiconBeams:
-        """Gives the beams of all utterances, one part after the other."""
-        return cls(
-            torch.cat([part.scores for part in parts]),
-            torch.cat([part.masses for part in parts], dim=1),
-            torch.cat([part.marks for part in parts], dim=1),
-        )
-
-    def find_parents(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Finds for each prefix where in the beam the prefix without its last token is, and whether it is there."""
-        return locate(self.marks[HASH], self.marks[PARENT])
-
-
-@dataclass(frozen=True)
-class WordStep:
-    """What one frame did to the beams, to find the way back by. Shapes (B, K).
-
-    Attributes:
-        sources: which of the prefixes before the frame each prefix comes from.
-        token_ids: the token that the frame added to it, or -1.
-        words: the word that this token ended, or -1.
-    """
-
-    sources: torch.Tensor
-    token_ids: torch.Tensor
-    words: torch.Tensor
+from asr.decoding.lexicon.beams import LexiconBeams, Marks, Masses, WordStep
+from asr.decoding.lexicon.trie import NO_WORD
 
 
 @dataclass(frozen=True)
@@ -91,14 +22,14 @@ class _Extensions:
     model behind the arc, which ends a word or none.
     """
 
-    stems: torch.Tensor
-    sources: torch.Tensor
-    token_ids: torch.Tensor
-    arcs: torch.Tensor
-    words: torch.Tensor
-    scores: torch.Tensor
-    states: torch.Tensor
-    lm_states: torch.Tensor | None
+    stems: Tensor
+    sources: Tensor
+    token_ids: Tensor
+    arcs: Tensor
+    words: Tensor
+    scores: Tensor
+    states: Tensor
+    lm_states: Tensor | None
 
 
 class LexiconSearch:
@@ -124,8 +55,8 @@ class LexiconSearch:
         log_probs, ids, best, ranks = (
             column[frame][:batch] for column in (frames.log_probs, frames.best_ids, frames.best_log_probs, frames.ranks)
         )
-        total, ends_blank, ends_token, bonus = beams.masses.unbind()
-        last = beams.marks[LAST]
+        total, ends_blank, ends_token, bonus = beams.masses
+        last = beams.marks.last
         slots, has_parent = beams.find_parents()
         # A prefix of the beam also gains what its parent passes on by growing into it. To repeat its own last token,
         # the parent must have ended in blank.
@@ -142,34 +73,27 @@ class LexiconSearch:
         rank = ranks.gather(1, last)
         is_counted = has_parent & (rank < ids.shape[1])
         place = slots * ids.shape[1] + rank.clamp_(max=ids.shape[1] - 1)
-        grown = self._extend(beams, ids, best, place, is_counted, stay)
+        grown = self._extend(beams, ids, best, place=place, is_counted=is_counted, stay=stay)
 
         scores, choice = self._best(beams, torch.cat([stay, grown.scores], dim=1), grown)
         is_alive = scores > scores.amax(dim=1, keepdim=True) - self.beam_threshold
         scores = scores.masked_fill_(~is_alive, -math.inf)
-        kept = torch.stack([stay_total, stay_blank, stay_token, bonus])
-        return self._choose(beams, kept, grown, scores, choice)
+        kept = Masses(total=stay_total, ends_blank=stay_blank, ends_token=stay_token, bonus=bonus)
+        return self._choose(beams, kept, grown, scores=scores, choice=choice)
 
     def _extend(
-        self,
-        beams: LexiconBeams,
-        ids: torch.Tensor,
-        best: torch.Tensor,
-        place: torch.Tensor,
-        is_counted: torch.Tensor,
-        stay: torch.Tensor,
+        self, beams: LexiconBeams, ids: Tensor, best: Tensor, place: Tensor, is_counted: Tensor, stay: Tensor
     ) -> _Extensions:
         """Scores extensions by look-ahead, and the 2K best of them, arc by arc, by the language model.
 
         At most K prefixes of the beam have their parent in it, so 2K lose nothing unless K new ones are better.
         """
-        _, ends_blank, _, bonus = beams.masses.unbind()
-        marks, num_arcs = beams.marks, len(self.options)
-        cells = (marks[STATE] * self.arcs.trie.num_tokens)[:, :, None] + ids[:, None]  # (B, K, C)
-        is_repeat = ids[:, None] == marks[LAST][:, :, None]
-        repeated = ends_blank + bonus
+        masses, marks, num_arcs = beams.masses, beams.marks, len(self.options)
+        cells = (marks.states * self.arcs.trie.num_tokens)[:, :, None] + ids[:, None]  # (B, K, C)
+        is_repeat = ids[:, None] == marks.last[:, :, None]
+        repeated = masses.ends_blank + masses.bonus
         if self.separator is not None:  # repeating it makes no other prefix
-            repeated.masked_fill_(marks[LAST] == self.separator, -math.inf)
+            repeated.masked_fill_(marks.last == self.separator, -math.inf)
         stems = torch.where(is_repeat, repeated[:, :, None], beams.scores[:, :, None]) + best[:, None]
         stems, cells = stems.flatten(1), cells.flatten(1)
         ahead = stems + self.arcs.look_ahead(cells)
@@ -185,18 +109,24 @@ class LexiconSearch:
         if num_arcs == 1:
             exact.masked_fill_(found == -math.inf, -math.inf)
         else:
-            # Where each counted extension is among those chosen, if it is there at all: the last column is for none.
-            where = torch.full_like(ahead, choice.shape[1], dtype=torch.int64)
-            where.scatter_(1, choice, torch.arange(choice.shape[1], device=choice.device).expand(choice.shape))
-            where = where.gather(1, place)
+            where = _places_among(choice, place, ahead.shape[1])
             is_counted = is_counted & (where < choice.shape[1])
-            where = where.clamp_(max=choice.shape[1] - 1) * num_arcs + marks[OPTION]
+            where = where.clamp_(max=choice.shape[1] - 1) * num_arcs + marks.options
             exact.scatter_add_(1, where, _impossible(is_counted, exact))
         words, states = self.arcs.trie.arc_words[arcs], self.arcs.trie.arc_next_states[arcs]
-        lm_states = self._add_words(marks[LM_STATE], sources, words, exact, stay)
-        return _Extensions(stems, sources, token_ids, arcs, words, exact, states, lm_states)
+        lm_states = self._add_words(marks.lm_states, sources, words, exact=exact, stay=stay)
+        return _Extensions(
+            stems=stems,
+            sources=sources,
+            token_ids=token_ids,
+            arcs=arcs,
+            words=words,
+            scores=exact,
+            states=states,
+            lm_states=lm_states,
+        )
 
-    def _arcs_of(self, pairs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _arcs_of(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
         """Gives the arcs of pairs, (B, M*O), and which of these places hold one."""
         first, counts = self.arcs.trie.pair_first[pairs], self.arcs.trie.pair_counts[pairs]
         if len(self.options) == 1:
@@ -205,13 +135,8 @@ class LexiconSearch:
         return (first[:, :, None] + self.options).flatten(1).masked_fill_(~is_arc, 0), is_arc
 
     def _add_words(
-        self,
-        lm_states: torch.Tensor,
-        sources: torch.Tensor,
-        words: torch.Tensor,
-        exact: torch.Tensor,
-        stay: torch.Tensor,
-    ) -> torch.Tensor | None:
+        self, lm_states: Tensor, sources: Tensor, words: Tensor, exact: Tensor, stay: Tensor
+    ) -> Tensor | None:
         """Adds the language model's scores of the words that are ended, and gives its states behind all arcs."""
         if self.arcs.lm is None:
             return None
@@ -226,33 +151,28 @@ class LexiconSearch:
         exact[rows, columns] += self.arcs.lm_weight * log_probs.to(exact.dtype)
         return after
 
-    def _best(self, beams: LexiconBeams, scores: torch.Tensor, grown: _Extensions) -> tuple[torch.Tensor, torch.Tensor]:
+    def _best(self, beams: LexiconBeams, scores: Tensor, grown: _Extensions) -> tuple[Tensor, Tensor]:
         """Gives the K best scores and their places among the beams and their extensions, recombined.
 
         Prefixes of the same last token and the same states of trie and language model go the same ways from here. They
         are looked for among the best 2K, which lose nothing unless more than half of these are dropped.
         """
-        beam_size = beams.scores.shape[1]
+        beam_size, marks = beams.scores.shape[1], beams.marks
         if self.hyps_per_state is None:
             return scores.topk(beam_size, dim=1, sorted=False)
-        states = beams.marks[LAST] * HASH_FACTOR + beams.marks[STATE]
+        states = marks.last * HASH_FACTOR + marks.states
         token_ids = grown.token_ids
         if len(self.options) > 1:
             token_ids = token_ids.repeat_interleave(len(self.options), dim=1)
         grown_states = token_ids * HASH_FACTOR + grown.states
         if grown.lm_states is not None:
-            states = states * HASH_FACTOR + beams.marks[LM_STATE]
+            states = states * HASH_FACTOR + marks.lm_states
             grown_states = grown_states * HASH_FACTOR + grown.lm_states
         states = torch.cat([states, grown_states], dim=1)
         return best_of_each(scores, states, beam_size, self.hyps_per_state, among=2 * beam_size)
 
     def _choose(
-        self,
-        beams: LexiconBeams,
-        kept: torch.Tensor,
-        grown: _Extensions,
-        scores: torch.Tensor,
-        choice: torch.Tensor,
+        self, beams: LexiconBeams, kept: Masses, grown: _Extensions, scores: Tensor, choice: Tensor
     ) -> tuple[LexiconBeams, WordStep]:
         beam_size, num_arcs = scores.shape[1], len(self.options)
         is_new, is_alive = choice >= beam_size, scores > -math.inf
@@ -261,49 +181,39 @@ class LexiconSearch:
         sources = torch.where(is_new, grown.sources.gather(1, extension), choice)
         token_ids, arcs = grown.token_ids.gather(1, extension), grown.arcs.gather(1, place)
 
-        masses, old = kept.gather(2, sources.expand(4, -1, -1)), beams.marks.gather(2, sources.expand(7, -1, -1))
-        total = grown.stems.gather(1, extension) - masses[3]
+        masses = torch.stack(kept).gather(2, sources.expand(len(kept), -1, -1))
+        total = grown.stems.gather(1, extension) - Masses(*masses.unbind()).bonus
         never = torch.full_like(total, -math.inf)
-        masses = torch.where(is_new, torch.stack([total, never, total, scores - total]), masses)
-        masses[:3].masked_fill_(~is_alive, -math.inf)
-        masses[3].masked_fill_(~is_alive, 0.0)
+        new_masses = Masses(total=total, ends_blank=never, ends_token=total, bonus=scores - total)
+        masses = torch.where(is_new, torch.stack(new_masses), masses).masked_fill_(~is_alive, -math.inf)
+        Masses(*masses.unbind()).bonus.masked_fill_(~is_alive, 0.0)
 
-        words = grown.words.gather(1, place)
-        new = [
-            token_ids,
-            grown.states.gather(1, place),
-            old[LM_STATE] if grown.lm_states is None else grown.lm_states.gather(1, place),
-            place - extension * num_arcs,
-            old[HASH] * HASH_FACTOR + self.arcs.hashes[arcs],
-            old[HASH],
-            hashes_of_words(old[HASH], old[WORDS], words, arcs, self.arcs),
-        ]
-        marks = torch.where(is_new, torch.stack(new), old)
-        marks[HASH].masked_fill_(~is_alive, DEAD)
-        marks[PARENT].masked_fill_(~is_alive, NOBODY)
+        old_marks = beams.stacked_marks.gather(2, sources.expand(len(beams.stacked_marks), -1, -1))
+        words, old = grown.words.gather(1, place), Marks(*old_marks.unbind())
+        new_marks = Marks(
+            last=token_ids,
+            states=grown.states.gather(1, place),
+            lm_states=old.lm_states if grown.lm_states is None else grown.lm_states.gather(1, place),
+            options=place - extension * num_arcs,
+            hashes=old.hashes * HASH_FACTOR + self.arcs.hashes[arcs],
+            parents=old.hashes,
+            words=self.arcs.hash_words(old.hashes, old.words, ended=words, places=arcs),
+        )
+        marks = torch.where(is_new, torch.stack(new_marks), old_marks)
+        after = LexiconBeams(scores, masses, marks)
+        after.marks.hashes.masked_fill_(~is_alive, DEAD)
+        after.marks.parents.masked_fill_(~is_alive, NOBODY)
         is_grown = is_new & is_alive
         step = WordStep(sources, token_ids.masked_fill_(~is_grown, -1), words.masked_fill(~is_grown, NO_WORD))
-        return LexiconBeams(scores, masses, marks), step
+        return after, step
 
 
-def hashes_of_words(
-    prefixes: torch.Tensor, words: torch.Tensor, ended: torch.Tensor, places: torch.Tensor, arcs: WeightedTrie
-) -> torch.Tensor:
-    """Gives numbers that stand for the words of prefixes, an unknown word's for its tokens.
-
-    Args:
-        prefixes: numbers that stand for the prefixes before an arc, shape (B, K).
-        words: numbers that stand for their words, shape (B, K).
-        ended: the words that the arcs end, shape (B, K) or (B, K, O).
-        places: the arcs, same shape.
-        arcs: the trie with its weights.
-    """
-    if places.dim() > prefixes.dim():
-        prefixes, words = prefixes[..., None], words[..., None]
-    spelled = prefixes * HASH_FACTOR + arcs.hashes[places]
-    more = torch.where(ended == arcs.unknown, spelled, words * HASH_FACTOR + arcs.word_hashes[ended])
-    return torch.where(ended == NO_WORD, words, more)
+def _places_among(choice: Tensor, wanted: Tensor, count: int) -> Tensor:
+    """Returns where each wanted one of ``count`` numbers is among the M chosen, M if it is not there, shape (B, K)."""
+    where = torch.full((len(choice), count), choice.shape[1], device=choice.device)
+    where.scatter_(1, choice, torch.arange(choice.shape[1], device=choice.device).expand(choice.shape))
+    return where.gather(1, wanted)
 
 
-def _impossible(where: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+def _impossible(where: Tensor, like: Tensor) -> Tensor:
     return torch.zeros_like(like[:, : where.shape[1]]).masked_fill_(where, -math.inf)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from asr.decoding.lexicon.beam import LexiconBeamDecoder
+from asr.decoding.lexicon.arcs import LexiconScores
+from asr.decoding.lexicon.decoder import LexiconBeamDecoder
 from asr.decoding.lexicon.spellings import Spellings
 from asr.decoding.lexicon.trie import LexiconTrie
 from asr.decoding.lexicon.word_ngram import WordNGram
@@ -51,7 +52,8 @@ def test_first_hypotheses_are_those_of_flashlight_or_better(tmp_path: Path) -> N
     write_arpa(lm, arpa)
     spellings = Spellings.of(lm.vocabulary.words[3:], TOKENS)
     trie = LexiconTrie(spellings, TOKENS)
-    ours = LexiconBeamDecoder(TOKENS, 0.04, trie, BEAM_SIZE, WordNGram(lm, trie.words), LM_WEIGHT, WORD_SCORE)
+    scores = LexiconScores(WordNGram(lm, trie.words), LM_WEIGHT, WORD_SCORE)
+    ours = LexiconBeamDecoder(TOKENS, 0.04, trie, BEAM_SIZE, scores)
     theirs = FlashlightWords(TOKENS, spellings, arpa, lm, BEAM_SIZE, LM_WEIGHT, WORD_SCORE)
 
     emissions = [heard(sentence, seed) for seed, sentence in enumerate(sentences(150, seed=0)[:120])]

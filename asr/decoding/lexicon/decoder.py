@@ -10,12 +10,12 @@ from asr.decoding.alignment import align
 from asr.decoding.beams import TokenFrames, check_beam, merge_blank_frames, require
 from asr.decoding.decoder import TokenPaths, check_log_probs, trace
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.lexicon.arcs import UnknownWord, WeightedTrie
+from asr.decoding.lexicon.arcs import LexiconScores, WeightedTrie
+from asr.decoding.lexicon.beams import LexiconBeams, WordStep
 from asr.decoding.lexicon.endings import WordSequences, best_sequences
-from asr.decoding.lexicon.search import LexiconBeams, LexiconSearch, WordStep
+from asr.decoding.lexicon.search import LexiconSearch
 from asr.decoding.lexicon.tracing import with_words
 from asr.decoding.lexicon.trie import LexiconTrie
-from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.text.tokens import BLANK, TokenTable
 
 
@@ -28,12 +28,13 @@ class LexiconBeamDecoder:
 
     where the first term sums over all alignments, in which a separator (``|``, silence) may stand before the first word
     and be repeated between and behind words, each frame of blank costs ``blank_penalty``, and an unknown word adds what
-    :class:`UnknownWord` says. Of several with the same words (pronunciations, separators at the end) the N-best list
-    has the best one. Prefixes that go the same ways from here on, whatever comes, are *recombined*: of those with the
-    same last token and the same states of trie and language model the best ``hyps_per_state`` stay, which leaves the
-    beam room for what does differ. With all of them kept the search is exact when no prefix ever leaves the beam: what
-    it looks ahead guides it and does not count. Times come from the best alignment of each hypothesis. If a beam ends
-    without any whole word sequence, its unfinished last word is given as far as it is spelled, and the score lacks it.
+    :class:`asr.decoding.lexicon.arcs.UnknownWord` says. Of several with the same words (pronunciations, separators at
+    the end) the N-best list has the best one. Prefixes that go the same ways from here on, whatever comes, are
+    *recombined*: of those with the same last token and the same states of trie and language model the best
+    ``hyps_per_state`` stay, which leaves the beam room for what does differ. With all of them kept the search is exact
+    when no prefix ever leaves the beam: what it looks ahead guides it and does not count. Times come from the best
+    alignment of each hypothesis. If a beam ends without any whole word sequence, its unfinished last word is given as
+    far as it is spelled, and the score lacks it.
 
     **Source**: the search is that of Graves 2012 and Hannun et al. 2014 as in
     :class:`asr.decoding.prefix_beam.PrefixBeamDecoder`; the trie with its look-ahead ("smearing") and the scores are
@@ -49,18 +50,13 @@ class LexiconBeamDecoder:
         frame_seconds: float,
         trie: LexiconTrie,
         beam_size: int,
-        lm: WordNGram | None = None,
-        lm_weight: float = 0.0,
-        word_score: float = 0.0,
-        unknown: UnknownWord | None = None,
+        scores: LexiconScores,
         beam_threshold: float = math.inf,
         token_topk: int | None = None,
         blank_threshold: float = 1.0,
         nbest: int = 1,
-        blank_penalty: float = 0.0,
         hyps_per_state: int | None = 1,
         blank: int = BLANK,
-        looks_ahead: bool = True,
         dtype: torch.dtype = torch.float64,
     ) -> None:
         """Makes a decoder.
@@ -70,20 +66,14 @@ class LexiconBeamDecoder:
             frame_seconds: seconds from one frame to the next.
             trie: the lexicon, built from these tokens.
             beam_size: K, prefixes kept per frame; larger is slower and more exact.
-            lm: scores words; made for the words of the trie.
-            lm_weight: what its natural-log scores are multiplied by; 0 switches it off.
-            word_score: natural-log score added per word; above 0 favours more and shorter words.
-            unknown: what an unknown word adds, for a trie that has one; None for a closed vocabulary.
+            scores: what else counts than what was heard.
             beam_threshold: prefixes whose score is this much (natural log) below the best are dropped.
             token_topk: likeliest tokens of a frame by which prefixes may grow; None for all.
             blank_threshold: runs of frames in which blank is likelier than this count as one; 1 looks at every frame.
             nbest: hypotheses to give for each utterance, at most ``beam_size``.
-            blank_penalty: natural-log score taken from each frame of blank, a run that counts as one being one; more
-                makes fewer deletions.
             hyps_per_state: prefixes kept of those that nothing to come can tell apart; 1 finds the best hypothesis with
                 the smallest beam, more make the N-best list richer, None keeps all.
             blank: index of blank.
-            looks_ahead: whether beginnings of words count as much as the best word they may become.
             dtype: of the scores in the search.
 
         Raises:
@@ -92,18 +82,11 @@ class LexiconBeamDecoder:
         check_beam(beam_size, beam_threshold, nbest, token_topk, blank_threshold)
         is_count = hyps_per_state is None or hyps_per_state >= 1
         require("hyps_per_state", hyps_per_state, is_count, "1 or more")
-        require("lm_weight", lm_weight, lm_weight >= 0, "0 or more")
         require("trie", f"of {trie.num_tokens} tokens", trie.num_tokens == len(tokens), f"one of {len(tokens)}")
-        has_unknown = trie.unknown_state >= 0
-        require("unknown", unknown, (unknown is not None) == has_unknown, "given just when the trie has unknown words")
-        if lm is not None:
-            found = f"of {len(lm.labels) - 1} words"
-            require("lm", found, len(lm.labels) == len(trie.words) + 1, f"for the trie's {len(trie.words)} words")
+        scores.check(trie)
         self.tokens, self.frame_seconds, self.blank = tokens, frame_seconds, blank
-        self.trie, self.lm, self.lm_weight = trie, lm if lm_weight else None, lm_weight
-        self.word_score, self.unknown, self.looks_ahead, self.dtype = word_score, unknown, looks_ahead, dtype
+        self.trie, self.scores, self.hyps_per_state, self.dtype = trie, scores, hyps_per_state, dtype
         self.beam_size, self.beam_threshold, self.nbest = beam_size, beam_threshold, nbest
-        self.blank_penalty, self.hyps_per_state = blank_penalty, hyps_per_state
         self.token_topk, self.blank_threshold = min(token_topk or len(tokens), len(tokens) - 1), blank_threshold
         self._arcs: WeightedTrie | None = None
 
@@ -124,27 +107,29 @@ class LexiconBeamDecoder:
     def _weighted(self, device: torch.device) -> WeightedTrie:
         if self._arcs is None or self._arcs.weights.device != device:
             self.trie.to(device)
-            if self.lm is not None:
-                self.lm.to(device)
-            self._arcs = WeightedTrie.of(
-                self.trie, self.lm, self.lm_weight, self.word_score, self.unknown, self.looks_ahead, self.dtype
-            )
+            if self.scores.lm is not None:
+                self.scores.lm.to(device)
+            self._arcs = WeightedTrie.of(self.trie, self.scores, self.dtype)
         return self._arcs
 
     def _search(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> WordSequences:
         """Gives the N best word sequences; utterances are sorted by length, so that those that are over drop out."""
         if self.blank_threshold < 1:
             log_probs, input_lengths = merge_blank_frames(log_probs, input_lengths, self.blank, self.blank_threshold)
-        if self.blank_penalty:
+        if self.scores.blank_penalty:
             log_probs = log_probs.clone()
-            log_probs[:, :, self.blank] -= self.blank_penalty
+            log_probs[:, :, self.blank] -= self.scores.blank_penalty
         lengths, order = input_lengths.sort(descending=True, stable=True)
         arcs = self._weighted(log_probs.device)
         frames = TokenFrames.of(log_probs[order].to(self.dtype), self.blank, self.token_topk)
         search = LexiconSearch(arcs, self.blank, self.beam_threshold, self.hyps_per_state)
-        start = self.lm.start_state if self.lm else 0
-        last = self.blank if arcs.trie.separator is None else arcs.trie.separator
-        beams = LexiconBeams.start(len(order), self.beam_size, last, start, self.dtype, log_probs.device)
+        beams = LexiconBeams.start(
+            len(order),
+            self.beam_size,
+            last=self.blank if arcs.trie.separator is None else arcs.trie.separator,
+            lm_state=arcs.lm.start_state if arcs.lm else 0,
+            like=arcs.weights,
+        )
         frames_left, finished, steps = lengths.tolist(), list[LexiconBeams](), list[WordStep]()
         active = len(order)
         for frame in range(log_probs.shape[1]):

@@ -3,8 +3,8 @@ import torch
 
 from asr.decoding.beams import best_of_each
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.lexicon.arcs import UnknownWord
-from asr.decoding.lexicon.beam import LexiconBeamDecoder
+from asr.decoding.lexicon.arcs import LexiconScores, UnknownWord
+from asr.decoding.lexicon.decoder import LexiconBeamDecoder
 from asr.decoding.lexicon.spellings import Spellings
 from asr.decoding.lexicon.trie import LexiconTrie
 from asr.decoding.lexicon.word_ngram import WordNGram
@@ -38,20 +38,8 @@ def check(tokens, spellings, lm, unknown, silence, log_probs, looks_ahead=True, 
     beam_size = 300 if unknown is None else 900  # no fewer than all prefixes
     trie = LexiconTrie(spellings, tokens, silence=silence, has_unknown=unknown is not None)
     scorer = None if lm is None else WordNGram(lm, trie.words)
-    decoder = LexiconBeamDecoder(
-        tokens,
-        0.1,
-        trie,
-        beam_size,
-        scorer,
-        0.8,
-        0.3,
-        unknown,
-        nbest=nbest,
-        looks_ahead=looks_ahead,
-        blank_penalty=penalty,
-        hyps_per_state=None,
-    )
+    scores = LexiconScores(scorer, 0.8, 0.3, unknown, blank_penalty=penalty, looks_ahead=looks_ahead)
+    decoder = LexiconBeamDecoder(tokens, 0.1, trie, beam_size, scores, nbest=nbest, hyps_per_state=None)
     given = log_probs.clone()
     truth = Truth(tokens, spellings, lm, 0.8, 0.3, unknown, silence)
     found = decoder(log_probs, torch.full((len(log_probs),), log_probs.shape[1]))
@@ -110,7 +98,9 @@ def one_hot(path: list[int], num_tokens: int) -> torch.Tensor:
 def test_words_have_their_times() -> None:
     tokens = letters(4)
     trie = LexiconTrie(Spellings.of(["ab", "b"], tokens), tokens)
-    [[hypothesis]] = LexiconBeamDecoder(tokens, 0.1, trie, 20)(one_hot([0, 1, 2, 0, 3, 2, 2], 4), torch.tensor([7]))
+    [[hypothesis]] = LexiconBeamDecoder(tokens, 0.1, trie, 20, LexiconScores())(
+        one_hot([0, 1, 2, 0, 3, 2, 2], 4), torch.tensor([7])
+    )
     spans = [(word.text, round(word.start, 3), round(word.end, 3)) for word in hypothesis.words]
     assert spans == [("ab", 0.1, 0.3), ("b", 0.5, 0.7)]
     assert hypothesis.confidence == min(word.confidence for word in hypothesis.words) > 0.9
@@ -119,7 +109,8 @@ def test_words_have_their_times() -> None:
 def test_a_batch_gives_what_its_utterances_give() -> None:
     tokens, lm = letters(4), letter_lm()
     trie = LexiconTrie(Spellings.of(["a", "ab", "b", "ba"], tokens), tokens)
-    decoder = LexiconBeamDecoder(tokens, 0.1, trie, 8, WordNGram(lm, trie.words), 0.8, nbest=3, beam_threshold=20.0)
+    scores = LexiconScores(WordNGram(lm, trie.words), 0.8)
+    decoder = LexiconBeamDecoder(tokens, 0.1, trie, 8, scores, nbest=3, beam_threshold=20.0)
     log_probs, lengths = random_log_probs(4, 12, 4, seed=1), torch.tensor([12, 3, 9, 1])
     together = decoder(log_probs, lengths)
     for row, length, found in zip(log_probs, lengths.tolist(), together, strict=True):
@@ -129,7 +120,7 @@ def test_a_batch_gives_what_its_utterances_give() -> None:
 def test_what_is_left_of_a_word_at_the_end_is_given() -> None:
     tokens = letters(4)
     trie = LexiconTrie(Spellings.of(["ab"], tokens), tokens)
-    [[hypothesis]] = LexiconBeamDecoder(tokens, 0.1, trie, 1)(one_hot([0, 1, 0], 4), torch.tensor([3]))
+    [[hypothesis]] = LexiconBeamDecoder(tokens, 0.1, trie, 1, LexiconScores())(one_hot([0, 1, 0], 4), torch.tensor([3]))
     assert hypothesis.text == "a"
 
 
@@ -137,9 +128,9 @@ def test_the_parts_must_belong_together() -> None:
     tokens = letters(4)
     trie = LexiconTrie(Spellings.of(["ab"], tokens), tokens)
     with pytest.raises(ConfigError, match="unknown"):
-        LexiconBeamDecoder(tokens, 0.1, trie, 4, unknown=UNKNOWN)
+        LexiconBeamDecoder(tokens, 0.1, trie, 4, LexiconScores(unknown=UNKNOWN))
     with pytest.raises(ConfigError, match="lm"):
-        LexiconBeamDecoder(tokens, 0.1, trie, 4, WordNGram(letter_lm(), ["a", "b"]))
+        LexiconBeamDecoder(tokens, 0.1, trie, 4, LexiconScores(WordNGram(letter_lm(), ["a", "b"])))
     with pytest.raises(DataError, match="knows none"):
         WordNGram(letter_lm(), ["zzz"])
 
@@ -150,8 +141,8 @@ def test_recombination_finds_the_best_hypothesis_with_a_smaller_beam() -> None:
     log_probs, lengths = (speech_like(60, 40, 5, seed=3) / 3).log_softmax(dim=-1), torch.full((60,), 40)
 
     def best(beam_size: int, hyps_per_state: int | None) -> list[Hypothesis]:
-        scorer = WordNGram(lm, trie.words)
-        decoder = LexiconBeamDecoder(tokens, 0.1, trie, beam_size, scorer, 0.8, hyps_per_state=hyps_per_state)
+        scores = LexiconScores(WordNGram(lm, trie.words), 0.8)
+        decoder = LexiconBeamDecoder(tokens, 0.1, trie, beam_size, scores, hyps_per_state=hyps_per_state)
         return [nbest[0] for nbest in decoder(log_probs, lengths)]
 
     truth, apart, recombined = best(2000, None), best(20, None), best(20, 1)
