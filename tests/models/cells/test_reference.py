@@ -10,7 +10,7 @@ from torch import Tensor
 
 from asr.models.cells.cell import RecurrentCell
 from asr.models.cells.choice import Cell, CellOptions, make_cell
-from tests.models.cells.equations import STEPS, Noise, normed_inputs, unroll
+from asr.models.cells.reference import STEPS, Noise, normed_inputs, unroll
 
 INPUT_DIM, HIDDEN_DIM, NUM_BINS, LENGTHS = 6, 8, 2, (7, 4, 1)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from asr.models.cells import graphed, graphs, scan
+from asr.models.cells import graphs
 from asr.models.cells.choice import Cell, CellOptions, make_cell
 
 OWN = [cell for cell in get_args(Cell) if cell not in ("lstm", "gru", "rnn")]
@@ -49,8 +49,8 @@ def test_rounded_sizes_give_the_same(
     options = CellOptions(zoneout=noise, recurrent_dropout=noise, num_bins=2)
     module, frames = make_cell(cell, 6, 8, options).double(), torch.randn(*shape, 6, dtype=torch.float64)
     plain = values(module, frames, with_state)
-    monkeypatch.setattr(scan, "takes_graphs", lambda tensor: True)
-    monkeypatch.setattr(graphed, "graph_cache", lambda device: PlainCache())
+    monkeypatch.setattr(graphs, "takes_graphs", lambda tensor: True)
+    monkeypatch.setattr(graphs, "graph_cache", lambda device: PlainCache())
     for one, other in zip(plain, values(module, frames, with_state), strict=True):
         assert torch.allclose(one, other, rtol=1e-12, atol=1e-12)
 
