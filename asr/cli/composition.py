@@ -23,6 +23,7 @@ from asr.errors import ConfigError, UsageError
 from asr.training.settings import leaves
 
 _PATHS = ("exp_dir", "ckpt_path", "init_from")
+_SHARED = "run"  # the file that the others begin with
 _REFUSED_RESOLVERS = (
     *("hydra", "now", "python_version", "oc.create", "oc.decode", "oc.deprecated", "oc.env", "oc.select"),
 )
@@ -65,9 +66,9 @@ def compose_config(overrides: list[str], name: str = "train") -> DictConfig:
     Raises:
         ConfigError: naming the key that is misspelt, missing or contradictory.
     """
-    if not (conf_dir() / f"{name}.yaml").is_file():
-        known = ", ".join(sorted(file.stem for file in conf_dir().glob("*.yaml")))
-        raise ConfigError("--config-name", f"there is no {name!r}", f"choose from {known}")
+    known = sorted({file.stem for file in conf_dir().glob("*.yaml")} - {_SHARED})
+    if name not in known:
+        raise ConfigError("--config-name", f"there is no {name!r}", f"choose from {', '.join(known)}")
     for override in overrides:
         if _parse(override).is_sweep_override():
             remedy = f"add --multirun for a run with each, or quote it as one value: {_quoted(override)}"

@@ -64,6 +64,18 @@ def test_learns_and_leaves_what_recipes_need(
     )
 
 
+def test_one_batch_shows_whether_all_of_it_runs(
+    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").symlink_to(tiny_corpus.root / "data")
+    settings = [setting for setting in SMALL if "max_epochs" not in setting]
+    for _ in range(2):  # one may take the place of the other
+        assert main([*settings, "augmentation=spec", "debug=one_batch", "data.batch_seconds=4.0"]) == 0
+    exp_dir = tmp_path / "exp" / "tiny" / "run" / "one_batch"
+    assert len(scalars(exp_dir, "train/loss_step")) == len(scalars(exp_dir, "val/wer")) == 1
+
+
 def test_two_views_are_trained_to_agree(
     tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
