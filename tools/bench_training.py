@@ -23,7 +23,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import nn
 
-from asr.cli.composition import compose_config, resolve
+from asr.configuration.composition import compose_config, resolve
 from asr.data.batch import Batch
 from asr.data.loader import read_batches
 from asr.data.plan import padding_waste

@@ -15,7 +15,7 @@ import random
 import torch
 from torch import Tensor
 
-from asr.cli.composition import compose_config, groups, resolve
+from asr.configuration.composition import compose_config, groups, resolve
 from asr.corpora.manifests import read_cuts
 from asr.data.batch import pad
 from asr.data.dataset import read_waveform

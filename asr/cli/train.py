@@ -63,7 +63,7 @@ _KNOWN_WARNINGS = (
 
 def usage() -> str:
     """Gives the help text with the menu of ``conf/``."""
-    from asr.cli.composition import groups
+    from asr.configuration.composition import groups
 
     return "\n".join([_USAGE, *(f"  {group}={' | '.join(names)}" for group, names in groups().items())])
 
@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
         return _multirun(source, overrides)
     config = _configuration(source, overrides)
     if "--print-config" in flags:
-        from asr.cli.composition import resolve, to_yaml
+        from asr.configuration.composition import resolve, to_yaml
 
         print(to_yaml(resolve(config)), end="")
         return 0
@@ -112,7 +112,7 @@ def _split(arguments: list[str]) -> tuple[set[str], dict[str, str], list[str]]:
 
 
 def _configuration(source: dict[str, str], overrides: list[str]) -> DictConfig:
-    from asr.cli.composition import compose_config, load_config
+    from asr.configuration.composition import compose_config, load_config
 
     if "--config" in source:
         return load_config(source["--config"], overrides)
@@ -120,7 +120,7 @@ def _configuration(source: dict[str, str], overrides: list[str]) -> DictConfig:
 
 
 def _run(config: DictConfig) -> None:
-    from asr.cli.composition import resolve
+    from asr.configuration.composition import resolve
     from asr.training import ranks
     from asr.training.interruption import heeded
     from asr.training.run import starting_point, train
@@ -160,7 +160,7 @@ def _owned(exp_dir: Path) -> Iterator[None]:
 
 def _keep(config: DictConfig, is_resumed: bool) -> None:
     """Writes the configuration into the run's folder; of a run that is resumed, says what has changed in it."""
-    from asr.cli.composition import changes, load_config, resolve, to_yaml
+    from asr.configuration.composition import changes, load_config, resolve, to_yaml
 
     plain = resolve(config)
     path = Path(plain["exp_dir"]) / "config.yaml"
@@ -177,7 +177,7 @@ def _keep(config: DictConfig, is_resumed: bool) -> None:
 
 
 def _multirun(source: dict[str, str], overrides: list[str]) -> int:
-    from asr.cli.composition import expand_sweep, resolve
+    from asr.configuration.composition import expand_sweep, resolve
 
     configs = [_configuration(source, run) for run in expand_sweep(overrides)]
     plain = [resolve(config) for config in configs]

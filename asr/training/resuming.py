@@ -9,8 +9,8 @@ from typing import Any
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from asr.configuration.settings import leaves
 from asr.errors import AsrError, CheckpointError
-from asr.training.settings import leaves
 from asr.transcription.checkpoint import read_checkpoint
 
 

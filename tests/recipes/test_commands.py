@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from asr.cli.composition import compose_config, expand_sweep
 from asr.cli.main import verbs
+from asr.configuration.composition import compose_config, expand_sweep
 
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("recipes/*/README.md"))]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from asr.cli.composition import compose_config, resolve
 from asr.cli.train import main
+from asr.configuration.composition import compose_config, resolve
 from asr.data.batch import Batch, Share
 from asr.errors import ConfigError
 from asr.features.random import utterance_seed

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from asr.cli import pronounce
-from asr.cli.composition import compose_config, resolve
 from asr.cli.train import main
+from asr.configuration.composition import compose_config, resolve
 from asr.errors import AsrError, CheckpointError
 from asr.lm.kneser_ney import estimate
 from asr.lm.storage import save_ngram

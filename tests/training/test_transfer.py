@@ -9,8 +9,8 @@ import pytest
 import torch
 from lightning import LightningModule
 
-from asr.cli.composition import compose_config, resolve
 from asr.cli.train import main
+from asr.configuration.composition import compose_config, resolve
 from asr.errors import CheckpointError
 from asr.training import transfer
 from asr.training.language_module import LanguageModule

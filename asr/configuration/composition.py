@@ -18,9 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import asr
-from asr.cli._saved_config import first_sentence, read_saved
+from asr.configuration.saved import first_sentence, read_saved
+from asr.configuration.settings import leaves
 from asr.errors import ConfigError, UsageError
-from asr.training.settings import leaves
 
 _PATHS = ("exp_dir", "ckpt_path", "init_from")
 _SHARED = "run"  # the file that the others begin with

@@ -11,8 +11,8 @@ import yaml  # type: ignore[import-untyped]  # which OmegaConf reads with
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from asr.configuration.settings import leaves
 from asr.errors import ConfigError
-from asr.training.settings import leaves
 
 _PARTS = ("model", "data", "trainer")  # that every configuration has
 _MAX_CHARACTERS, _MAX_DEPTH = 1 << 20, 30

@@ -1,4 +1,4 @@
-"""Values that Hydra cannot read as they stand: one line, with the quotation marks that work."""
+"""Every choice of conf/ builds; values that Hydra cannot read as they stand get the quotation marks that work."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import shlex
 
 import pytest
 
-from asr.cli.composition import compose_config, expand_sweep, load_config
-from asr.errors import ConfigError
+from asr.configuration.composition import compose_config, expand_sweep, groups, load_config, resolve
+from asr.errors import ConfigError, UsageError
+from asr.training.run import build
 
+LETTERS = {"unit": "char", "tokens": ["<blank>", "A", "|"]}
+CHOICES = [(group, name) for group, names in groups().items() for name in names]
 VALUES = [
     "a=b",
     "runs (old)",
@@ -59,3 +62,27 @@ def test_what_is_no_setting_and_what_yaml_cannot_read(tmp_path) -> None:
     assert load_config(str(saved), ["exp_dir=a=b"]).exp_dir == "a=b"
     with pytest.raises(ConfigError, match=r"exp_dir: has a value that cannot be read; quote it: 'exp_dir=\"\[\"'"):
         load_config(str(saved), ["exp_dir=["])
+
+
+@pytest.mark.filterwarnings("ignore:.* AMP with fp16 is not supported on CPU")  # what is for a GPU, built without one
+@pytest.mark.parametrize(("group", "name"), CHOICES)
+def test_every_choice_builds(group: str, name: str) -> None:
+    needed = [] if group == "experiment" else ["corpus=none", "name=none"]
+    config = resolve(compose_config([f"{group}={name}", *needed, "trainer.logger=false", "trainer.accelerator=cpu"]))
+    config["model"]["tokens"] = LETTERS
+    cli = build(config)
+    settings = config["model"]["encoder"]["init_args"]
+    assert cli.model.model.encoder.time_stride == settings["time_stride"]
+    assert cli.trainer.max_epochs == config["trainer"]["max_epochs"]
+    assert len(cli.trainer.callbacks) >= len(config["callbacks"])
+
+
+def test_sweeps() -> None:
+    assert expand_sweep(["seed=0,1", "model=lstm,gru"]) == [
+        ["seed=0", "model=lstm"],
+        ["seed=0", "model=gru"],
+        ["seed=1", "model=lstm"],
+        ["seed=1", "model=gru"],
+    ]
+    with pytest.raises(UsageError, match="no key has several values"):
+        expand_sweep(["seed=0"])
