@@ -234,7 +234,7 @@ def _chapters(cuts: Iterable[Cut]) -> dict[str, str]:
 
 def _read_frequencies(files: Sequence[str], policy: TextPolicy) -> WordFrequencies:
     """Counts the words of texts and of the transcripts of cuts."""
-    from asr.cli._sentences import open_sentences
+    from asr.data.transcripts import open_sentences
     from asr.scoring.frequency import count_words
 
     cuts = [Path(file) for file in files if file.endswith((".jsonl", ".jsonl.gz"))]

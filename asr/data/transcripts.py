@@ -1,4 +1,4 @@
-"""What asr lm train counts: words of text files or of transcripts, or the tokens that spell them."""
+"""The sentences that models are made of and texts are scored by: those of text files, or the transcripts of cuts."""
 
 from __future__ import annotations
 
@@ -54,14 +54,3 @@ def open_sentences(
     reader = TranscriptReader(cuts or [], policy)
     reader.unit = "phone" if tokens is not None and tokens.unit == "phone" else "char"
     return reader
-
-
-def spelled(sentences: SentenceReader, tokens: TokenTable) -> Iterator[list[str]]:
-    """Gives the names of the tokens of each sentence.
-
-    Raises:
-        DataError: a sentence holds a symbol that is not in the table.
-    """
-    for words in sentences:
-        text = " ".join(words)
-        yield [tokens.tokens[token_id] for token_id in tokens.encode(text, where=text[:40])]

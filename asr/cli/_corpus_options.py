@@ -1,4 +1,4 @@
-"""The corpus librispeech of ``asr prepare``: its options, and what becomes of them."""
+"""Options of ``asr prepare`` that some corpora have: phone targets by a lexicon, and what LibriSpeech may be."""
 
 from __future__ import annotations
 
@@ -6,20 +6,82 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli._download_log import download_log
-from asr.cli._lexicon_option import add_lexicon
-from asr.cli.command import log
+from asr.cli.command import download_log, log, warn
 from asr.errors import UsageError
 
 if TYPE_CHECKING:
     from lhotse import CutSet
 
     from asr.corpora.checks import Problem
+    from asr.text.policy import TextPolicy
 
 _FORM = "write SPLIT=ID,ID of speakers or chapters, such as train=4406,4088-158077 test=5652"
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_lexicon(parser: argparse.ArgumentParser) -> None:
+    """Adds the option to a corpus."""
+    parser.add_argument(
+        "--lexicon",
+        nargs="+",
+        type=Path,
+        metavar="F",
+        help="files of WORD PHONE PHONE, such as cmudict.dict: phone targets are written, too (an earlier file's words "
+        "hide a later one's); words that are in none are listed in OUT/oov.tsv",
+    )
+    parser.add_argument(
+        "--g2p",
+        type=Path,
+        metavar="F",
+        help="checkpoint of asr train --config-name g2p, which pronounces words that no lexicon has, and lists them in "
+        "OUT/g2p.dict",
+    )
+    parser.add_argument(
+        "--oov",
+        choices=["problem", "keep"],
+        default="problem",
+        help="utterances with words that no lexicon has: --on-problem decides, or they stay without phones",
+    )
+
+
+def add_phones(
+    splits: dict[str, CutSet], problems: list[Problem], policy: TextPolicy | None, arguments: argparse.Namespace
+) -> None:
+    """Looks up the words where a lexicon was given; utterances with words that it lacks become problems.
+
+    Raises:
+        UsageError: there is a model to pronounce what the lexicon lacks, and no lexicon.
+        CheckpointError: the model cannot be read.
+    """
+    if not getattr(arguments, "lexicon", None):
+        if getattr(arguments, "g2p", None):
+            raise UsageError(
+                "--g2p", "there is no --lexicon that lacks words", "give the one that the model learnt from"
+            )
+        return
+    from asr.corpora.pronunciations import pronounce, write_oov
+    from asr.text.lexicon import Lexicon, read_lexicon, write_lexicon
+    from asr.transcription.pronunciation_checkpoint import load_pronouncer
+
+    lexicon = read_lexicon(*arguments.lexicon, case="upper")
+    found = pronounce(splits, lexicon, policy)
+    path = arguments.out / "oov.tsv"
+    write_oov(found.oov, path)
+    log(
+        f"lexicon of {len(lexicon)} words: {len(found.oov)} of {len(found.words)} distinct and {found.oov.total()} of "
+        f"{found.words.total()} running words are not in it, listed in {path}"
+    )
+    if arguments.g2p:
+        pronounced = load_pronouncer(arguments.g2p).lexicon(sorted(found.oov))
+        write_lexicon(pronounced, arguments.out / "g2p.dict")
+        log(f"{len(pronounced)} of them are pronounced by {arguments.g2p}, listed in {arguments.out / 'g2p.dict'}")
+        found = pronounce(splits, Lexicon({**pronounced.entries, **lexicon.entries}), policy)
+    if arguments.oov == "problem":
+        problems += found.problems
+    elif found.problems:
+        warn(f"{len(found.problems)} utterances have words that are not in the lexicon, and so no phones")
+
+
+def add_librispeech(parser: argparse.ArgumentParser) -> None:
     """Adds the options that only this corpus has."""
     parser.add_argument(
         "--corpus-dir", type=Path, metavar="D", help="LibriSpeech/ or the folder above it (with --download: OUT/corpus)"
@@ -42,7 +104,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_lexicon(parser)
 
 
-def prepare(arguments: argparse.Namespace, problems: list[Problem]) -> dict[str, CutSet]:
+def prepare_librispeech(arguments: argparse.Namespace, problems: list[Problem]) -> dict[str, CutSet]:
     """Gives the cuts of each split.
 
     Raises:

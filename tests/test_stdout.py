@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from asr.cli._stdout import guarded
 from asr.cli.command import command
+from asr.stdout import guarded
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 COMMANDS = (["asr.cli.main"], ["asr.cli.main", "score", "--help"])
 
 
