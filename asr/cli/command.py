@@ -44,10 +44,16 @@ def make_parser(verb: str, description: str, examples: str = "") -> argparse.Arg
     return parser
 
 
-def parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
-    """Parses the arguments of a verb and heeds ``--quiet``."""
+def parse(parser: argparse.ArgumentParser, argv: list[str] | None, intermixed: bool = False) -> argparse.Namespace:
+    """Parses the arguments of a verb and heeds ``--quiet``.
+
+    Args:
+        parser: of the verb.
+        argv: the arguments; None for those of the process.
+        intermixed: whether options may stand between arguments that are none.
+    """
     global _quiet
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv) if intermixed else parser.parse_args(argv)
     _quiet = arguments.quiet
     return arguments
 

@@ -7,7 +7,6 @@ import functools
 import itertools
 import re
 import shlex
-from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -17,7 +16,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import asr
+from asr.configuration.menu import conf_dir
 from asr.configuration.saved import first_sentence, read_saved
 from asr.configuration.settings import leaves
 from asr.errors import ConfigError, UsageError
@@ -27,22 +26,6 @@ _SHARED = "run"  # the file that the others begin with
 _REFUSED_RESOLVERS = (
     *("hydra", "now", "python_version", "oc.create", "oc.decode", "oc.deprecated", "oc.env", "oc.select"),
 )
-
-
-def conf_dir() -> Path:
-    """Gives the folder of configurations: inside an installed package, beside it in a checkout."""
-    package = Path(asr.__file__).parent
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parent / "conf"
-
-
-def groups() -> dict[str, list[str]]:
-    """Gives the menu: for each group of ``conf/`` its choices."""
-    menu: dict[str, list[str]] = {}
-    for file in sorted(conf_dir().glob("*/**/*.yaml")):
-        group, _, name = file.relative_to(conf_dir()).with_suffix("").as_posix().partition("/")
-        menu.setdefault(group, []).append(name)
-    return menu
 
 
 def best_metric(unit: str) -> str:

@@ -6,7 +6,8 @@ import shlex
 
 import pytest
 
-from asr.configuration.composition import compose_config, expand_sweep, groups, load_config, resolve
+from asr.configuration.composition import compose_config, expand_sweep, load_config, resolve
+from asr.configuration.menu import groups
 from asr.errors import ConfigError, UsageError
 from asr.training.run import build
 

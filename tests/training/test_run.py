@@ -180,7 +180,6 @@ BAD = {
     "no checkpoint": (["ckpt_path=nowhere.ckpt"], 1, "nowhere.ckpt: no such file"),
     "checkpoint that is none": (["ckpt_path=data/tiny/tokens_char.txt"], 1, "tokens_char.txt: is not a checkpoint"),
     "both ways to start": (["ckpt_path=a.ckpt", "init_from=b.ckpt"], 2, "both are set"),
-    "option that is none": (["--epochs"], 2, "--epochs: no such option"),
     "sweep over nothing": (["--multirun"], 2, "no key has several values"),
     "sweep on two machines": (["--multirun", "seed=0,1", "trainer.num_nodes=2"], 2, "several devices or nodes"),
     "sweep into one folder": (["--multirun", "model=lstm,gru"], 2, "several runs would write to"),
@@ -197,6 +196,27 @@ def test_bad_settings_get_one_line(
     errors = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("validation:")]
     assert len(errors) == 1, errors
     assert line in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["seed=1", "--epochs"], "asr train: error: unrecognized arguments: --epochs"),
+        (["--config", "a.yaml", "--config-name", "lm"], "--config-name: not allowed with argument --config"),
+        (["--multirun", "seed=0,1", "--print-config"], "--print-config: not allowed with argument --multirun"),
+        (["--config-name"], "argument --config-name: expected one argument"),
+    ],
+)
+def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], line: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert line in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_settings_and_options_may_come_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["corpus=a", "--print-config", "name=b", "--config-name", "train", "seed=3"]) == 0
+    assert "exp_dir: exp/a/b/seed3\n" in capsys.readouterr().out
 
 
 def test_utterances_that_cannot_be_trained_on_are_named_and_refused_or_left_out(
