@@ -12,13 +12,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn, Protocol, cast
 
 from asr.dependencies import load_error
-from asr.errors import AsrError, printable
+from asr.errors import AsrError, UsageError, printable
 from asr.machine import use_one_thread
 from asr.stdout import guarded
 
@@ -56,6 +56,22 @@ def parse(parser: argparse.ArgumentParser, argv: list[str] | None, intermixed: b
     arguments = parser.parse_intermixed_args(argv) if intermixed else parser.parse_args(argv)
     _quiet = arguments.quiet
     return arguments
+
+
+def refuse_moved(parser: argparse.ArgumentParser, places: Mapping[str, str]) -> None:
+    """Refuses options that a verb has had, with one line that names the new ones.
+
+    Args:
+        parser: of the verb.
+        places: the command that does now what the option did, by option.
+    """
+    for moved, place in places.items():
+        parser.add_argument(moved, action=_Moved, const=place, nargs="*", help=argparse.SUPPRESS)
+
+
+class _Moved(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        raise UsageError(self.option_strings[0], f"is no option of {parser.prog} any more", f"give {self.const}")
 
 
 def finite(text: str) -> float:

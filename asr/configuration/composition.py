@@ -89,6 +89,21 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
+def frontend_settings(name: str, changes: list[str]) -> dict[str, Any]:
+    """Returns the settings of a front end of ``conf/frontend``.
+
+    Args:
+        name: the choice, such as "fbank80".
+        changes: KEY=VALUE of single settings.
+
+    Raises:
+        ConfigError: there is no such choice, or a value cannot be read.
+    """
+    inside = [f"++model.frontend.init_args.{change}" for change in changes]
+    config = resolve(compose_config([f"frontend={name}", "corpus=none", "name=none", *inside]))
+    return dict(config["model"]["frontend"]["init_args"])
+
+
 def load_config(path: str, overrides: list[str]) -> DictConfig:
     """Reads a configuration that a run saved, and changes single keys of it.
 

@@ -261,7 +261,7 @@ def test_global_statistics_are_those_beside_the_features_or_measured(
 ) -> None:
     monkeypatch.chdir(tiny_corpus.root)
     cuts = [str(tiny_corpus.data / f"{split}_cuts.jsonl.gz") for split in ("train", "dev")]
-    cached = ["--out", str(tmp_path), "--num-mels", "40", "--jobs", "1"]
+    cached = ["--out", str(tmp_path), "--frontend", "fbank40", "--jobs", "1"]
     assert features.main(["--cuts", cuts[1], *cached]) == 0
     assert features.main(["--cuts", cuts[0], *cached, *flags]) == 0
     files = [
