@@ -19,7 +19,7 @@ from asr.lm.storage import save_ngram
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.hypotheses import read_hypotheses
 from tests.conftest import TinyCorpus
-from tests.training.test_run import SMALL
+from tests.helpers.training import SMALL
 
 
 @pytest.fixture(scope="module")

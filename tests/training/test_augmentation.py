@@ -18,7 +18,7 @@ from asr.training.module import CTCModule
 from asr.training.run import build
 from asr.transcription.checkpoint import load_checkpoint
 from tests.conftest import TinyCorpus
-from tests.training.test_run import SMALL
+from tests.helpers.training import SMALL
 
 
 def make_module(*overrides: str) -> CTCModule:

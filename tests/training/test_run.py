@@ -10,37 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from asr.cli import features
 from asr.cli.train import main
 from asr.transcription.checkpoint import load_checkpoint
 from tests.conftest import TinyCorpus
-
-SMALL = [
-    "corpus=tiny",
-    "name=run",
-    "frontend=fbank40",
-    "model.encoder.init_args.hidden_dim=24",
-    "model.encoder.init_args.num_layers=1",
-    "model.encoder.init_args.conv_channels=4",
-    "model.encoder.init_args.dropout=0.0",
-    "model.encoder.init_args.time_stride=2",
-    "model.optimizer.init_args.lr=0.01",
-    "data.batch_seconds=12.0",
-    "data.num_workers=0",
-    "trainer.accelerator=cpu",
-    "trainer.devices=1",
-    "trainer.max_epochs=2",
-    "trainer.log_every_n_steps=1",
-    "callbacks.averaging.init_args.decay=0.9",
-]
-
-
-def scalars(exp_dir: Path, name: str) -> list[float]:
-    accumulator = EventAccumulator(str(exp_dir))
-    accumulator.Reload()
-    return [event.value for event in accumulator.Scalars(name)]
+from tests.helpers.training import SMALL, scalars
 
 
 def test_learns_and_leaves_what_recipes_need(

@@ -13,9 +13,8 @@ from asr.lm.kneser_ney import estimate
 from asr.lm.ngram import NGramModel
 from asr.text.lexicon import Lexicon
 from asr.text.tokens import TokenTable
-from tests.decoding.enumeration import letters, random_log_probs, sequence_log_probs, speech_like
+from tests.decoding.enumeration import letters, random_log_probs, speech_like
 from tests.decoding.lexicon.truth import Truth
-from tools.bench_decoding import full_likelihood
 
 PHONES = TokenTable("phone", ("<blank>", "x", "y", "z"))
 SPOKEN = Lexicon({"ONE": (("x",),), "WON": (("x",),), "TWO": (("x", "y"), ("y", "y")), "FOUR": (("y",), ("y", "x"))})
@@ -183,16 +182,3 @@ def test_recombination_tells_near_and_far_states_apart() -> None:
         found, _ = best_of_each(torch.cat([scores, scores - 1], dim=1), twice, twice.shape[1])
         assert torch.equal(found[:, : states.shape[1]], scores.sort(dim=1, descending=True).values)
         assert (found[:, states.shape[1] :] == -torch.inf).all()
-
-
-def test_the_yardstick_sums_all_alignments_of_a_text() -> None:
-    tokens, texts = letters(4), ("a", "b a", "")
-    for seed in range(3):
-        log_probs = random_log_probs(1, 6, 4, seed)[0]
-        totals = torch.full((3,), -torch.inf, dtype=torch.float64)
-        for ids, total in sequence_log_probs(log_probs).items():
-            words = tokens.decode(list(ids)).split()
-            for place, text in enumerate(texts):
-                if words == text.split() and (not words or ids[-1] == tokens.ids["|"]):
-                    totals[place] = torch.logaddexp(totals[place], torch.tensor(total, dtype=torch.float64))
-        assert [full_likelihood(log_probs, text, tokens) for text in texts] == pytest.approx(totals.tolist(), abs=1e-6)

@@ -1,9 +1,10 @@
-"""Against flashlight-text's LexiconDecoder, whose scores are those of the same formula."""
+"""The yardsticks of tools/bench_decoding.py, and our search against one of them, flashlight-text's LexiconDecoder."""
 
 import math
 import random
 from pathlib import Path
 
+import pytest
 import torch
 
 from asr.decoding.lexicon.arcs import LexiconScores
@@ -14,6 +15,7 @@ from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.lm.arpa import write_arpa
 from asr.lm.kneser_ney import estimate
 from asr.text.tokens import TokenTable
+from tests.decoding.enumeration import letters, random_log_probs, sequence_log_probs
 from tools.bench_decoding import full_likelihood
 from tools.flashlight_words import FlashlightWords
 
@@ -74,3 +76,16 @@ def test_first_hypotheses_are_those_of_flashlight_or_better(tmp_path: Path) -> N
     assert same + better >= 0.99 * len(emissions)
     assert close >= 0.8 * same, "they sum over less, or over more, than one token sequence"
     assert same >= 0.8 * len(emissions)
+
+
+def test_the_yardstick_sums_all_alignments_of_a_text() -> None:
+    tokens, texts = letters(4), ("a", "b a", "")
+    for seed in range(3):
+        log_probs = random_log_probs(1, 6, 4, seed)[0]
+        totals = torch.full((3,), -torch.inf, dtype=torch.float64)
+        for ids, total in sequence_log_probs(log_probs).items():
+            words = tokens.decode(list(ids)).split()
+            for place, text in enumerate(texts):
+                if words == text.split() and (not words or ids[-1] == tokens.ids["|"]):
+                    totals[place] = torch.logaddexp(totals[place], torch.tensor(total, dtype=torch.float64))
+        assert [full_likelihood(log_probs, text, tokens) for text in texts] == pytest.approx(totals.tolist(), abs=1e-6)
