@@ -127,6 +127,7 @@ def test_the_contracts_notice_each_wrong_import(tmp_path: Path) -> None:
         "One door to soundfile": ("corpora/checks.py", "import soundfile"),
         "One door to PyAV": ("audio/opening.py", "import av"),
         "One door to matplotlib": ("cli/report.py", "import matplotlib"),
+        "No circles": ("models/cells/recurrence.py", "import asr.models.cells.scan"),
     }
     for file, line in wrong.values():
         with (tmp_path / "asr" / file).open("a", encoding="utf-8") as module:

@@ -28,8 +28,8 @@ from typing import Any
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from asr.cli.composition import compose_config, resolve
 from asr.cli.train import _quieten_lightning
+from asr.configuration.composition import compose_config, resolve
 from asr.machine import keep_memory, num_cores
 from asr.training import ranks
 from asr.training.run import build

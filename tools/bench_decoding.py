@@ -30,10 +30,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asr.decoding.lexicon_beam import LexiconBeamDecoder
-from asr.decoding.lexicon_trie import LexiconTrie
-from asr.decoding.spellings import Spellings
-from asr.decoding.word_ngram import WordNGram
+from asr.decoding.lexicon.arcs import LexiconScores
+from asr.decoding.lexicon.decoder import LexiconBeamDecoder
+from asr.decoding.lexicon.spellings import Spellings
+from asr.decoding.lexicon.trie import LexiconTrie
+from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.lm.ngram import NGramModel
 from asr.lm.storage import load_ngram, save_ngram
 from asr.lm.vocabulary import SPECIAL
@@ -132,9 +133,7 @@ class Contest:
             0.01,
             trie,
             options.beam_size,
-            WordNGram(self.lm, trie.words),
-            options.lm_weight,
-            options.word_score,
+            LexiconScores(WordNGram(self.lm, trie.words), options.lm_weight, options.word_score),
             beam_threshold=options.beam_threshold,
             token_topk=options.token_topk,
             blank_threshold=options.blank_threshold,

@@ -24,7 +24,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import nn
 
 from asr.augmentation.base import Stage
-from asr.cli.composition import compose_config, resolve
+from asr.configuration.composition import compose_config, resolve
 from asr.data.batch import Batch
 from asr.data.loader import read_batches
 from asr.data.plan import padding_waste

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from asr.checkpoints.acoustic import load_checkpoint
-from asr.cli.composition import compose_config, groups, resolve
+from asr.configuration.composition import compose_config, resolve
+from asr.configuration.menu import groups
 from asr.corpora.manifests import read_cuts
 from asr.data.batch import pad
 from asr.data.dataset import read_waveform

@@ -33,8 +33,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch.utils.data import DataLoader
 
-from asr.cli.composition import compose_config, resolve
 from asr.cli.train import _quieten_lightning
+from asr.configuration.composition import compose_config, resolve
 from asr.data.batch import Batch, Share
 from asr.data.plan import PlannedBatch, plan_epoch
 from asr.data.shares import share

@@ -10,7 +10,7 @@ from flashlight.lib.text.decoder import CriterionType, LexiconDecoder, LexiconDe
 from flashlight.lib.text.decoder.kenlm import KenLM
 from flashlight.lib.text.dictionary import Dictionary
 
-from asr.decoding.spellings import Spellings
+from asr.decoding.lexicon.spellings import Spellings
 from asr.lm.ngram import NGramModel
 from asr.text.tokens import BLANK, SPACE_TOKEN, TokenTable
 

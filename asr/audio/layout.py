@@ -6,7 +6,6 @@ looked through before it is decoded, and where its header does not tell the trut
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from asr.audio.access import Bytes, Range
@@ -50,42 +49,6 @@ class Layout:
 def lacking_bytes(count: int) -> Layout:
     """Returns the layout of a file that ends too early by so many bytes."""
     return Layout(lacking=f"the last {count:,} bytes that its header promises are missing")
-
-
-def look_through(data: Bytes) -> Layout:
-    """Returns what a file consists of."""
-    pieces: list[Piece] = []
-    start = 0
-    while True:
-        layout = _look_at_one(data, start)
-        if not pieces and not layout.rest:
-            return layout
-        pieces += layout.pieces or (Piece((Range(start, data.size),)),)
-        if layout.lacking or layout.rest <= start:
-            return Layout(tuple(pieces), layout.lacking)
-        start = layout.rest
-
-
-def _look_at_one(data: Bytes, start: int) -> Layout:
-    """Returns what the file consists of that begins at ``start``; others may have been appended to it."""
-    from asr.audio import chunked, flac, kinds, mpeg, ogg, sphere  # which stand on what is defined here
-
-    begin = skip_id3(data, start)
-    head = data.at(begin, 16)
-    readers: Sequence[tuple[bool, Callable[[Bytes, int], Layout]]] = (
-        (chunked.is_kind(head), chunked.look_through),
-        (head[:4] == b".snd", chunked.look_through_au),
-        (head[:7] == b"NIST_1A", sphere.look_through),
-        (head[:4] == b"fLaC", flac.look_through),
-        (head[:4] == b"OggS", ogg.look_through),
-    )
-    layout = next((reader(data, begin) for is_this, reader in readers if is_this), None)
-    if layout is None:
-        is_other = bool(kinds.kind_of(data.at(begin, kinds.HEAD)))
-        return Layout() if is_other else mpeg.look_through(data, start, data.size)
-    if begin and not layout.pieces and not layout.lacking:
-        return Layout((Piece((Range(begin, data.size),)),))
-    return layout
 
 
 def skip_id3(data: Bytes, start: int) -> int:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from asr.audio import layout, media
-from asr.audio.access import Bytes, find_file, open_file
+from asr.audio import chunked, flac, media, mpeg, ogg, sphere
+from asr.audio.access import Bytes, Range, find_file, open_file
 from asr.audio.kinds import HEAD, NOT_AUDIO, kind_of
-from asr.audio.layout import Layout
+from asr.audio.layout import Layout, Piece, skip_id3
 from asr.audio.rates import check_rate
 from asr.audio.sound import Sound, truncated
 from asr.errors import DataError
@@ -106,7 +106,41 @@ def _not_read(path: Path, kind: str, reason: str, lacking: str, reason_of_ffmpeg
 
 def _layout(path: Path, data: Bytes, stored: bytes | None) -> Layout:
     stamp = _stamp(path) if stored is None and data.size > _SMALL else None
-    return layout.look_through(data) if stamp is None else _layout_remembered(stamp)
+    return _look_through(data) if stamp is None else _layout_remembered(stamp)
+
+
+def _look_through(data: Bytes) -> Layout:
+    """Returns what a file consists of."""
+    pieces: list[Piece] = []
+    start = 0
+    while True:
+        layout = _look_at_one(data, start)
+        if not pieces and not layout.rest:
+            return layout
+        pieces += layout.pieces or (Piece((Range(start, data.size),)),)
+        if layout.lacking or layout.rest <= start:
+            return Layout(tuple(pieces), layout.lacking)
+        start = layout.rest
+
+
+def _look_at_one(data: Bytes, start: int) -> Layout:
+    """Returns what the file consists of that begins at ``start``; others may have been appended to it."""
+    begin = skip_id3(data, start)
+    head = data.at(begin, 16)
+    readers: Sequence[tuple[bool, Callable[[Bytes, int], Layout]]] = (
+        (chunked.is_kind(head), chunked.look_through),
+        (head[:4] == b".snd", chunked.look_through_au),
+        (head[:7] == b"NIST_1A", sphere.look_through),
+        (head[:4] == b"fLaC", flac.look_through),
+        (head[:4] == b"OggS", ogg.look_through),
+    )
+    layout = next((reader(data, begin) for is_this, reader in readers if is_this), None)
+    if layout is None:
+        is_other = bool(kind_of(data.at(begin, HEAD)))
+        return Layout() if is_other else mpeg.look_through(data, start, data.size)
+    if begin and not layout.pieces and not layout.lacking:
+        return Layout((Piece((Range(begin, data.size),)),))
+    return layout
 
 
 def _stamp(path: Path) -> Stamp | None:
@@ -119,7 +153,7 @@ def _stamp(path: Path) -> Stamp | None:
 @lru_cache(_REMEMBERED)
 def _layout_remembered(stamp: Stamp) -> Layout:
     with open_file(stamp[0]) as file:
-        return layout.look_through(Bytes(file))
+        return _look_through(Bytes(file))
 
 
 @lru_cache(_REMEMBERED)

@@ -12,17 +12,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn, Protocol, cast
 
-from asr.cli._stdout import guarded
 from asr.dependencies import load_error
 from asr.errors import AsrError, UsageError, printable
 from asr.machine import use_one_thread
+from asr.stdout import guarded
 
 _quiet = False
+_PAUSE = 10.0  # seconds between two lines on a download
 
 _OF_THE_DISK = frozenset(
     (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
@@ -43,10 +44,16 @@ def make_parser(verb: str, description: str, examples: str = "") -> argparse.Arg
     return parser
 
 
-def parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
-    """Parses the arguments of a verb and heeds ``--quiet``."""
+def parse(parser: argparse.ArgumentParser, argv: list[str] | None, intermixed: bool = False) -> argparse.Namespace:
+    """Parses the arguments of a verb and heeds ``--quiet``.
+
+    Args:
+        parser: of the verb.
+        argv: the arguments; None for those of the process.
+        intermixed: whether options may stand between arguments that are none.
+    """
     global _quiet
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv) if intermixed else parser.parse_args(argv)
     _quiet = arguments.quiet
     return arguments
 
@@ -192,6 +199,19 @@ def _verb(main: Main) -> str:
     """Gives the name of the module that a verb's ``main`` stands in, also where it runs as a program."""
     spec = getattr(main, "__globals__", {}).get("__spec__")
     return (spec.name if spec else main.__module__).rpartition(".")[2]
+
+
+def download_log(url: str) -> Callable[[int, int | None], None]:
+    """Returns what prints how far a download is, every ten seconds."""
+    printed = 0.0
+
+    def advance(done: int, total: int | None) -> None:
+        nonlocal printed
+        if time.monotonic() - printed >= _PAUSE or done == total:
+            printed = time.monotonic()
+            log(f"{url}: {done / 1e6:.1f} MB" + (f" of {total / 1e6:.1f} MB" if total else ""))
+
+    return advance
 
 
 class Progress:

@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import command, log, make_parser, parse, progress
+from asr.cli.command import command, log, make_parser, parse, progress, refuse_moved
+from asr.configuration.menu import groups
 from asr.errors import UsageError
 from asr.machine import num_cores
 
@@ -19,21 +20,17 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """Computes static features of cuts in parallel, and writes cuts that refer to them.
 
-Training takes such cuts in place of those with audio alone and reads features instead of waveforms. The settings here
-have to be those of the model's front end. What was computed before is not computed again."""
+Training takes such cuts in place of those with audio alone and reads features instead of waveforms. The front end has
+to be that of the model. What was computed before is not computed again."""
 
 _EXAMPLES = """  asr features --cuts data/an4/train_cuts.jsonl.gz --out data/an4/features --speeds 0.9 1.0 1.1 --cmvn
   asr features --cuts data/an4/dev_cuts.jsonl.gz --out data/an4/features
-  asr features --cuts data/timit/*_cuts.jsonl.gz --out data/timit/features --num-mels 40 --use-energy"""
+  asr features --cuts data/timit/*_cuts.jsonl.gz --out data/timit/features --frontend graves123
+  asr features --cuts data/calls/*_cuts.jsonl.gz --out data/calls/features --frontend fbank40 sample_rate=8000"""
 
-_SETTINGS: tuple[tuple[str, type, float | str, str], ...] = (
-    ("sample_rate", int, 16000, "Hz; audio at other rates is resampled"),
-    ("num_mels", int, 80, "mel filters"),
-    ("num_ceps", int, 13, "cepstra of mfcc, C0 included"),
-    ("frame_length_ms", float, 25.0, "milliseconds that a frame sees"),
-    ("frame_shift_ms", float, 10.0, "milliseconds from one frame to the next"),
-    ("low_freq", float, 20.0, "lower edge of the filters in Hz"),
-    ("high_freq", float, 0.0, "upper edge of the filters in Hz; 0 or less counts from half the sample rate"),
+_MOVED = (  # options once, settings of --frontend now
+    *("kind", "sample_rate", "num_mels", "num_ceps", "frame_length_ms", "frame_shift_ms"),
+    *("low_freq", "high_freq", "use_energy", "delta_order"),
 )
 
 
@@ -45,10 +42,8 @@ def main(argv: list[str] | None = None) -> int:
 
     from asr.corpora.manifests import read_cuts
     from asr.features.cmvn import Statistics, save_statistics
-    from asr.features.frontend import FrontEnd
 
-    settings = {name: getattr(arguments, name) for name, *_ in _SETTINGS}
-    frontend = FrontEnd(arguments.kind, use_energy=arguments.use_energy, delta_order=arguments.delta_order, **settings)
+    frontend = _frontend(*arguments.frontend)
     all_cuts = {path: read_cuts(path) for path in outputs}
     _describe(frontend, arguments.out)
     statistics = Statistics(frontend.feature_dim) if arguments.cmvn else None
@@ -62,6 +57,21 @@ def main(argv: list[str] | None = None) -> int:
         log(f"mean and deviation of {statistics.num_frames:,} frames")
         print(arguments.out / "cmvn.json")
     return 0
+
+
+def _frontend(name: str, *changes: str) -> FrontEnd:
+    """Builds a front end of ``conf/frontend``, with changes; how it normalises does not matter here."""
+    from asr.configuration.composition import frontend_settings
+    from asr.features.frontend import FrontEnd
+
+    settings, known = frontend_settings(name, list(changes)), FrontEnd().settings()
+    for key, value in settings.items():
+        if key not in known:
+            raise UsageError(f"--frontend {name} {key}", "is no setting of it", f"choose from {', '.join(known)}")
+        kind = type(known[key])
+        if not isinstance(value, (int, float) if kind is float else kind) or isinstance(value, bool) != (kind is bool):
+            raise UsageError(f"--frontend {name} {key}", f"is {value!r}", f"give one like {known[key]!r}")
+    return FrontEnd(**{**settings, "cmvn": known["cmvn"]})
 
 
 def _outputs(inputs: list[Path], folder: Path) -> dict[Path, Path]:
@@ -119,13 +129,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cmvn", action="store_true", help="count mean and deviation over all of --cuts, copies left aside: cmvn.json"
     )
-    group = parser.add_argument_group("front end, as in the model")
-    group.add_argument("--kind", choices=("fbank", "mfcc"), default="fbank", help="log-mel energies or cepstra")
-    for name, convert, default, text in _SETTINGS:
-        flag = f"--{name.replace('_', '-')}"
-        group.add_argument(flag, type=convert, default=default, metavar="X", help=f"{text} (default: {default})")
-    group.add_argument("--use-energy", action="store_true", help="log energy in front, or in the place of C0")
-    group.add_argument("--delta-order", type=int, default=0, metavar="N", help="differences, for --cmvn (default: 0)")
+    choice = f"front end, as in the model: {', '.join(groups()['frontend'])}, and settings KEY=VALUE (default: fbank80)"
+    parser.add_argument("--frontend", nargs="+", default=["fbank80"], metavar="NAME", help=choice)
+    refuse_moved(parser, {f"--{name.replace('_', '-')}": f"--frontend NAME {name}=VALUE" for name in _MOVED})
     return parser
 
 

@@ -98,9 +98,10 @@ def _add_action(
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from asr.cli._sentences import open_sentences, spelled
+    from asr.data.transcripts import open_sentences
     from asr.lm.counting import count_ngrams
     from asr.lm.kneser_ney import check_prune, estimate_from_counts
+    from asr.lm.sentences import spelled
     from asr.lm.storage import check_name, save_ngram
     from asr.lm.vocabulary import Vocabulary
     from asr.text.tokens import TokenTable

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import pkgutil
 import runpy
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import asr.cli
-from asr.cli._stdout import guarded
 from asr.cli.command import warn
 from asr.dependencies import DependencyError, load_error, versions
+from asr.stdout import guarded
 
-_NOT_VERBS = {"main", "command", "composition"}
 _MOVED = {"memory": "python -m tools.memory, in a checkout"}
-
-
-def verbs() -> list[str]:
-    """Gives the verbs: one module of ``asr.cli`` each."""
-    return sorted(
-        module.name
-        for module in pkgutil.iter_modules(asr.cli.__path__)
-        if module.name not in _NOT_VERBS and not module.name.startswith("_")
-    )
+VERBS = (
+    *("decode", "features", "info", "lm", "prepare", "pronounce", "report", "rescore", "score", "shards", "tokens"),
+    *("train", "transcribe", "tune"),
+)
+"""The verbs: a module of ``asr.cli`` each."""
 
 
 def summary(verb: str) -> str:
@@ -42,10 +36,9 @@ def main() -> int:
 
 
 def _main() -> int:
-    known = verbs()
     verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if verb in ("-h", "--help"):
-        listed = "\n".join(f"  {name:<12} {summary(name)}" for name in known)
+        listed = "\n".join(f"  {name:<12} {summary(name)}" for name in VERBS)
         about = "usage: asr VERB [options]\n\nCTC speech recognition with deep bidirectional LSTMs"
         print(f"{about}\n\nverbs:\n{listed}\n\nasr VERB --help explains a verb")
         return 0
@@ -54,8 +47,8 @@ def _main() -> int:
     if verb in _MOVED:
         print(f"asr {verb}: is no verb any more; use {_MOVED[verb]}", file=sys.stderr)
         return 2
-    if verb not in known:
-        print(f"asr: {verb}: no such verb; the verbs are {', '.join(known)}", file=sys.stderr)
+    if verb not in VERBS:
+        print(f"asr: {verb}: no such verb; the verbs are {', '.join(VERBS)}", file=sys.stderr)
         return 2
     sys.argv = [sys.argv[0], *sys.argv[2:]]
     try:

@@ -8,10 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli import _librispeech
-from asr.cli._download_log import download_log
-from asr.cli._lexicon_option import add_lexicon, add_phones
-from asr.cli.command import command, log_warnings, make_parser, parse, progress, warn
+from asr.cli._corpus_options import add_lexicon, add_librispeech, add_phones, prepare_librispeech
+from asr.cli.command import command, download_log, log_warnings, make_parser, parse, progress, warn
 from asr.errors import DataError, UsageError
 from asr.machine import num_cores
 from asr.text.policy import POLICIES, TextPolicy, get_policy
@@ -100,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     timit.add_argument("--full-test", action="store_true", help="write test_full, too: all of TEST, with dev in it")
 
     books = "LibriSpeech, mini-LibriSpeech, and folders with their layout"
-    _librispeech.add_options(_add_corpus(corpora, "librispeech", books, _librispeech.prepare))
+    add_librispeech(_add_corpus(corpora, "librispeech", books, prepare_librispeech))
 
     folder = _add_corpus(corpora, "folder", "your own speech", _prepare_folder, _FORMS, out=None)
     add_lexicon(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import sys
@@ -11,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asr.cli.command import command, log, warn
+from asr.cli.command import command, log, make_parser, parse, warn
+from asr.configuration.menu import groups
 from asr.errors import UsageError
 from asr.files import written_whole
 from asr.locking import leftovers, locked
@@ -19,35 +21,21 @@ from asr.locking import leftovers, locked
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_USAGE = """usage: asr train [--quiet] [--multirun | --print-config] [--config-name NAME | --config F] [KEY=VALUE ...]
+_DESCRIPTION = """Trains a model with CTC.
 
-Trains a model with CTC. conf/train.yaml is composed by Hydra with the choices below; any key of it can be overridden.
+conf/train.yaml is composed by Hydra with the choices below; any key of it can be overridden."""
 
-options:
-  --config-name NAME  compose conf/NAME.yaml, not conf/train.yaml: lm for a language model, g2p for pronunciations
-  --config FILE       run a configuration that a run saved, exp/<corpus>/<name>/seed<k>/config.yaml
-  --print-config      print the composed configuration and stop
-  --multirun          one run after another for keys with several values (seed=0,1,2); no more than one GPU
-  --quiet             print errors only
-
-resume:   asr train experiment=an4/blstm ckpt_path=last
-weights:  asr train experiment=an4/blstm init_from=other.ckpt (tokens go by name; with ckpt_path=last, new runs only)
-many:     asr train experiment=an4/blstm trainer.devices=8, of GPUs; on CPU, auto is a rank for each core
-language: asr train --config-name lm corpus=librispeech text=[books.txt]
-letters:  asr train --config-name g2p corpus=cmudict lexicon=[cmudict.dict]
+_EXAMPLES = """\
+  asr train experiment=an4/blstm
+  asr train experiment=an4/blstm ckpt_path=last        resumes
+  asr train experiment=an4/blstm init_from=other.ckpt  weights alone, by tokens' names (with ckpt_path=last, new runs)
+  asr train experiment=an4/blstm trainer.devices=8     GPUs; on CPU, auto is a rank for each core
+  asr train --config-name lm corpus=librispeech text=[books.txt]         a language model
+  asr train --config-name g2p corpus=cmudict lexicon=[cmudict.dict]      letters to phones
 
 choices, the first word being the key:"""
 
-_OWN_FILES = (
-    "*.ckpt",
-    "config.yaml",
-    "quarantine.tsv",
-)  # what training itself writes into a folder
-
-_SOURCES = {
-    "--config": ("no file behind it", "give a run's config.yaml"),
-    "--config-name": ("no name behind it", "give train, lm or g2p"),
-}
+_OWN_FILES = ("*.ckpt", "config.yaml", "quarantine.tsv")  # what training itself writes into a folder
 
 _KNOWN_WARNINGS = (
     "Checkpoint directory .* exists and is not empty",  # it holds the run's config.yaml
@@ -61,27 +49,16 @@ _KNOWN_WARNINGS = (
 )
 
 
-def usage() -> str:
-    """Gives the help text with the menu of ``conf/``."""
-    from asr.cli.composition import groups
-
-    return "\n".join([_USAGE, *(f"  {group}={' | '.join(names)}" for group, names in groups().items())])
-
-
 @command
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if {"-h", "--help"} & set(arguments):
-        print(usage())
-        return 0
-    flags, source, overrides = _split(arguments)
-    _set_up_logging(quiet="--quiet" in flags)
-    if "--multirun" in flags:
-        return _multirun(source, overrides)
-    config = _configuration(source, overrides)
-    if "--print-config" in flags:
-        from asr.cli.composition import resolve, to_yaml
+    arguments = parse(_parser(), argv, intermixed=True)
+    _set_up_logging(arguments.quiet)
+    if arguments.multirun:
+        return _multirun(arguments)
+    config = _configuration(arguments, arguments.overrides)
+    if arguments.print_config:
+        from asr.configuration.composition import resolve, to_yaml
 
         print(to_yaml(resolve(config)), end="")
         return 0
@@ -89,38 +66,32 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _split(arguments: list[str]) -> tuple[set[str], dict[str, str], list[str]]:
-    flags: set[str] = set()
-    source: dict[str, str] = {}
-    overrides: list[str] = []
-    rest = iter(arguments)
-    for argument in rest:
-        if argument in _SOURCES:
-            found = next(rest, None)
-            if found is None:
-                raise UsageError(argument, *_SOURCES[argument])
-            source[argument] = found
-        elif argument in ("--quiet", "--multirun", "--print-config"):
-            flags.add(argument)
-        elif argument.startswith("-"):
-            raise UsageError(argument, "no such option", "asr train --help lists them; settings are KEY=VALUE")
-        else:
-            overrides.append(argument)
-    if len(source) > 1:
-        raise UsageError(" and ".join(sorted(source)), "both are given", "leave one of them out")
-    return flags, source, overrides
+def _parser() -> argparse.ArgumentParser:
+    menu = (f"  {group}={' | '.join(names)}" for group, names in groups().items())
+    parser = make_parser("train", _DESCRIPTION, "\n".join([_EXAMPLES, *menu]))
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="choices and settings, as Hydra takes them")
+    source = parser.add_mutually_exclusive_group()
+    name = "compose conf/NAME.yaml, not conf/train.yaml: lm for a language model, g2p for pronunciations"
+    source.add_argument("--config-name", default="train", metavar="NAME", help=name)
+    saved = "run a configuration that a run saved, exp/<corpus>/<name>/seed<k>/config.yaml"
+    source.add_argument("--config", metavar="FILE", help=saved)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--print-config", action="store_true", help="print the composed configuration and stop")
+    several = "one run after another for keys with several values (seed=0,1,2); no more than one GPU"
+    form.add_argument("--multirun", action="store_true", help=several)
+    return parser
 
 
-def _configuration(source: dict[str, str], overrides: list[str]) -> DictConfig:
-    from asr.cli.composition import compose_config, load_config
+def _configuration(arguments: argparse.Namespace, overrides: list[str]) -> DictConfig:
+    from asr.configuration.composition import compose_config, load_config
 
-    if "--config" in source:
-        return load_config(source["--config"], overrides)
-    return compose_config(overrides, source.get("--config-name", "train"))
+    if arguments.config is not None:
+        return load_config(arguments.config, overrides)
+    return compose_config(overrides, arguments.config_name)
 
 
 def _run(config: DictConfig) -> None:
-    from asr.cli.composition import resolve
+    from asr.configuration.composition import resolve
     from asr.training import ranks
     from asr.training.interruption import heeded
     from asr.training.run import starting_point, train
@@ -160,7 +131,7 @@ def _owned(exp_dir: Path) -> Iterator[None]:
 
 def _keep(config: DictConfig, is_resumed: bool) -> None:
     """Writes the configuration into the run's folder; of a run that is resumed, says what has changed in it."""
-    from asr.cli.composition import changes, load_config, resolve, to_yaml
+    from asr.configuration.composition import changes, load_config, resolve, to_yaml
 
     plain = resolve(config)
     path = Path(plain["exp_dir"]) / "config.yaml"
@@ -176,10 +147,10 @@ def _keep(config: DictConfig, is_resumed: bool) -> None:
         beside.write_text(to_yaml(kept), encoding="utf-8")
 
 
-def _multirun(source: dict[str, str], overrides: list[str]) -> int:
-    from asr.cli.composition import expand_sweep, resolve
+def _multirun(arguments: argparse.Namespace) -> int:
+    from asr.configuration.composition import expand_sweep, resolve
 
-    configs = [_configuration(source, run) for run in expand_sweep(overrides)]
+    configs = [_configuration(arguments, run) for run in expand_sweep(arguments.overrides)]
     plain = [resolve(config) for config in configs]
     if any(not _runs_again(each) for each in plain):
         raise UsageError("--multirun", "several devices or nodes", "start such runs one by one")

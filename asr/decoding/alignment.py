@@ -60,7 +60,10 @@ def align(
     end_scores = last_scores.expand(2, -1, -1, -1).gather(3, (ends + 2)[..., None])[..., 0]
     scores, choice = end_scores.max(dim=0)
     state = ends.gather(0, choice[None])[0]
-    return Alignment(_walk_back(moves, state, input_lengths), scores)
+    states = walk_back(moves, state)  # (B, K, N)
+    frames = torch.arange(states.shape[2], device=states.device)
+    shows_token = (states % 2 == 1) & (frames < input_lengths[:, None, None])
+    return Alignment(torch.where(shows_token, states // 2, _BLANK_FRAME), scores)
 
 
 def _forward(
@@ -90,14 +93,21 @@ def _forward(
     return moves, scores
 
 
-def _walk_back(moves: list[torch.Tensor], state: torch.Tensor, input_lengths: torch.Tensor) -> torch.Tensor:
-    """Follows the best paths back from their last states, (B, K), and gives the token of each frame, (B, K, N)."""
-    token_index = torch.full((len(moves), *state.shape), _BLANK_FRAME, device=state.device)
+def walk_back(moves: list[torch.Tensor], state: torch.Tensor) -> torch.Tensor:
+    """Follows the best paths back from their last states.
+
+    Args:
+        moves: of each frame how far the best path into each state moved, N tensors of shape (…, S).
+        state: the last states, shape (…).
+
+    Returns:
+        The state of each frame, shape (…, N).
+    """
+    states = state.new_zeros((len(moves), *state.shape))
     for frame in range(len(moves) - 1, -1, -1):
-        shows_token = (state % 2 == 1) & (frame < input_lengths[:, None])
-        token_index[frame] = torch.where(shows_token, state // 2, _BLANK_FRAME)
-        state = state - moves[frame].gather(2, state[..., None])[..., 0]
-    return token_index.permute(1, 2, 0)
+        states[frame] = state
+        state = state - moves[frame].gather(-1, state[..., None])[..., 0]
+    return states.movedim(0, -1)
 
 
 def token_frames(token_index: torch.Tensor, num_tokens: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from asr.decoding.alignment import walk_back
 from asr.decoding.decoder import check_log_probs, paths_of_frames, trace
 from asr.decoding.hypothesis import Hypothesis
 from asr.errors import ConfigError, DataError
@@ -73,7 +74,8 @@ class BigramViterbiDecoder:
         batch, num_frames, num_tokens = log_probs.shape
         transitions, ends = self.transitions.to(log_probs), self.ends.to(log_probs)
         diagonal = transitions.diagonal()
-        own = torch.arange(num_tokens, device=log_probs.device)
+        every = torch.arange(2 * num_tokens, device=log_probs.device)
+        own = every[:num_tokens]
         spoken = log_probs.new_full((batch, num_tokens), -torch.inf)
         silent = spoken.clone()
         silent[:, self.blank] = 0.0  # before the first frame
@@ -88,21 +90,12 @@ class BigramViterbiDecoder:
             now_spoken = torch.where(stays, spoken, best) + log_probs[:, frame]
             rests = silent >= spoken
             now_silent = torch.where(rests, silent, spoken) + log_probs[:, frame, self.blank : self.blank + 1]
-            move = torch.cat([torch.where(stays, own, source), torch.where(rests, own + num_tokens, own)], dim=1)
             active = (frame < input_lengths)[:, None]
+            sources = torch.cat([torch.where(stays, own, source), torch.where(rests, own + num_tokens, own)], dim=1)
+            moves.append(torch.where(active, every - sources, 0))
             spoken, silent = torch.where(active, now_spoken, spoken), torch.where(active, now_silent, silent)
-            moves.append(move)
         scores, state = torch.cat([spoken + ends, silent + ends], dim=1).max(dim=1)
         impossible = scores.isinf().nonzero()[:, 0].tolist()
         if impossible:
             raise DataError("log_probs", f"no path is possible in rows {impossible} of the batch", "check the bigram")
-        return _walk_back(moves, state, input_lengths), scores
-
-
-def _walk_back(moves: list[torch.Tensor], state: torch.Tensor, input_lengths: torch.Tensor) -> torch.Tensor:
-    """Follows the best paths back from their last states, (B,), and gives the state of each frame, (B, N)."""
-    states = state.new_zeros((len(moves), len(state)))
-    for frame in range(len(moves) - 1, -1, -1):
-        states[frame] = state
-        state = torch.where(frame < input_lengths, moves[frame].gather(1, state[:, None])[:, 0], state)
-    return states.T
+        return walk_back(moves, state), scores

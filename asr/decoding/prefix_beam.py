@@ -8,13 +8,12 @@ from typing import Any
 import torch
 
 from asr.decoding.alignment import align
+from asr.decoding.beams import TokenFrames, check_beam, merge_blank_frames, random_numbers, require, walk_back
 from asr.decoding.decoder import TokenPaths, check_log_probs, trace
-from asr.decoding.hashing import random_numbers
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.prefix_search import Beams, Extensions, PrefixSearch, Step
-from asr.decoding.token_frames import TokenFrames
 from asr.decoding.token_scorer import TokenScorer
-from asr.errors import ConfigError, DataError
+from asr.errors import DataError
 from asr.text.tokens import BLANK, TokenTable
 
 
@@ -64,12 +63,8 @@ class PrefixBeamDecoder:
         Raises:
             ConfigError: a number is out of its range.
         """
-        _require("beam_size", beam_size, beam_size >= 1, "1 or more")
-        _require("beam_threshold", beam_threshold, beam_threshold > 0, "above 0")
-        _require("nbest", nbest, 1 <= nbest <= beam_size, f"from 1 to beam_size, which is {beam_size}")
-        _require("token_topk", token_topk, token_topk is None or token_topk >= 1, "1 or more")
-        _require("blank_threshold", blank_threshold, 0 < blank_threshold <= 1, "above 0 and at most 1")
-        _require("tokens", len(tokens), len(tokens) >= 2, "blank and at least one more")
+        check_beam(beam_size, beam_threshold, nbest, token_topk, blank_threshold)
+        require("tokens", len(tokens), len(tokens) >= 2, "blank and at least one more")
         self.tokens, self.frame_seconds, self.blank = tokens, frame_seconds, blank
         self.beam_size, self.beam_threshold, self.nbest = beam_size, beam_threshold, nbest
         self.lm, self.lm_weight, self.token_score = lm if lm_weight else None, lm_weight, token_score
@@ -127,64 +122,6 @@ class PrefixBeamDecoder:
         impossible = scores[:, 0].isinf().nonzero()[:, 0].tolist()
         if impossible:
             raise DataError("log_probs", f"no path is possible in rows {impossible} of the batch", "check the model")
-        token_ids, token_lengths = _walk_back(steps, slots)
+        columns = [step.token_ids for step in steps]
+        [token_ids], token_lengths = walk_back([step.sources for step in steps], [columns], slots)
         return token_ids, torch.where(scores.isinf(), 0, token_lengths), scores
-
-
-def _require(name: str, value: float | None, is_right: bool, allowed: str) -> None:
-    if not is_right:
-        raise ConfigError(name, f"cannot be {value}", f"make it {allowed}")
-
-
-def _walk_back(steps: list[Step], slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Follows prefixes ``slots`` of the last beams back to the start: token_ids (B, nbest, L), lengths (B, nbest)."""
-    if not steps or not len(slots):
-        return torch.zeros((*slots.shape, 0), dtype=torch.int64, device=slots.device), torch.zeros_like(slots)
-    added = []
-    for step in reversed(steps):
-        added.append(step.token_ids.gather(1, slots))
-        slots = step.sources.gather(1, slots)
-    by_frame = torch.stack(added[::-1], dim=2)  # (B, nbest, N), -1 where nothing was added
-    is_token = by_frame >= 0
-    token_lengths = is_token.sum(dim=2)
-    order = (~is_token).byte().argsort(dim=2, stable=True)[..., : int(token_lengths.max())]
-    return by_frame.gather(2, order).clamp(min=0), token_lengths
-
-
-def merge_blank_frames(
-    log_probs: torch.Tensor, input_lengths: torch.Tensor, blank: int, threshold: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Merges each run of frames that are surely blank into its first one, which takes the product of their blanks.
-
-    The probability of every sequence stays the same but for the paths that show a token in a frame that is dropped,
-    less than ``1 - threshold`` of all paths for each such frame.
-
-    Source: Chen et al., "Phone synchronous speech recognition with CTC lattices", 2017.
-
-    Args:
-        log_probs: natural-log posteriors, shape (B, N, V).
-        input_lengths: frames of each utterance, shape (B,).
-        blank: index of blank.
-        threshold: probability of blank above which a frame is sure.
-
-    Returns:
-        Posteriors with fewer frames, (B, N', V), and their lengths, (B,).
-
-    Example:
-        >>> probs = torch.tensor([[[0.75, 0.25], [0.75, 0.25], [0.25, 0.75]]])
-        >>> merged, lengths = merge_blank_frames(probs.log(), torch.tensor([3]), blank=0, threshold=0.5)
-        >>> merged.exp().tolist(), lengths.tolist()
-        ([[[0.5625, 0.25], [0.25, 0.75]]], [2])
-    """
-    is_frame = torch.arange(log_probs.shape[1], device=log_probs.device) < input_lengths[:, None]
-    is_sure = (log_probs[..., blank] > math.log(threshold)) & is_frame
-    is_kept = is_frame.clone()
-    is_kept[:, 1:] &= ~(is_sure[:, 1:] & is_sure[:, :-1])
-    lengths = is_kept.sum(dim=1)
-    num_frames = int(lengths.max()) if len(lengths) else 0
-    order = (~is_kept).byte().argsort(dim=1, stable=True)[:, :num_frames]
-    merged = log_probs.gather(1, order[..., None].expand(-1, -1, log_probs.shape[2]))
-    dropped = torch.where(is_frame & ~is_kept, log_probs[..., blank], 0.0)
-    place = (is_kept.cumsum(dim=1) - 1).clamp(min=0)
-    merged[..., blank] += torch.zeros_like(dropped).scatter_add(1, place, dropped)[:, :num_frames]
-    return merged, lengths

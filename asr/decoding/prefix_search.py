@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from asr.decoding.hashing import DEAD, HASH_FACTOR, NOBODY, locate
-from asr.decoding.token_frames import TokenFrames
+from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, TokenFrames, locate
 
 _ROOT = 0x243F6A8885A308D3
 """The number of the empty prefix (digits of pi)."""

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from asr.decoding.decoder import Decoder
-    from asr.decoding.lexicon_trie import LexiconTrie
-    from asr.decoding.spellings import Spellings
-    from asr.decoding.word_ngram import WordNGram
+    from asr.decoding.lexicon.spellings import Spellings
+    from asr.decoding.lexicon.trie import LexiconTrie
+    from asr.decoding.lexicon.word_ngram import WordNGram
     from asr.lm.ngram import NGramModel
     from asr.text.policy import TextPolicy
     from asr.text.tokens import TokenTable
@@ -185,8 +185,8 @@ class DecoderSettings:
             ConfigError: the settings do not go together, or not with the tokens.
             DataError: a file is damaged, no word can be spelled, or the model knows none of them.
         """
-        from asr.decoding.lexicon_trie import LexiconTrie
-        from asr.decoding.word_ngram import WordNGram
+        from asr.decoding.lexicon.trie import LexiconTrie
+        from asr.decoding.lexicon.word_ngram import WordNGram
         from asr.lm.storage import load_ngram
 
         self.check()
@@ -236,22 +236,24 @@ class DecoderSettings:
         )
 
     def _lexicon_decoder(self, parts: DecoderParts, trie: LexiconTrie) -> Decoder:
-        from asr.decoding.lexicon_arcs import UnknownWord
-        from asr.decoding.lexicon_beam import LexiconBeamDecoder
+        from asr.decoding.lexicon.arcs import LexiconScores, UnknownWord
+        from asr.decoding.lexicon.decoder import LexiconBeamDecoder
 
         return LexiconBeamDecoder(
             parts.tokens,
             parts.frame_seconds,
             trie,
             self.beam_size,
-            parts.words,
-            self.lm_weight,
-            self.word_score,
-            None if self.unknown_score is None else UnknownWord(self.unknown_score),
+            LexiconScores(
+                lm=parts.words,
+                lm_weight=self.lm_weight,
+                word_score=self.word_score,
+                unknown=None if self.unknown_score is None else UnknownWord(self.unknown_score),
+                blank_penalty=self.blank_penalty,
+            ),
             beam_threshold=self.beam_threshold,
             blank_threshold=BLANK_THRESHOLD,
             nbest=self.nbest,
-            blank_penalty=self.blank_penalty,
             hyps_per_state=self.hyps_per_state or (1 if self.nbest == 1 else HYPS_PER_STATE),
         )
 
@@ -333,7 +335,7 @@ def _spell(files: tuple[str, ...], tokens: TokenTable, policy: TextPolicy) -> tu
     Returns:
         The words as they are spelled, and the number of entries of each file that are not one word under the policy.
     """
-    from asr.decoding.spellings import Spellings
+    from asr.decoding.lexicon.spellings import Spellings
     from asr.lm.storage import load_ngram
     from asr.lm.vocabulary import SPECIAL, read_words
     from asr.text.lexicon import read_lexicon

@@ -104,5 +104,5 @@ def load_statistics(path: str | Path, frontend: FrontEnd) -> None:
         raise DataError(path, "has no feature statistics", "write it with: asr features --cmvn") from None
     if order != frontend.delta_order:
         found = f"was counted with delta_order {order}, this front end has {frontend.delta_order}"
-        raise ConfigError(path, found, "count it again: asr features --cmvn --delta-order")
+        raise ConfigError(path, found, "count it again: asr features --cmvn, with the same --frontend")
     frontend.set_statistics(mean, std)

@@ -9,6 +9,7 @@ from pathlib import Path
 from asr.files import numbered_lines
 from asr.lm.vocabulary import refuse_ends
 from asr.text.policy import TextPolicy
+from asr.text.tokens import TokenTable
 
 
 @dataclass
@@ -45,3 +46,14 @@ class SentenceReader:
                     refuse_ends(words, f"{path}:{number}")
                 self.num_sentences += 1
                 yield words
+
+
+def spelled(sentences: SentenceReader, tokens: TokenTable) -> Iterator[list[str]]:
+    """Yields the names of the tokens of each sentence.
+
+    Raises:
+        DataError: a sentence holds a symbol that is not in the table.
+    """
+    for words in sentences:
+        text = " ".join(words)
+        yield [tokens.tokens[token_id] for token_id in tokens.encode(text, where=text[:40])]

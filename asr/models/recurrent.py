@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from asr.models.cells.cell import RecurrentCell
 from asr.models.cells.choice import Cell, CellOptions, make_cell
-from asr.models.cells.gated import LiGRU
 from asr.models.dropout import Dropout
 from asr.models.lengths import valid_frames
 
@@ -78,9 +78,9 @@ class RecurrentLayer(nn.Module):
         """
         super().__init__()
         options = CellOptions() if options is None else options
-        self.num_bins = options.num_bins if cell == "conv_lstm" else 1
         self.output_dim = options.output_dim(cell, hidden_dim) * (2 if bidirectional else 1)
         self.ahead = make_cell(cell, input_dim, hidden_dim, options)
+        self.num_bins = self.ahead.num_bins if isinstance(self.ahead, RecurrentCell) else 1
         self.back = make_cell(cell, input_dim, hidden_dim, options) if bidirectional else None
 
     def forward(self, frames: Tensor, index: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -145,8 +145,9 @@ class _Beside:
 
 
 def _run(cell: nn.Module, frames: Tensor, valid: Tensor | None) -> Tensor:
-    """Runs one direction; the light GRU alone must know the padding, for its statistics of the batch."""
-    output: Tensor = (cell(frames, valid) if isinstance(cell, LiGRU) else cell(frames))[0]
+    """Runs one direction: a module of torch's, or a cell of ours, which may have to know the padding."""
+    takes_valid = isinstance(cell, RecurrentCell) and cell.takes_valid
+    output: Tensor = (cell(frames, valid) if takes_valid else cell(frames))[0]
     return output
 
 

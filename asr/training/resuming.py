@@ -9,8 +9,8 @@ from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from asr.checkpoints.reading import read_model
+from asr.configuration.settings import leaves
 from asr.errors import AsrError, CheckpointError
-from asr.training.settings import leaves
 
 
 def check_model(model: LightningModule, ckpt_path: str) -> None:

@@ -11,7 +11,7 @@ from asr.corpora.manifests import read_cuts
 from asr.lm.kneser_ney import estimate
 from asr.lm.storage import save_ngram
 from tests.conftest import TinyCorpus
-from tests.training.test_run import SMALL
+from tests.helpers.training import SMALL
 
 
 @pytest.fixture(scope="session")

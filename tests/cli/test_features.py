@@ -1,5 +1,4 @@
 import gzip
-import inspect
 import json
 import subprocess
 import sys
@@ -11,7 +10,9 @@ import torch
 from lhotse import CutSet, Recording, SupervisionSegment
 from lhotse.cut import MonoCut
 
-from asr.cli.features import _parser, main
+from asr.cli.features import _frontend, main
+from asr.configuration.composition import compose_config, resolve
+from asr.configuration.menu import groups
 from asr.corpora.manifests import read_cuts, write_cuts
 from asr.features.cmvn import load_statistics
 from asr.features.frontend import FrontEnd
@@ -38,7 +39,7 @@ def run(*arguments):
 def test_writes_cuts_with_features_front_end_and_statistics(tmp_path, capsys):
     cuts = make_cuts(tmp_path / "data" / "train_cuts.jsonl.gz")
     out = tmp_path / "data" / "features"
-    settings = ("--num-mels", 40, "--use-energy", "--delta-order", 2)
+    settings = ("--frontend", "graves123")
     assert run("--cuts", cuts, "--out", out, "--speeds", 0.9, 1.0, 1.1, "--jobs", 1, "--cmvn", *settings) == 0
     printed = capsys.readouterr()
     assert printed.out.splitlines() == [str(out / "train_cuts.jsonl.gz"), str(out / "cmvn.json")]
@@ -86,14 +87,22 @@ def error_of(capsys, status, *arguments):
 def test_another_front_end_in_the_same_folder(tmp_path, capsys):
     cuts, out = make_cuts(tmp_path / "dev_cuts.jsonl.gz", 1), tmp_path / "features"
     assert run("--cuts", cuts, "--out", out, "--jobs", 1) == 0
-    line = error_of(capsys, 2, "--cuts", cuts, "--out", out, "--num-mels", 40)
+    line = error_of(capsys, 2, "--cuts", cuts, "--out", out, "--frontend", "fbank40")
     assert "frontend.json: was written with another front end: num_mels 80 there and 40 here; use the same" in line
 
 
 def test_impossible_settings(tmp_path, capsys):
     cuts, out = make_cuts(tmp_path / "dev_cuts.jsonl.gz", 1), tmp_path / "features"
-    assert "num_mels: is 2; it has to be 4 to 4096" in error_of(
-        capsys, 2, "--cuts", cuts, "--out", out, "--num-mels", 2
+    for change, line in (
+        ("num_mels=2", "num_mels: is 2; it has to be 4 to 4096"),
+        ("num_mel=40", "--frontend fbank40 num_mel: is no setting of it; choose from kind, sample_rate, "),
+        ("num_mels=many", "--frontend fbank40 num_mels: is 'many'; give one like 80"),
+        ("use_energy=1", "--frontend fbank40 use_energy: is 1; give one like False"),
+    ):
+        assert line in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--frontend", "fbank40", change)
+    assert "frontend/fbank" in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--frontend", "fbank")
+    assert "--num-mels: is no option of asr features any more; give --frontend NAME num_mels=VALUE" in error_of(
+        capsys, 2, "--cuts", cuts, "--out", out, "--num-mels", 40
     )
     assert "1.0 among them" in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--speeds", 0.9)
     assert "would be overwritten" in error_of(capsys, 2, "--cuts", cuts, "--out", tmp_path)
@@ -119,12 +128,12 @@ def test_wrong_usage(arguments, capsys):
     assert "usage: asr features" in capsys.readouterr().err
 
 
-def test_the_settings_are_those_of_the_front_end():
-    arguments = vars(_parser().parse_args(["--cuts", "a", "--out", "b"]))
-    parameters = inspect.signature(FrontEnd).parameters
-    assert set(parameters) - {"cmvn", "dither"} <= set(arguments)
-    for name in set(parameters) & set(arguments) - {"cmvn"}:
-        assert arguments[name] == parameters[name].default
+@pytest.mark.parametrize("name", groups()["frontend"])
+def test_settings_are_those_of_the_front_end_of_training(name):
+    conf = resolve(compose_config([f"frontend={name}", "corpus=c", "name=n"]))["model"]["frontend"]["init_args"]
+    assert _frontend(name).settings() == FrontEnd(**conf | {"cmvn": "global"}).settings()
+    changed = _frontend(name, "sample_rate=8000", "low_freq=60").settings()
+    assert (changed["sample_rate"], changed["low_freq"]) == (8000, 60)
 
 
 def test_help_is_instant():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import soundfile
 import asr.cli.command
 from asr.cli import info, prepare, transcribe
 from asr.cli.command import Progress, command
-from asr.cli.main import main, summary, verbs
+from asr.cli.main import VERBS, main, summary
 from asr.errors import AsrError, CheckpointError, ConfigError, DataError, UsageError
 from tests.transcription.tiny_models import save_checkpoint
 
@@ -27,8 +28,9 @@ def test_help_names_every_verb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.setattr(sys, "argv", ["asr"])
     assert main() == 0
     shown = capsys.readouterr().out
-    assert {"prepare", "tokens", "features", "train", "decode", "score", "transcribe", "report"} <= set(verbs())
-    for verb in verbs():
+    modules = [module.name for module in pkgutil.iter_modules(asr.cli.__path__) if not module.name.startswith("_")]
+    assert sorted({*VERBS, "command", "main"}) == modules
+    for verb in VERBS:
         assert f"  {verb:<12} {summary(verb)}" in shown
         assert summary(verb)
 

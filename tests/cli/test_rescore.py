@@ -20,8 +20,7 @@ from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.hypotheses import read_hypotheses, write_hypotheses
 from tests.conftest import TinyCorpus
-from tests.training import test_run
-from tests.training.test_language_module import SENTENCES, SMALL
+from tests.helpers.training import LANGUAGE, SENTENCES, SMALL
 
 REFS = {f"utterance{number}": text.upper() for number, text in enumerate(SENTENCES)}
 
@@ -33,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = folder / "text.txt"
     text.write_text("\n".join(SENTENCES * 8), encoding="utf-8")
     settings = [f"text=[{text}]", f"exp_dir={folder}", "trainer.max_epochs=12", "--quiet"]
-    assert train.main([*SMALL, *settings]) == 0
+    assert train.main([*LANGUAGE, *settings]) == 0
     nbests, cuts = [], []
     for name, ref in REFS.items():
         words = ref.split()
@@ -192,7 +191,7 @@ def test_a_second_acoustic_model_brings_its_own_text_to_the_front(
     tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tiny_corpus.root)
-    assert train.main([*test_run.SMALL, "trainer.max_epochs=1", f"exp_dir={tmp_path}"]) == 0
+    assert train.main([*SMALL, "trainer.max_epochs=1", f"exp_dir={tmp_path}"]) == 0
     cuts, decoded, nbest, out = str(tiny_corpus.data / "dev_cuts.jsonl.gz"), *(
         str(tmp_path / f"{name}.jsonl") for name in ("decoded", "nbest", "out")
     )  # fmt: skip

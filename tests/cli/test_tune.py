@@ -14,7 +14,7 @@ from asr.corpora.manifests import read_cuts, write_cuts
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.hypotheses import read_hypotheses
 from tests.conftest import TinyCorpus
-from tests.training.test_run import SMALL
+from tests.helpers.training import SMALL
 
 
 @pytest.mark.parametrize("search", [["--exact"], ["--beam-size", "8"]])

@@ -19,7 +19,7 @@ from asr.data.shares import share
 from asr.data.utterances import Utterance
 from asr.text.tokens import TokenTable
 from tests.conftest import TinyCorpus
-from tests.training.test_run import SMALL
+from tests.helpers.training import SMALL
 
 SECONDS = np.random.default_rng(0).gamma(4.0, 0.8, 1000).tolist()
 SETTINGS = {"max_padded": 40.0, "max_batch_size": 24, "epoch": 1}

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from flashlight.lib.text.decoder import CriterionType, LexiconFreeDecoder, LexiconFreeDecoderOptions, ZeroLM
 
+from asr.decoding.beams import merge_blank_frames
 from asr.decoding.greedy import GreedyDecoder
-from asr.decoding.prefix_beam import PrefixBeamDecoder, merge_blank_frames
+from asr.decoding.prefix_beam import PrefixBeamDecoder
 from asr.decoding.prefix_search import Extensions
 from asr.errors import ConfigError, DataError
 from tests.decoding.bigram import Bigram

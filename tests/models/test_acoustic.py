@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from asr.cli.composition import compose_config, groups, resolve
+from asr.configuration.composition import compose_config, resolve
+from asr.configuration.menu import groups
 from asr.data.batch import pad
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from asr.cli.composition import compose_config, resolve
+from asr.configuration.composition import compose_config, resolve
 from asr.models.attentive import AttentiveRecurrentEncoder
 from asr.models.conformer import ConformerEncoder
 from asr.models.encoder import RecurrentEncoder

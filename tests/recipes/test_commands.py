@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from asr.cli.composition import compose_config, expand_sweep
-from asr.cli.main import verbs
+from asr.cli.main import VERBS
+from asr.configuration.composition import compose_config, expand_sweep
 
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("recipes/*/README.md"))]
@@ -48,7 +48,7 @@ def test_there_are_commands_to_look_at() -> None:
 
 @pytest.mark.parametrize(("where", "words"), commands("asr"))
 def test_options_exist(where: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert words[0] in verbs(), where
+    assert words[0] in VERBS, where
     text = help_of(words, capsys)
     options = [word.partition("=")[0] for word in words if word.startswith("--")]
     assert not [option for option in options if not re.search(rf"{option}\b", text)], where

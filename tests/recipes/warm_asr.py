@@ -28,8 +28,8 @@ def serve(address: str) -> None:
     import lightning.pytorch.cli  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
 
-    import asr.cli.composition
     import asr.cli.main
+    import asr.configuration.composition
     import asr.training.run
     import asr.transcription.recognizer  # noqa: F401
 

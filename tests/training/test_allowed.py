@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 
 import asr.training
 from asr.checkpoints.building import class_path
-from asr.cli.composition import compose_config, resolve
+from asr.configuration.composition import compose_config, resolve
 from asr.errors import ConfigError
 from asr.training.allowed import OWN, allow, allowed_paths, check_values
 from asr.training.run import build

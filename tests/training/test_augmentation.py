@@ -11,14 +11,14 @@ import torch
 
 from asr.augmentation.base import Step
 from asr.checkpoints.acoustic import load_checkpoint
-from asr.cli.composition import compose_config, resolve
 from asr.cli.train import main
+from asr.configuration.composition import compose_config, resolve
 from asr.data.batch import Batch, Share
 from asr.features.random import utterance_seed
 from asr.training.module import CTCModule
 from asr.training.run import build
 from tests.conftest import TinyCorpus
-from tests.training.test_run import SMALL
+from tests.helpers.training import SMALL
 
 
 def make_module(*overrides: str) -> CTCModule:
@@ -113,7 +113,7 @@ def test_a_run_with_pauses_on_cached_features_is_transcribed_with_nothing_beside
 
     monkeypatch.chdir(tiny_corpus.root)
     for file in (str(tiny_corpus.data / f"{split}_cuts.jsonl.gz") for split in ("train", "dev")):
-        assert features.main(["--cuts", file, "--out", str(tmp_path), "--num-mels", "40", "--jobs", "1"]) == 0
+        assert features.main(["--cuts", file, "--out", str(tmp_path), "--frontend", "fbank40", "--jobs", "1"]) == 0
     cached = [f"data.train_cuts=[{tmp_path}/train_cuts.jsonl.gz]", f"data.val_cuts=[{tmp_path}/dev_cuts.jsonl.gz]"]
     assert main([*SMALL, "--quiet", *cached, *ALWAYS, "trainer.max_epochs=1", f"exp_dir={tmp_path / 'exp'}"]) == 0
     checkpoint = torch.load(tmp_path / "exp" / "last.ckpt", weights_only=True)
@@ -173,7 +173,7 @@ def test_cached_features_cannot_resound(
     monkeypatch.chdir(tiny_corpus.root)
     cuts = [str(tiny_corpus.data / f"{split}_cuts.jsonl.gz") for split in ("train", "dev")]
     for file in cuts:
-        assert features.main(["--cuts", file, "--out", str(tmp_path), "--num-mels", "40", "--jobs", "1"]) == 0
+        assert features.main(["--cuts", file, "--out", str(tmp_path), "--frontend", "fbank40", "--jobs", "1"]) == 0
     capsys.readouterr()
     cached = [f"data.train_cuts=[{tmp_path}/train_cuts.jsonl.gz]", f"data.val_cuts=[{tmp_path}/dev_cuts.jsonl.gz]"]
     more = [

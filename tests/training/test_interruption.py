@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -19,8 +18,7 @@ from asr.data.module import SpeechData
 from asr.training.checkpoint_io import AtomicCheckpointIO
 from asr.training.module import CTCModule
 from tests.conftest import TinyCorpus
-from tests.training.test_resume import losses
-from tests.training.test_run import SMALL
+from tests.helpers.training import SMALL, before, losses
 
 SETTINGS = [*SMALL, "--quiet", "data.batch_seconds=4.0", "model.encoder.init_args.dropout=0.2", "data.num_workers=1"]
 STEPS = 12  # of an epoch
@@ -39,21 +37,6 @@ def straight(tiny_corpus: TinyCorpus, tmp_path_factory: pytest.TempPathFactory) 
         assert main([*SETTINGS, f"exp_dir={exp_dir}"]) == 0
     assert len(losses(exp_dir)) == 2 * STEPS
     return exp_dir
-
-
-def before(
-    monkeypatch: pytest.MonkeyPatch, owner: type, name: str, number: int, act: Callable[[], None]
-) -> pytest.MonkeyPatch:
-    """Does something before the call of a method with this number, counted from 1."""
-    method, calls = getattr(owner, name), iter(range(1, 10_000))
-
-    def called(*arguments: Any, **options: Any) -> Any:
-        if next(calls) == number:
-            act()
-        return method(*arguments, **options)
-
-    monkeypatch.setattr(owner, name, called)
-    return monkeypatch
 
 
 def send(signum: signal.Signals) -> Callable[[], None]:

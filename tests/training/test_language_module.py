@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from asr.checkpoints.language import load_language_model
 from asr.cli.train import main
@@ -16,28 +15,8 @@ from asr.lm.perplexity import measure_perplexity
 from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.lm.sentences import SentenceReader
 from asr.text.policy import get_policy
-from tests.training.stop_at import StopAt
-
-SENTENCES = ["the cat sat on the mat", "a dog lay on a rug", "the dog saw the cat", "no bird sang", "a bird saw a rug"]
-SMALL = [
-    "--config-name",
-    "lm",
-    "corpus=tiny",
-    "min_count=1",
-    "model.text_policy=upper-no-punctuation",
-    "model.embedding_dim=16",
-    "model.hidden_dim=24",
-    "model.num_layers=1",
-    "model.dropout=0.1",
-    "model.optimizer.init_args.lr=0.03",
-    "data.batch_words=40",
-    "data.held_out_every=8",
-    "trainer.accelerator=cpu",
-    "trainer.devices=1",
-    "trainer.max_epochs=3",
-    "trainer.log_every_n_steps=1",
-    "callbacks.averaging.init_args.decay=0.9",
-]
+from tests.helpers.stop_at import StopAt
+from tests.helpers.training import LANGUAGE, SENTENCES, scalars
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +30,8 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that learnt the sentences by heart."""
     exp_dir = tmp_path_factory.mktemp("exp")
-    assert main([*SMALL, f"text=[{text}]", f"exp_dir={exp_dir}", "trainer.max_epochs=20"]) == 0
+    assert main([*LANGUAGE, f"text=[{text}]", f"exp_dir={exp_dir}", "trainer.max_epochs=20"]) == 0
     return exp_dir
-
-
-def scalars(exp_dir: Path, name: str) -> list[float]:
-    accumulator = EventAccumulator(str(exp_dir))
-    accumulator.Reload()
-    return [event.value for event in accumulator.Scalars(name)]
 
 
 def test_perplexity_of_text_that_is_learnt_by_heart_goes_down(trained: Path, text: Path) -> None:
@@ -86,7 +59,7 @@ def test_one_file_carries_the_words_and_the_policy(trained: Path) -> None:
 
 
 def test_two_runs_and_a_resumed_one_are_the_same(text: Path, tmp_path: Path) -> None:
-    settings = [*SMALL, f"text=[{text}]", "callbacks.last.init_args.every_num_steps=2"]
+    settings = [*LANGUAGE, f"text=[{text}]", "callbacks.last.init_args.every_num_steps=2"]
     straight, again, stopped = (tmp_path / name for name in ("straight", "again", "stopped"))
     assert main([*settings, f"exp_dir={straight}"]) == 0
     assert main([*settings, f"exp_dir={again}"]) == 0
@@ -112,7 +85,7 @@ def test_a_word_list_and_validation_text_of_ones_own(
     words = tmp_path / "words.txt"
     words.write_text("cat\ndog\nTHE\nzebra\n", encoding="utf-8")
     settings = [f"text=[{text}]", f"exp_dir={tmp_path}", "trainer.max_epochs=1", f"model.vocabulary={words}"]
-    assert main([*SMALL, *settings, f"data.val_text=[{text}]", "data.held_out_every=0"]) == 0
+    assert main([*LANGUAGE, *settings, f"data.val_text=[{text}]", "data.held_out_every=0"]) == 0
     loaded = load_language_model(tmp_path / "last.ckpt")
     assert loaded.vocabulary.words[3:] == ("CAT", "DOG", "THE", "ZEBRA")
     known = {"CAT", "DOG", "THE"}
@@ -127,7 +100,6 @@ def test_a_word_list_and_validation_text_of_ones_own(
 
 BAD = {
     "no such conf": (["--config-name", "lmm"], 2, "--config-name: there is no 'lmm'; choose from g2p, lm, train"),
-    "two sources": (["--config", "config.yaml"], 2, "--config and --config-name: both are given"),
     "misspelt key": (["model.hiden_dim=3"], 2, "model.hiden_dim: no such setting; did you mean model.hidden_dim?"),
     "wrong type": (["model.hidden_dim=wide"], 2, "model.hidden_dim: 'wide' where int is expected"),
     "nothing is frequent": (["min_count=1000"], 2, "min_count: no word comes 1000 times"),
@@ -142,7 +114,7 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_settings_get_one_line(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str) -> None:
     overrides, status, line = BAD[case]
-    assert main([*SMALL, f"text=[{text}]", f"exp_dir={tmp_path}", *overrides]) == status
+    assert main([*LANGUAGE, f"text=[{text}]", f"exp_dir={tmp_path}", *overrides]) == status
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1, errors
     assert line in errors[0]

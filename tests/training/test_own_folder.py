@@ -15,7 +15,9 @@ from asr.files import part_of, written_whole
 from asr.locking import leftovers
 from asr.training.checkpoint_io import AtomicCheckpointIO
 from tests.conftest import TinyCorpus
-from tests.training.test_interruption import SETTINGS, before
+from tests.helpers.training import SMALL, before
+
+SETTINGS = [*SMALL, "--quiet", "data.batch_seconds=4.0"]
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ import torch
 
 from asr.checkpoints.pronunciation import load_pronouncer
 from asr.cli import pronounce
-from asr.cli.composition import compose_config, resolve
 from asr.cli.train import main
+from asr.configuration.composition import compose_config, resolve
 from asr.errors import AsrError, CheckpointError
 from asr.lm.kneser_ney import estimate
 from asr.lm.storage import save_ngram
@@ -21,31 +21,8 @@ from asr.training.pronunciation_module import PronunciationModule
 from asr.training.run import build
 from asr.training.transfer import take_weights
 from tests.conftest import TinyCorpus
-from tests.training.stop_at import StopAt
-from tests.training.test_language_module import scalars
-
-SOUNDS = {"a": "AH", "b": "B", "c": "K", "e": "IY1", "x": "K S"}
-SMALL = [
-    "--config-name",
-    "g2p",
-    "corpus=tiny",
-    "model.letter_dim=8",
-    "model.hidden_dim=24",
-    "model.num_layers=1",
-    "model.dropout=0.0",
-    "model.optimizer.init_args.lr=0.02",
-    "data.batch_letters=200",
-    "data.held_out_every=10",
-    "trainer.accelerator=cpu",
-    "trainer.devices=1",
-    "trainer.max_epochs=3",
-    "trainer.log_every_n_steps=1",
-    "callbacks.averaging.init_args.decay=0.9",
-]
-
-
-def spell(word: str) -> str:
-    return " ".join(SOUNDS[letter] for letter in word)
+from tests.helpers.stop_at import StopAt
+from tests.helpers.training import LETTERS, SOUNDS, scalars, spell
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +38,7 @@ def lexicon(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(lexicon: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     exp_dir = tmp_path_factory.mktemp("exp")
-    assert main([*SMALL, f"lexicon=[{lexicon}]", f"exp_dir={exp_dir}", "trainer.max_epochs=20"]) == 0
+    assert main([*LETTERS, f"lexicon=[{lexicon}]", f"exp_dir={exp_dir}", "trainer.max_epochs=20"]) == 0
     return exp_dir
 
 
@@ -81,7 +58,7 @@ def test_words_that_were_held_out_are_pronounced(trained: Path) -> None:
 
 def test_what_is_too_long_is_counted(lexicon: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = [f"lexicon=[{lexicon}]", f"exp_dir={tmp_path}", "trainer.max_epochs=1", "keep_stress=true"]
-    assert main([*SMALL, *settings]) == 0
+    assert main([*LETTERS, *settings]) == 0
     log = capsys.readouterr().err
     assert "1 pronunciations have too many phones for their letters and are left out" in log
     assert "validation: 77 pronunciations" in log
@@ -89,7 +66,7 @@ def test_what_is_too_long_is_counted(lexicon: Path, tmp_path: Path, capsys: pyte
 
 
 def test_a_resumed_run_is_the_same(lexicon: Path, tmp_path: Path) -> None:
-    settings = [*SMALL, f"lexicon=[{lexicon}]", "callbacks.last.init_args.every_num_steps=2"]
+    settings = [*LETTERS, f"lexicon=[{lexicon}]", "callbacks.last.init_args.every_num_steps=2"]
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
     assert main([*settings, f"exp_dir={straight}"]) == 0
     stop = [f"+callbacks.stop.class_path={StopAt.__module__}.StopAt", "+callbacks.stop.init_args.step=19"]
@@ -157,7 +134,7 @@ def test_bad_settings_get_one_line(
     lexicon: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
 ) -> None:
     overrides, status, line = BAD[case]
-    assert main([*SMALL, f"lexicon=[{lexicon}]", f"exp_dir={tmp_path}", *overrides]) == status
+    assert main([*LETTERS, f"lexicon=[{lexicon}]", f"exp_dir={tmp_path}", *overrides]) == status
     errors = [error for error in capsys.readouterr().err.splitlines() if "pronunciations" not in error]
     assert len(errors) == 1, errors
     assert line in errors[0]
@@ -179,7 +156,7 @@ def test_files_that_are_no_pronunciation_model_are_named(trained: Path, tmp_path
 
 
 def make_module(lexicon: Path) -> PronunciationModule:
-    module = build(resolve(compose_config([*SMALL[2:], f"lexicon=[{lexicon}]", "trainer.logger=false"], "g2p"))).model
+    module = build(resolve(compose_config([*LETTERS[2:], f"lexicon=[{lexicon}]", "trainer.logger=false"], "g2p"))).model
     assert isinstance(module, PronunciationModule)
     return module
 

@@ -24,12 +24,7 @@ from asr.training.module import CTCModule
 from asr.training.ranks import num_forked, with_devices
 from asr.training.stepping import SteppedModule
 from tests.conftest import TinyCorpus
-from tests.training.test_language_module import SENTENCES
-from tests.training.test_language_module import SMALL as LANGUAGE
-from tests.training.test_pronunciation_module import SMALL as LETTERS
-from tests.training.test_pronunciation_module import SOUNDS, spell
-from tests.training.test_resume import losses
-from tests.training.test_run import SMALL, scalars
+from tests.helpers.training import LANGUAGE, LETTERS, SENTENCES, SMALL, SOUNDS, losses, scalars, spell
 
 SPEECH = [
     *SMALL,

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.conftest import TinyCorpus
+from tests.helpers.training import losses, run, run_and_kill
 
 
 def arguments(exp_dir: Path, *more: str) -> list[str]:
@@ -28,28 +23,6 @@ def arguments(exp_dir: Path, *more: str) -> list[str]:
         " +callbacks.weight_noise.init_args.std=0.01"
     )
     return [*settings.split(), f"exp_dir={exp_dir}", *more]
-
-
-def run(
-    corpus: TinyCorpus, *overrides: str, program: Sequence[str] = ("-m", "asr.cli.train")
-) -> subprocess.CompletedProcess[str]:
-    here = Path(__file__).parent
-    environment = os.environ | {"PYTHONPATH": str(here.parents[1]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *program, *overrides]
-    return subprocess.run(command, cwd=corpus.root, env=environment, text=True, capture_output=True, check=False)
-
-
-def run_and_kill(corpus: TinyCorpus, step: int, *overrides: str) -> None:
-    """Trains until a step, at which the process dies."""
-    kill = ["+callbacks.kill.class_path=kill_at.KillAt", f"+callbacks.kill.init_args.step={step}"]
-    died = run(corpus, *overrides, *kill, program=[str(Path(__file__).with_name("kill_at.py"))])
-    assert died.returncode == -signal.SIGKILL, died.stderr
-
-
-def losses(exp_dir: Path, name: str = "train/loss_step") -> dict[int, float]:
-    accumulator = EventAccumulator(str(exp_dir))
-    accumulator.Reload()
-    return {event.step: event.value for event in accumulator.Scalars(name)}
 
 
 @pytest.mark.parametrize("step", [7])

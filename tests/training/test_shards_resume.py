@@ -10,8 +10,7 @@ import torch
 from asr.cli import shards
 from asr.cli.train import main
 from tests.conftest import TinyCorpus
-from tests.training.test_resume import losses, run, run_and_kill
-from tests.training.test_run import SMALL
+from tests.helpers.training import SMALL, losses, run, run_and_kill
 
 
 @pytest.fixture

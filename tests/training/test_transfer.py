@@ -10,8 +10,8 @@ import torch
 from lightning import LightningModule
 
 from asr.checkpoints.acoustic import load_checkpoint
-from asr.cli.composition import compose_config, resolve
 from asr.cli.train import main
+from asr.configuration.composition import compose_config, resolve
 from asr.errors import CheckpointError
 from asr.training import transfer
 from asr.training.language_module import LanguageModule
@@ -19,7 +19,7 @@ from asr.training.module import CTCModule
 from asr.training.run import build
 from asr.training.transfer import take_weights
 from tests.conftest import TinyCorpus
-from tests.training import test_language_module, test_run
+from tests.helpers.training import LANGUAGE, SMALL
 
 LETTERS = ("<blank>", "A", "B", "C", "|")
 OUTPUT = ("model.output.weight", "model.output.bias")
@@ -27,7 +27,7 @@ QUIET = ("trainer.logger=false", "name=run")
 
 
 def make_module(tokens: tuple[str, ...] = LETTERS, unit: str = "char", *overrides: str) -> CTCModule:
-    config = resolve(compose_config([*test_run.SMALL, *QUIET, *overrides]))
+    config = resolve(compose_config([*SMALL, *QUIET, *overrides]))
     config["model"]["tokens"] = {"unit": unit, "tokens": list(tokens)}
     module = build(config).model
     assert isinstance(module, CTCModule)
@@ -36,7 +36,7 @@ def make_module(tokens: tuple[str, ...] = LETTERS, unit: str = "char", *override
 
 def make_language_module(folder: Path, text: str) -> LanguageModule:
     (folder / "text.txt").write_text(text, encoding="utf-8")
-    overrides = [*test_language_module.SMALL[2:], *QUIET, f"text=[{folder / 'text.txt'}]"]
+    overrides = [*LANGUAGE[2:], *QUIET, f"text=[{folder / 'text.txt'}]"]
     module = build(resolve(compose_config(overrides, "lm"))).model
     assert isinstance(module, LanguageModule)
     return module
@@ -196,7 +196,7 @@ def test_a_run_goes_on_with_other_tokens(
     table = tmp_path / "tokens_char.txt"
     table.write_text("<blank>\nB\nA\nD\n|\nC\n", encoding="utf-8")
     first, second = tmp_path / "first", tmp_path / "second"
-    short = [*test_run.SMALL, "trainer.max_epochs=1"]
+    short = [*SMALL, "trainer.max_epochs=1"]
     assert main([*short, f"exp_dir={first}"]) == 0
     capsys.readouterr()
     last = first / "last.ckpt"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,14 @@ class RecurrentCell(nn.Module, ABC):
 
     **Source**: zoneout, Krueger et al. 2017, eq. 5 (one probability for memory and hidden values here); one mask per
     sequence, Gal & Ghahramani 2016, Semeniuta et al. 2016.
+
+    Attributes:
+        takes_valid: whether :meth:`forward` takes, second, which frames are valid, (B, T), for statistics of the batch.
+        gate_rows: rows of each gate in the weights.
+        num_bins: frequency bins by which its values are ordered; 1 where there are none.
     """
+
+    takes_valid: ClassVar[bool] = False
 
     def __init__(self, input_dim: int, hidden_dim: int, zoneout: float = 0.0, recurrent_dropout: float = 0.0) -> None:
         """Keeps the sizes.
@@ -39,6 +47,7 @@ class RecurrentCell(nn.Module, ABC):
             if not 0.0 <= probability < 1.0:
                 raise ConfigError("recurrent cell", f"{name} is {probability}", "take a probability from 0 to below 1")
         self.input_dim, self.hidden_dim = input_dim, hidden_dim
+        self.gate_rows, self.num_bins = hidden_dim, 1
         self.zoneout, self.recurrent_dropout = zoneout, recurrent_dropout
 
     @abstractmethod

@@ -12,6 +12,7 @@ from asr.models.cells.cell import RecurrentCell
 from asr.models.cells.conv_lstm import ConvLSTM
 from asr.models.cells.gated import LiGRU, VanillaGRU, VanillaRNN
 from asr.models.cells.initial import Initialisation
+from asr.models.cells.layer_norm import LayerNormLSTM
 from asr.models.cells.lstm import (
     CoupledLSTM,
     MemoryGatedLSTM,
@@ -20,7 +21,6 @@ from asr.models.cells.lstm import (
     UnforgettingLSTM,
     VanillaLSTM,
 )
-from asr.models.cells.norm_lstm import LayerNormLSTM
 
 Cell = Literal[
     "rnn",
@@ -96,8 +96,7 @@ def make_cell(cell: Cell, input_dim: int, hidden_dim: int, options: CellOptions 
     options = CellOptions() if options is None else options
     options.initial.check(cell)
     module = _make(cell, input_dim, hidden_dim, options)
-    rows = module.channels if isinstance(module, ConvLSTM) else hidden_dim
-    options.initial.apply(cell, module, rows)
+    options.initial.apply(cell, module, module.gate_rows if isinstance(module, RecurrentCell) else hidden_dim)
     return module
 
 

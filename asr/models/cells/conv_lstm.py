@@ -60,6 +60,7 @@ class ConvLSTM(RecurrentCell):
         if kernel_size % 2 == 0:
             raise ConfigError("cell conv_lstm", f"kernel_size {kernel_size} is even", "take an odd one")
         self.num_bins, self.channels = num_bins, hidden_dim // num_bins
+        self.gate_rows = self.channels
         self.weight_ih_l0 = nn.Parameter(torch.zeros(4 * self.channels, input_dim // num_bins, kernel_size))
         self.weight_hh_l0 = nn.Parameter(torch.zeros(4 * self.channels, self.channels, kernel_size))
         self.bias_ih_l0 = nn.Parameter(torch.zeros(4 * self.channels))

@@ -98,6 +98,7 @@ class LiGRU(HiddenCell):
     **Source**: Ravanelli et al. 2018, eq. 5-7; running averages with a momentum of 0.05.
     """
 
+    takes_valid = True
     num_gates = 2
     running_mean: Tensor
     running_variance: Tensor

@@ -1,4 +1,8 @@
-"""Functions of many small kernels as CUDA graphs: one launch each, once their shapes have been seen.
+"""A recurrence on a GPU: the kernels of all its frames are one launch.
+
+A recurrence launches some ten small kernels a frame, and on a GPU the time goes into launching them one by one. A graph
+holds those of a whole pass, for tensors of the same shapes. So that shapes come again, frames and utterances are filled
+up with zeros to round numbers: no utterance's values depend on how many others or frames after it there are.
 
 **Source**: CUDA's stream capture, as in ``torch.cuda.graph``.
 """
@@ -6,18 +10,134 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import accumulate
 from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-Tensors = dict[str, Tensor]
+from asr.models.cells.recurrence import Recurrence, Tensors
+
 Shapes = tuple[tuple[str, tuple[int, ...], torch.dtype], ...]
 
 _MAX_GRAPHS = 256  # of a stream; the one that was used longest ago goes first
 _ALIGNMENT = 256  # bytes
+
+FRAMES_STEP, BATCH_STEP = 32, 4
+"""Frames and utterances are filled up to multiples of these."""
+
+_WITH_FRAMES = ("projected", "zone_cell", "zone_hidden")
+_WITH_UTTERANCES = (*_WITH_FRAMES, "mask")
+_OUTPUT = "gradient of output"
+
+
+class Size(NamedTuple):
+    """Frames T and utterances B of a pass."""
+
+    frames: int
+    batch: int
+
+    @classmethod
+    def of(cls, projected: Tensor) -> Size:
+        """Gives those of input products, shape (T, ..., B, G, H)."""
+        return cls(projected.size(0), projected.size(-3))
+
+    def rounded(self) -> Size:
+        """Gives the size that graphs are made for.
+
+        Example:
+            >>> Size(200, 13).rounded()
+            Size(frames=224, batch=16)
+        """
+        return Size(-(-self.frames // FRAMES_STEP) * FRAMES_STEP, -(-self.batch // BATCH_STEP) * BATCH_STEP)
+
+
+def run(recurrence: Recurrence, given: Tensors) -> tuple[Tensor, Tensor, Tensors]:
+    """Gives output, state and what is kept, as ``recurrence.run`` does; what is kept has the rounded size.
+
+    Args:
+        recurrence: the equations; equal ones launch the same kernels.
+        given: its tensors.
+    """
+    size = Size.of(given["projected"])
+    filled = {name: _filled(name, value, size.rounded()) for name, value in given.items()}
+
+    def function(tensors: Tensors) -> Tensors:
+        output, _, kept = recurrence.run(tensors)
+        return {"output": output} | {name: value for name, value in kept.items() if name not in tensors}
+
+    made = graph_cache(filled["recurrent"].device).run(("run", recurrence), function, filled)
+    output = made.pop("output")[: size.frames].narrow(-2, 0, size.batch)
+    memory = _memory(made)[size.frames].narrow(-2, 0, size.batch)
+    del filled["projected"]
+    return output, memory.clone(), filled | made
+
+
+def gradients(
+    recurrence: Recurrence, kept: Tensors, output: Tensor, state: Tensor | None, names: Sequence[str]
+) -> Tensors:
+    """Gives what ``recurrence.gradients`` gives.
+
+    A gradient of the state arrives before the frames that were filled in: with one, kernels are launched one by one.
+
+    Args:
+        recurrence: the equations.
+        kept: what :func:`run` kept.
+        output: gradient of the output, shape (T, ..., B, R).
+        state: gradient of the state, shape (..., B, C); None where nothing depends on it.
+        names: of the tensors that :func:`run` was given.
+    """
+    size = Size(output.size(0), output.size(-2))
+    full = size.rounded()
+    if state is not None:
+        behind = full.frames - size.frames
+        begun = {name: value[: len(value) - behind] for name, value in kept.items() if _grows(name, names)}
+        arriving = (fill_up(value, full, has_frames=False) for value in (output, state))
+        found = recurrence.gradients(kept | begun, *arriving)
+    else:
+        nothing = _memory(kept)[0].shape
+        given = kept | {_OUTPUT: fill_up(output, full, has_frames=True)}
+
+        def function(tensors: Tensors) -> Tensors:
+            known = {name: value for name, value in tensors.items() if name != _OUTPUT}
+            return recurrence.gradients(known, tensors[_OUTPUT], tensors[_OUTPUT].new_zeros(nothing))
+
+        found = graph_cache(output.device).run(("gradients", recurrence), function, given)
+    found["projected"] = found["projected"][: size.frames].narrow(-3, 0, size.batch)
+    return found
+
+
+def _memory(kept: Tensors) -> Tensor:
+    """Gives the memory before each frame and behind the last, shape (T + 1, ..., B, C)."""
+    return kept["cells" if "cells" in kept else "hidden"]
+
+
+def _grows(name: str, names: Sequence[str]) -> bool:
+    """Says whether something that is kept has frames: all that a pass makes, and of what it is given the zones."""
+    return name not in names or name in _WITH_FRAMES
+
+
+def fill_up(value: Tensor, size: Size, *, has_frames: bool, batch_dim: int = -2) -> Tensor:
+    """Gives a tensor with zeros behind its utterances, and behind its frames, dimension 0, where it has any.
+
+    Example:
+        >>> fill_up(torch.ones(1, 1, 2), Size(2, 2), has_frames=True).tolist()
+        [[[1.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]
+    """
+    missing = [0] * (2 * value.dim())  # pairs, the last dimension first
+    missing[-2 * batch_dim - 1] = size.batch - value.size(batch_dim)
+    if has_frames:
+        missing[-1] = size.frames - value.size(0)
+    return F.pad(value, missing) if any(missing) else value
+
+
+def _filled(name: str, value: Tensor, size: Size) -> Tensor:
+    if name not in _WITH_UTTERANCES:
+        return value
+    return fill_up(value, size, has_frames=name in _WITH_FRAMES, batch_dim=-3 if name == "projected" else -2)
 
 
 class GraphCache:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asr.models.cells.scan import Pass, Tensors, sigmoid_slope, tanh_slope
+from asr.models.cells.recurrence import Pass, Tensors, sigmoid_slope, tanh_slope
 
 
 class HiddenForward:

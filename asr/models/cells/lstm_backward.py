@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from asr.models.cells.lstm_forward import Gating
-from asr.models.cells.scan import Tensors, sigmoid_slope, tanh_slope
+from asr.models.cells.recurrence import Tensors, sigmoid_slope, tanh_slope
 
 
 class LstmBackward:

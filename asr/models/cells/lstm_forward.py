@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from asr.models.cells.scan import Pass, Tensors
+from asr.models.cells.recurrence import Pass, Tensors
 
 Gating = Literal["forget", "coupled", "never"]
 

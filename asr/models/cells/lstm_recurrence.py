@@ -13,7 +13,7 @@ from torch import Tensor
 
 from asr.models.cells.lstm_backward import LstmBackward
 from asr.models.cells.lstm_forward import Gating, LstmForward
-from asr.models.cells.scan import Pass, Tensors
+from asr.models.cells.recurrence import Pass, Tensors
 
 
 @dataclass(frozen=True)

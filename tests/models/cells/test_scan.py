@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from asr.models.cells.hidden_recurrence import GruRecurrence, LightRecurrence, TanhRecurrence
+from asr.models.cells.layer_norm import LayerNormRecurrence
 from asr.models.cells.lstm_recurrence import LstmRecurrence
-from asr.models.cells.norm_recurrence import LayerNormRecurrence
-from asr.models.cells.scan import Recurrence, scan
+from asr.models.cells.recurrence import Recurrence
+from asr.models.cells.scan import scan
 
 T, B, C = 3, 2, 2
 

@@ -1,0 +1,161 @@
+"""Options of ``asr prepare`` that some corpora have: phone targets by a lexicon, and what LibriSpeech may be."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr.cli.command import download_log, log, warn
+from asr.errors import UsageError
+
+if TYPE_CHECKING:
+    from lhotse import CutSet
+
+    from asr.corpora.checks import Problem
+    from asr.text.policy import TextPolicy
+
+_FORM = "write SPLIT=ID,ID of speakers or chapters, such as train=4406,4088-158077 test=5652"
+
+
+def add_lexicon(parser: argparse.ArgumentParser) -> None:
+    """Adds the option to a corpus."""
+    parser.add_argument(
+        "--lexicon",
+        nargs="+",
+        type=Path,
+        metavar="F",
+        help="files of WORD PHONE PHONE, such as cmudict.dict: phone targets are written, too (an earlier file's words "
+        "hide a later one's); words that are in none are listed in OUT/oov.tsv",
+    )
+    parser.add_argument(
+        "--g2p",
+        type=Path,
+        metavar="F",
+        help="checkpoint of asr train --config-name g2p, which pronounces words that no lexicon has, and lists them in "
+        "OUT/g2p.dict",
+    )
+    parser.add_argument(
+        "--oov",
+        choices=["problem", "keep"],
+        default="problem",
+        help="utterances with words that no lexicon has: --on-problem decides, or they stay without phones",
+    )
+
+
+def add_phones(
+    splits: dict[str, CutSet], problems: list[Problem], policy: TextPolicy | None, arguments: argparse.Namespace
+) -> None:
+    """Looks up the words where a lexicon was given; utterances with words that it lacks become problems.
+
+    Raises:
+        UsageError: there is a model to pronounce what the lexicon lacks, and no lexicon.
+        CheckpointError: the model cannot be read.
+    """
+    if not getattr(arguments, "lexicon", None):
+        if getattr(arguments, "g2p", None):
+            raise UsageError(
+                "--g2p", "there is no --lexicon that lacks words", "give the one that the model learnt from"
+            )
+        return
+    from asr.checkpoints.pronunciation import load_pronouncer
+    from asr.corpora.pronunciations import pronounce, write_oov
+    from asr.text.lexicon import Lexicon, read_lexicon, write_lexicon
+
+    lexicon = read_lexicon(*arguments.lexicon, case="upper")
+    found = pronounce(splits, lexicon, policy)
+    path = arguments.out / "oov.tsv"
+    write_oov(found.oov, path)
+    log(
+        f"lexicon of {len(lexicon)} words: {len(found.oov)} of {len(found.words)} distinct and {found.oov.total()} of "
+        f"{found.words.total()} running words are not in it, listed in {path}"
+    )
+    if arguments.g2p:
+        pronounced = load_pronouncer(arguments.g2p).lexicon(sorted(found.oov))
+        write_lexicon(pronounced, arguments.out / "g2p.dict")
+        log(f"{len(pronounced)} of them are pronounced by {arguments.g2p}, listed in {arguments.out / 'g2p.dict'}")
+        found = pronounce(splits, Lexicon({**pronounced.entries, **lexicon.entries}), policy)
+    if arguments.oov == "problem":
+        problems += found.problems
+    elif found.problems:
+        warn(f"{len(found.problems)} utterances have words that are not in the lexicon, and so no phones")
+
+
+def add_librispeech(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that only this corpus has."""
+    parser.add_argument(
+        "--corpus-dir", type=Path, metavar="D", help="LibriSpeech/ or the folder above it (with --download: OUT/corpus)"
+    )
+    parser.add_argument(
+        "--subsets", nargs="+", default=[], metavar="NAME", help="such as train-clean-5 (all there are)"
+    )
+    parser.add_argument("--partial", action="store_true", help="official subsets may lack utterances")
+    parser.add_argument("--download", action="store_true", help="fetch the --subsets that are not there from OpenSLR")
+    parser.add_argument("--mirror", metavar="URL", help="another address of OpenSLR's resources")
+    parser.add_argument(
+        "--speakers",
+        nargs="+",
+        metavar="SPLIT=IDS",
+        help="splits by speaker or chapter: train=4406,4088-158077 dev=4088-158079",
+    )
+    parser.add_argument(
+        "--alignments", type=Path, metavar="D", help="folder with TextGrid files: times of words and phones"
+    )
+    add_lexicon(parser)
+
+
+def prepare_librispeech(arguments: argparse.Namespace, problems: list[Problem]) -> dict[str, CutSet]:
+    """Gives the cuts of each split.
+
+    Raises:
+        UsageError: options do not go together.
+        DataError, ConfigError: as the corpus raises them.
+    """
+    from asr.corpora import librispeech
+
+    speakers = _speakers(arguments.speakers)
+    corpus_dir = _corpus_dir(arguments)
+    splits = librispeech.prepare(
+        corpus_dir,
+        subsets=arguments.subsets,
+        speakers=speakers,
+        alignments=arguments.alignments,
+        partial=arguments.partial,
+        problems=problems,
+        num_jobs=arguments.jobs,
+    )
+    if speakers is not None:
+        named = ", ".join(f"{split} {len(names)}" for split, names in speakers.items())
+        log(f"splits by speaker ({named}); speakers that are not named are left out")
+    return splits
+
+
+def _corpus_dir(arguments: argparse.Namespace) -> Path:
+    from asr.corpora import librispeech_archives as archives
+
+    if not arguments.download:
+        if arguments.corpus_dir is None:
+            raise UsageError("--corpus-dir", "is missing", "give it, or --download with --subsets")
+        return Path(arguments.corpus_dir)
+    if not arguments.subsets:
+        raise UsageError("--download", "does not say what", f"give --subsets out of {', '.join(archives.ARCHIVES)}")
+    folder = arguments.corpus_dir or arguments.out / "corpus"
+    mirror = arguments.mirror or archives.MIRROR
+    return archives.download(arguments.subsets, folder, mirror=mirror, log_of=download_log)
+
+
+def _speakers(given: list[str] | None) -> dict[str, list[str]] | None:
+    if given is None:
+        return None
+    speakers: dict[str, list[str]] = {}
+    for each in given:
+        split, equals, names = each.partition("=")
+        chosen = [name for name in names.split(",") if name]
+        if not split.replace("-", "").replace("_", "").isalnum() or not equals or not chosen or split in speakers:
+            raise UsageError(f"--speakers {each}", "is no split and its speakers, or the split's second", _FORM)
+        speakers[split] = chosen
+    everyone = [name for names in speakers.values() for name in names]
+    doubled = [name for name in everyone if everyone.count(name) > 1]
+    if doubled:
+        raise UsageError("--speakers", f"{doubled[0]} is named twice", "give each to one split")
+    return speakers

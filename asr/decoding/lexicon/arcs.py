@@ -1,0 +1,159 @@
+"""What the arcs of a lexicon trie weigh: scores of words, and looking ahead to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from asr.decoding.beams import HASH_FACTOR, random_numbers, require
+from asr.decoding.lexicon.trie import NO_WORD, ROOT, LexiconTrie
+from asr.decoding.lexicon.word_ngram import WordNGram
+
+
+@dataclass(frozen=True)
+class UnknownWord:
+    """How much a word counts that is not in the lexicon, beside what the language model gives ``<unk>``.
+
+    Attributes:
+        score: natural-log score added for the word.
+        token_score: natural-log score added for each of its tokens.
+    """
+
+    score: float
+    token_score: float = 0.0
+
+
+@dataclass(frozen=True)
+class LexiconScores:
+    """What a search adds to the log-probability of what was heard.
+
+    Attributes:
+        lm: scores words; made for the words of the trie.
+        lm_weight: what its natural-log scores are multiplied by; 0 switches it off.
+        word_score: natural-log score added per word; above 0 favours more and shorter words.
+        unknown: what an unknown word adds, for a trie that has one; None for a closed vocabulary.
+        blank_penalty: natural-log score taken from each frame of blank, a run that counts as one being one; more makes
+            fewer deletions.
+        looks_ahead: whether beginnings of words count as much as the best word they may become.
+    """
+
+    lm: WordNGram | None = None
+    lm_weight: float = 0.0
+    word_score: float = 0.0
+    unknown: UnknownWord | None = None
+    blank_penalty: float = 0.0
+    looks_ahead: bool = True
+
+    def check(self, trie: LexiconTrie) -> None:
+        """Refuses what does not go with a trie.
+
+        Raises:
+            ConfigError: a number is out of its range, or the model or the unknown word is for another trie.
+        """
+        require("lm_weight", self.lm_weight, self.lm_weight >= 0, "0 or more")
+        is_right = (self.unknown is not None) == (trie.unknown_state >= 0)
+        require("unknown", self.unknown, is_right, "given just when the trie has unknown words")
+        if self.lm is not None:
+            num_words, allowed = len(self.lm.labels) - 1, f"for the trie's {len(trie.words)} words"
+            require("lm", f"of {num_words} words", num_words == len(trie.words), allowed)
+
+
+@dataclass(frozen=True)
+class WeightedTrie:
+    """A trie with the weights that a search adds.
+
+    An arc weighs what the words to come may at best score, less what they might before it; all of that is taken back
+    where a word ends, which adds the word's own scores. So the sum over whole words is exact.
+
+    Attributes:
+        trie: the trie.
+        lm: scores the words; None for none.
+        lm_weight: what its natural-log scores are multiplied by.
+        weights: of each arc, all but the language model's score of its word, shape (A,).
+        pair_weights: the most that an arc of each pair weighs, with the unigram in place of the language model; -inf at
+            the end, where there is no arc, shape (P+1,).
+        cell_weights: the same of each state and token, (S*V,), where the trie has that table; else empty.
+        ahead: what is looked ahead in each state, shape (S,).
+        hashes: a random number for the token of each arc and what kind it is, different within a pair, (A,).
+        word_hashes: a random number for each word, at least (W+1,).
+    """
+
+    trie: LexiconTrie
+    lm: WordNGram | None
+    lm_weight: float
+    weights: torch.Tensor
+    pair_weights: torch.Tensor
+    cell_weights: torch.Tensor
+    ahead: torch.Tensor
+    hashes: torch.Tensor
+    word_hashes: torch.Tensor
+
+    @classmethod
+    def of(cls, trie: LexiconTrie, scores: LexiconScores, dtype: torch.dtype) -> WeightedTrie:
+        """Weighs the arcs of a trie by what is scored; both are on the same device."""
+        device, num_words = trie.arc_words.device, len(trie.words)
+        lm, unknown = scores.lm if scores.lm_weight else None, scores.unknown
+        unigrams = torch.zeros(num_words + 1, dtype=torch.float64, device=device)
+        if lm is not None:
+            unigrams = scores.lm_weight * lm.unigrams().double()
+        ahead = torch.zeros(trie.num_states, dtype=torch.float64, device=device)
+        if scores.looks_ahead and lm is not None:
+            ahead = trie.best_below(unigrams)
+        ends = trie.arc_words != NO_WORD
+        weights = ahead[trie.arc_next_states] - ahead[trie.arc_states] + scores.word_score * ends
+        if unknown is not None:
+            inside = (trie.arc_next_states == trie.unknown_state) | (trie.arc_words == num_words)
+            is_separator = trie.arc_token_ids == (-1 if trie.separator is None else trie.separator)
+            weights += unknown.token_score * (inside & ~is_separator)
+            weights += unknown.score * (inside & (trie.arc_states == ROOT))
+        guessed = weights + torch.where(ends, unigrams[trie.arc_words.clamp(min=0)], 0.0)
+        pair_weights = torch.full((len(trie.pair_first),), -torch.inf, dtype=torch.float64, device=device)
+        pair_weights.scatter_reduce_(0, trie.arc_pairs, guessed, "amax")
+        tokens, words = random_numbers(trie.num_tokens, 0).to(device), random_numbers(num_words + 3, 1).to(device)
+        kinds = torch.where(trie.arc_next_states == trie.unknown_state, num_words + 1, trie.arc_words)
+        hashes = tokens[trie.arc_token_ids] ^ words[kinds]  # NO_WORD is the last
+        weights, pair_weights, ahead = weights.to(dtype), pair_weights.to(dtype), ahead.to(dtype)
+        return cls(
+            trie=trie,
+            lm=lm,
+            lm_weight=scores.lm_weight,
+            weights=weights,
+            pair_weights=pair_weights,
+            cell_weights=pair_weights[trie.pair_table.long()],
+            ahead=ahead,
+            hashes=hashes,
+            word_hashes=words,
+        )
+
+    def look_ahead(self, cells: torch.Tensor) -> torch.Tensor:
+        """Gives the most that an arc of each pair weighs, -inf where there is none.
+
+        Args:
+            cells: states times V plus token, any shape.
+        """
+        if len(self.cell_weights):
+            return self.cell_weights.index_select(0, cells.flatten()).view(cells.shape)
+        return self.pair_weights[self.trie.find_cells(cells)]
+
+    def hash_words(
+        self, prefixes: torch.Tensor, words: torch.Tensor, ended: torch.Tensor, places: torch.Tensor
+    ) -> torch.Tensor:
+        """Gives numbers that stand for the words of prefixes, an unknown word's for its tokens.
+
+        Args:
+            prefixes: numbers that stand for the prefixes before an arc, shape (B, K).
+            words: numbers that stand for their words, shape (B, K).
+            ended: the words that the arcs end, shape (B, K) or (B, K, O).
+            places: the arcs, same shape.
+        """
+        if places.dim() > prefixes.dim():
+            prefixes, words = prefixes[..., None], words[..., None]
+        spelled = prefixes * HASH_FACTOR + self.hashes[places]
+        more = torch.where(ended == self.unknown, spelled, words * HASH_FACTOR + self.word_hashes[ended])
+        return torch.where(ended == NO_WORD, words, more)
+
+    @property
+    def unknown(self) -> int:
+        """The word that stands for all unknown ones."""
+        return len(self.trie.words)

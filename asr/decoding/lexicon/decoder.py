@@ -1,0 +1,147 @@
+"""Beam search over the words of a lexicon with an n-gram of words, the beams of a whole batch as tensors."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from asr.decoding.alignment import align
+from asr.decoding.beams import TokenFrames, check_beam, merge_blank_frames, require
+from asr.decoding.decoder import TokenPaths, check_log_probs, trace
+from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.lexicon.arcs import LexiconScores, WeightedTrie
+from asr.decoding.lexicon.beams import LexiconBeams, WordStep
+from asr.decoding.lexicon.endings import WordSequences, best_sequences
+from asr.decoding.lexicon.search import LexiconSearch
+from asr.decoding.lexicon.tracing import with_words
+from asr.decoding.lexicon.trie import LexiconTrie
+from asr.text.tokens import BLANK, TokenTable
+
+
+class LexiconBeamDecoder:
+    """Finds the word sequences of the highest score.
+
+    A hypothesis is a token sequence and how it is cut into words. It scores
+
+        log P(tokens | audio) + lm_weight * log P_lm(words, </s>) + word_score * number of words,
+
+    where the first term sums over all alignments, in which a separator (``|``, silence) may stand before the first word
+    and be repeated between and behind words, each frame of blank costs ``blank_penalty``, and an unknown word adds what
+    :class:`asr.decoding.lexicon.arcs.UnknownWord` says. Of several with the same words (pronunciations, separators at
+    the end) the N-best list has the best one. Prefixes that go the same ways from here on, whatever comes, are
+    *recombined*: of those with the same last token and the same states of trie and language model the best
+    ``hyps_per_state`` stay, which leaves the beam room for what does differ. With all of them kept the search is exact
+    when no prefix ever leaves the beam: what it looks ahead guides it and does not count. Times come from the best
+    alignment of each hypothesis. If a beam ends without any whole word sequence, its unfinished last word is given as
+    far as it is spelled, and the score lacks it.
+
+    **Source**: the search is that of Graves 2012 and Hannun et al. 2014 as in
+    :class:`asr.decoding.prefix_beam.PrefixBeamDecoder`; the trie with its look-ahead ("smearing") and the scores are
+    those of Collobert, Puhrsch and Synnaeve, "Wav2Letter: an end-to-end ConvNet-based speech recognition system", 2016,
+    whose program, flashlight-text, it is compared with. That adds up the probabilities of what it recombines; here a
+    hypothesis scores by its own alignments alone. For recombination see
+    :func:`asr.decoding.beams.best_of_each`.
+    """
+
+    def __init__(
+        self,
+        tokens: TokenTable,
+        frame_seconds: float,
+        trie: LexiconTrie,
+        beam_size: int,
+        scores: LexiconScores,
+        beam_threshold: float = math.inf,
+        token_topk: int | None = None,
+        blank_threshold: float = 1.0,
+        nbest: int = 1,
+        hyps_per_state: int | None = 1,
+        blank: int = BLANK,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        """Makes a decoder.
+
+        Args:
+            tokens: names the V tokens.
+            frame_seconds: seconds from one frame to the next.
+            trie: the lexicon, built from these tokens.
+            beam_size: K, prefixes kept per frame; larger is slower and more exact.
+            scores: what else counts than what was heard.
+            beam_threshold: prefixes whose score is this much (natural log) below the best are dropped.
+            token_topk: likeliest tokens of a frame by which prefixes may grow; None for all.
+            blank_threshold: runs of frames in which blank is likelier than this count as one; 1 looks at every frame.
+            nbest: hypotheses to give for each utterance, at most ``beam_size``.
+            hyps_per_state: prefixes kept of those that nothing to come can tell apart; 1 finds the best hypothesis with
+                the smallest beam, more make the N-best list richer, None keeps all.
+            blank: index of blank.
+            dtype: of the scores in the search.
+
+        Raises:
+            ConfigError: a number is out of its range, or the parts do not belong together.
+        """
+        check_beam(beam_size, beam_threshold, nbest, token_topk, blank_threshold)
+        is_count = hyps_per_state is None or hyps_per_state >= 1
+        require("hyps_per_state", hyps_per_state, is_count, "1 or more")
+        require("trie", f"of {trie.num_tokens} tokens", trie.num_tokens == len(tokens), f"one of {len(tokens)}")
+        scores.check(trie)
+        self.tokens, self.frame_seconds, self.blank = tokens, frame_seconds, blank
+        self.trie, self.scores, self.hyps_per_state, self.dtype = trie, scores, hyps_per_state, dtype
+        self.beam_size, self.beam_threshold, self.nbest = beam_size, beam_threshold, nbest
+        self.token_topk, self.blank_threshold = min(token_topk or len(tokens), len(tokens) - 1), blank_threshold
+        self._arcs: WeightedTrie | None = None
+
+    @torch.inference_mode()
+    def __call__(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> list[list[Hypothesis]]:
+        """Decodes a batch; see :class:`asr.decoding.decoder.Decoder`."""
+        input_lengths = input_lengths.to(log_probs.device)
+        check_log_probs(log_probs, input_lengths, len(self.tokens))
+        if not len(log_probs):
+            return []
+        log_probs = log_probs.float()
+        found = self._search(log_probs, input_lengths)
+        alignment = align(log_probs, input_lengths, found.token_ids, found.token_lengths, self.blank)
+        paths = TokenPaths(found.token_ids, found.token_lengths, alignment.token_index, found.scores)
+        hypotheses = trace(paths, log_probs, self.tokens, self.frame_seconds, self.blank)
+        return with_words(hypotheses, found, self.trie, self.tokens)
+
+    def _weighted(self, device: torch.device) -> WeightedTrie:
+        if self._arcs is None or self._arcs.weights.device != device:
+            self.trie.to(device)
+            if self.scores.lm is not None:
+                self.scores.lm.to(device)
+            self._arcs = WeightedTrie.of(self.trie, self.scores, self.dtype)
+        return self._arcs
+
+    def _search(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> WordSequences:
+        """Gives the N best word sequences; utterances are sorted by length, so that those that are over drop out."""
+        if self.blank_threshold < 1:
+            log_probs, input_lengths = merge_blank_frames(log_probs, input_lengths, self.blank, self.blank_threshold)
+        if self.scores.blank_penalty:
+            log_probs = log_probs.clone()
+            log_probs[:, :, self.blank] -= self.scores.blank_penalty
+        lengths, order = input_lengths.sort(descending=True, stable=True)
+        arcs = self._weighted(log_probs.device)
+        frames = TokenFrames.of(log_probs[order].to(self.dtype), self.blank, self.token_topk)
+        search = LexiconSearch(arcs, self.blank, self.beam_threshold, self.hyps_per_state)
+        beams = LexiconBeams.start(
+            len(order),
+            self.beam_size,
+            last=self.blank if arcs.trie.separator is None else arcs.trie.separator,
+            lm_state=arcs.lm.start_state if arcs.lm else 0,
+            like=arcs.weights,
+        )
+        frames_left, finished, steps = lengths.tolist(), list[LexiconBeams](), list[WordStep]()
+        active = len(order)
+        for frame in range(log_probs.shape[1]):
+            still = active
+            while still and frames_left[still - 1] <= frame:
+                still -= 1
+            if still < active:
+                finished.append(beams.rows(still, active))
+                beams, active = beams.rows(0, still), still
+            if not active:
+                break
+            beams, step = search.advance(beams, frames, frame)
+            steps.append(step)
+        beams = LexiconBeams.join([beams.rows(0, active), *reversed(finished)])
+        return best_sequences(beams, steps, arcs, self.nbest).rows(order.argsort())
