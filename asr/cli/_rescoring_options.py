@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asr.cli.command import finite, log
-from asr.errors import ConfigError, DataError, UsageError
+from asr.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -102,14 +102,12 @@ def _hear(arguments: Namespace) -> Scored:
     from asr.checkpoints.acoustic import load_checkpoint
     from asr.corpora.manifests import read_cuts
     from asr.data.posteriors import posteriors
-    from asr.decoding.rescoring import measure_nbest_by_ear
+    from asr.decoding.rescoring import check_spelling, measure_nbest_by_ear
     from asr.models.devices import move
 
     loaded = load_checkpoint(arguments.checkpoint)
     move(loaded.model, arguments.device, "--device")
-    if loaded.tokens.unit == "phone":
-        remedy = "search words with it by asr decode --lexicon, and rescore these with a model of characters"
-        raise ConfigError("--checkpoint", "its tokens are phones, which words are not spelled in", remedy)
+    check_spelling(loaded.tokens, "--checkpoint")
     lists = _lists(arguments)
     batches = posteriors(loaded.model, list(read_cuts(arguments.cuts)), _BATCH_SECONDS)
     heard = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from asr.cli._search_options import log_coverage
 from asr.cli.command import command, log, log_warnings, make_parser, option, parse, progress, warn
-from asr.decoding.settings import DecoderSettings
+from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import AsrError, ConfigError, UsageError
 from asr.files import fitting, written_whole
 from asr.machine import num_processes
@@ -34,6 +34,7 @@ m4a, mp4, webm, wma, amr and other formats of phones and video need the extra me
 Exit status 1 says that some files failed; the last line on stderr says how many."""
 
 _NAMED = 5  # files that are named in a line of log
+_NBEST = 100  # hypotheses that other models choose among
 
 
 @command
@@ -74,7 +75,17 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument(
         "--beam-size", type=_whole_number, default=1, metavar="K", help="hypotheses kept; 1 is greedy (default: 1)"
     )
-    search.add_argument("--settings", metavar="FILE", help="decoder, language model and weights that were tuned")
+    search.add_argument("--settings", metavar="FILE", help="decoder and weights that asr tune decode wrote")
+    parser.add_argument(
+        "--rescoring",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="another model and its weights, which asr tune rescore wrote; of several, one after the other chooses",
+    )
+    parser.add_argument(
+        "--nbest", type=_whole_number, metavar="N", help="hypotheses that --rescoring chooses among (default: 100)"
+    )
     parser.add_argument(
         "--channel",
         type=_whole_number,
@@ -133,10 +144,7 @@ def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format
 
 
 def _load(arguments: argparse.Namespace) -> Recognizer:
-    if arguments.settings:
-        settings = DecoderSettings.load(arguments.settings)
-    else:
-        settings = DecoderSettings(beam_size=arguments.beam_size)
+    settings, rescoring = _settings(arguments), [RescoringSettings.load(file) for file in arguments.rescoring]
     import torch
 
     from asr.transcription.recognizer import Recognizer
@@ -145,12 +153,30 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
     torch.set_num_threads(1)  # see num_workers of Recognizer
     num_workers = 1 if device.startswith("cuda") else arguments.threads or num_processes()
     try:
-        recognizer = Recognizer.from_checkpoint(arguments.checkpoint, settings, device, num_workers)
+        recognizer = Recognizer.from_checkpoint(
+            arguments.checkpoint, settings, rescoring, device=device, num_workers=num_workers
+        )
     except ConfigError as error:
         where = option(error.where) if error.where == "device" else error.where
         raise ConfigError(where, error.found, error.remedy) from None
     log_coverage(recognizer.coverage, settings.lm)
     return recognizer
+
+
+def _settings(arguments: argparse.Namespace) -> DecoderSettings:
+    if arguments.settings:
+        settings = DecoderSettings.load(arguments.settings)
+    else:
+        settings = DecoderSettings(beam_size=arguments.beam_size)
+    if not arguments.rescoring:
+        if arguments.nbest is not None:
+            raise UsageError("--nbest", "nothing chooses among them", "give --rescoring, or leave it out")
+        return settings
+    if settings.beam_size == 1:
+        raise UsageError("--rescoring", "one hypothesis leaves no choice", "give --settings of a beam, or --beam-size")
+    settings = replace(settings, nbest=arguments.nbest or min(_NBEST, settings.beam_size))
+    settings.check(option)
+    return settings
 
 
 def _survey(recordings: Sequence[Recording], sample_rate: int) -> float | None:

@@ -12,6 +12,7 @@ from torch.nn.functional import ctc_loss
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.decoding.hypothesis import Hypothesis
+from asr.errors import ConfigError
 from asr.lm.sentence_models import SentenceModel
 from asr.lm.vocabulary import UNKNOWN
 from asr.text.policy import TextPolicy
@@ -88,11 +89,29 @@ def measure_nbest_by_ear(
     for nbest, log_probs in zip(nbests, posteriors, strict=True):
         spelled = [tokens.encode(policy.apply(hypothesis.text), where=hypothesis.text[:40]) for hypothesis in nbest]
         targets = torch.tensor([token_id for ids in spelled for token_id in ids], dtype=torch.long)
+        if not len(log_probs):  # no path but that of no tokens
+            heard.append(_row(-_IMPOSSIBLE if ids else 0.0 for ids in spelled))
+            continue
         lengths = torch.full((len(nbest),), len(log_probs)), torch.tensor([len(ids) for ids in spelled])
         rows = log_probs.double().cpu()[:, None].expand(-1, len(nbest), -1)  # (N, V) -> (N, K, V)
         losses = ctc_loss(rows, targets, *lengths, blank=BLANK, reduction="none")
         heard.append(-losses.clamp(max=_IMPOSSIBLE))  # infinite for a text with too many tokens
     return _scores(nbests, heard)
+
+
+def check_spelling(tokens: TokenTable, where: str) -> None:
+    """Refuses an acoustic model that spells no words.
+
+    Args:
+        tokens: the table of its outputs.
+        where: its file or option, for the error.
+
+    Raises:
+        ConfigError: they are phones.
+    """
+    if tokens.unit == "phone":
+        remedy = "search words with it by asr decode --lexicon, and rescore these with a model of characters"
+        raise ConfigError(where, "its tokens are phones, which words are not spelled in", remedy)
 
 
 def rescore(

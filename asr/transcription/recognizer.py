@@ -17,12 +17,13 @@ from asr.checkpoints.acoustic import load_checkpoint
 from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GreedyDecoder
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.settings import Coverage, DecoderSettings
+from asr.decoding.settings import Coverage, DecoderSettings, RescoringSettings
 from asr.errors import AsrError, DataError
 from asr.models.acoustic import AcousticModel
 from asr.models.devices import move
 from asr.text.tokens import TokenTable
 from asr.transcription.long_audio import Chunk, Cutting, cut
+from asr.transcription.rescoring import Rescorer, load_rescorer
 from asr.transcription.transcript import Transcript, join, stitch
 
 BATCH_SECONDS: Seconds = 160.0  # eight chunks of the longest kind: a CPU gains little from more
@@ -37,6 +38,7 @@ class Recognizer:
     Attributes:
         device: where the model is.
         decoder: log-probabilities to hypotheses.
+        rescorers: what puts its N-best lists in another order, one after the other.
         coverage: how much of the decoder's lexicon can be searched; None where it has none.
 
     Example::
@@ -54,6 +56,7 @@ class Recognizer:
         device: str | torch.device = "cpu",
         num_workers: int = 1,
         coverage: Coverage | None = None,
+        rescorers: Sequence[Rescorer] = (),
     ) -> None:
         """Moves the model to its device.
 
@@ -66,6 +69,7 @@ class Recognizer:
                 ``torch.set_num_threads(1)`` are faster than one batch in many threads, which wait for one another in
                 every layer and stand still when another program takes one of their cores.
             coverage: of the decoder's lexicon.
+            rescorers: what puts the N-best lists of the decoder in another order, one after the other.
 
         Raises:
             ConfigError: there is no such device here.
@@ -73,12 +77,15 @@ class Recognizer:
         self.device = move(model.eval(), device)
         self.model, self.num_workers, self.coverage = model, num_workers, coverage
         self.decoder = decoder or GreedyDecoder(tokens, model.frame_seconds)
+        self.rescorers = rescorers
 
     @classmethod
     def from_checkpoint(
         cls,
         path: str | Path,
         settings: DecoderSettings | None = None,
+        rescoring: Sequence[RescoringSettings] = (),
+        *,
         device: str | torch.device = "cpu",
         num_workers: int = 1,
     ) -> Recognizer:
@@ -86,7 +93,9 @@ class Recognizer:
 
         Args:
             path: the checkpoint.
-            settings: how to decode; greedy when None. Only the best hypothesis is asked for, whatever ``nbest`` is.
+            settings: how to decode; greedy when None. Without rescoring one hypothesis is asked for, whatever ``nbest``
+                is.
+            rescoring: weights of other models that choose among the ``nbest`` hypotheses, one after the other.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches that are recognised at the same time, see :class:`Recognizer`.
 
@@ -96,9 +105,13 @@ class Recognizer:
             DataError: a file that the settings name cannot be read, or does not fit the model.
         """
         loaded = load_checkpoint(path)
-        settings = replace(settings or DecoderSettings(), nbest=1)
+        settings = settings or DecoderSettings()
+        settings = settings if rescoring else replace(settings, nbest=1)
         parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
-        return cls(loaded.model, loaded.tokens, settings.decoder(parts), device, num_workers, parts.coverage)
+        sample_rate = loaded.model.frontend.sample_rate
+        rescorers = [load_rescorer(each, sample_rate, device) for each in rescoring]
+        decoder = settings.decoder(parts)
+        return cls(loaded.model, loaded.tokens, decoder, device, num_workers, parts.coverage, rescorers)
 
     @property
     def sample_rate(self) -> int:
@@ -178,8 +191,11 @@ class Recognizer:
             found = iter(self.recognize(voiced) if voiced else [])
             return [next(found) if length else _NOTHING for length in frames.tolist()]
         padded = pad_sequence(list(waveforms), batch_first=True)  # (B, S)
-        nbest = self.decoder(*self.model(padded.to(self.device), sample_lengths.to(self.device)))
-        return [hypotheses[0] for hypotheses in nbest]
+        padded, sample_lengths = padded.to(self.device), sample_lengths.to(self.device)
+        nbests = self.decoder(*self.model(padded, sample_lengths))
+        for rescorer in self.rescorers:
+            nbests = rescorer(nbests, padded, sample_lengths)
+        return [nbest[0] for nbest in nbests]
 
     def _read(self, reading: _Reading, cutting: Cutting | None) -> Iterator[_Task]:
         try:

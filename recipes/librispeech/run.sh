@@ -88,14 +88,14 @@ if stage 7 "decoding"; then
 fi
 
 if [[ -e $lstm ]] && stage 8 "rescoring"; then
-  rescore=(rescore --lm "$lstm" --device "$device")
+  second=(--lm "$lstm" --device "$device")
   if ((${#tests[@]})); then
-    asr tune "${rescore[@]}" --nbest "$exp/dev-other_3gram.jsonl" --cuts "$(cuts_of dev-other)" --out "$exp/lstm.json"
+    asr tune rescore "${second[@]}" --nbest "$exp/dev-other_3gram.jsonl" --cuts "$(cuts_of dev-other)" --out "$exp/lstm.json"
     for split in "${devs[@]}" "${tests[@]}"; do
-      asr "${rescore[@]}" --nbest "$exp/${split}_3gram.jsonl" --settings "$exp/lstm.json" --out "$exp/${split}_lstm.jsonl"
+      asr rescore "${second[@]}" --nbest "$exp/${split}_3gram.jsonl" --settings "$exp/lstm.json" --out "$exp/${split}_lstm.jsonl"
     done
   else
-    asr tune "${rescore[@]}" --nbest "$exp/${dev}_3gram.jsonl" --cuts "${dev_cuts[@]}" --crosswise "$exp/${dev}_lstm.jsonl"
+    asr tune rescore "${second[@]}" --nbest "$exp/${dev}_3gram.jsonl" --cuts "${dev_cuts[@]}" --crosswise "$exp/${dev}_lstm.jsonl"
   fi
 fi
 

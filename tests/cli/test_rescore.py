@@ -12,10 +12,11 @@ import torch
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 
 from asr.checkpoints.language import load_language_model
-from asr.cli import decode, train, tune
+from asr.cli import decode, train, transcribe, tune
 from asr.cli.rescore import main
 from asr.corpora.manifests import read_cuts, write_cuts
 from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.hypotheses import read_hypotheses, write_hypotheses
@@ -219,3 +220,29 @@ def test_a_second_acoustic_model_brings_its_own_text_to_the_front(
     torch.save(content, tmp_path / "last.ckpt")
     assert main([*lists, "--weight", "1", "--out", out]) == 2
     assert "--checkpoint: its tokens are phones, which words are not spelled in" in capsys.readouterr().err
+
+
+def test_files_are_transcribed_as_their_lists_are_rescored(
+    folder: Path, checkpoint: Path, tiny_corpus: TinyCorpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cuts, nbest, out = str(tiny_corpus.data / "dev_cuts.jsonl.gz"), str(tmp_path / "n.jsonl"), str(tmp_path / "o.jsonl")
+    DecoderSettings(beam_size=16, token_score=0.5).save(tmp_path / "beam.json")
+    RescoringSettings(0.4, 2.0, -1.0, str(folder / "best.ckpt")).save(tmp_path / "lm.json")
+    RescoringSettings(3.0, 0.5, 0.0, str(checkpoint.with_name("initial.ckpt"))).save(tmp_path / "ear.json")
+    model = ["--checkpoint", str(checkpoint), "--settings", str(tmp_path / "beam.json")]
+    assert decode.main([*model, "--cuts", cuts, "--workers", "0", "--nbest", "16", "--out", nbest]) == 0
+    found = [[each[0].text for each in read_hypotheses(nbest).values()]]
+    paths = [str(tiny_corpus.data / f"dev-{number:03d}.wav") for number in range(8)]
+    options: list[str] = []
+    other_models = {"lm": ["--lm", str(folder / "best.ckpt")]}
+    other_models["ear"] = ["--checkpoint", str(checkpoint.with_name("initial.ckpt")), "--cuts", cuts]
+    for name, other in other_models.items():
+        settings = str(tmp_path / f"{name}.json")
+        assert main(["--nbest", nbest, *other, "--settings", settings, "--out", out]) == 0
+        found.append([each[0].text for each in read_hypotheses(out).values()])
+        options += ["--rescoring", settings]
+        nbest = out
+        capsys.readouterr()
+        assert transcribe.main([*model, "--device", "cpu", *options, *paths]) == 0
+        assert [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()] == found[-1]
+    assert found[0] != found[1] != found[2]

@@ -9,6 +9,7 @@ import soundfile
 import torch
 
 from asr.cli.transcribe import main
+from asr.decoding.settings import RescoringSettings
 from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
 
 Captured = pytest.CaptureFixture[str]
@@ -244,6 +245,15 @@ def test_other_scripts_reach_stdout_whatever_the_locale(tmp_path: Path) -> None:
     ("arguments", "status", "message"),
     [
         (["a.wav", "b.wav", "--format", "srt"], 2, "--format srt: cannot hold the 2 recordings in one file; add --out"),
+        (["a.wav", "--nbest", "3"], 2, "--nbest: nothing chooses among them; give --rescoring"),
+        (["a.wav", "--rescoring", "x.json"], 2, "--rescoring: one hypothesis leaves no choice; give --settings"),
+        (
+            ["a.wav", "--beam-size", "4", "--rescoring", "x.json"],
+            1,
+            "x.json: is no settings of rescoring (no such file)",
+        ),
+        (["a.wav", "--beam-size", "4", "--rescoring", "half.json"], 1, "settings of rescoring: name no model"),
+        (["a.wav", "--settings", "x.json"], 1, "x.json: is no settings of a decoder (no such file)"),
         (["a.wav", "--device", "tpu"], 2, "--device: 'tpu' cannot be used"),
         (["notes"], 1, "notes: holds no audio: no file in it ends in .wav"),
         (["a.wav", "--out-dir", "notes/readme.md"], 2, "--out-dir notes/readme.md: is a file; name a folder"),
@@ -261,6 +271,7 @@ def test_what_cannot_be_is_one_line(
     monkeypatch.chdir(tmp_path)
     write(Path("a.wav"))
     write(Path("b.wav"))
+    RescoringSettings(0.5).save("half.json")
     Path("notes").mkdir()
     Path("notes/readme.md").touch()
     assert transcribe(checkpoint, "--quiet", *arguments) == status

@@ -89,5 +89,7 @@ def test_by_ear_equals_the_sum_over_all_paths() -> None:
     assert torch.isfinite(found.combined(0.0, 0.0)[1, :2]).all()
     (silent,) = measure_nbest_by_ear([[Hypothesis("", (), (), 0.0, 1.0)]], posteriors[:1], tokens, VERBATIM).added
     assert silent.tolist() == pytest.approx([float(posteriors[0][:, 0].sum())])
+    texts = [Hypothesis(text, (), (), 0.0, 1.0) for text in ("", "A")]
+    assert measure_nbest_by_ear([texts], [posteriors[0][:0]], tokens, VERBATIM).added.tolist() == [[0.0, -1e6]]
     with pytest.raises(DataError, match="'C' not in the table"):
         measure_nbest_by_ear([[Hypothesis("C", (), (), 0.0, 1.0)]], posteriors[:1], tokens, VERBATIM)

@@ -262,7 +262,7 @@ def test_the_best_device_here_says_what_the_cpu_says(tmp_path: Path) -> None:
     texts = []
     for device in ("cpu", "cuda" if torch.cuda.is_available() else "cpu"):
         for beam_size in (1, 4):
-            recognizer = Recognizer.from_checkpoint(path, DecoderSettings(beam_size=beam_size), device)
+            recognizer = Recognizer.from_checkpoint(path, DecoderSettings(beam_size=beam_size), device=device)
             found = recognizer.recognize(samples)
             texts.append([hypothesis.text for hypothesis in found])
     assert texts[:2] == texts[2:]

@@ -1,0 +1,74 @@
+"""Other models that choose among what a recogniser has found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.rescoring import NBest, NBestScores, check_spelling, measure_nbest, measure_nbest_by_ear, rescore
+from asr.decoding.settings import RescoringSettings
+from asr.errors import ConfigError, DataError
+from asr.lm.sentence_models import RecurrentSentenceModel
+from asr.models.devices import move
+from asr.transcription.checkpoint import load_checkpoint, read_checkpoint
+from asr.transcription.language_checkpoint import load_language_model
+
+Rescorer = Callable[[Sequence[NBest], Tensor, Tensor], list[list[Hypothesis]]]
+"""N-best lists, the waveforms that they are of, shape (B, S), and their lengths, shape (B,), to lists in new order."""
+_Measure = Callable[[Sequence[NBest], Tensor, Tensor], NBestScores]
+
+
+def load_rescorer(settings: RescoringSettings, sample_rate: int, device: str | torch.device) -> Rescorer:
+    """Reads the model that rescoring was tuned for, of sentences or of speech.
+
+    Args:
+        settings: its checkpoint and weights.
+        sample_rate: of the waveforms, in Hz.
+        device: where the model is to run.
+
+    Raises:
+        DataError: the settings name no model.
+        CheckpointError: its file holds none that can be built.
+        ConfigError: the device cannot be used, or the model reads other audio or spells no words.
+    """
+    if not settings.model:
+        raise DataError("settings of rescoring", "name no model", "make them with: asr tune rescore")
+    kept = read_checkpoint(settings.model).get("hyper_parameters")
+    is_of_sentences = isinstance(kept, Mapping) and "vocabulary" in kept
+    measure = _by_words(settings, device) if is_of_sentences else _by_ear(settings, sample_rate, device)
+
+    def rescored(nbests: Sequence[NBest], waveforms: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
+        return rescore(nbests, measure(nbests, waveforms, lengths), settings.weight, settings.word_score)
+
+    return rescored
+
+
+def _by_words(settings: RescoringSettings, device: str | torch.device) -> _Measure:
+    language = load_language_model(settings.model)
+    move(language.network, device)
+    model = RecurrentSentenceModel(language.network, language.vocabulary)
+    return lambda nbests, _waveforms, _lengths: measure_nbest(nbests, model, language.policy, settings.unknown_score)
+
+
+def _by_ear(settings: RescoringSettings, sample_rate: int, device: str | torch.device) -> _Measure:
+    loaded = load_checkpoint(settings.model)
+    model, tokens = loaded.model, loaded.tokens
+    move(model, device)
+    check_spelling(tokens, settings.model)
+    if model.frontend.sample_rate != sample_rate:
+        found = f"reads audio of {model.frontend.sample_rate} Hz, and the recogniser of {sample_rate} Hz"
+        raise ConfigError(settings.model, found, "rescore with a model of the same rate")
+
+    def measure(nbests: Sequence[NBest], waveforms: Tensor, lengths: Tensor) -> NBestScores:
+        is_long = model.encoder.output_lengths(model.frontend.frame_lengths(lengths)) > 0
+        posteriors = [waveforms.new_zeros(0, len(tokens))] * len(nbests)
+        if bool(is_long.any()):
+            log_probs, frames = model(waveforms[is_long], lengths[is_long])
+            for place, rows, length in zip(is_long.nonzero()[:, 0].tolist(), log_probs, frames, strict=True):
+                posteriors[place] = rows[:length]
+        return measure_nbest_by_ear(nbests, posteriors, tokens, loaded.policy)
+
+    return measure
