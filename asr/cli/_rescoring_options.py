@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asr.cli.command import finite, log
@@ -13,27 +12,10 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from asr.decoding.hypothesis import Hypothesis
-    from asr.decoding.rescoring import NBestScores
     from asr.text.policy import TextPolicy
+    from asr.tuning.sources import ScoredLists
 
 _BATCH_SECONDS = 120.0
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """N-best lists that another model has scored.
-
-    Attributes:
-        lists: by utterance id.
-        scores: the parts of their scores, in the order of the lists.
-        policy: that of the model.
-        unknown_score: natural-log score that was added for each word that the model does not know.
-    """
-
-    lists: dict[str, list[Hypothesis]]
-    scores: NBestScores
-    policy: TextPolicy
-    unknown_score: float
 
 
 def add_lists(parser: ArgumentParser, *, needs_cuts: bool) -> None:
@@ -66,7 +48,7 @@ def check_lists(arguments: Namespace) -> None:
         raise UsageError("--unknown-score", "an acoustic model knows no words", "leave it out")
 
 
-def score_lists(arguments: Namespace, unknown_score: float | None = None) -> Scored:
+def score_lists(arguments: Namespace, unknown_score: float | None = None) -> tuple[ScoredLists, TextPolicy, float]:
     """Reads the model and the lists, those of the cuts where there are any, and scores them.
 
     Args:
@@ -74,18 +56,22 @@ def score_lists(arguments: Namespace, unknown_score: float | None = None) -> Sco
         unknown_score: natural-log score added for each word that a language model does not know; where it is None the
             words of its text that it does not know share ``<unk>`` evenly.
 
+    Returns:
+        The lists with their scores, the text policy of the model, and the score of unknown words.
+
     Raises:
         AsrError: a file cannot be read, the device cannot be used, or an utterance of the cuts has no list.
     """
     return _hear(arguments) if arguments.checkpoint else _read(arguments, unknown_score)
 
 
-def _read(arguments: Namespace, unknown_score: float | None) -> Scored:
+def _read(arguments: Namespace, unknown_score: float | None) -> tuple[ScoredLists, TextPolicy, float]:
     """Scores the texts by a language model."""
     from asr.checkpoints.language import load_language_model
     from asr.decoding.rescoring import measure_nbest
     from asr.lm.sentence_models import RecurrentSentenceModel
     from asr.models.devices import move
+    from asr.tuning.sources import ScoredLists
 
     language = load_language_model(arguments.lm)
     move(language.network, arguments.device, "--device")
@@ -94,16 +80,17 @@ def _read(arguments: Namespace, unknown_score: float | None) -> Scored:
     lists = _lists(arguments)
     model = RecurrentSentenceModel(language.network, language.vocabulary)
     scores = measure_nbest(list(lists.values()), model, language.policy, unknown_score)
-    return Scored(lists, scores, language.policy, unknown_score)
+    return ScoredLists(lists, scores), language.policy, unknown_score
 
 
-def _hear(arguments: Namespace) -> Scored:
+def _hear(arguments: Namespace) -> tuple[ScoredLists, TextPolicy, float]:
     """Scores the texts by a second acoustic model that reads the audio of the cuts."""
     from asr.checkpoints.acoustic import load_checkpoint
     from asr.corpora.manifests import read_cuts
     from asr.data.posteriors import posteriors
     from asr.decoding.rescoring import check_spelling, measure_nbest_by_ear
     from asr.models.devices import move
+    from asr.tuning.sources import ScoredLists
 
     loaded = load_checkpoint(arguments.checkpoint)
     move(loaded.model, arguments.device, "--device")
@@ -117,7 +104,7 @@ def _hear(arguments: Namespace) -> Scored:
     }
     rows = [heard[name] for name in lists]
     scores = measure_nbest_by_ear(list(lists.values()), rows, loaded.tokens, loaded.policy)
-    return Scored(lists, scores, loaded.policy, 0.0)
+    return ScoredLists(lists, scores), loaded.policy, 0.0
 
 
 def _lists(arguments: Namespace) -> dict[str, list[Hypothesis]]:

@@ -44,6 +44,21 @@ def make_parser(verb: str, description: str, examples: str = "") -> argparse.Arg
     return parser
 
 
+def add_action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, description: str = ""
+) -> argparse.ArgumentParser:
+    """Returns the parser of one of a verb's actions."""
+    parser = actions.add_parser(
+        name,
+        help=summary,
+        description=description or f"{summary[0].upper()}{summary[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help="print results and errors only")
+    return parser
+
+
 def parse(parser: argparse.ArgumentParser, argv: list[str] | None, intermixed: bool = False) -> argparse.Namespace:
     """Parses the arguments of a verb and heeds ``--quiet``.
 

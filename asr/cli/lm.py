@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import command, log, make_parser, parse, warn
+from asr.cli.command import add_action, command, log, make_parser, parse, warn
 from asr.errors import UsageError
 from asr.text.policy import POLICIES, get_policy
 
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser("lm", __doc__ or "", _EXAMPLES)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-    train = _add_action(actions, "train", "trains a model from text", _TRAIN)
+    train = add_action(actions, "train", "trains a model from text", _TRAIN)
     source = train.add_mutually_exclusive_group(required=True)
     source.add_argument("--text", type=Path, nargs="+", metavar="F", help="one sentence a line (or .gz)")
     source.add_argument("--cuts", type=Path, nargs="+", metavar="F", help="cuts whose transcripts are the text")
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.set_defaults(run=_train)
 
-    ppl = _add_action(actions, "ppl", "measures perplexity and unknown words", _PPL)
+    ppl = add_action(actions, "ppl", "measures perplexity and unknown words", _PPL)
     ppl.add_argument("text", type=Path, nargs="+", metavar="TEXT", help="one sentence a line (or .gz)")
     ppl.add_argument(
         "--model", type=Path, required=True, metavar="F", help="the model: .arpa, .arpa.gz, .npz, or .ckpt of asr train"
@@ -76,24 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     for each in (train, ppl):
         each.add_argument("--policy", metavar="NAME", help=f"text policy of words and text: {', '.join(POLICIES)}")
 
-    convert = _add_action(actions, "convert", "converts a model: ARPA to .npz, which loads faster, or back")
+    convert = add_action(actions, "convert", "converts a model: ARPA to .npz, which loads faster, or back")
     convert.add_argument("source", type=Path, metavar="FROM", help="the model to read")
     convert.add_argument("target", type=Path, metavar="TO", help="file to write: .arpa, .arpa.gz or .npz")
     convert.set_defaults(run=_convert)
-    return parser
-
-
-def _add_action(
-    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, description: str = ""
-) -> argparse.ArgumentParser:
-    parser = actions.add_parser(
-        name,
-        help=summary,
-        description=description or f"{summary[0].upper()}{summary[1:]}.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help="print results and errors only")
     return parser
 
 

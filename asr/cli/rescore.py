@@ -32,14 +32,12 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse(_parser(), argv)
     check_lists(arguments)
     settings, unknown_score = _settings(arguments)
-    from asr.decoding.rescoring import rescore
     from asr.scoring.hypotheses import write_hypotheses
 
-    scored = score_lists(arguments, unknown_score)
-    before = list(scored.lists.values())
-    rescored = rescore(before, scored.scores, settings.weight, settings.word_score)
-    write_hypotheses(arguments.out, zip(scored.lists, rescored, strict=True))
-    num_new = sum(old[0].text != new[0].text for old, new in zip(before, rescored, strict=True))
+    scored, _, _ = score_lists(arguments, unknown_score)
+    rescored = scored.read((settings.weight, settings.word_score))
+    write_hypotheses(arguments.out, rescored.items())
+    num_new = sum(scored.lists[name][0].text != nbest[0].text for name, nbest in rescored.items())
     log(f"{num_new} of {len(rescored)} utterances have another best hypothesis")
     print(arguments.out)
     return 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from asr.cli._rescoring_options import add_lists, check_lists, score_lists
 from asr.cli._search_options import add_search, log_coverage, search_settings
-from asr.cli.command import command, finite, log, make_parser, parse
+from asr.cli.command import add_action, command, finite, log, make_parser, parse
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import UsageError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
     from asr.scoring.counts import ErrorCounts
+    from asr.scoring.rules import PolicyRule
     from asr.tuning.dev import Dev, Outcome
 
 _EXAMPLES = """\
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("tune", __doc__ or "", _EXAMPLES)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    decode = _add_action(actions, "decode", "tunes the weights of a search", _DECODE)
+    decode = add_action(actions, "decode", "tunes the weights of a search", _DECODE)
     decode.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
     decode.add_argument("--cuts", required=True, nargs="+", metavar="FILE", help="cuts with the references")
     add_search(decode)
@@ -67,30 +68,21 @@ def _parser() -> argparse.ArgumentParser:
     decode.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")
     decode.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     decode.set_defaults(run=_tune_decoding)
-    rescore = _add_action(actions, "rescore", "tunes the weights of rescoring", _RESCORE)
+    rescore = add_action(actions, "rescore", "tunes the weights of rescoring", _RESCORE)
     add_lists(rescore, needs_cuts=True)
     rescore.add_argument("--policy", metavar="NAME", help="text policy to count under (default: the model's)")
     rescore.set_defaults(run=_tune_rescoring)
+    for each in (decode, rescore):
+        _add_outputs(each)
     return parser
 
 
-def _add_action(
-    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, description: str
-) -> argparse.ArgumentParser:
-    parser = actions.add_parser(
-        name,
-        help=summary,
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help="print results and errors only")
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
     done = parser.add_mutually_exclusive_group(required=True)
     done.add_argument("--out", metavar="FILE", help="settings to write (.json)")
     done.add_argument(
         "--crosswise", metavar="FILE", help="hypotheses to write: each half of the speakers read as tuned on the other"
     )
-    return parser
 
 
 def _tune_decoding(arguments: argparse.Namespace) -> str:
@@ -102,32 +94,38 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
     from asr.corpora.targets import target_text
     from asr.data.posteriors import posteriors
     from asr.models.devices import move
-    from asr.tuning.dev import Dev, Measure
-    from asr.tuning.sources import Posteriors
+    from asr.tuning.dev import Dev
+    from asr.tuning.sources import Posteriors, rule_of
 
     loaded = load_checkpoint(arguments.checkpoint)
     move(loaded.model, arguments.device, "--device")
     parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
     log_coverage(parts.coverage, settings.lm)
-    measure = Measure.of(settings, loaded.tokens, loaded.policy)
+    rule = rule_of(settings, loaded.tokens, loaded.policy)
+    target: Literal["char", "phone"] = "phone" if rule.unit == "phone" else "char"
+    has_greedy = (loaded.tokens.unit == "phone") == (rule.unit == "phone")  # phones are no words
 
     def dev_of(cuts: Sequence[Cut]) -> Dev:
         batches = list(posteriors(loaded.model, cuts, arguments.batch_seconds, arguments.workers))
         source = Posteriors(batches, parts, settings, arguments.tuning_beam_size)
-        greedy = source.decode(DecoderSettings()) if measure.target == loaded.tokens.unit else None
-        return Dev(source, {cut.id: target_text(cut, measure.target) for cut in cuts}, measure, greedy)
+        return Dev(source, {cut.id: target_text(cut, target) for cut in cuts}, rule, has_greedy)
 
     cuts = [cut for file in arguments.cuts for cut in read_cuts(file)]
     if arguments.crosswise:
         return _write_crosswise(dev_of, cuts, arguments.cuts[0], arguments.crosswise)
-    dev = dev_of(cuts)
-    best = dev.tune(_logged(dev))
+    best = dev_of(cuts).tune(_logged(rule))
     greedy = best.outcome.greedy
-    notes = {"unit": measure.unit, **_notes(dev), "error_rate": best.outcome.counts.rate}
-    notes |= {"greedy_error_rate": None if greedy is None else greedy.rate, "tried": best.tried}
-    chosen = DecoderSettings() if best.weights is None else settings.weighted(*best.weights)
-    chosen.save(arguments.out, tuned_on=arguments.cuts, **notes)
-    return f"{dev.name(best.weights)}: {_rates(best.outcome, dev)}; written to {arguments.out}"
+    chosen = settings.weighted(best.weights)
+    chosen.save(
+        arguments.out,
+        tuned_on=arguments.cuts,
+        unit=rule.unit,
+        text_policy=f"{rule.policy.name} ({rule.policy.hash})",
+        error_rate=best.outcome.counts.rate,
+        greedy_error_rate=None if greedy is None else greedy.rate,
+        tried=best.tried,
+    )
+    return f"{chosen.weights}: {_rates(best.outcome, rule)}; written to {arguments.out}"
 
 
 def _check_decoding(arguments: argparse.Namespace, settings: DecoderSettings) -> None:
@@ -149,31 +147,33 @@ def _tune_rescoring(arguments: argparse.Namespace) -> str:
     check_lists(arguments)
     from asr.corpora.manifests import read_cuts
     from asr.corpora.targets import target_text
+    from asr.scoring.rules import PolicyRule
     from asr.text.policy import get_policy
-    from asr.tuning.dev import Dev, Measure
-    from asr.tuning.sources import ScoredLists
+    from asr.tuning.dev import Dev
 
-    scored = score_lists(arguments, arguments.unknown_score)
-    source = ScoredLists(scored.lists, scored.scores)
-    measure = Measure("char", "word", get_policy(arguments.policy) if arguments.policy else scored.policy)
+    source, policy, unknown_score = score_lists(arguments, arguments.unknown_score)
+    rule = PolicyRule(get_policy(arguments.policy) if arguments.policy else policy, "word")
 
     def dev_of(cuts: Sequence[Cut]) -> Dev:
-        refs = {cut.id: target_text(cut, measure.target) for cut in cuts}
-        return Dev(source.part(list(refs)), refs, measure)
+        refs = {cut.id: target_text(cut, "char") for cut in cuts}
+        return Dev(source.part(list(refs)), refs, rule)
 
     cuts = list(read_cuts(arguments.cuts))
     if arguments.crosswise:
         return _write_crosswise(dev_of, cuts, arguments.cuts, arguments.crosswise)
-    dev = dev_of(cuts)
-    best = dev.tune(_logged(dev))
+    best = dev_of(cuts).tune(_logged(rule))
     assert best.weights is not None
     assert best.outcome.oracle is not None
-    notes = {**_notes(dev), "error_rate": best.outcome.counts.rate}
-    notes |= {"oracle_error_rate": best.outcome.oracle.rate, "tried": best.tried}
     weight, word_score = best.weights
-    chosen = RescoringSettings(weight, word_score, scored.unknown_score, arguments.lm or arguments.checkpoint)
-    chosen.save(arguments.out, tuned_on=arguments.cuts, **notes)
-    return f"{dev.name(best.weights)}: {_rates(best.outcome, dev)}; written to {arguments.out}"
+    RescoringSettings(weight, word_score, unknown_score, arguments.lm or arguments.checkpoint).save(
+        arguments.out,
+        tuned_on=arguments.cuts,
+        text_policy=f"{rule.policy.name} ({rule.policy.hash})",
+        error_rate=best.outcome.counts.rate,
+        oracle_error_rate=best.outcome.oracle.rate,
+        tried=best.tried,
+    )
+    return f"{source.name(best.weights)}: {_rates(best.outcome, rule)}; written to {arguments.out}"
 
 
 def _write_crosswise(dev_of: Callable[[Sequence[Cut]], Dev], cuts: Sequence[Cut], where: str, out: str) -> str:
@@ -184,32 +184,26 @@ def _write_crosswise(dev_of: Callable[[Sequence[Cut]], Dev], cuts: Sequence[Cut]
     by_id = {cut.id: cut for cut in cuts}
     parted = halve({cut.id: str(cut.supervisions[0].speaker) for cut in cuts}, where)
     here, there = (dev_of([by_id[name] for name in names]) for names in parted)
-    halves = []
-    for half in crosswise((here, there), _logged(here)):
-        own, others = _percent(half.tuned.outcome.counts), _percent(half.counts)
-        log(
-            f"{half.named} from {half.num_tuned_on} utterances ({own} of {here.measure.unit}s), "
-            f"for {len(half.lists)} others ({others})"
-        )
+    unit, halves = here.rule.unit, []
+    for half in crosswise((here, there), _logged(here.rule)):
+        named, own = here.source.name(half.tuned.weights), _percent(half.tuned.outcome.counts)
+        others = f"{len(half.lists)} others ({_percent(half.counts)})"
+        log(f"{named} from {half.num_tuned_on} utterances ({own} of {unit}s), for {others}")
         halves.append(half)
-    log(f"both halves: {_rates(pooled(halves), here)}")
+    log(f"both halves: {_rates(pooled(halves), here.rule)}")
     lists = {**halves[0].lists, **halves[1].lists}
     write_hypotheses(out, ((cut.id, lists[cut.id]) for cut in cuts))
     return out
 
 
-def _logged(dev: Dev) -> Callable[[str, float], None]:
-    return lambda name, rate: log(f"{name}: {100 * rate:.2f} % of {dev.measure.unit}s")
+def _logged(rule: PolicyRule) -> Callable[[str, float], None]:
+    return lambda name, rate: log(f"{name}: {100 * rate:.2f} % of {rule.unit}s")
 
 
-def _notes(dev: Dev) -> dict[str, object]:
-    return {"text_policy": f"{dev.measure.policy.name} ({dev.measure.policy.hash})"}
-
-
-def _rates(outcome: Outcome, dev: Dev) -> str:
+def _rates(outcome: Outcome, rule: PolicyRule) -> str:
     ways = {"without": outcome.without, "greedy": outcome.greedy, "at best": outcome.oracle}
     others = "".join(f", {_percent(counts)} {way}" for way, counts in ways.items() if counts is not None)
-    return f"{_percent(outcome.counts)} of {dev.measure.unit}s{others}"
+    return f"{_percent(outcome.counts)} of {rule.unit}s{others}"
 
 
 def _percent(counts: ErrorCounts) -> str:

@@ -154,17 +154,28 @@ class DecoderSettings:
         if self.hyps_per_state is not None and self.hyps_per_state < 1:
             raise ConfigError(named("hyps_per_state"), str(self.hyps_per_state), "give 1 or more")
 
-    def weighted(self, lm_weight: float, score: float, blank_penalty: float = 0.0) -> DecoderSettings:
-        """Returns the settings with other weights; the score is per word with a lexicon, else per token."""
+    def weighted(self, weights: tuple[float, ...] | None) -> DecoderSettings:
+        """Returns the settings with other weights.
+
+        Args:
+            weights: that of the language model, the score per word (per token without a lexicon), and the penalty of
+                blank, which only searches over words have; None for greedy decoding, which has no weights.
+        """
+        if weights is None:
+            return DecoderSettings()
+        lm_weight, score, blank_penalty = weights
         if self.lexicon:
             return replace(self, lm_weight=lm_weight, word_score=score, blank_penalty=blank_penalty)
         return replace(self, lm_weight=lm_weight, token_score=score)
 
-    def name_weights(self, lm_weight: float, score: float, blank_penalty: float) -> str:
-        """Names weights for people."""
+    @property
+    def weights(self) -> str:
+        """Its weights, for people."""
+        if self == DecoderSettings():
+            return "greedy decoding"
         if self.lexicon:
-            return f"lm_weight {lm_weight:g}, word_score {score:g}, blank_penalty {blank_penalty:g}"
-        return f"lm_weight {lm_weight:g}, token_score {score:g}"
+            return f"lm_weight {self.lm_weight:g}, word_score {self.word_score:g}, blank_penalty {self.blank_penalty:g}"
+        return f"lm_weight {self.lm_weight:g}, token_score {self.token_score:g}"
 
     @property
     def label(self) -> str:

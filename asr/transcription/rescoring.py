@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from asr.checkpoints.acoustic import load_checkpoint
+from asr.checkpoints.language import load_language_model
+from asr.checkpoints.reading import read_checkpoint
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.rescoring import NBest, NBestScores, check_spelling, measure_nbest, measure_nbest_by_ear, rescore
 from asr.decoding.settings import RescoringSettings
 from asr.errors import ConfigError, DataError
 from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.models.devices import move
-from asr.transcription.checkpoint import load_checkpoint, read_checkpoint
-from asr.transcription.language_checkpoint import load_language_model
 
 Rescorer = Callable[[Sequence[NBest], Tensor, Tensor], list[list[Hypothesis]]]
 """N-best lists, the waveforms that they are of, shape (B, S), and their lengths, shape (B,), to lists in new order."""

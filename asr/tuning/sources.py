@@ -10,6 +10,9 @@ from torch import Tensor
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.rescoring import NBestScores, rescore
 from asr.decoding.settings import DecoderParts, DecoderSettings
+from asr.scoring.rules import PolicyRule
+from asr.text.policy import TextPolicy, get_policy
+from asr.text.tokens import TokenTable
 from asr.tuning.search import Grid, Weights
 
 LM_WEIGHTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
@@ -17,8 +20,23 @@ TOKEN_SCORES = (-1.0, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 WORD_SCORES = (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0, 4.0)
 BLANK_PENALTIES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 WORD_LM_WEIGHTS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
+WORD_POLICY = "upper-no-punctuation"
+"""What transcripts go through where words are searched by their phones: lexicons are in upper case."""
 _START = (0.6, 0.0, 1.0)
 """The weights with which a search over words begins: of the language model, per word, of blank."""
+
+
+def rule_of(settings: DecoderSettings, tokens: TokenTable, policy: TextPolicy) -> PolicyRule:
+    """Returns what a decoder is tuned by: words, also where they are searched by their phones, else the phones.
+
+    Args:
+        settings: of the decoder.
+        tokens: the table of the model's outputs.
+        policy: that of the model.
+    """
+    if tokens.unit == "phone" and settings.lexicon:
+        return PolicyRule(get_policy(WORD_POLICY), "word")
+    return PolicyRule(policy, "phone" if tokens.unit == "phone" else "word")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,23 +74,22 @@ class Posteriors:
     def attempt(self, weights: Weights) -> Mapping[str, Sequence[Hypothesis]]:
         """Searches with the beam for tuning, for the first hypotheses alone."""
         beam_size = self.tuning_beam_size or self.settings.beam_size
-        return self.decode(replace(self.settings.weighted(*weights), beam_size=beam_size, nbest=1))
+        return self._decode(replace(self.settings.weighted(weights), beam_size=beam_size, nbest=1))
 
-    def read(self, weights: Weights) -> Mapping[str, Sequence[Hypothesis]]:
-        """Searches as the settings say."""
-        return self.decode(self.settings.weighted(*weights))
+    def read(self, weights: Weights | None) -> Mapping[str, Sequence[Hypothesis]]:
+        """Searches as the settings say; without weights, decodes greedily."""
+        return self._decode(self.settings.weighted(weights))
 
-    def decode(self, settings: DecoderSettings) -> dict[str, list[Hypothesis]]:
-        """Returns the N-best lists that a decoder finds, by utterance id."""
+    def _decode(self, settings: DecoderSettings) -> dict[str, list[Hypothesis]]:
         decoder = settings.decoder(self.parts)
         found: dict[str, list[Hypothesis]] = {}
         for names, log_probs, lengths in self.batches:
             found |= zip(names, decoder(log_probs, lengths), strict=True)
         return found
 
-    def name(self, weights: Weights) -> str:
+    def name(self, weights: Weights | None) -> str:
         """Names weights for people."""
-        return self.settings.name_weights(*weights)
+        return self.settings.weighted(weights).weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +128,13 @@ class ScoredLists:
         first = self.scores.order(*weights)[:, 0].tolist()
         return {name: [nbest[place]] for (name, nbest), place in zip(self.lists.items(), first, strict=True)}
 
-    def read(self, weights: Weights) -> Mapping[str, Sequence[Hypothesis]]:
-        """Returns the lists in their new order, with their new scores."""
+    def read(self, weights: Weights | None) -> Mapping[str, Sequence[Hypothesis]]:
+        """Returns the lists in their new order, with their new scores; without weights, as they are."""
+        if weights is None:
+            return self.lists
         ordered = rescore(list(self.lists.values()), self.scores, *weights)
         return dict(zip(self.lists, ordered, strict=True))
 
-    def name(self, weights: Weights) -> str:
+    def name(self, weights: Weights | None) -> str:
         """Names weights for people."""
-        return "weight {:g}, word_score {:g}".format(*weights)
+        return "no weights" if weights is None else "weight {:g}, word_score {:g}".format(*weights)
