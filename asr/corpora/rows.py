@@ -96,6 +96,8 @@ def make_row(values: Mapping[str, str], path: Path, where: str) -> Row:
         raise DataError(where, f"ends at {end:g} s and starts at {start or 0:g} s", "correct the times")
     part = "" if start is None and end is None else f"-{round(1000 * (start or 0)):07d}"
     audio, spelled = _found(path.parent, _as_path(name, where))
+    if not spelled.name:
+        raise DataError(where, f"names the folder {name} where an audio file must be", "add the path of the audio file")
     listed = Listed(
         utterance_id=values["id"].strip() or derived_id(spelled.with_suffix("")) + part,
         audio=audio,

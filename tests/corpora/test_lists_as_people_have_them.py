@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,12 @@ def test_kaldis_archives_are_named(make):
 @pytest.fixture(autouse=True)
 def _warnings(caplog):
     caplog.set_level(logging.WARNING)
+
+
+@pytest.mark.parametrize("folder", ["/", ".", "./", "file:///", "\\"])
+def test_a_folder_where_a_file_must_be(make, folder):
+    path = make("list.csv", f"audio,text\na.wav,A\n{folder},B\n")
+    with pytest.raises(
+        DataError, match=rf"list.csv:3: names the folder {re.escape(folder)} where an audio file must be"
+    ):
+        prepare(path, problems=[])
