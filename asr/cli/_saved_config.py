@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from asr.errors import ConfigError
-from asr.training.settings import leaves
+from asr.training.settings import leaves, renew
 
 _PARTS = ("model", "data", "trainer")  # that every configuration has
 _MAX_CHARACTERS, _MAX_DEPTH = 1 << 20, 30
@@ -37,10 +37,11 @@ def read_saved(path: str) -> DictConfig:
         raise ConfigError(path, f"cannot be read ({error.strerror})", _REMEDY) from None
     except (OmegaConfBaseException, yaml.YAMLError, ValueError, AssertionError, RecursionError) as error:
         raise ConfigError(path, f"cannot be read ({first_sentence(error)})", _REMEDY) from error
-    is_whole = isinstance(plain, dict) and all(isinstance(plain.get(part), dict) for part in _PARTS)
-    if not is_whole or not isinstance(saved, DictConfig):
+    if not isinstance(plain, dict) or not all(isinstance(plain.get(part), dict) for part in _PARTS):
         raise ConfigError(path, "is not a training configuration", _REMEDY)
     _check_references(path, dict(leaves(plain)))
+    assert isinstance(saved, DictConfig)
+    saved.model = renew(plain["model"])
     return saved
 
 

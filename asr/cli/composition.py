@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 import asr
 from asr.cli._saved_config import first_sentence, read_saved
 from asr.errors import ConfigError, UsageError
-from asr.training.settings import leaves
+from asr.training.settings import check_key, leaves
 
 _PATHS = ("exp_dir", "ckpt_path", "init_from")
 _REFUSED_RESOLVERS = (
@@ -69,7 +69,9 @@ def compose_config(overrides: list[str], name: str = "train") -> DictConfig:
         known = ", ".join(sorted(file.stem for file in conf_dir().glob("*.yaml")))
         raise ConfigError("--config-name", f"there is no {name!r}", f"choose from {known}")
     for override in overrides:
-        if _parse(override).is_sweep_override():
+        parsed = _parse(override)
+        check_key(parsed.key_or_group)
+        if parsed.is_sweep_override():
             remedy = f"add --multirun for a run with each, or quote it as one value: {_quoted(override)}"
             raise ConfigError(override.partition("=")[0], "has several values", remedy)
     try:
@@ -120,6 +122,7 @@ def load_config(path: str, overrides: list[str]) -> DictConfig:
     OmegaConf.set_struct(saved, True)
     for override in overrides:
         key, equals, _ = override.partition("=")
+        check_key(key)
         if not equals or OmegaConf.select(saved, key, default=saved) is saved:
             raise ConfigError(
                 override, f"no such key in {path}", "with --config, overrides are key=value of keys it has"
