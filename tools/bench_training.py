@@ -130,7 +130,7 @@ def bare(cli: TrainingCLI) -> list[float]:
 
 def bare_loss(module: CTCModule, batch: Batch) -> torch.Tensor:
     """Gives the loss of the module's settings, written out; of its options, those that experiments on features use."""
-    model, consistency = module.model, module.consistency
+    model, consistency = module.model, module.objective.consistency
     features, lengths, seeds = model.frontend.complete(batch.inputs, batch.lengths), batch.lengths, batch.seeds
     targets, target_lengths = batch.targets, batch.target_lengths
     if consistency is not None:

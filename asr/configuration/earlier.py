@@ -1,4 +1,4 @@
-"""Settings as earlier versions had them: each augmentation was a setting of the model of its own."""
+"""Settings as earlier versions had them: augmentations and parts of the objective were settings of the model itself."""
 
 from __future__ import annotations
 
@@ -8,20 +8,27 @@ from typing import Any
 from asr.errors import ConfigError
 
 _NAMES = ("reverberate", "add_noise", "pauses", "vocal_tract", "spec_augment")
+_OF_THE_OBJECTIVE = ("consistency", "intermediate", "loss_per")
 _SPLIT = {"SpecAugment": "spec_augment", "AddNoise": "noise"}  # what was in one file
 _OF_THE_FRONT_END = ("sample_rate", "num_mels", "low_freq", "high_freq", "num_groups")
 
 
 def renew(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings of a model with its augmentations where they are now.
+    """Returns the settings of a model with its augmentations, and those of its objective, where they are now.
 
     Example:
         >>> renew({"seed": 0, "add_noise": None, "spec_augment": {"class_path": "asr.features.augment.SpecAugment"}})
         {'seed': 0, 'augmentation': {'spec_augment': {'class_path': 'asr.augmentation.spec_augment.SpecAugment'}}}
+        >>> renew({"seed": 0, "loss_per": "token"})["objective"]["init_args"]
+        {'loss_per': 'token'}
     """
-    earlier = {name: _renew_one(model[name]) for name in _NAMES if model.get(name) is not None}
-    others = {name: value for name, value in model.items() if name not in _NAMES}
-    return others | {"augmentation": earlier} if len(others) < len(model) else others
+    renewed = {name: value for name, value in model.items() if name not in (*_NAMES, *_OF_THE_OBJECTIVE)}
+    if any(name in model for name in _NAMES):
+        renewed["augmentation"] = {name: _renew_one(model[name]) for name in _NAMES if model.get(name) is not None}
+    objective = {name: model[name] for name in _OF_THE_OBJECTIVE if name in model}
+    if objective:
+        renewed["objective"] = {"class_path": "asr.training.losses.CTCObjective", "init_args": objective}
+    return renewed
 
 
 def _renew_one(spec: Any) -> Any:
@@ -36,7 +43,9 @@ def _renew_one(spec: Any) -> Any:
 
 def check_key(key: str) -> None:
     """Raises a :class:`ConfigError` that says what a setting of earlier versions is called now."""
-    parts = key.split(".")
-    if parts[0] == "model" and parts[1:2] and parts[1] in _NAMES:
-        remedy = f"it is model.augmentation.{'.'.join(parts[1:])}"
-        raise ConfigError(key, "is a setting of earlier versions", remedy)
+    part, _, rest = key.partition(".")
+    name = rest.partition(".")[0]
+    if part == "model" and name in _NAMES:
+        raise ConfigError(key, "is a setting of earlier versions", f"it is model.augmentation.{rest}")
+    if part == "model" and name in _OF_THE_OBJECTIVE:
+        raise ConfigError(key, "is a setting of earlier versions", f"it is model.objective.init_args.{rest}")

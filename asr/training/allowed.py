@@ -25,14 +25,14 @@ from asr.errors import ConfigError
 from asr.training.averaging import ExponentialMovingAverage
 from asr.training.callbacks import EpochLog, InitialCheckpoint, LastCheckpoint
 from asr.training.checkpoint_io import AtomicCheckpointIO
-from asr.training.losses import Consistency, Intermediate
+from asr.training.losses import Consistency, CTCObjective, Intermediate
 from asr.training.schedules import Constant, OneCycle, WarmupInverseSquareRoot
 from asr.training.weight_noise import WeightNoise
 
 OWN: tuple[type, ...] = (
     *(*FRONT_ENDS, *ENCODERS),
     *(SpecAugment, AddNoise, AddRecordedNoise, Reverberate, ReverberateRecorded, VocalTractPerturbation, InsertPauses),
-    *(Consistency, Intermediate),
+    *(CTCObjective, Consistency, Intermediate),
     *(Constant, OneCycle, WarmupInverseSquareRoot),
     *(ExponentialMovingAverage, LastCheckpoint, InitialCheckpoint, EpochLog, WeightNoise),
     AtomicCheckpointIO,

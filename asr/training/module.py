@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
@@ -22,7 +22,7 @@ from asr.models.lengths import valid_frames
 from asr.scoring.counts import ErrorCounts, Unit, count_errors
 from asr.text.policy import get_policy
 from asr.text.tokens import BLANK, TokenTable
-from asr.training.losses import Consistency, Intermediate, ctc_losses, divergences
+from asr.training.losses import CTCObjective, ctc_losses
 from asr.training.schedules import Schedule
 from asr.training.stepping import SteppedModule
 
@@ -51,9 +51,7 @@ class CTCModule(SteppedModule):
         optimizer: OptimizerCallable,
         schedule: Schedule,
         augmentation: dict[str, Callable[[FrontEnd], Augmentation] | None] | None = None,
-        consistency: Consistency | None = None,
-        intermediate: Intermediate | None = None,
-        loss_per: Literal["token", "utterance"] = "token",
+        objective: CTCObjective | None = None,
         seed: int = 0,
     ) -> None:
         """Builds the model.
@@ -67,9 +65,7 @@ class CTCModule(SteppedModule):
             schedule: called with the optimiser and the steps of the whole run.
             augmentation: what changes the utterances of training, by any names; each is called with the front end, None
                 is left out.
-            consistency: whether two views of each utterance are trained to agree.
-            intermediate: whether lower layers are trained to read, too.
-            loss_per: what the loss that is stepped on is a mean over; logs are in nats a token either way.
+            objective: what a step makes better; None is CTC alone, a mean over tokens.
             seed: of dropout.
 
         Raises:
@@ -82,7 +78,7 @@ class CTCModule(SteppedModule):
         self.table = TokenTable.from_state(tokens)
         self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(self.table))
         self.augmentation = Chain(make(frontend) for make in (augmentation or {}).values() if make)
-        self.consistency, self.intermediate, self.loss_per = consistency, intermediate, loss_per
+        self.objective = objective or CTCObjective()
         self._decoder = GreedyDecoder(self.table, self.model.frame_seconds)
         self._units: tuple[Unit, ...] = ("phone",) if self.table.unit == "phone" else ("char", "word")
         self._counts: dict[Unit, ErrorCounts] = {}
@@ -112,7 +108,7 @@ class CTCModule(SteppedModule):
         step = Step(utterance_seed(self.seed, self.global_step, "pauses"), joints)
         static, lengths = chain(Stage.STATIC, static, lengths, seeds, step)
         features = frontend.complete(static, lengths)
-        if self.training and self.consistency is not None:
+        if self.training and self.objective.consistency is not None:
             features, lengths = features.repeat(2, 1, 1), lengths.repeat(2)
             seeds = torch.cat([seeds, seeds ^ 1])  # neighbours give independent draws
         features, lengths = chain(Stage.FEATURES, features, lengths, seeds)
@@ -120,36 +116,14 @@ class CTCModule(SteppedModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns this rank's part of the loss of the step, in nats a token or an utterance."""
-        layers = self.intermediate.layers if self.intermediate else []
-        (*lower, log_probs), lengths = self.model.classify_layers(*self.features(batch), layers)
-        losses = self._view_losses(log_probs, lengths, batch)
-        self.check_later(losses, batch.utterance_ids)
-        share, tokens = batch.share, batch.target_lengths.sum()
-        loss = share.part(losses.sum(), share.num_targets)
-        sums = {"loss_step": (losses.sum(), tokens)}
-        if self.intermediate is not None:
-            beside = torch.stack([self._view_losses(each, lengths, batch).sum() for each in lower]).mean()
-            sums["intermediate_loss"] = beside, tokens
-            loss = torch.lerp(loss, share.part(beside, share.num_targets), self.intermediate.weight)
-        if self.consistency is not None:
-            apart = divergences(log_probs, lengths).sum()
-            sums["divergence"] = apart, tokens
-            total_steps = int(self.trainer.estimated_stepping_batches)
-            weight = self.consistency.weight_at(self.global_step, total_steps)
-            loss = loss + weight * share.part(apart, share.num_targets)
-        if self.loss_per == "utterance":
-            loss = loss * share.num_targets / share.num_utterances
-        valid = valid_frames(lengths, log_probs.size(1))
-        blanks = (log_probs.detach().argmax(dim=2) == BLANK) & valid
-        self.sum_up(sums | {"blank_ratio": (blanks.sum(), valid.sum())}, share.counts)
-        return loss
-
-    @staticmethod
-    def _view_losses(log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
-        """Gives the mean CTC loss of the one or two views of each utterance, shape (B,)."""
-        num_views = len(log_probs) // len(batch)
-        targets, target_lengths = batch.targets.repeat(num_views), batch.target_lengths.repeat(num_views)
-        return ctc_losses(log_probs, lengths, targets, target_lengths, BLANK).view(num_views, -1).mean(dim=0)
+        log_probs, lengths = self.model.classify_layers(*self.features(batch), self.objective.layers)
+        total_steps = int(self.trainer.estimated_stepping_batches)
+        step = self.objective(log_probs, lengths, batch, self.global_step, total_steps)
+        self.check_later(step.losses, batch.utterance_ids)
+        valid = valid_frames(lengths, log_probs[-1].size(1))
+        blanks = (log_probs[-1].detach().argmax(dim=2) == BLANK) & valid
+        self.sum_up(step.sums | {"blank_ratio": (blanks.sum(), valid.sum())}, batch.share.counts)
+        return step.loss
 
     def on_validation_epoch_start(self) -> None:
         """Begins the counts."""

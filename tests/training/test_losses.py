@@ -1,11 +1,18 @@
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
+from asr.data.batch import Batch, Share
 from asr.errors import ConfigError
-from asr.training.losses import Consistency, Intermediate, ctc_losses, divergences
+from asr.features.frontend import FrontEnd
+from asr.models.acoustic import AcousticModel
+from asr.models.encoder import RecurrentEncoder
+from asr.training.losses import Consistency, CTCObjective, Intermediate, StepLoss, ctc_losses, divergences
+
+TARGETS = ((1, 2), (1, 1, 2), (2,))
 
 
 def sum_over_paths(probs: torch.Tensor, target: tuple[int, ...]) -> float:
@@ -70,5 +77,109 @@ def test_consistency_refuses_what_cannot_be() -> None:
 
 @pytest.mark.parametrize(("layers", "weight"), [([], 0.3), ([1], 1.5)])
 def test_intermediate_refuses_what_cannot_be(layers: list[int], weight: float) -> None:
-    with pytest.raises(ConfigError, match=r"model\.intermediate"):
+    with pytest.raises(ConfigError, match=r"model\.objective\.intermediate"):
         Intermediate(layers, weight)
+
+
+def make_batch(rows: slice = slice(None), num_ranks: int = 1) -> Batch:
+    """Gives some utterances of a step of three, whose targets are :data:`TARGETS`."""
+    targets = TARGETS[rows]
+    features = torch.randn(3, 12, 6, generator=torch.Generator().manual_seed(1))[rows]
+    names = [f"utterance {number}" for number in range(3)][rows]
+    return Batch(
+        utterance_ids=names,
+        texts=names,
+        kind="static",
+        inputs=features,
+        lengths=torch.tensor([12, 12, 9])[rows],
+        targets=torch.tensor([token for target in targets for token in target]),
+        target_lengths=torch.tensor([len(target) for target in targets]),
+        seeds=torch.arange(3)[rows],
+        share=Share(num_ranks, len(TARGETS), sum(map(len, TARGETS))),
+    )
+
+
+def make_model() -> AcousticModel:
+    torch.manual_seed(0)
+    encoder = RecurrentEncoder(6, hidden_dim=8, num_layers=2, time_stride=1)
+    return AcousticModel(FrontEnd(num_mels=6), encoder, 3)
+
+
+def take(objective: CTCObjective, model: AcousticModel, batch: Batch, step: int = 5) -> StepLoss:
+    """Gives the loss of a batch, whose second views are louder."""
+    features, lengths = batch.inputs, batch.lengths
+    assert features is not None
+    if objective.consistency:
+        features, lengths = torch.cat([features, 1.5 * features]), lengths.repeat(2)
+    log_probs, encoded_lengths = model.classify_layers(features, lengths, objective.layers)
+    return objective(log_probs, encoded_lengths, batch, step, total_steps=100)
+
+
+OBJECTIVES = {
+    "token": CTCObjective(),
+    "utterance": CTCObjective(loss_per="utterance"),
+    "intermediate": CTCObjective(intermediate=Intermediate([1])),
+    "consistency": CTCObjective(consistency=Consistency()),
+    "all": CTCObjective(Consistency(), Intermediate([1], 0.5), "utterance"),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_model_learns_its_utterances_by_an_objective(name: str) -> None:
+    objective, model, batch = OBJECTIVES[name], make_model(), make_batch()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
+    losses = []
+    for step in range(100):
+        found = take(objective, model, batch, step)
+        optimizer.zero_grad()
+        found.loss.backward()
+        optimizer.step()
+        losses.append(float(found.losses.detach().mean()))
+    assert losses[0] > 3.0
+    assert losses[-1] < 0.3
+
+
+def test_the_loss_is_the_mean_over_tokens_or_utterances() -> None:
+    model, batch = make_model(), make_batch()
+    found = take(CTCObjective(), model, batch)
+    log_probs, lengths = model.classify(batch.inputs, batch.lengths)
+    expected = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, blank=0)
+    assert torch.equal(found.losses, expected)
+    assert found.sums.keys() == {"loss_step"}
+    assert torch.equal(found.loss, expected.sum() / 6)
+    assert torch.isclose(take(CTCObjective(loss_per="utterance"), model, batch).loss, expected.mean())
+
+
+def test_what_is_added_is_added_with_its_weight() -> None:
+    model, batch = make_model(), make_batch()
+    plain, lower, agree, both = (
+        take(objective, model, batch)
+        for objective in (
+            CTCObjective(),
+            CTCObjective(intermediate=Intermediate([1], 0.25)),
+            CTCObjective(Consistency(0.2, ramp_fraction=0.1)),
+            CTCObjective(Consistency(0.2, ramp_fraction=0.1), Intermediate([1], 0.25)),
+        )
+    )
+    beside, tokens = lower.sums["intermediate_loss"]
+    assert torch.isclose(lower.loss, 0.75 * plain.loss + 0.25 * beside / tokens)
+    apart, _ = agree.sums["divergence"]
+    assert torch.isclose(agree.loss, agree.losses.sum() / 6 + 0.1 * apart / 6), "half of the ramp is behind it"
+    assert list(both.sums) == ["loss_step", "intermediate_loss", "divergence"]
+    added = both.sums["intermediate_loss"][0]
+    assert torch.isclose(both.loss, (0.75 * both.losses.sum() + 0.25 * added + 0.1 * apart) / 6)
+    first, second = (take(CTCObjective(), model, each).losses for each in (batch, louder(batch)))
+    assert torch.allclose(agree.losses, (first + second) / 2)
+
+
+def louder(batch: Batch) -> Batch:
+    assert batch.inputs is not None
+    return replace(batch, features=1.5 * batch.inputs)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_mean_of_the_parts_of_ranks_is_the_loss_of_the_step(name: str) -> None:
+    model = make_model()
+    whole = take(OBJECTIVES[name], model, make_batch()).loss
+    parts = [take(OBJECTIVES[name], model, make_batch(rows, 2)).loss for rows in (slice(0, 2), slice(2, 3))]
+    assert torch.isclose(sum(parts) / 2, whole)

@@ -30,8 +30,8 @@ SPEECH = [
     *SMALL,
     "augmentation=spec_noise",
     "model.encoder.init_args.num_layers=2",
-    "+model.consistency.class_path=asr.training.losses.Consistency",
-    "+model.intermediate={class_path: asr.training.losses.Intermediate, init_args: {layers: [1]}}",
+    "+model.objective.init_args.consistency.class_path=asr.training.losses.Consistency",
+    "+model.objective.init_args.intermediate={class_path: asr.training.losses.Intermediate, init_args: {layers: [1]}}",
     "data.speeds=[0.9,1.0]",
     "data.joined_steps=0.5",
     "data.batch_seconds=3.0",  # two or three utterances: some steps have fewer than ranks

@@ -18,7 +18,7 @@ def arguments(exp_dir: Path, *more: str) -> list[str]:
         " data.batch_seconds=6.0 data.num_workers=2 trainer.max_epochs=3 trainer.log_every_n_steps=1"
         " callbacks.last.init_args.every_num_steps=2 trainer.accelerator=cpu trainer.devices=1"
         " model.augmentation.pauses.init_args.probability=0.5"
-        " +model.consistency.class_path=asr.training.losses.Consistency"
+        " +model.objective.init_args.consistency.class_path=asr.training.losses.Consistency"
         " +callbacks.weight_noise.class_path=asr.training.weight_noise.WeightNoise"
         " +callbacks.weight_noise.init_args.std=0.01"
     )

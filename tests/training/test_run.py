@@ -55,9 +55,9 @@ def test_two_views_are_trained_to_agree(
     tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tiny_corpus.root)
-    more = ["augmentation=spec_consistency", "model.loss_per=utterance", "trainer.max_epochs=1"]
+    more = ["augmentation=spec_consistency", "model.objective.init_args.loss_per=utterance", "trainer.max_epochs=1"]
     lower = "{class_path: asr.training.losses.Intermediate, init_args: {layers: [1]}}"
-    more += [f"+model.intermediate={lower}", "model.encoder.init_args.num_layers=2"]
+    more += [f"+model.objective.init_args.intermediate={lower}", "model.encoder.init_args.num_layers=2"]
     assert main([*SMALL, *more, f"exp_dir={tmp_path}"]) == 0
     divergences = scalars(tmp_path, "train/divergence")
     assert len(divergences) == len(scalars(tmp_path, "train/loss_step"))
