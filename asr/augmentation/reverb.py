@@ -8,8 +8,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from asr.augmentation.base import WaveformAugmentation
-from asr.augmentation.levels import energies
+from asr.augmentation.base import WaveformAugmentation, energies
 from asr.augmentation.recordings import Recordings
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
