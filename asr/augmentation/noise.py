@@ -124,7 +124,7 @@ def _pink(hertz: Tensor) -> Tensor:
 
 
 def _speech_band(low: float, high: float) -> Callable[[Tensor], Tensor]:
-    """Gives a band of the long-term spectrum of speech: flat to 500 Hz, then 9 dB an octave down."""
+    """Returns a band of the long-term spectrum of speech: flat to 500 Hz, then 9 dB an octave down."""
 
     def amplitude(hertz: Tensor) -> Tensor:
         slope = (hertz.clamp(min=500.0) / 500.0).pow(-1.5)
@@ -134,7 +134,7 @@ def _speech_band(low: float, high: float) -> Callable[[Tensor], Tensor]:
 
 
 def _fir(amplitude: Callable[[Tensor], Tensor], sample_rate: int) -> Tensor:
-    """Gives a filter with linear phase and about the wanted amplitudes over Hz, shape (512,)."""
+    """Returns a filter with linear phase and about the wanted amplitudes over Hz, shape (512,)."""
     hertz = torch.linspace(0.0, sample_rate / 2, _NUM_TAPS // 2 + 1)
     taps: Tensor = torch.fft.irfft(amplitude(hertz), n=_NUM_TAPS).roll(_NUM_TAPS // 2)
     return taps * torch.hann_window(_NUM_TAPS)
