@@ -10,9 +10,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from asr.augmentation.levels import own_samples
 from asr.augmentation.recordings import Recordings
 from asr.errors import ConfigError
+from asr.features.normalisation import own_frames
 from asr.features.random import uniform
 
 
@@ -90,14 +90,7 @@ class WaveformAugmentation(Augmentation):
     choice: ClassVar[tuple[int, int]]
 
     def __init__(self, probability: float) -> None:
-        """Checks the settings.
-
-        Args:
-            probability: share of the utterances that are changed.
-
-        Raises:
-            ConfigError: the probability is not in 0..1.
-        """
+        """Raises a :class:`ConfigError` unless the share of utterances that are changed is in 0..1."""
         super().__init__()
         if not 0 <= probability <= 1:
             raise ConfigError(f"{type(self).__name__}, probability", f"is {probability}", "give a number in 0..1")
@@ -109,22 +102,12 @@ class WaveformAugmentation(Augmentation):
             return values, lengths
         stream, place = self.choice
         is_chosen = uniform(seeds, place + 1, stream)[:, place:] < self.probability  # (B, 1)
-        is_own = own_samples(values, lengths)
+        is_own = own_frames(values, lengths)  # samples here
         return torch.where(is_own & is_chosen, self.change_all(values, lengths, is_own, seeds), values), lengths
 
     @abstractmethod
     def change_all(self, waveforms: Tensor, lengths: Tensor, is_own: Tensor, seeds: Tensor) -> Tensor:
-        """Returns all waveforms changed, with anything as padding.
-
-        Args:
-            waveforms: shape (B, S).
-            lengths: samples of each utterance, shape (B,).
-            is_own: which samples are the utterance's own, shape (B, S).
-            seeds: int64, shape (B,).
-
-        Returns:
-            Shape (B, S).
-        """
+        """Returns all waveforms changed, with any padding: (B, S); ``is_own``, (B, S), tells samples from padding."""
 
     def check_range(self, **settings: tuple[float, float]) -> None:
         """Raises a :class:`ConfigError` for settings that are not the lowest and the highest of a range."""
@@ -132,3 +115,13 @@ class WaveformAugmentation(Augmentation):
             if len(bounds) != 2 or bounds[0] > bounds[1]:
                 where, found = f"{type(self).__name__}, {name}", f"is {list(bounds)}"
                 raise ConfigError(where, found, "give the lowest and the highest")
+
+
+def energies(waveforms: Tensor, is_own: Tensor) -> Tensor:
+    """Returns the sum of the squares of each utterance's own samples: (B, S), (B, S) -> (B,).
+
+    Example:
+        >>> energies(torch.tensor([[1.0, 2.0, 9.0]]), torch.tensor([[True, True, False]])).tolist()
+        [5.0]
+    """
+    return waveforms.masked_fill(~is_own, 0.0).square().sum(1)

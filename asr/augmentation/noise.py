@@ -9,8 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from asr.augmentation.base import WaveformAugmentation
-from asr.augmentation.levels import add_at_ratio
+from asr.augmentation.base import WaveformAugmentation, energies
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
 from asr.features.random import integers, normal, uniform
@@ -31,15 +30,7 @@ class Noise(WaveformAugmentation):
     turn = 1
 
     def __init__(self, snr_db: tuple[float, float], probability: float) -> None:
-        """Checks the settings.
-
-        Args:
-            snr_db: lowest and highest signal-to-noise ratio in dB, drawn uniformly between.
-            probability: share of the utterances that get noise.
-
-        Raises:
-            ConfigError: a setting is not possible.
-        """
+        """Raises a :class:`ConfigError` for settings that are not possible."""
         super().__init__(probability)
         self.check_range(snr_db=snr_db)
         self.snr_db = snr_db
@@ -52,7 +43,10 @@ class Noise(WaveformAugmentation):
         """Adds noise to all waveforms."""
         stream, place = self.choice
         snr = self.snr_db[0] + (self.snr_db[1] - self.snr_db[0]) * uniform(seeds, place, stream)[:, place - 1]
-        return add_at_ratio(waveforms, self.make(lengths, seeds, waveforms.shape[1]), is_own, snr)
+        noise = self.make(lengths, seeds, waveforms.shape[1])
+        signal, other = energies(waveforms, is_own), energies(noise, is_own)
+        gains = torch.where(other > 0, (signal / (other * 10.0 ** (snr / 10))).sqrt(), 0.0)
+        return waveforms + gains.unsqueeze(1) * noise
 
 
 class AddNoise(Noise):
@@ -130,7 +124,7 @@ def _pink(hertz: Tensor) -> Tensor:
 
 
 def _speech_band(low: float, high: float) -> Callable[[Tensor], Tensor]:
-    """Gives a band of the long-term spectrum of speech: flat to 500 Hz, then 9 dB an octave down."""
+    """Returns a band of the long-term spectrum of speech: flat to 500 Hz, then 9 dB an octave down."""
 
     def amplitude(hertz: Tensor) -> Tensor:
         slope = (hertz.clamp(min=500.0) / 500.0).pow(-1.5)
@@ -140,7 +134,7 @@ def _speech_band(low: float, high: float) -> Callable[[Tensor], Tensor]:
 
 
 def _fir(amplitude: Callable[[Tensor], Tensor], sample_rate: int) -> Tensor:
-    """Gives a filter with linear phase and about the wanted amplitudes over Hz, shape (512,)."""
+    """Returns a filter with linear phase and about the wanted amplitudes over Hz, shape (512,)."""
     hertz = torch.linspace(0.0, sample_rate / 2, _NUM_TAPS // 2 + 1)
     taps: Tensor = torch.fft.irfft(amplitude(hertz), n=_NUM_TAPS).roll(_NUM_TAPS // 2)
     return taps * torch.hann_window(_NUM_TAPS)

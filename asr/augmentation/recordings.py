@@ -44,7 +44,7 @@ class Segment(NamedTuple):
 
 
 def read_list(manifest: str | Path) -> list[Segment]:
-    """Gives what a list names; the audio is not looked at.
+    """Returns what a list names; the audio is not looked at.
 
     A list is a text of paths, one a line and relative to the list, or in ``.jsonl`` and ``.jsonl.gz`` one object a
     line: with ``audio`` (or ``path``, ``audio_filepath``, ``file``) and where they are there ``start`` (or ``offset``),
@@ -70,7 +70,7 @@ def read_list(manifest: str | Path) -> list[Segment]:
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """Recordings one behind the other; R of them, each scaled to the same peak.
+    """Recordings, concatenated; R of them, each scaled to the same peak.
 
     Attributes:
         samples: of all of them, int16.
@@ -86,12 +86,12 @@ class Bank:
 
     @classmethod
     def of(cls, recordings: list[Tensor]) -> Bank:
-        """Gives the bank of these int16 recordings, shape (S,) each; there is at least one."""
+        """Returns the bank of these int16 recordings, shape (S,) each; there is at least one."""
         lengths = torch.tensor([len(samples) for samples in recordings])
         return cls(torch.cat(recordings), lengths.cumsum(0) - lengths, lengths, int(lengths.max()))
 
     def to(self, device: torch.device) -> Bank:
-        """Gives the same bank on a device."""
+        """Returns the same bank on a device."""
         if self.samples.device == device:
             return self
         return Bank(self.samples.to(device), self.starts.to(device), self.lengths.to(device), self.longest)
@@ -101,7 +101,7 @@ class Bank:
         return (draws.double() * len(self.lengths)).long()
 
     def cut(self, chosen: Tensor, offsets: Tensor, num_samples: int) -> Tensor:
-        """Gives stretches of recordings that begin anew at their end.
+        """Returns stretches of recordings that begin anew at their end.
 
         Args:
             chosen: a recording for each row, shape (B,).
@@ -161,7 +161,7 @@ class Recordings:
         return self._bank
 
     def on(self, device: torch.device) -> Bank:
-        """Gives the recordings on a device, where they stay."""
+        """Returns the recordings on a device, where they stay."""
         self._bank = self.read().to(device)
         return self._bank
 

@@ -8,8 +8,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from asr.augmentation.base import WaveformAugmentation
-from asr.augmentation.levels import energies
+from asr.augmentation.base import WaveformAugmentation, energies
 from asr.augmentation.recordings import Recordings
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
@@ -42,7 +41,7 @@ class Convolution(WaveformAugmentation):
 class Reverberate(Convolution):
     """Reverberation of generated rooms: a direct path and a tail of noise that decays exponentially.
 
-    The tail begins one sample behind the direct path and loses 60 dB in the reverberation time T60; the response ends
+    The tail begins one sample after the direct path and loses 60 dB in the reverberation time T60; the response ends
     when the longest of all tails has done so. Energy of the direct path and of the tail have just the ratio that was
     drawn.
 
@@ -129,7 +128,7 @@ class ReverberateRecorded(Convolution):
 
 
 def convolve(waveforms: Tensor, responses: Tensor) -> Tensor:
-    """Gives the first S samples of each waveform's convolution with its response, by FFT.
+    """Returns the first S samples of each waveform's convolution with its response, by FFT.
 
     Args:
         waveforms: shape (B, S), S >= 1.
@@ -150,7 +149,7 @@ def convolve(waveforms: Tensor, responses: Tensor) -> Tensor:
 
 
 def from_direct_path(response: Tensor) -> Tensor:
-    """Gives an impulse response without what comes before its direct path: (S,) -> (R,).
+    """Returns an impulse response without what comes before its direct path: (S,) -> (R,).
 
     Example:
         >>> from_direct_path(torch.tensor([0.0, 0.1, -0.6, 1.0, 0.2])).tolist()

@@ -73,7 +73,7 @@ class SpecAugment(Augmentation):
 
 
 def _masks(draws: Tensor, size: int, lengths: Tensor, max_widths: Tensor) -> Tensor:
-    """Gives where any mask lies, shape (B, size), from two draws for each mask."""
+    """Returns where any mask lies, shape (B, size), from two draws for each mask."""
     places = torch.arange(size, device=draws.device)
     widths = integers(draws[:, 0::2], max_widths.unsqueeze(1))
     starts = integers(draws[:, 1::2], lengths.unsqueeze(1) - widths)

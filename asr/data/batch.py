@@ -62,7 +62,7 @@ class Batch:
         kind: what ``inputs`` are.
         inputs: waveforms, samples in [-1, 1], shape (B, S), or the front end's static values, shape (B, T, static_dim).
         lengths: samples or frames of each utterance, shape (B,).
-        targets: token ids of all utterances, one behind the other, shape (sum of target_lengths,).
+        targets: token ids of all utterances, concatenated, shape (sum of target_lengths,).
         target_lengths: tokens of each utterance, shape (B,).
         seeds: seed of each utterance's augmentation in this epoch, shape (B,).
         joints: sample or frame at which the second of two joined utterances begins, 0 where one is alone, shape (B,);
@@ -82,7 +82,7 @@ class Batch:
     joints: Tensor | None = None
 
     def __len__(self) -> int:
-        """Gives the number of utterances, B."""
+        """Returns the number of utterances, B."""
         return len(self.utterance_ids)
 
     def _map_tensors(self, function: str, *arguments: object, **options: object) -> Batch:
@@ -95,11 +95,11 @@ class Batch:
         return replace(self, **moved)
 
     def to(self, *arguments: object, **options: object) -> Batch:
-        """Gives the batch on another device, as ``Tensor.to`` does."""
+        """Returns the batch on another device, as ``Tensor.to`` does."""
         return self._map_tensors("to", *arguments, **options)
 
     def pin_memory(self) -> Batch:
-        """Gives the batch in pinned memory, for a loader that feeds a GPU."""
+        """Returns the batch in pinned memory, for a loader that feeds a GPU."""
         return self._map_tensors("pin_memory")
 
 

@@ -32,7 +32,7 @@ class WordBatch:
         texts: their phones, with blanks between them.
         letters: letter ids, shape (B, L).
         letter_lengths: letters of each word, shape (B,).
-        targets: phones of all words, one behind the other, shape (sum of target_lengths,).
+        targets: phones of all words, concatenated, shape (sum of target_lengths,).
         target_lengths: phones of each word, shape (B,).
         share: what the batch is of a step that several ranks take together.
     """
@@ -46,15 +46,15 @@ class WordBatch:
     share: Share
 
     def __len__(self) -> int:
-        """Gives the number of words, B."""
+        """Returns the number of words, B."""
         return len(self.words)
 
     def to(self, *arguments: Any, **options: Any) -> WordBatch:
-        """Gives the batch on another device, as ``Tensor.to`` does."""
+        """Returns the batch on another device, as ``Tensor.to`` does."""
         return self._map_tensors(lambda tensor: tensor.to(*arguments, **options))
 
     def pin_memory(self) -> WordBatch:
-        """Gives the batch in pinned memory, for a loader that feeds a GPU."""
+        """Returns the batch in pinned memory, for a loader that feeds a GPU."""
         return self._map_tensors(Tensor.pin_memory)
 
     def _map_tensors(self, function: Callable[[Tensor], Tensor]) -> WordBatch:
@@ -68,7 +68,7 @@ class WordBatch:
 
 
 class DictionaryDataset(Dataset[Any]):
-    """Pairs of a word and its phones; gives a batch for a planned batch."""
+    """Pairs of a word and its phones; returns a batch for a planned batch."""
 
     def __init__(self, pairs: Sequence[tuple[str, str]], letters: TokenTable, phones: TokenTable) -> None:
         """Keeps the pairs.
@@ -81,7 +81,7 @@ class DictionaryDataset(Dataset[Any]):
         self.pairs, self.letters, self.phones = pairs, letters, phones
 
     def __len__(self) -> int:
-        """Gives the number of pairs."""
+        """Returns the number of pairs."""
         return len(self.pairs)
 
     def __getitem__(self, planned: PlannedBatch) -> WordBatch:
@@ -101,7 +101,7 @@ class DictionaryDataset(Dataset[Any]):
 def split_lexicon(
     lexicon: Lexicon, held_out_every: int, frames_per_letter: int
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]], int]:
-    """Gives the pairs to train on, those that are held out, and how many are too long for their letters.
+    """Returns the pairs to train on, those that are held out, and how many are too long for their letters.
 
     All pronunciations of a word are on one side; of a word that is held out the first one counts.
 

@@ -84,7 +84,7 @@ class Extraction:
         self.missing_seconds: Seconds = sum(job.cut.duration for job in self._missing)
 
     def __len__(self) -> int:
-        """Gives the number of cuts, copies included."""
+        """Returns the number of cuts, copies included."""
         return len(self._jobs)
 
     @property
@@ -145,7 +145,7 @@ class Extraction:
                 pool.shutdown(cancel_futures=True)
 
     def cuts(self) -> CutSet:
-        """Gives the cuts with their features, copies included."""
+        """Returns the cuts with their features, copies included."""
         return CutSet.from_cuts(self._with_features(job) for job in self._jobs)
 
     def count_statistics(self, statistics: Statistics) -> None:
@@ -236,7 +236,7 @@ def _compute_in_worker(chunk: list[_Job], folder: Path) -> Seconds:
 
 @torch.no_grad()
 def _compute(chunk: list[_Job], frontend: FrontEnd, folder: Path) -> Seconds:
-    """Computes and writes the features of some cuts; gives their seconds."""
+    """Computes and writes the features of some cuts; returns their seconds."""
     for job in chunk:
         waveform = read_waveform(job.cut, frontend.sample_rate)
         if len(waveform) != job.cut.num_samples:

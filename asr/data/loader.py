@@ -46,7 +46,7 @@ class Remaining:
         self.batches: Sequence[PlannedBatch] = ()
 
     def __iter__(self) -> Iterator[PlannedBatch]:
-        """Gives them in order."""
+        """Yields them in order."""
         return iter(self.batches)
 
     def __len__(self) -> int:
@@ -62,10 +62,10 @@ def read_batches(
     *,
     keep_workers: bool = False,
 ) -> DataLoader[Batch]:
-    """Gives a loader of planned batches, in their order.
+    """Returns a loader of planned batches, in their order.
 
     Args:
-        dataset: gives a batch for a planned batch.
+        dataset: returns a batch for a planned batch.
         plan: the batches.
         num_workers: processes that read ahead; 0 reads in this one.
         pin_memory: whether batches go to pinned memory, for a GPU.
@@ -151,8 +151,8 @@ class ResumableLoader:
         """Builds the loader.
 
         Args:
-            dataset: gives a batch for a planned batch.
-            plan: gives the batches of an epoch; always the same number.
+            dataset: returns a batch for a planned batch.
+            plan: returns the batches of an epoch; always the same number.
             position: read for where to start, kept up to date.
             num_workers: processes that read ahead; 0 reads in this one.
             pin_memory: whether batches go to pinned memory, for a GPU.
@@ -178,7 +178,7 @@ class ResumableLoader:
             raise ConfigError("data", found, remedy)
 
     def __len__(self) -> int:
-        """Gives the batches of a whole epoch."""
+        """Returns the batches of a whole epoch."""
         return self._length
 
     def end_workers(self) -> None:
@@ -191,7 +191,7 @@ class ResumableLoader:
             self.position.epoch, self.position.batches_done = epoch, 0
 
     def __iter__(self) -> Iterator[Batch]:
-        """Gives the batches that remain of the epoch."""
+        """Yields the batches that remain of the epoch."""
         planned = self.plan(self.position.epoch)
         self.position.num_batches, self.position.plan = len(planned), _checksum(planned)
         self._remaining.batches = [self.part(batch) for batch in planned[self.position.batches_done :]]

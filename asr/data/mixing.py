@@ -60,7 +60,7 @@ class Mixture:
         self.longest = np.concatenate(longest)
 
     def draw(self, epoch: int) -> tuple[Indices, Indices]:
-        """Gives the utterances of an epoch: their indices, and for each how often it came before, shape (U,) both."""
+        """Returns the utterances of an epoch: their indices, and for each how often it came before, shape (U,) both."""
         indices, occurrences = [], []
         for all_of_them, times in self._whole:
             indices.append(np.tile(all_of_them, times))

@@ -88,7 +88,7 @@ class SpeechData(PlannedData):
             quarantine: where utterances that cannot be trained on are listed.
             weights: how often the utterances of each training file come in an epoch: 2 is twice, 0.25 a quarter of
                 them, others in each epoch; None is once.
-            window_shards: shards that batches are drawn from at a time, so that shards are read as a whole, one behind
+            window_shards: shards that batches are drawn from at a time, so that shards are read as a whole, one after
                 the other; None draws from all. Epochs that come shortest first draw from all. Each rank reads a part of
                 every shard.
             joined_steps: share of the steps whose utterances are joined two by two, long ones with short ones, so that
@@ -125,7 +125,7 @@ class SpeechData(PlannedData):
         self.report_plan(self.train_set.lengths)
 
     def _normalise(self, frontend: FrontEnd) -> None:
-        """Gives the front end the statistics that lie beside the cached features, or measures them."""
+        """Sets the front end's statistics to those that lie beside the cached features, or measures them."""
         kept = Path(self.train_cuts[0]).with_name("cmvn.json")
         if self.train_set.cached and kept.exists():
             load_statistics(kept, frontend)
@@ -146,7 +146,7 @@ class SpeechData(PlannedData):
         return mixture
 
     def _divide(self) -> Windows | None:
-        """Gives the shards that are read one window behind the other, if they are."""
+        """Returns the shards that are read one window after the other, if they are."""
         if self.window_shards is None:
             return None
         shards = shard_numbers(utterance.cut for utterance in self.train_set.utterances)

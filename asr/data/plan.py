@@ -141,7 +141,7 @@ def _join(batch: PlannedBatch, lengths: Sequence[float], generator: np.random.Ge
 
 
 def padding_waste(lengths: Sequence[float], plan: Sequence[PlannedBatch]) -> float:
-    """Gives the share of a plan's frames that are padding, between 0 and 1.
+    """Returns the share of a plan's frames that are padding, between 0 and 1.
 
     Example:
         >>> round(padding_waste([1.0, 3.0], [PlannedBatch((0, 1), 1.0, 0)]), 3)

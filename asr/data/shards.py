@@ -15,7 +15,7 @@ _BLOCK = 1000  # utterances of plain files that count as one shard
 
 
 def in_memory(cut: Cut) -> Cut:
-    """Gives a cut whose audio, if it lies in a shard, has been read; other cuts come back as they are.
+    """Returns a cut whose audio, if it lies in a shard, has been read; other cuts come back as they are.
 
     Raises:
         DataError: the shard cannot be read, or is no longer the one of the index.
@@ -28,7 +28,7 @@ def in_memory(cut: Cut) -> Cut:
 
 
 def shard_numbers(cuts: Iterable[Cut]) -> list[int]:
-    """Gives the number of the shard that each cut lies in, counted from 0.
+    """Returns the number of the shard that each cut lies in, counted from 0.
 
     Cuts of plain files count as shards of a thousand neighbours, so that they are read near one another, too.
     """
@@ -56,7 +56,7 @@ class ReadAhead:
         self._asked: dict[str, None] = {}  # in the order of their use
 
     def ask(self, cuts: Iterable[Cut]) -> list[str]:
-        """Asks for the shards of some cuts; gives those that were not asked for lately."""
+        """Asks for the shards of some cuts; returns those that were not asked for lately."""
         new = []
         for tar in _tars(cuts):
             if tar not in self._asked:

@@ -31,7 +31,7 @@ class SentenceBatch:
 
     Attributes:
         inputs: ``<s>`` and the words of each sentence, padded with ``</s>``, shape (B, L).
-        targets: the words and ``</s>`` of all sentences, one behind the other, M in all, shape (M,).
+        targets: the words and ``</s>`` of all sentences, concatenated, M in all, shape (M,).
         places: where in the flattened ``inputs`` the word before each target stands, shape (M,).
         share: what the batch is of a step that several ranks take together.
     """
@@ -42,15 +42,15 @@ class SentenceBatch:
     share: Share
 
     def __len__(self) -> int:
-        """Gives the number of sentences, B."""
+        """Returns the number of sentences, B."""
         return len(self.inputs)
 
     def to(self, *arguments: Any, **options: Any) -> SentenceBatch:
-        """Gives the batch on another device, as ``Tensor.to`` does."""
+        """Returns the batch on another device, as ``Tensor.to`` does."""
         return self._map_tensors(lambda tensor: tensor.to(*arguments, **options))
 
     def pin_memory(self) -> SentenceBatch:
-        """Gives the batch in pinned memory, for a loader that feeds a GPU."""
+        """Returns the batch in pinned memory, for a loader that feeds a GPU."""
         return self._map_tensors(Tensor.pin_memory)
 
     def _map_tensors(self, function: Callable[[Tensor], Tensor]) -> SentenceBatch:
@@ -58,7 +58,7 @@ class SentenceBatch:
 
 
 def make_batch(sentences: Sequence[npt.NDArray[np.int32]], share: Share | None = None) -> SentenceBatch:
-    """Gives sentences as a batch.
+    """Returns sentences as a batch.
 
     Args:
         sentences: word ids of B sentences, shapes (L_b,); L is one more than the longest.
@@ -82,20 +82,20 @@ def make_batch(sentences: Sequence[npt.NDArray[np.int32]], share: Share | None =
 
 
 class SentenceDataset(Dataset[Any]):
-    """Sentences as word ids, four bytes a word; gives a batch for a planned batch."""
+    """Sentences as word ids, four bytes a word; returns a batch for a planned batch."""
 
     def __init__(self, word_ids: array[int], ends: array[int]) -> None:
         """Keeps the sentences.
 
         Args:
-            word_ids: of all sentences, one behind the other.
+            word_ids: of all sentences, concatenated.
             ends: where each sentence ends in them.
         """
         self.word_ids = np.asarray(word_ids, dtype=np.int32)
         self.offsets = np.concatenate([[0], np.asarray(ends, dtype=np.int64)])
 
     def __len__(self) -> int:
-        """Gives the number of sentences."""
+        """Returns the number of sentences."""
         return len(self.offsets) - 1
 
     @property
@@ -110,7 +110,7 @@ class SentenceDataset(Dataset[Any]):
         return int((self.word_ids == UNKNOWN).sum())
 
     def sentence(self, index: int) -> npt.NDArray[np.int32]:
-        """Gives the word ids of a sentence, shape (L,)."""
+        """Returns the word ids of a sentence, shape (L,)."""
         return self.word_ids[self.offsets[index] : self.offsets[index + 1]]
 
     def __getitem__(self, planned: PlannedBatch) -> SentenceBatch:
@@ -121,11 +121,11 @@ class SentenceDataset(Dataset[Any]):
 def encode_sentences(
     sentences: Iterable[Sequence[str]], vocabulary: Vocabulary, held_out_every: int = 0
 ) -> tuple[SentenceDataset, SentenceDataset]:
-    """Gives sentences as word ids, and those that are held out.
+    """Returns sentences as word ids, and those that are held out.
 
     Args:
         sentences: the words of each, read once.
-        vocabulary: gives the ids; words that it lacks become ``<unk>``.
+        vocabulary: returns the ids; words that it lacks become ``<unk>``.
         held_out_every: the last of every so many sentences is held out; 0 holds out none.
     """
     parts = [(array("i"), array("q")) for _ in range(2)]

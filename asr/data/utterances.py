@@ -43,7 +43,7 @@ class Utterance:
 
 
 def required_frames(token_ids: Sequence[int | str]) -> int:
-    """Gives the encoder frames that CTC needs at the least: one a token, and a blank between equal neighbours.
+    """Returns the encoder frames that CTC needs at the least: one a token, and a blank between equal neighbours.
 
     **Source**: Graves et al. 2006.
 
@@ -76,7 +76,7 @@ def split_copies(cuts: CutSet) -> tuple[list[Cut], dict[str, dict[float, Cut]]]:
 
 
 def num_samples(cut: Cut, sample_rate: int, speed: float) -> int:
-    """Gives the samples of a cut at another rate and speed."""
+    """Returns the samples of a cut at another rate and speed."""
     samples = cut.num_samples if cut.sampling_rate == sample_rate else cut.resample(sample_rate).num_samples
     return int(samples if speed == 1.0 else perturb_num_samples(samples, speed))
 
@@ -88,13 +88,13 @@ def read_utterances(
     encoder_frames: Callable[[Cut, float], int],
     speeds: Iterable[float],
 ) -> tuple[list[Utterance], list[Problem]]:
-    """Checks each cut and gives those that can be trained on.
+    """Checks each cut and returns those that can be trained on.
 
     Args:
         cuts: the set, speed copies of a cache included.
         tokens: the token table.
         policy: the text policy.
-        encoder_frames: gives the encoder frames N of a cut at a speed.
+        encoder_frames: returns the encoder frames N of a cut at a speed.
         speeds: factors that training draws from.
 
     Returns:

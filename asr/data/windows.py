@@ -1,4 +1,4 @@
-"""Batches of utterances whose shards are read one window behind the other, as many in each epoch."""
+"""Batches of utterances whose shards are read one window after the other, as many in each epoch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Batch = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Windows:
-    """Shards to be read one window behind the other.
+    """Shards to be read one window after the other.
 
     Attributes:
         shards: number of the shard that each utterance lies in.
@@ -33,7 +33,7 @@ class Buckets:
     """Utterances divided by their rank in length, and what becomes of each bucket in every epoch.
 
     Attributes:
-        ends: rank behind the last utterance of each bucket.
+        ends: rank after the last utterance of each bucket.
         sizes: utterances of each bucket's batches.
         num_batches: such batches that a bucket gives; what is over is left for the end.
         last_sizes: utterances of the batches at the end, which take what is over of all buckets.

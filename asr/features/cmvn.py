@@ -90,7 +90,7 @@ def save_statistics(path: str | Path, statistics: Statistics, frontend: FrontEnd
 
 
 def load_statistics(path: str | Path, frontend: FrontEnd) -> None:
-    """Gives a front end the statistics that :func:`save_statistics` wrote.
+    """Sets the statistics of a front end to those that :func:`save_statistics` wrote.
 
     Raises:
         DataError: the file is missing, or not one of statistics.

@@ -17,7 +17,7 @@ def add_deltas(features: Tensor, lengths: Tensor, order: int) -> Tensor:
     Args:
         features: shape (B, T, F); the content of padding frames does not matter.
         lengths: frames of each utterance, shape (B,).
-        order: 0 gives the features as they are.
+        order: 0 leaves the features as they are.
 
     Returns:
         Features, then their differences, shape (B, T, F * (order + 1)). Padding frames have no meaning.
@@ -47,7 +47,7 @@ def add_deltas(features: Tensor, lengths: Tensor, order: int) -> Tensor:
 
 
 def difference_weights(order: int) -> list[float]:
-    """Gives the weights of the ``order``-th difference, one for each of 4 * order + 1 frames.
+    """Returns the weights of the ``order``-th difference, one for each of 4 * order + 1 frames.
 
     Example:
         >>> difference_weights(1)

@@ -140,7 +140,7 @@ class FrontEnd(nn.Module):
         self.register_buffer("has_statistics", torch.tensor(False))
 
     def settings(self) -> dict[str, Any]:
-        """Gives the arguments that make the same front end again."""
+        """Returns the arguments that make the same front end again."""
         return dict(self._settings)
 
     @property
@@ -156,13 +156,13 @@ class FrontEnd(nn.Module):
         return self.cmvn == "global" and not self._is_ready
 
     def frame_lengths(self, sample_lengths: Tensor) -> Tensor:
-        """Gives the frames of utterances of so many samples: ``(S + hop_length // 2) // hop_length``."""
+        """Returns the frames of utterances of so many samples: ``(S + hop_length // 2) // hop_length``."""
         return (sample_lengths + self.hop_length // 2) // self.hop_length
 
     def forward(
         self, waveforms: Tensor, waveform_lengths: Tensor, seeds: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Gives the features of a batch.
+        """Returns the features of a batch.
 
         Args:
             waveforms: shape (B, S); the content of padding does not matter.
@@ -179,7 +179,7 @@ class FrontEnd(nn.Module):
         return self.complete(static, lengths), lengths
 
     def static(self, waveforms: Tensor, waveform_lengths: Tensor, seeds: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Gives the values of each frame by itself: what a feature cache holds.
+        """Returns the values of each frame by itself: what a feature cache holds.
 
         Args and Raises: as for :meth:`forward`.
 
@@ -202,12 +202,12 @@ class FrontEnd(nn.Module):
             return clear_padding(features, lengths), lengths
 
     def add_deltas(self, static: Tensor, lengths: Tensor) -> Tensor:
-        """Gives features before normalisation, shape (B, T, feature_dim): what global statistics are counted on."""
+        """Returns features before normalisation, shape (B, T, feature_dim): what global statistics are counted on."""
         with torch.autocast(static.device.type, enabled=False):
             return clear_padding(deltas.add_deltas(static.float(), lengths, self.delta_order), lengths)
 
     def complete(self, static: Tensor, lengths: Tensor) -> Tensor:
-        """Gives the features of static values, from a cache or from :meth:`static`: differences and normalisation.
+        """Returns the features of static values, from a cache or from :meth:`static`: differences and normalisation.
 
         Args:
             static: shape (B, T, static_dim); the content of padding frames does not matter.
@@ -313,6 +313,6 @@ class FrontEnd(nn.Module):
 
 
 def _reflect(samples: Tensor, lengths: Tensor) -> Tensor:
-    """Gives the places inside utterances, shape (B, 1), that mirrors at their ends show at ``samples``."""
+    """Returns the places inside utterances, shape (B, 1), that mirrors at their ends show at ``samples``."""
     samples = samples.remainder(2 * lengths)
     return torch.minimum(samples, 2 * lengths - 1 - samples)

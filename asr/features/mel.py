@@ -11,7 +11,7 @@ _CEPSTRAL_LIFTER = 22.0
 
 
 def povey_window(window_length: int) -> Tensor:
-    """Gives the Hann window to the power 0.85, which is 0 at both edges, shape (window_length,).
+    """Returns the Hann window to the power 0.85, which is 0 at both edges, shape (window_length,).
 
     Source: Kaldi, ``feat/feature-window.cc``, window type "povey".
     """
@@ -19,7 +19,7 @@ def povey_window(window_length: int) -> Tensor:
 
 
 def mel_filters(num_mels: int, fft_length: int, sample_rate: int, low_freq: float, high_freq: float) -> Tensor:
-    """Gives triangular filters, equally wide on the mel scale ``1127 ln(1 + f / 700)``.
+    """Returns triangular filters, equally wide on the mel scale ``1127 ln(1 + f / 700)``.
 
     A filter without any FFT bin under it is a column of zeros: its log energy would say nothing.
 
@@ -51,7 +51,7 @@ def mel_filters(num_mels: int, fft_length: int, sample_rate: int, low_freq: floa
 
 
 def cepstral_transform(num_mels: int, num_ceps: int) -> Tensor:
-    """Gives the orthonormal cosine transform with Kaldi's lifter of 22, shape (num_mels, num_ceps).
+    """Returns the orthonormal cosine transform with Kaldi's lifter of 22, shape (num_mels, num_ceps).
 
     ``log_mels @ cepstral_transform`` are the cepstra; the first, C0, is ``sum(log_mels) / sqrt(num_mels)``.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def utterance_seed(seed: int, epoch: int, utterance_id: str) -> int:
-    """Gives the seed of one utterance in one epoch, 0 <= seed < 2**63.
+    """Returns the seed of one utterance in one epoch, 0 <= seed < 2**63.
 
     Example:
         >>> utterance_seed(1, 0, "a") == utterance_seed(1, 0, "a") != utterance_seed(1, 1, "a")
@@ -21,7 +21,7 @@ def utterance_seed(seed: int, epoch: int, utterance_id: str) -> int:
 
 
 def uniform(seeds: Tensor, num: int, stream: int = 0) -> Tensor:
-    """Gives ``num`` numbers for each seed, uniform in [0, 1); asking for more does not change the first ones.
+    """Returns ``num`` numbers for each seed, uniform in [0, 1); asking for more does not change the first ones.
 
     Args:
         seeds: int64, shape (B,).
@@ -46,7 +46,7 @@ def integers(draws: Tensor, largest: Tensor) -> Tensor:
 
 
 def normal(seeds: Tensor, num: int, stream: int = 0) -> Tensor:
-    """Gives ``num`` numbers for each seed, normal with mean 0 and deviation 1, at most 5.8 from 0.
+    """Returns ``num`` numbers for each seed, normal with mean 0 and deviation 1, at most 5.8 from 0.
 
     Args:
         seeds: int64, shape (B,).
@@ -86,5 +86,5 @@ def _shift_right(bits: Tensor, count: int) -> Tensor:
 
 
 def _signed(bits: int) -> int:
-    """Gives the int64 with the lowest 64 bits of a number."""
+    """Returns the int64 with the lowest 64 bits of a number."""
     return (bits + 2**63) % 2**64 - 2**63

@@ -13,7 +13,7 @@ _MAX_FILTERS = 1 << 22  # mel filters times samples of a frame: what others wrot
 
 
 def static_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Gives those settings of a front end that its static values follow from.
+    """Returns those settings of a front end that its static values follow from.
 
     Example:
         >>> static_settings({"kind": "fbank", "num_mels": 80, "num_ceps": 13, "cmvn": "none"})

@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from asr.augmentation.noise import NOISE_KINDS, AddNoise
+from asr.augmentation.noise import NOISE_KINDS, AddNoise, Noise
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
 from asr.features.random import utterance_seed
@@ -73,6 +73,18 @@ def test_silence_and_padding_stay_as_they_are():
     noisy = noising((0.0, 0.0))(torch.zeros(3, 1000), torch.tensor([1000, 10, 0]), seeds(3))
     assert (noisy == 0).all()
     assert noising((0.0, 0.0))(torch.zeros(2, 0), torch.tensor([0, 0]), seeds(2)).shape == (2, 0)
+
+
+class Silence(Noise):
+    choice = (5, 1)
+
+    def make(self, lengths, seeds, num_samples):
+        return torch.zeros(len(lengths), num_samples)
+
+
+def test_noise_that_is_silent_adds_nothing():
+    waveforms = torch.randn(2, 9)
+    assert torch.equal(Silence((0.0, 0.0), 1.0)(waveforms, torch.tensor([9, 4]), seeds(2))[0], waveforms)
 
 
 def spectrum_of(kind):
