@@ -174,7 +174,7 @@ def test_what_is_added_is_added_with_its_weight() -> None:
 
 def louder(batch: Batch) -> Batch:
     assert batch.inputs is not None
-    return replace(batch, features=1.5 * batch.inputs)
+    return replace(batch, inputs=1.5 * batch.inputs)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
