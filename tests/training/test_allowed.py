@@ -13,7 +13,9 @@ import pytest
 import yaml
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
+import asr.augmentation as room
 import asr.training
+from asr.augmentation.base import Augmentation
 from asr.checkpoints.building import class_path
 from asr.configuration.composition import compose_config, resolve
 from asr.errors import ConfigError
@@ -45,6 +47,14 @@ def test_every_callback_and_schedule_of_the_house_is_on_the_list() -> None:
             is_own = inspect.isclass(made) and made.__module__.startswith("asr.") and not inspect.isabstract(made)
             if is_own and made.__name__[0] != "_" and issubclass(made, Callback | Checkpoint | Schedule):
                 assert made in OWN, class_path(made)
+
+
+def test_every_augmentation_is_on_the_list() -> None:
+    modules = [importlib.import_module(f"asr.augmentation.{each.name}") for each in pkgutil.iter_modules(room.__path__)]
+    found = {made for module in modules for made in vars(module).values() if inspect.isclass(made)}
+    concrete = {made for made in found if issubclass(made, Augmentation) and not inspect.isabstract(made)}
+    assert len(concrete) >= 7
+    assert concrete <= set(OWN)
 
 
 def config_with(value: Any, *keys: str) -> dict[str, Any]:
