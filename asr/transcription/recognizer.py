@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -23,8 +24,10 @@ from asr.models.acoustic import AcousticModel
 from asr.models.devices import move
 from asr.text.tokens import TokenTable
 from asr.transcription.long_audio import Chunk, Cutting, cut
-from asr.transcription.rescoring import Rescorer, load_rescorer
 from asr.transcription.transcript import Transcript, join, stitch
+
+if TYPE_CHECKING:
+    from asr.transcription.rescoring import Rescorer
 
 BATCH_SECONDS: Seconds = 160.0  # eight chunks of the longest kind: a CPU gains little from more
 _POOLED_BATCHES = 4  # at least, that are filled before they are sorted by length
@@ -108,9 +111,8 @@ class Recognizer:
         settings = settings or DecoderSettings()
         settings = settings if rescoring else replace(settings, nbest=1)
         parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
-        sample_rate = loaded.model.frontend.sample_rate
-        rescorers = [load_rescorer(each, sample_rate, device) for each in rescoring]
         decoder = settings.decoder(parts)
+        rescorers = _load_rescorers(rescoring, loaded.model.frontend.sample_rate, device)
         return cls(loaded.model, loaded.tokens, decoder, device, num_workers, parts.coverage, rescorers)
 
     @property
@@ -137,7 +139,7 @@ class Recognizer:
         on_failure: Callable[[Path, AsrError], None] | None = None,
         on_progress: Callable[[Seconds], None] | None = None,
     ) -> Iterator[Transcript]:
-        """Gives the transcript of each recording, in their order.
+        """Yields the transcript of each recording, in their order; none for those that fail.
 
         Recordings are read block by block and cut at pauses, and their long silences are left out; chunks of about the
         same length, of whichever recording, are recognised together. Memory grows with ``batch_seconds``, not with the
@@ -150,9 +152,6 @@ class Recognizer:
             channel: which of several to read, from 0; None for the mean of all, or the loudest where they cancel out.
             on_failure: called, in the order of paths, with a file that cannot be transcribed and the reason.
             on_progress: called with seconds of audio when they have been recognised.
-
-        Yields:
-            One transcript for each path; none for those that fail.
 
         Raises:
             AsrError: a file cannot be transcribed, and there is no ``on_failure``.
@@ -231,6 +230,16 @@ class Recognizer:
         for task, hypothesis in zip(batch, found, strict=True):
             task.reading.hypotheses[task.place] = hypothesis.shift(task.chunk.start)
         return sum(task.new_seconds for task in batch)
+
+
+def _load_rescorers(
+    settings: Sequence[RescoringSettings], sample_rate: int, device: str | torch.device
+) -> list[Rescorer]:
+    if not settings:
+        return []  # and language models are not imported
+    from asr.transcription.rescoring import load_rescorer
+
+    return [load_rescorer(each, sample_rate, device) for each in settings]
 
 
 @dataclass(eq=False)
