@@ -12,7 +12,7 @@
 #                rescores what --ngram finds
 # --ngram        word n-gram of recipes/librispeech/run.sh: the words of the dev set are searched by their phones
 # --lstm         recurrent language model of recipes/librispeech/run.sh, which rescores them
-# --experiment   file of conf/experiment/librispeech: mini, or mini_gpu for a GPU
+# --experiment   file of conf/experiment/librispeech_phones: mini, or mini_gpu for a GPU
 # --device       cuda to decode on a GPU
 # Stages, for --stage N and --stop-stage N: 1 pronunciation model, 2 corpora, 3 table of phones, 4 features, 5 training,
 # 6 decoding, 7 scores. Writes data/librispeech_phones and exp/librispeech_phones in the current folder.
@@ -63,9 +63,7 @@ if stage 4 "features, at three speeds"; then
 fi
 
 if stage 5 "training"; then
-  asr train experiment="librispeech/$experiment" corpus=librispeech_phones unit=phone model.text_policy="$policy" \
-    "data.train_cuts=[$data/features/train-clean-5_cuts.jsonl.gz]" "data.val_cuts=[$data/features/${dev}_cuts.jsonl.gz]" \
-    seed="$seed" ckpt_path=last "${overrides[@]}"
+  asr train experiment="librispeech_phones/$experiment" dev="$dev" seed="$seed" ckpt_path=last "${overrides[@]}"
 fi
 
 if stage 6 "decoding"; then

@@ -23,10 +23,11 @@ must_exist lm_text lexicon
 experiment=${experiment:-$size}
 case $size in
   mini) train=(train-clean-5) devs=("$dev") tests=() ;;
-  100h) train=(train-clean-100) devs=(dev-clean dev-other) tests=(test-clean test-other) ;;
-  960h) train=(train-clean-100 train-clean-360 train-other-500) devs=(dev-clean dev-other) tests=(test-clean test-other) ;;
+  100h) train=(train-clean-100) ;;
+  960h) train=(train-clean-100 train-clean-360 train-other-500) ;;
   *) die "--size: $size; give mini, 100h or 960h" ;;
 esac
+if [[ $size != mini ]]; then dev=dev-clean devs=(dev-clean dev-other) tests=(test-clean test-other); fi
 data=data/librispeech exp=exp/librispeech/$experiment/seed$seed lstm=exp/librispeech/lstm_lm/seed$seed/best.ckpt
 policy=upper-no-punctuation ngram=$data/3gram.npz
 cuts_of() { printf "$data/%s_cuts.jsonl.gz\n" "$@"; } # of splits
@@ -66,8 +67,7 @@ elif [[ $size == 960h ]] && stage 3 "shards"; then
 fi
 
 if stage 4 "training"; then
-  if [[ $size == mini ]]; then overrides=("data.val_cuts=[$data/features/${dev}_cuts.jsonl.gz]" "${overrides[@]}"); fi
-  asr train experiment="librispeech/$experiment" seed="$seed" ckpt_path=last "${overrides[@]}"
+  asr train experiment="librispeech/$experiment" dev="$dev" seed="$seed" ckpt_path=last "${overrides[@]}"
 fi
 
 if stage 5 "trigram of words"; then

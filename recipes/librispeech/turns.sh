@@ -21,33 +21,26 @@ if [[ $corpus_dir ]]; then common+=(--corpus-dir "$corpus_dir"); fi
 letters=("$root/recipes/librispeech/run.sh" --size mini "${common[@]}")
 phones=("$root/recipes/librispeech/phones.sh" --aligned "$aligned" "${common[@]}")
 if [[ $lm_text ]]; then letters+=(--lm-text "$lm_text"); fi
-slowly=(model.optimizer.init_args.lr=0.001) # for layers that have learnt already
-
-# last CORPUS EXPERIMENT: the last checkpoint of a training.
-last() { printf 'exp/%s/%s/seed%s/last.ckpt' "$1" "$2" "$seed"; }
 
 if stage 1 "letters and models of language"; then
   "${letters[@]}" --stop-stage 6 "${overrides[@]}"
 fi
 
 if stage 2 "phones from letters"; then
-  "${phones[@]}" --stop-stage 5 init_from="$(last librispeech mini)" trainer.max_epochs=8 "${slowly[@]}" "${overrides[@]}"
+  "${phones[@]}" --experiment mini_from_letters --stop-stage 5 "${overrides[@]}"
 fi
 
 if stage 3 "letters from phones"; then
-  "${letters[@]}" --experiment mini_from_phones --stage 4 --stop-stage 4 init_from="$(last librispeech_phones mini)" \
-    "${overrides[@]}"
+  "${letters[@]}" --experiment mini_from_phones --stage 4 --stop-stage 4 "${overrides[@]}"
 fi
 
 if stage 4 "letters with fewer masks"; then
-  "${letters[@]}" --experiment mini_cool --stage 4 --stop-stage 4 init_from="$(last librispeech mini_from_phones)" \
-    "${overrides[@]}"
+  "${letters[@]}" --experiment mini_cool --stage 4 --stop-stage 4 "${overrides[@]}"
   "${letters[@]}" --experiment mini_cool --stage 7
 fi
 
 if stage 5 "phones from letters"; then
-  models=(--words "$(last librispeech mini_cool)" --ngram data/librispeech/3gram.npz)
+  models=(--words "exp/librispeech/mini_cool/seed$seed/last.ckpt" --ngram data/librispeech/3gram.npz)
   if [[ $lm_text ]]; then models+=(--lstm "exp/librispeech/lstm_lm/seed$seed/best.ckpt"); fi
-  "${phones[@]}" --experiment mini_cool "${models[@]}" --stage 5 init_from="$(last librispeech mini_cool)" \
-    trainer.max_epochs=5 "${slowly[@]}" "${overrides[@]}"
+  "${phones[@]}" --experiment mini_cool "${models[@]}" --stage 5 "${overrides[@]}"
 fi

@@ -56,7 +56,8 @@ def test_options_exist(where: str, words: list[str], capsys: pytest.CaptureFixtu
 
 VARIABLES = {
     "$seed": "0", "an4/$experiment": "an4/blstm", "librispeech/$experiment": "librispeech/mini", "$cell": "lstm",
-    "$rung": "blstm", "$corpus": "timit", "$policy": "verbatim", "$lm_text": "books.txt",
+    "librispeech_phones/$experiment": "librispeech_phones/mini", "$dev": "dev-mini", "$rung": "blstm",
+    "$corpus": "timit", "$policy": "verbatim", "$lm_text": "books.txt",
 }  # fmt: skip
 
 
