@@ -26,6 +26,7 @@ from asr.checkpoints.building import (
     class_path,
     limited_to,
 )
+from asr.configuration.composition import compose_config, resolve
 from asr.features.frontend import FrontEnd
 from asr.lm.recurrent import RecurrentLM
 from asr.models.acoustic import AcousticModel
@@ -53,9 +54,10 @@ def test_every_encoder_and_every_front_end_is_on_the_list() -> None:
     assert classes(asr.features, FrontEnd) == set(FRONT_ENDS)
 
 
-@pytest.mark.parametrize("path", sorted(CONF.glob("model/*.yaml")), ids=lambda path: path.stem)
-def test_every_model_of_the_menu_may_be_built(path: Path) -> None:
-    made, arguments = chosen(yaml.safe_load(path.read_text(encoding="utf-8")), ENCODERS, "encoder")
+@pytest.mark.parametrize("model", sorted(path.stem for path in CONF.glob("model/*.yaml")))
+def test_every_model_of_the_menu_may_be_built(model: str) -> None:
+    composed = resolve(compose_config(["corpus=none", "name=none", f"model={model}"]))
+    made, arguments = chosen(composed["model"]["encoder"], ENCODERS, "encoder")
     check_arguments(made, arguments, "feature_dim", largest=1e6)
 
 
