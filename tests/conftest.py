@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,6 +44,22 @@ def make_cut(folder: Path, utterance_id: str, text: str, speaker: str, generator
     recording = Recording.from_file(path, recording_id=utterance_id)
     supervision = SupervisionSegment(utterance_id, utterance_id, 0.0, recording.duration, text=text, speaker=speaker)
     return MonoCut(utterance_id, 0.0, recording.duration, 0, recording=recording, supervisions=[supervision])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Runs a test of devices that are not there in a process of its own.
+
+    Autograd would know of them for ever after, and refuse to train in forked ranks.
+    """
+    if pyfuncitem.get_closest_marker("own_process") is None:
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    process = multiprocessing.get_context("fork").Process(target=pyfuncitem.obj, kwargs=arguments)
+    process.start()
+    process.join()
+    assert process.exitcode == 0, "see the traceback on stderr"
+    return True
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ def with_fake_buffers(module, device):
     return module
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize(
     "settings",

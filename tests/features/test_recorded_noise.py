@@ -92,6 +92,7 @@ def test_recordings_are_no_part_of_the_state(noises):
     assert not list(add_noise.buffers())
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_no_question_is_put_to_the_gpu(noises, device):
     add_noise = AddRecordedNoise(noises, (0, 10))

@@ -143,6 +143,7 @@ def test_a_response_of_several_channels_is_refused(tmp_path, make_audio):
         ReverberateRecorded(str(tmp_path / "rooms.txt")).recordings.read()
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_no_question_is_put_to_the_gpu(rooms, device):
     recorded = ReverberateRecorded(rooms)
