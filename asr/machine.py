@@ -40,6 +40,14 @@ def use_one_thread() -> None:
         sys.modules["torch"].set_num_threads(1)
 
 
+def is_first_rank() -> bool:
+    """Returns whether this process is the first of those that run one command together, as each tells it.
+
+    Processes that nobody has started as ranks are first ranks.
+    """
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
+
+
 def keep_memory() -> bool:
     """Tells glibc to keep the memory of tensors that are gone for the next ones; ``CAROUSEL_KEEP_MEMORY=0`` forbids it.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.machine import num_cores, num_processes
+from asr.machine import is_first_rank, num_cores, num_processes
 
 
 def write(path: Path, text: str) -> None:
@@ -85,3 +85,12 @@ def test_one_thread_and_kept_memory_unless_the_environment_says_otherwise() -> N
         found.append(done.stdout.split())
     assert [each[:2] for each in found] == [["1", "True"], ["2", "False"]]
     assert int(found[0][2]) < int(found[1][2]) / 2, "the same pages are used again"
+
+
+@pytest.mark.parametrize("name", ["LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"])
+def test_first_ranks(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert is_first_rank()
+    monkeypatch.setenv(name, "0")
+    assert is_first_rank()
+    monkeypatch.setenv(name, "1")
+    assert not is_first_rank()

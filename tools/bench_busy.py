@@ -31,8 +31,8 @@ from lightning.pytorch.callbacks import Callback
 from asr.cli.train import _quieten_lightning
 from asr.configuration.composition import compose_config, resolve
 from asr.machine import keep_memory, num_cores
-from asr.training import ranks
-from asr.training.run import build
+from asr.runs import ranks
+from asr.runs.building import build
 
 WARMUP_STEPS, NUM_STEPS = 4, 16
 MOST_SECONDS = 25.0  # of a measurement; threads that wait for a busy core would take minutes

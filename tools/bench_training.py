@@ -28,10 +28,10 @@ from asr.configuration.composition import compose_config, resolve
 from asr.data.batch import Batch
 from asr.data.loader import read_batches
 from asr.data.plan import padding_waste
+from asr.runs.building import TrainingCLI, build
 from asr.text.tokens import BLANK
 from asr.training.losses import ctc_losses, divergences
 from asr.training.module import CTCModule
-from asr.training.run import TrainingCLI, build
 
 NUM_STEPS = 30
 WARMUP_STEPS = 5

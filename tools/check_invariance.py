@@ -23,8 +23,8 @@ from asr.data.batch import pad
 from asr.data.dataset import read_waveform
 from asr.decoding.greedy import GreedyDecoder
 from asr.models.acoustic import AcousticModel
+from asr.runs.building import build
 from asr.text.tokens import TokenTable
-from asr.training.run import build
 
 TOLERANCE = 1e-4
 LETTERS = TokenTable("char", ("<blank>", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "|"))

@@ -40,8 +40,8 @@ from asr.data.plan import PlannedBatch, plan_epoch
 from asr.data.shares import share
 from asr.errors import AsrError, ConfigError, UsageError
 from asr.models.acoustic import AcousticModel
+from asr.runs.building import TrainingCLI, build
 from asr.text.tokens import TokenTable
-from asr.training.run import TrainingCLI, build
 
 LETTERS = TokenTable("char", ("<blank>", "'", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "|"))
 

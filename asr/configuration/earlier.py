@@ -1,4 +1,4 @@
-"""Settings as earlier versions had them: augmentations and parts of the objective were settings of the model itself."""
+"""Settings as earlier versions had them: classes had other names, and augmentations were settings of the model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,22 @@ from asr.errors import ConfigError
 _NAMES = ("reverberate", "add_noise", "pauses", "vocal_tract", "spec_augment")
 _OF_THE_OBJECTIVE = ("consistency", "intermediate", "loss_per")
 _SPLIT = {"SpecAugment": "spec_augment", "AddNoise": "noise"}  # what was in one file
+_MOVED = {"asr.training.checkpoint_io.AtomicCheckpointIO": "asr.runs.checkpoint_io.AtomicCheckpointIO"}
 _OF_THE_FRONT_END = ("sample_rate", "num_mels", "low_freq", "high_freq", "num_groups")
+
+
+def rename(settings: object) -> object:
+    """Returns settings with the names that classes have now.
+
+    Example:
+        >>> rename([{"class_path": "asr.training.checkpoint_io.AtomicCheckpointIO"}])
+        [{'class_path': 'asr.runs.checkpoint_io.AtomicCheckpointIO'}]
+    """
+    if isinstance(settings, dict):
+        return {key: rename(value) for key, value in settings.items()}
+    if isinstance(settings, list):
+        return [rename(value) for value in settings]
+    return _MOVED.get(settings, settings) if isinstance(settings, str) else settings
 
 
 def renew(model: Mapping[str, Any]) -> dict[str, Any]:

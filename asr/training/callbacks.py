@@ -11,7 +11,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
-from asr.training import interruption
+from asr import interruption
 from asr.training.stepping import SteppedModule
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from asr.checkpoints.kind import Kind, LoadedModel
 from asr.errors import AsrError
 from asr.features.random import utterance_seed
-from asr.training.interruption import wanted
+from asr.interruption import wanted
 from asr.training.schedules import Schedule
 
 _NOTHING: tuple[Sequence[str], Tensor] = ((), torch.empty(0))

@@ -33,7 +33,7 @@ class Evil:
 FRONT_END = {"class_path": "asr.features.frontend.FrontEnd"}
 ENCODER = {"class_path": "asr.models.encoder.RecurrentEncoder"}
 TRAINING = {  # what once ran a command of the shell
-    "class_path": "asr.training.run.TrainingCLI",
+    "class_path": "asr.runs.building.TrainingCLI",
     "init_args": {
         "args": {"model": {"optimizer": {"class_path": "os.system", "init_args": {"command": "touch made"}}}}
     },

@@ -49,7 +49,7 @@ SHELL = {"class_path": "os.system", "init_args": {"command": "touch made"}}
 ATTACKS = {
     "frontend": {
         "class_path": "asr.features.frontend.FrontEnd",
-        "init_args": {"kind": {"class_path": "asr.training.run.TrainingCLI", "init_args": {"args": {"model": SHELL}}}},
+        "init_args": {"kind": {"class_path": "asr.runs.building.TrainingCLI", "init_args": {"args": {"model": SHELL}}}},
     },
     "encoder": {"class_path": "asr.corpora.synth.espeak_process._Synthesizer", "init_args": {"library": "./evil.so"}},
 }

@@ -15,7 +15,7 @@ import pytest
 from asr.corpora.listing import Listed, make_splits
 from asr.corpora.manifests import write_cuts
 from asr.errors import AsrError, CheckpointError
-from asr.training import resuming
+from asr.runs import resuming
 from tests.transcription.tiny_models import save_checkpoint
 
 

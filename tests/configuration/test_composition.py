@@ -9,7 +9,7 @@ import pytest
 from asr.configuration.composition import compose_config, expand_sweep, load_config, resolve
 from asr.configuration.menu import groups
 from asr.errors import ConfigError, UsageError
-from asr.training.run import build
+from asr.runs.building import build
 
 LETTERS = {"unit": "char", "tokens": ["<blank>", "A", "|"]}
 CHOICES = [(group, name) for group, names in groups().items() for name in names]

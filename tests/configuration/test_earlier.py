@@ -9,7 +9,8 @@ import pytest
 from asr.configuration.composition import compose_config, load_config, resolve, to_yaml
 from asr.configuration.earlier import check_key, renew
 from asr.errors import ConfigError
-from asr.training.run import build
+from asr.runs.building import build
+from asr.runs.checkpoint_io import AtomicCheckpointIO
 
 EARLIER: dict[str, Any] = {
     "pauses": {"class_path": "asr.features.pauses.InsertPauses", "init_args": {"probability": 0.1}},
@@ -42,12 +43,15 @@ EARLIER: dict[str, Any] = {
 def test_a_saved_configuration_of_an_earlier_version_builds(tmp_path) -> None:
     config = compose_config(["corpus=none", "name=none", "trainer.logger=false", "trainer.accelerator=cpu"])
     plain = dict(config)
+    plain["trainer"] = {**config.trainer, "plugins": [{"class_path": "asr.training.checkpoint_io.AtomicCheckpointIO"}]}
     plain["model"] = {name: value for name, value in config.model.items() if name != "augmentation"} | EARLIER
     (tmp_path / "config.yaml").write_text(to_yaml(plain), encoding="utf-8")
     loaded = load_config(f"{tmp_path}/config.yaml", ["model.augmentation.pauses.init_args.probability=0.2"])
     settings = resolve(loaded)
     settings["model"]["tokens"] = {"unit": "char", "tokens": ["<blank>", "A", "|"]}
-    names = [type(link).__name__ for link in build(settings).model.augmentation]
+    built = build(settings)
+    assert isinstance(built.trainer.strategy.checkpoint_io, AtomicCheckpointIO)
+    names = [type(link).__name__ for link in built.model.augmentation]
     expected = ["InsertPauses", "Reverberate", "VocalTractPerturbation", "AddNoise", "SpecAugment"]
     assert sorted(names) == sorted(expected)
     with pytest.raises(ConfigError, match=r"model\.pauses: is a setting of earlier versions; it is model\.augm"):

@@ -9,8 +9,8 @@ import pytest
 from asr.configuration.composition import changes, compose_config, load_config, resolve, to_yaml
 from asr.configuration.earlier import check_key, renew
 from asr.errors import ConfigError
+from asr.runs.building import build
 from asr.training.module import CTCModule
-from asr.training.run import build
 
 QUIET = ["corpus=none", "name=none", "trainer.logger=false", "trainer.accelerator=cpu"]
 

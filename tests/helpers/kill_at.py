@@ -24,7 +24,7 @@ if __name__ == "__main__":
     import kill_at
 
     from asr.cli.train import main
-    from asr.training.allowed import allow
+    from asr.runs.allowed import allow
 
     allow(kill_at.KillAt)  # under the name that the configuration gives it
     raise SystemExit(main())

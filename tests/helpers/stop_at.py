@@ -7,7 +7,7 @@ from typing import Any
 import lightning
 
 from asr.errors import AsrError
-from asr.training.allowed import allow
+from asr.runs.allowed import allow
 
 
 class StopAt(lightning.Callback):

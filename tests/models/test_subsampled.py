@@ -15,7 +15,7 @@ from asr.models.encoder import RecurrentEncoder
 from asr.models.feedforward import FeedForwardEncoder
 from asr.models.subsampled import SubsampledEncoder
 from asr.models.transformer import TransformerEncoder
-from asr.training.run import build
+from asr.runs.building import build
 
 FEATURE_DIM, NUM_TOKENS = 10, 29
 MAKERS: dict[str, Callable[..., SubsampledEncoder]] = {

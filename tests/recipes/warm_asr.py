@@ -30,7 +30,7 @@ def serve(address: str) -> None:
 
     import asr.cli.main
     import asr.configuration.composition
-    import asr.training.run
+    import asr.runs.building
     import asr.transcription.recognizer  # noqa: F401
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:

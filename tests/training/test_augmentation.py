@@ -15,8 +15,8 @@ from asr.cli.train import main
 from asr.configuration.composition import compose_config, resolve
 from asr.data.batch import Batch, Share
 from asr.features.random import utterance_seed
+from asr.runs.building import build
 from asr.training.module import CTCModule
-from asr.training.run import build
 from tests.conftest import TinyCorpus
 from tests.helpers.training import SMALL
 

@@ -16,10 +16,10 @@ from asr.configuration.composition import compose_config, resolve
 from asr.errors import AsrError, CheckpointError
 from asr.lm.kneser_ney import estimate
 from asr.lm.storage import save_ngram
+from asr.runs.building import build
+from asr.runs.transfer import take_weights
 from asr.text.lexicon import read_lexicon
 from asr.training.pronunciation_module import PronunciationModule
-from asr.training.run import build
-from asr.training.transfer import take_weights
 from tests.conftest import TinyCorpus
 from tests.helpers.stop_at import StopAt
 from tests.helpers.training import LETTERS, SOUNDS, scalars, spell

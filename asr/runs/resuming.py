@@ -8,9 +8,32 @@ from typing import Any
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from asr.checkpoints.reading import read_model
+from asr.checkpoints.reading import read_checkpoint, read_model
 from asr.configuration.settings import leaves
-from asr.errors import AsrError, CheckpointError
+from asr.errors import AsrError, CheckpointError, ConfigError
+
+
+def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Returns the checkpoint to resume from and the one to take weights from, at most one of them.
+
+    With ``ckpt_path`` "last" a run that has begun is resumed, and one that has not takes weights.
+
+    Raises:
+        CheckpointError: a file is no checkpoint.
+        ConfigError: both are set, ``ckpt_path`` not being "last", or a run would be lost.
+    """
+    ckpt_path, init_from, last = config.get("ckpt_path"), config.get("init_from"), Path(config["exp_dir"]) / "last.ckpt"
+    if ckpt_path == "last":
+        ckpt_path, init_from = (str(last), None) if last.exists() else (None, init_from)
+    elif ckpt_path and init_from:
+        raise ConfigError("ckpt_path, init_from", "both are set", "ckpt_path resumes a run, init_from starts another")
+    elif not ckpt_path and last.exists() and not config.get("overwrite"):
+        remedy = "resume it with ckpt_path=last, choose another name= or seed=, or say overwrite=true"
+        raise ConfigError(last, "there is a run already", remedy)
+    for path in (ckpt_path, init_from):
+        if path:
+            read_checkpoint(path)
+    return ckpt_path, init_from
 
 
 def check_model(model: LightningModule, ckpt_path: str) -> None:

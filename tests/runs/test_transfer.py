@@ -13,11 +13,11 @@ from asr.checkpoints.acoustic import load_checkpoint
 from asr.cli.train import main
 from asr.configuration.composition import compose_config, resolve
 from asr.errors import CheckpointError
-from asr.training import transfer
+from asr.runs import transfer
+from asr.runs.building import build
+from asr.runs.transfer import take_weights
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
-from asr.training.run import build
-from asr.training.transfer import take_weights
 from tests.conftest import TinyCorpus
 from tests.helpers.training import LANGUAGE, SMALL
 

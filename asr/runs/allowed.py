@@ -22,9 +22,9 @@ from asr.augmentation.spec_augment import SpecAugment
 from asr.augmentation.vocal_tract import VocalTractPerturbation
 from asr.checkpoints.building import ENCODERS, FRONT_ENDS, class_path
 from asr.errors import ConfigError
+from asr.runs.checkpoint_io import AtomicCheckpointIO
 from asr.training.averaging import ExponentialMovingAverage
 from asr.training.callbacks import EpochLog, InitialCheckpoint, LastCheckpoint
-from asr.training.checkpoint_io import AtomicCheckpointIO
 from asr.training.losses import Consistency, CTCObjective, Intermediate
 from asr.training.schedules import Constant, OneCycle, WarmupInverseSquareRoot
 from asr.training.weight_noise import WeightNoise

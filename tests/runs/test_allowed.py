@@ -7,20 +7,23 @@ import inspect
 import pkgutil
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
-import asr.augmentation as room
+import asr.augmentation
+import asr.runs
 import asr.training
 from asr.augmentation.base import Augmentation
 from asr.checkpoints.building import class_path
 from asr.configuration.composition import compose_config, resolve
 from asr.errors import ConfigError
-from asr.training.allowed import OWN, allow, allowed_paths, check_values
-from asr.training.run import build
+from asr.runs.allowed import OWN, allow, allowed_paths, check_values
+from asr.runs.building import build
 from asr.training.schedules import Schedule
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -35,6 +38,11 @@ def named_classes(settings: Any) -> set[str]:
     return set().union(*map(named_classes, settings)) if isinstance(settings, list) else set()
 
 
+def classes_of(package: ModuleType) -> set[type]:
+    names = [f"{package.__name__}.{each.name}" for each in pkgutil.iter_modules(package.__path__)]
+    return {made for name in names for made in vars(importlib.import_module(name)).values() if inspect.isclass(made)}
+
+
 def test_everything_that_conf_names_is_on_the_list() -> None:
     named = set().union(*(named_classes(yaml.safe_load(path.read_text("utf-8"))) for path in CONF.rglob("*.yaml")))
     assert named <= set(allowed_paths())
@@ -42,17 +50,16 @@ def test_everything_that_conf_names_is_on_the_list() -> None:
 
 
 def test_every_callback_and_schedule_of_the_house_is_on_the_list() -> None:
-    for module in pkgutil.iter_modules(asr.training.__path__):
-        for made in vars(importlib.import_module(f"asr.training.{module.name}")).values():
-            is_own = inspect.isclass(made) and made.__module__.startswith("asr.") and not inspect.isabstract(made)
-            if is_own and made.__name__[0] != "_" and issubclass(made, Callback | Checkpoint | Schedule):
-                assert made in OWN, class_path(made)
+    found = classes_of(asr.training) | classes_of(asr.runs)
+    own = {made for made in found if made.__module__.startswith("asr.") and made.__name__[0] != "_"}
+    concrete = {made for made in own if not inspect.isabstract(made)}
+    assert {made for made in concrete if issubclass(made, Callback | Checkpoint | Schedule | CheckpointIO)} <= set(OWN)
 
 
 def test_every_augmentation_is_on_the_list() -> None:
-    modules = [importlib.import_module(f"asr.augmentation.{each.name}") for each in pkgutil.iter_modules(room.__path__)]
-    found = {made for module in modules for made in vars(module).values() if inspect.isclass(made)}
-    concrete = {made for made in found if issubclass(made, Augmentation) and not inspect.isabstract(made)}
+    concrete = {
+        made for made in classes_of(asr.augmentation) if issubclass(made, Augmentation) and not inspect.isabstract(made)
+    }
     assert len(concrete) >= 7
     assert concrete <= set(OWN)
 
@@ -87,7 +94,11 @@ def config_with(value: Any, *keys: str) -> dict[str, Any]:
         ("model schedule", COMMAND, "model.schedule.class_path: names os.system"),
         ("model frontend", COMMAND, "model.frontend.class_path: names os.system"),
         ("model encoder", COMMAND, "model.encoder.class_path: names os.system"),
-        ("model encoder", {"class_path": "asr.training.run.TrainingCLI"}, "names asr.training.run.TrainingCLI, which"),
+        (
+            "model encoder",
+            {"class_path": "asr.runs.building.TrainingCLI"},
+            "names asr.runs.building.TrainingCLI, which",
+        ),
         ("model encoder", {"class_path": "asr.models.recurrent.make_cell"}, "names asr.models.recurrent.make_cell"),
         ("model augmentation mine", COMMAND, "model.augmentation.mine.class_path: names os.system"),
         ("model objective", COMMAND, "model.objective.class_path: names os.system"),
@@ -160,7 +171,7 @@ class Mine(Callback):
 
 
 def test_a_program_may_add_classes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asr.training.allowed._added", {})
+    monkeypatch.setattr("asr.runs.allowed._added", {})
     spec = {"class_path": class_path(Mine)}
     with pytest.raises(ConfigError, match="Mine, which no configuration may build"):
         build(config_with([spec], "trainer", "callbacks"))

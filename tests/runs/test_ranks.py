@@ -20,8 +20,8 @@ from torch import Tensor
 
 from asr.cli.train import main
 from asr.errors import ConfigError
+from asr.runs.ranks import num_forked, with_devices
 from asr.training.module import CTCModule
-from asr.training.ranks import num_forked, with_devices
 from asr.training.stepping import SteppedModule
 from tests.conftest import TinyCorpus
 from tests.helpers.training import LANGUAGE, LETTERS, SENTENCES, SMALL, SOUNDS, losses, scalars, spell
@@ -207,14 +207,14 @@ def config(devices: Any = "auto", accelerator: str = "cpu", **data: Any) -> dict
 def test_auto_is_a_rank_for_each_core_that_has_work(
     monkeypatch: pytest.MonkeyPatch, data: dict[str, Any], expected: int
 ) -> None:
-    monkeypatch.setattr("asr.training.ranks.num_processes", lambda: 6)
+    monkeypatch.setattr("asr.runs.ranks.num_processes", lambda: 6)
     resolved = with_devices(config(**data))
     assert resolved["trainer"]["devices"] == expected
     assert num_forked(resolved) == (expected if expected > 1 else 0)
 
 
 def test_ranks_that_others_have_started_are_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asr.training.ranks.num_processes", lambda: 6)
+    monkeypatch.setattr("asr.runs.ranks.num_processes", lambda: 6)
     for environment, devices in (
         ({"LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}, 4),
         ({"SLURM_NTASKS": "8", "SLURM_NNODES": "2", "SLURM_JOB_NAME": "train"}, 4),

@@ -20,9 +20,9 @@ from typing import Any, NoReturn
 
 import torch
 
+from asr import interruption
 from asr.errors import AsrError, ConfigError
 from asr.machine import num_processes
-from asr.training import interruption
 
 _LEAST_WORK = {"batch_seconds": 8.0, "batch_words": 256.0, "batch_letters": 256.0}  # of a rank, for ``auto``
 _GRACE = 3.0  # seconds that other ranks have to end, and to say why, once one has failed
@@ -62,6 +62,13 @@ def num_forked(config: dict[str, Any]) -> int:
     trainer = config["trainer"]
     is_ours = _is_on_cpu(trainer) and trainer["strategy"] in ("auto", "ddp") and not _started_ranks()
     return trainer["devices"] if is_ours and trainer["devices"] > 1 and sys.platform == "linux" else 0
+
+
+def repeats_command(config: dict[str, Any]) -> bool:
+    """Returns whether Lightning starts ranks that run the whole command again, which no loop over runs survives."""
+    config = with_devices(config)
+    is_one = config["trainer"]["devices"] in (1, "1") or num_forked(config) > 0
+    return not is_one or config["trainer"]["num_nodes"] != 1
 
 
 def run(num_ranks: int, config: dict[str, Any], train: Callable[[dict[str, Any]], None]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from asr.cli.train import main
 from asr.files import part_of, written_whole
 from asr.locking import leftovers
-from asr.training.checkpoint_io import AtomicCheckpointIO
+from asr.runs.checkpoint_io import AtomicCheckpointIO
 from tests.conftest import TinyCorpus
 from tests.helpers.training import SMALL, before
 

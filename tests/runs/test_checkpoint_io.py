@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from asr.errors import CheckpointError
-from asr.training.checkpoint_io import AtomicCheckpointIO
+from asr.runs.checkpoint_io import AtomicCheckpointIO
 
 plugin = AtomicCheckpointIO()
 

@@ -1,33 +1,25 @@
-"""One training run: jsonargparse checks the configuration and builds, Lightning runs."""
+"""Module, data and trainer of a run: jsonargparse checks their settings and builds them."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import torch
 from jsonargparse import ArgumentError, ArgumentParser
-from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.cli import ArgsType, LightningCLI
 
-from asr.checkpoints.reading import read_checkpoint
 from asr.data.dictionary import DictionaryData
 from asr.data.module import SpeechData
 from asr.data.planned import PlannedData
 from asr.data.text import TextData
 from asr.errors import ConfigError
-from asr.machine import keep_memory
-from asr.training.allowed import check_values, close_list
+from asr.runs.allowed import check_values, close_list
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
 from asr.training.pronunciation_module import PronunciationModule
-from asr.training.resuming import check_model, fit
 from asr.training.stepping import SteppedModule
-from asr.training.transfer import take_weights
 
 _ARGUMENTS = ("model", "data", "trainer")
 _TRAINED: tuple[tuple[type[SteppedModule], type[PlannedData]], ...] = (
@@ -41,8 +33,9 @@ _TRAINED: tuple[tuple[type[SteppedModule], type[PlannedData]], ...] = (
 class TrainingCLI(LightningCLI):
     """Builds module, data and trainer from a plain dict."""
 
-    def parse_arguments(self, parser: ArgumentParser, args: Any) -> None:
+    def parse_arguments(self, parser: ArgumentParser, args: ArgsType) -> None:
         """Checks the dict as an object: Lightning would take it for a command line and warn."""
+        assert isinstance(args, dict)
         self.config = parser.parse_object(args)
 
 
@@ -93,60 +86,6 @@ def _classes_and_arguments(
     module, data = next((pair for pair in _TRAINED if pair[0].kind.task == config.get("task")), _TRAINED[0])
     arguments["model"] |= module.kind.settings(config)
     return module, data, arguments
-
-
-def train(
-    config: dict[str, Any],
-    ckpt_path: str | None = None,
-    init_from: str | None = None,
-    begin: Callable[[], None] = lambda: None,
-) -> Trainer:
-    """Trains until the end, or until early stopping.
-
-    Args:
-        config: what ``asr train`` composed.
-        ckpt_path: checkpoint to resume from exactly.
-        init_from: checkpoint to take weights from, and nothing else; see :func:`take_weights`.
-        begin: called when model and checkpoint go together, before anything is read or written.
-
-    Raises:
-        AsrError: for whatever a user can cause.
-    """
-    keep_memory()
-    cli = build(config)
-    if ckpt_path:
-        check_model(cli.model, ckpt_path)
-    if init_from:
-        take_weights(cli.model, init_from)
-    begin()
-    torch.set_float32_matmul_precision("high")
-    # Lightning's own handlers end the process with status 0, and talk to other ranks in the middle of whatever they do.
-    cli.trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
-    fit(cli.trainer, cli.model, cli.datamodule, ckpt_path, config["exp_dir"])
-    return cli.trainer
-
-
-def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Gives the checkpoint to resume from and the one to take weights from, at most one of them.
-
-    With ``ckpt_path`` "last" a run resumes where it has been begun, and takes weights where it has not.
-
-    Raises:
-        CheckpointError: if the checkpoint is none.
-        ConfigError: if both are asked for, ``ckpt_path`` not being "last", or a run would be lost.
-    """
-    ckpt_path, init_from, last = config.get("ckpt_path"), config.get("init_from"), Path(config["exp_dir"]) / "last.ckpt"
-    if ckpt_path == "last":
-        ckpt_path, init_from = (str(last), None) if last.exists() else (None, init_from)
-    elif ckpt_path and init_from:
-        raise ConfigError("ckpt_path, init_from", "both are set", "ckpt_path resumes a run, init_from starts another")
-    elif not ckpt_path and last.exists() and not config.get("overwrite"):
-        remedy = "resume it with ckpt_path=last, choose another name= or seed=, or say overwrite=true"
-        raise ConfigError(last, "there is a run already", remedy)
-    for path in (ckpt_path, init_from):
-        if path:
-            read_checkpoint(path)
-    return ckpt_path, init_from
 
 
 def complaint(message: str) -> tuple[str, str]:

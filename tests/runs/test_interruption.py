@@ -15,7 +15,7 @@ import torch
 
 from asr.cli.train import main
 from asr.data.module import SpeechData
-from asr.training.checkpoint_io import AtomicCheckpointIO
+from asr.runs.checkpoint_io import AtomicCheckpointIO
 from asr.training.module import CTCModule
 from tests.conftest import TinyCorpus
 from tests.helpers.training import SMALL, before, losses
