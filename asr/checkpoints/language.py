@@ -16,7 +16,9 @@ from asr.checkpoints.weights import load_network, num_values
 from asr.errors import ConfigError
 from asr.lm.frequent import choose_vocabulary
 from asr.lm.recurrent import RecurrentLM
+from asr.lm.sentence_models import RecurrentSentenceModel, SentenceModel
 from asr.lm.sentences import SentenceReader
+from asr.lm.storage import load_ngram
 from asr.lm.vocabulary import BEGIN, SPECIAL, Vocabulary, read_words
 from asr.text.policy import TextPolicy, get_policy, recorded_policy
 
@@ -43,6 +45,11 @@ class LoadedLanguageModel(LoadedModel):
     sizes: dict[str, Any]
 
     @property
+    def sentence_model(self) -> RecurrentSentenceModel:
+        """The network as a model of whole sentences, wherever it runs."""
+        return RecurrentSentenceModel(self.network, self.vocabulary)
+
+    @property
     def text_policy(self) -> str:
         """The name of the policy."""
         return self.policy.name
@@ -65,6 +72,21 @@ def load_language_model(path: str | Path) -> LoadedLanguageModel:
         path: what Lightning's trainer saved of a ``LanguageModule``.
     """
     return LANGUAGE.load(path)
+
+
+def load_sentence_model(path: Path) -> tuple[SentenceModel, TextPolicy | None]:
+    """Returns an n-gram or recurrent model, and the text policy of its training text where its file says so.
+
+    Args:
+        path: .arpa, .arpa.gz or .npz, or a checkpoint: .ckpt.
+
+    Raises:
+        AsrError: the file cannot be read, or is no language model.
+    """
+    if path.suffix != ".ckpt":
+        return load_ngram(path), None
+    loaded = load_language_model(path)
+    return loaded.sentence_model, loaded.policy
 
 
 def _build(stored: StoredModel) -> LoadedLanguageModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from asr.cli.command import finite, log
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from asr.decoding.hypothesis import Hypothesis
-    from asr.text.policy import TextPolicy
-    from asr.tuning.sources import ScoredLists
+    from asr.tuning.scored_lists import Scored
 
 _BATCH_SECONDS = 120.0
 
@@ -48,72 +46,43 @@ def check_lists(arguments: Namespace) -> None:
         raise UsageError("--unknown-score", "an acoustic model knows no words", "leave it out")
 
 
-def score_lists(arguments: Namespace, unknown_score: float | None = None) -> tuple[ScoredLists, TextPolicy, float]:
+def score_lists(arguments: Namespace, unknown_score: float | None = None) -> Scored:
     """Reads the model and the lists, those of the cuts where there are any, and scores them.
 
     Args:
         arguments: what :func:`add_lists` asked for.
-        unknown_score: natural-log score added for each word that a language model does not know; where it is None the
-            words of its text that it does not know share ``<unk>`` evenly.
-
-    Returns:
-        The lists with their scores, the text policy of the model, and the score of unknown words.
+        unknown_score: natural-log score added for each word that a language model does not know.
 
     Raises:
         AsrError: a file cannot be read, the device cannot be used, or an utterance of the cuts has no list.
     """
-    return _hear(arguments) if arguments.checkpoint else _read(arguments, unknown_score)
-
-
-def _read(arguments: Namespace, unknown_score: float | None) -> tuple[ScoredLists, TextPolicy, float]:
-    """Scores the texts by a language model."""
-    from asr.checkpoints.language import load_language_model
-    from asr.decoding.rescoring import measure_nbest
-    from asr.lm.sentence_models import RecurrentSentenceModel
-    from asr.models.devices import move
-    from asr.tuning.sources import ScoredLists
-
-    language = load_language_model(arguments.lm)
-    move(language.network, arguments.device, "--device")
-    if unknown_score is None:
-        unknown_score = -math.log(max(1, language.num_unknown_types))
-    lists = _lists(arguments)
-    model = RecurrentSentenceModel(language.network, language.vocabulary)
-    scores = measure_nbest(list(lists.values()), model, language.policy, unknown_score)
-    return ScoredLists(lists, scores), language.policy, unknown_score
-
-
-def _hear(arguments: Namespace) -> tuple[ScoredLists, TextPolicy, float]:
-    """Scores the texts by a second acoustic model that reads the audio of the cuts."""
     from asr.checkpoints.acoustic import load_checkpoint
+    from asr.checkpoints.language import load_language_model
     from asr.corpora.manifests import read_cuts
     from asr.data.posteriors import posteriors
-    from asr.decoding.rescoring import check_spelling, measure_nbest_by_ear
+    from asr.decoding.rescoring import check_spelling
     from asr.models.devices import move
-    from asr.tuning.sources import ScoredLists
+    from asr.tuning.scored_lists import score_by_ear, score_by_words
 
+    if arguments.lm:
+        language = load_language_model(arguments.lm)
+        move(language.network, arguments.device, "--device")
+        return score_by_words(_lists(arguments), language, unknown_score)
     loaded = load_checkpoint(arguments.checkpoint)
     move(loaded.model, arguments.device, "--device")
     check_spelling(loaded.tokens, "--checkpoint")
     lists = _lists(arguments)
-    batches = posteriors(loaded.model, list(read_cuts(arguments.cuts)), _BATCH_SECONDS)
-    heard = {
-        name: rows[:length]
-        for names, log_probs, lengths in batches
-        for name, rows, length in zip(names, log_probs, lengths, strict=True)
-    }
-    rows = [heard[name] for name in lists]
-    scores = measure_nbest_by_ear(list(lists.values()), rows, loaded.tokens, loaded.policy)
-    return ScoredLists(lists, scores), loaded.policy, 0.0
+    return score_by_ear(lists, loaded, posteriors(loaded.model, list(read_cuts(arguments.cuts)), _BATCH_SECONDS))
 
 
 def _lists(arguments: Namespace) -> dict[str, list[Hypothesis]]:
-    from asr.corpora.manifests import read_cuts
     from asr.scoring.hypotheses import read_hypotheses
 
     lists = read_hypotheses(arguments.nbest)
     if not arguments.cuts:
         return lists
+    from asr.corpora.manifests import read_cuts
+
     ids = [cut.id for cut in read_cuts(arguments.cuts)]
     lacking = [name for name in ids if name not in lists]
     if lacking:

@@ -5,16 +5,32 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from asr.cli.command import finite, log, option, warn
+from asr.cli.command import above_zero, finite, log, option, warn
 from asr.decoding.settings import HYPS_PER_STATE, DecoderSettings
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from asr.decoding.settings import Coverage
+    from asr.checkpoints.acoustic import Loaded
+    from asr.decoding.settings import Coverage, DecoderParts
 
 LM_WEIGHT = 0.5
 """Of a language model whose weight is not given."""
+
+
+def add_inputs(parser: ArgumentParser, cuts: str) -> None:
+    """Adds the options that say which model reads what, and where it runs.
+
+    Args:
+        parser: of a verb.
+        cuts: what these are.
+    """
+    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
+    parser.add_argument("--cuts", required=True, nargs="+", metavar="FILE", help=cuts)
+    seconds = "seconds of padded batches (default: 480)"
+    parser.add_argument("--batch-seconds", type=above_zero, default=480.0, metavar="S", help=seconds)
+    parser.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
 
 
 def add_search(parser: ArgumentParser) -> None:
@@ -76,6 +92,22 @@ def search_settings(arguments: Namespace) -> DecoderSettings:
     settings = DecoderSettings(nbest=arguments.nbest, **(weight | given))
     settings.check(option)
     return settings
+
+
+def load_model(arguments: Namespace, settings: DecoderSettings) -> tuple[Loaded, DecoderParts]:
+    """Loads the model that :func:`add_inputs` asked for, and what its decoders share.
+
+    Raises:
+        AsrError: a file cannot be read, the device cannot be used, or the settings do not go with the model.
+    """
+    from asr.checkpoints.acoustic import load_checkpoint
+    from asr.models.devices import move
+
+    loaded = load_checkpoint(arguments.checkpoint)
+    move(loaded.model, arguments.device, "--device")
+    parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
+    log_coverage(parts.coverage, settings.lm)
+    return loaded, parts
 
 
 def log_coverage(coverage: Coverage | None, lm: str) -> None:

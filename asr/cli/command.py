@@ -12,8 +12,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Protocol, cast
 
@@ -45,13 +46,18 @@ def make_parser(verb: str, description: str, examples: str = "") -> argparse.Arg
 
 
 def add_action(
-    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, description: str = ""
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    summary: str,
+    description: str = "",
+    epilog: str = "",
 ) -> argparse.ArgumentParser:
     """Returns the parser of one of a verb's actions."""
     parser = actions.add_parser(
         name,
         help=summary,
         description=description or f"{summary[0].upper()}{summary[1:]}.",
+        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -84,6 +90,19 @@ def refuse_moved(parser: argparse.ArgumentParser, places: Mapping[str, str]) -> 
         parser.add_argument(moved, action=_Moved, const=place, nargs="*", help=argparse.SUPPRESS)
 
 
+def refuse_tuning(parser: argparse.ArgumentParser, verb: str, *others: str) -> None:
+    """Refuses the options of a verb that ``asr tune`` has now.
+
+    Args:
+        parser: of the verb.
+        verb: its name, which is that of the action of ``asr tune``.
+        others: options that only this verb had, and has there, such as "--policy NAME".
+    """
+    places = {"--tune": "--out FILE", "--cross-tune": "--crosswise FILE"}
+    places |= {other.partition(" ")[0]: other for other in others}
+    refuse_moved(parser, {moved: f"asr tune {verb} {place}" for moved, place in places.items()})
+
+
 class _Moved(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         raise UsageError(self.option_strings[0], f"is no option of {parser.prog} any more", f"give {self.const}")
@@ -108,6 +127,51 @@ def finite(text: str) -> float:
     return value
 
 
+def above_zero(text: str) -> float:
+    """Parses an option that is a finite number above 0.
+
+    Raises:
+        ArgumentTypeError: it is another; argparse names the option.
+    """
+    value = finite(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return value
+
+
+def whole_number(text: str) -> int:
+    """Parses an option that is a whole number from 1 on.
+
+    Raises:
+        ArgumentTypeError: it is another; argparse names the option.
+
+    Example:
+        >>> whole_number("12")
+        12
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path], named: str) -> None:
+    """Refuses to write two files to one place, or a file over the one that it is made of.
+
+    Args:
+        inputs: files or folders to read.
+        outputs: the file to write for each.
+        named: the options that name what is read.
+
+    Raises:
+        UsageError: with what to do.
+    """
+    if len(set(outputs)) < len(outputs):
+        raise UsageError(named, "two have the same name", "run the command once for each, with another --out")
+    for path, output in zip(inputs, outputs, strict=True):
+        if path.resolve() == output.resolve():
+            raise UsageError(path, "would be overwritten", "choose another --out")
+
+
 def option(field: str) -> str:
     """Returns the option that sets a field.
 
@@ -130,15 +194,21 @@ def warn(message: str) -> None:
         print(message, file=sys.stderr, flush=True)
 
 
-def log_warnings(verb: str) -> None:
-    """Prints what the package logs as a warning, a line each."""
-    handler = _Warnings(logging.WARNING)
-    handler.setFormatter(logging.Formatter(f"asr {verb}: %(message)s"))
+def print_log(prefix: str = "", level: int = logging.WARNING) -> None:
+    """Prints what the package logs to stderr, a line each.
+
+    Args:
+        prefix: of each line, such as "asr prepare: ".
+        level: the least that is printed.
+    """
+    handler = _Stderr()
+    handler.setFormatter(logging.Formatter(f"{prefix}%(message)s"))
     ours = logging.getLogger("asr")
     ours.handlers, ours.propagate = [handler], False
+    ours.setLevel(level)
 
 
-class _Warnings(logging.Handler):
+class _Stderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         warn(printable(self.format(record)))
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli._search_options import add_search, add_weights, given_fields, log_coverage, search_settings
-from asr.cli.command import command, finite, log, make_parser, option, parse, progress, refuse_moved, warn
+from asr.cli._search_options import add_inputs, add_search, add_weights, given_fields, load_model, search_settings
+from asr.cli.command import command, log, make_parser, option, parse, progress, refuse_tuning, warn
 from asr.decoding.settings import DecoderSettings
 from asr.errors import UsageError
 
@@ -34,14 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     settings = _settings(arguments)
     if arguments.out and len(arguments.cuts) > 1:
         raise UsageError("--out", f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or give one")
-    from asr.checkpoints.acoustic import load_checkpoint
-    from asr.models.devices import move
     from asr.scoring.hypotheses import write_hypotheses
 
-    loaded = load_checkpoint(arguments.checkpoint)
-    move(loaded.model, arguments.device, "--device")
-    parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
-    log_coverage(parts.coverage, settings.lm)
+    loaded, parts = load_model(arguments, settings)
     decoder = settings.decoder(parts)
     label = Path(arguments.settings).stem if arguments.settings else settings.label
     for cuts in arguments.cuts:
@@ -57,21 +52,12 @@ def _parser() -> ArgumentParser:
     parser = make_parser(
         "decode", "Decodes cuts with a checkpoint: one hypothesis a line, with times and scores.", _EXAMPLES
     )
-    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
-    parser.add_argument("--cuts", required=True, nargs="+", metavar="FILE", help="cut files that asr prepare wrote")
+    add_inputs(parser, "cut files that asr prepare wrote")
     parser.add_argument("--out", metavar="FILE", help="hypotheses file, for a single file of cuts")
     add_search(parser)
     add_weights(parser)
     parser.add_argument("--settings", metavar="FILE", help="decoder and weights that asr tune decode wrote")
-    parser.add_argument("--batch-seconds", type=finite, default=480.0, help="seconds of padded batches (default: 480)")
-    parser.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
-    places = {
-        "--tune": "asr tune decode --out FILE",
-        "--cross-tune": "asr tune decode --crosswise FILE",
-        "--tuning-beam-size": "asr tune decode --tuning-beam-size N",
-    }
-    refuse_moved(parser, places)
+    refuse_tuning(parser, "decode", "--tuning-beam-size N")
     return parser
 
 

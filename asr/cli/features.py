@@ -7,9 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import command, log, make_parser, parse, progress, refuse_moved
+from asr.cli.command import check_outputs, command, log, make_parser, parse, progress, refuse_moved, whole_number
 from asr.configuration.menu import groups
-from asr.errors import UsageError
 from asr.machine import num_cores
 
 if TYPE_CHECKING:
@@ -38,17 +37,20 @@ _MOVED = (  # options once, settings of --frontend now
 def main(argv: list[str] | None = None) -> int:
     """Runs the command."""
     arguments = parse(_parser(), argv)
-    outputs = _outputs([Path(path) for path in arguments.cuts], arguments.out)
+    names = [path.name.removesuffix(".gz").removesuffix(".jsonl") for path in arguments.cuts]
+    outputs = [arguments.out / f"{name}.jsonl.gz" for name in names]
+    check_outputs(arguments.cuts, outputs, "--cuts")
 
     from asr.corpora.manifests import read_cuts
     from asr.features.cmvn import Statistics, save_statistics
+    from asr.features.description import keep_description
 
     frontend = _frontend(*arguments.frontend)
-    all_cuts = {path: read_cuts(path) for path in outputs}
-    _describe(frontend, arguments.out)
+    all_cuts = [read_cuts(path) for path in arguments.cuts]
+    keep_description(arguments.out / "frontend.json", frontend)
     statistics = Statistics(frontend.feature_dim) if arguments.cmvn else None
-    for path, output in outputs.items():
-        extraction = _extract(all_cuts[path], frontend, output, arguments)
+    for cuts, output in zip(all_cuts, outputs, strict=True):
+        extraction = _extract(cuts, frontend, output, arguments)
         if statistics is not None:
             extraction.count_statistics(statistics)
         print(output)
@@ -63,37 +65,11 @@ def _frontend(name: str, *changes: str) -> FrontEnd:
     """Builds a front end of ``conf/frontend``, with changes; how it normalises does not matter here."""
     from asr.configuration.composition import frontend_settings
     from asr.features.frontend import FrontEnd
+    from asr.features.settings import check_types
 
     settings, known = frontend_settings(name, list(changes)), FrontEnd().settings()
-    for key, value in settings.items():
-        if key not in known:
-            raise UsageError(f"--frontend {name} {key}", "is no setting of it", f"choose from {', '.join(known)}")
-        kind = type(known[key])
-        if not isinstance(value, (int, float) if kind is float else kind) or isinstance(value, bool) != (kind is bool):
-            raise UsageError(f"--frontend {name} {key}", f"is {value!r}", f"give one like {known[key]!r}")
+    check_types(settings, known, f"--frontend {name}")
     return FrontEnd(**{**settings, "cmvn": known["cmvn"]})
-
-
-def _outputs(inputs: list[Path], folder: Path) -> dict[Path, Path]:
-    """Gives the cut file to write for each one to read."""
-    outputs = {path: folder / f"{path.name.removesuffix('.gz').removesuffix('.jsonl')}.jsonl.gz" for path in inputs}
-    if len(set(outputs.values())) < len(inputs):
-        raise UsageError("--cuts", "two files have the same name", "run the command once for each, with another --out")
-    for path, output in outputs.items():
-        if path.resolve() == output.resolve():
-            raise UsageError(path, "would be overwritten", "choose another --out")
-    return outputs
-
-
-def _describe(frontend: FrontEnd, folder: Path) -> None:
-    """Writes ``frontend.json``, or checks the one that is there against the settings."""
-    from asr.features.description import read_description, write_description
-
-    path = folder / "frontend.json"
-    if path.exists():
-        read_description(path, frontend)
-    else:
-        write_description(path, frontend)
 
 
 def _extract(cuts: CutSet, frontend: FrontEnd, output: Path, arguments: argparse.Namespace) -> Extraction:
@@ -118,14 +94,16 @@ def _extract(cuts: CutSet, frontend: FrontEnd, output: Path, arguments: argparse
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("features", _DESCRIPTION, _EXAMPLES)
-    parser.add_argument("--cuts", nargs="+", required=True, metavar="FILE", help="cut files, <split>_cuts.jsonl.gz")
+    cuts = "cut files, <split>_cuts.jsonl.gz"
+    parser.add_argument("--cuts", type=Path, nargs="+", required=True, metavar="FILE", help=cuts)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="gets <split>_cuts.jsonl.gz, frontend.json and <split>/"
     )
     parser.add_argument(
         "--speeds", type=float, nargs="+", default=[1.0], metavar="X", help="make copies at these speeds (default: 1.0)"
     )
-    parser.add_argument("--jobs", type=_count, default=num_cores(), metavar="N", help="processes (default: all CPUs)")
+    jobs = "processes (default: all CPUs)"
+    parser.add_argument("--jobs", type=whole_number, default=num_cores(), metavar="N", help=jobs)
     parser.add_argument(
         "--cmvn", action="store_true", help="count mean and deviation over all of --cuts, copies left aside: cmvn.json"
     )
@@ -133,13 +111,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--frontend", nargs="+", default=["fbank80"], metavar="NAME", help=choice)
     refuse_moved(parser, {f"--{name.replace('_', '-')}": f"--frontend NAME {name}=VALUE" for name in _MOVED})
     return parser
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError("has to be 1 or more")
-    return count
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from asr.text.policy import POLICIES, get_policy
 
 if TYPE_CHECKING:
     from asr.lm.kneser_ney import Estimate
-    from asr.lm.sentence_models import SentenceModel
     from asr.lm.vocabulary import Vocabulary
     from asr.text.policy import TextPolicy
 
@@ -137,37 +136,18 @@ def _log_orders(estimated: Estimate) -> None:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
+    from asr.checkpoints.language import load_sentence_model
     from asr.lm.perplexity import measure_perplexity
     from asr.lm.sentences import SentenceReader
 
     if arguments.oovs < 0:
         raise UsageError("--oovs", f"{arguments.oovs} words", "give 0 or more")
     policy = None if arguments.policy is None else get_policy(arguments.policy)
-    model, own_policy = _load_model(arguments.model)
+    model, own_policy = load_sentence_model(arguments.model)
     sentences = SentenceReader(arguments.text, policy or own_policy)
     found = measure_perplexity(model, sentences)
     _log_empty(sentences.num_empty)
-    print(f"sentences                {found.num_sentences}")
-    print(f"words                    {found.num_words}")
-    print(f"unknown words            {found.num_oovs} ({100 * found.oov_rate:.2f} %), {len(found.oovs)} different ones")
-    print(f"log10 probability        {found.log10_prob:.4f}")
-    print(f"perplexity               {found.with_oovs:.4f}")
-    print(f"perplexity without OOVs  {found.without_oovs:.4f}")
-    for word, count in found.oovs.most_common(arguments.oovs):
-        print(f"{count}\t{word}")
-
-
-def _load_model(path: Path) -> tuple[SentenceModel, TextPolicy | None]:
-    """Gives a model, and the text policy that it was trained under where its file says so."""
-    if path.suffix != ".ckpt":
-        from asr.lm.storage import load_ngram
-
-        return load_ngram(path), None
-    from asr.checkpoints.language import load_language_model
-    from asr.lm.sentence_models import RecurrentSentenceModel
-
-    loaded = load_language_model(path)
-    return RecurrentSentenceModel(loaded.network, loaded.vocabulary), loaded.policy
+    print(found.to_text(arguments.oovs))
 
 
 def _convert(arguments: argparse.Namespace) -> None:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli._corpus_options import add_lexicon, add_librispeech, add_phones, prepare_librispeech
-from asr.cli.command import command, download_log, log_warnings, make_parser, parse, progress, warn
+from asr.cli.command import (
+    add_action,
+    command,
+    download_log,
+    make_parser,
+    parse,
+    print_log,
+    progress,
+    warn,
+    whole_number,
+)
 from asr.errors import DataError, UsageError
 from asr.machine import num_cores
 from asr.text.policy import POLICIES, TextPolicy, get_policy
@@ -52,7 +61,7 @@ _NAMED = 5  # problems that are printed
 def main(argv: list[str] | None = None) -> int:
     """Runs the command and gives its exit status."""
     arguments = parse(_parser(), argv)
-    log_warnings("prepare")
+    print_log("asr prepare: ")
     if not 0 <= arguments.min_duration < arguments.max_duration:
         found = f"{arguments.min_duration:g} s is not below {arguments.max_duration:g} s"
         raise UsageError("--min-duration, --max-duration", found, "give seconds, the smaller first")
@@ -69,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
     summaries = {split: summarise(cuts, policy) for split, cuts in splits.items()}
     for split, cuts in splits.items():
         write_cuts(cuts, arguments.out / f"{split}_cuts.jsonl.gz")
-        _print_summary(split, summaries[split], policy, arguments.sample_rate)
+        print(f"{split}: {summaries[split].to_text(policy, arguments.sample_rate)}")
     _note_shared_speakers(summaries)
     return 0
 
@@ -108,15 +117,9 @@ def _parser() -> argparse.ArgumentParser:
         "--dev-fraction", type=float, default=0.0, metavar="F", help="share held out as dev, whole speakers where known"
     )
     about_channel = "take this channel, 1 is the left (default: the mean of all, or the loudest where they cancel out)"
-    folder.add_argument("--channel", type=_channel, metavar="N", help=about_channel)
+    folder.add_argument("--channel", type=whole_number, metavar="N", help=about_channel)
     division.add_argument("--splits", action="store_true", help="PATH holds a list or a folder for each split")
     return parser
-
-
-def _channel(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a channel: they are counted from 1")
-    return int(text)
 
 
 def _add_corpus(
@@ -128,18 +131,10 @@ def _add_corpus(
     out: str | None = "data/{}",
 ) -> argparse.ArgumentParser:
     """Adds a corpus with the options that all corpora share."""
-    parser = corpora.add_parser(
-        name,
-        help=summary,
-        description=f"Prepares {summary}.",
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = add_action(corpora, name, summary, f"Prepares {summary}.", epilog)
     default = Path(out.format(name)) if out else None
     shown = f" ({default})" if default else ""
     parser.set_defaults(prepare=prepare)
-    parser.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help="print results and errors only")
     parser.add_argument(
         "--out", type=Path, default=default, required=default is None, metavar="D", help=f"folder for the cuts{shown}"
     )
@@ -210,81 +205,36 @@ def _prepare_folder(arguments: argparse.Namespace, problems: list[Problem]) -> S
     )
 
 
-def _examined(
-    splits: Splits, policy: TextPolicy | None, arguments: argparse.Namespace, cancelling: dict[str, int]
-) -> list[Problem]:
-    """Reads all utterances, ``--jobs`` side by side, and gives what is wrong with them."""
-    import torch
-
-    from asr.corpora.checks import Limits, examine
-
-    rate = arguments.sample_rate if arguments.strict_rate else None
-    limits = Limits(arguments.min_duration, arguments.max_duration, rate, policy)
-    seconds = sum({cut.id: cut.duration for cuts in splits.values() for cut in cuts}.values())
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # threads within each file would wait for one another, and the whole be five times slower
-    try:
-        with progress(seconds, "check") as bar:
-            return examine(splits, limits, arguments.jobs, bar.advance, cancelling)
-    finally:
-        torch.set_num_threads(num_threads)
-
-
 def _checked(
     splits: Splits, problems: list[Problem], policy: TextPolicy | None, arguments: argparse.Namespace
 ) -> Splits:
     """Examines all utterances, writes the quarantine list, and refuses or leaves out what is on it."""
-    from asr.corpora.channels import take_channels
-    from asr.corpora.checks import leave_out, write_quarantine
+    from asr.corpora.checks import Limits, leave_out, write_quarantine
+    from asr.corpora.sifting import num_seconds, sift
+    from asr.corpora.summary import counted
 
-    cancelling: dict[str, int] = {}
-    problems = problems + _examined(splits, policy, arguments, cancelling)
-    if cancelling:
-        named = ", ".join(list(cancelling)[:_NAMED]) + (", …" if len(cancelling) > _NAMED else "")
-        count = f"the channels of {_counted(len(cancelling), 'utterance')} cancel each other"
+    rate = arguments.sample_rate if arguments.strict_rate else None
+    limits = Limits(arguments.min_duration, arguments.max_duration, rate, policy)
+    with progress(num_seconds(splits), "check") as bar:
+        sifted = sift(splits, problems, limits, arguments.jobs, bar.advance)
+    if sifted.cancelling:
+        named = ", ".join(sifted.cancelling[:_NAMED]) + (", …" if len(sifted.cancelling) > _NAMED else "")
+        count = f"the channels of {counted(len(sifted.cancelling), 'utterance')} cancel each other"
         warn(f"{count}, and the loudest is taken alone: {named}; --channel takes one of all")
-        splits = take_channels(splits, cancelling)
     quarantine = arguments.out / "quarantine.tsv"
-    write_quarantine(problems, quarantine)
-    if not problems:
-        return splits
-    bad = {problem.utterance_id for problem in problems}
-    total = len(bad | {cut.id for cuts in splits.values() for cut in cuts})
-    for problem in problems[:_NAMED]:
+    write_quarantine(sifted.problems, quarantine)
+    if not sifted.problems:
+        return sifted.splits
+    share = f"{sifted.num_bad} of {sifted.num_utterances} utterances"
+    for problem in sifted.problems[:_NAMED]:
         warn(f"{problem.utterance_id}: {problem.reason}: {problem.found} ({problem.path})")
     if arguments.on_problem == "refuse":
-        found = f"{len(bad)} of {total} utterances cannot be used, listed in {quarantine}"
-        raise DataError(
-            getattr(arguments, "path", arguments.corpus),
-            found,
-            "correct them, or go on without them with --on-problem leave-out",
-        )
-    reasons = Counter(problem.reason for problem in problems).most_common()
-    counts = ", ".join(f"{count} {reason}" for reason, count in reasons)
-    warn(f"left out {len(bad)} of {total} utterances ({counts}), listed in {quarantine}")
-    return leave_out(splits, problems)
-
-
-def _print_summary(split: str, summary: Summary, policy: TextPolicy | None, sample_rate: int) -> None:
-    from asr.corpora.summary import readable
-
-    speakers = _counted(len(summary.speakers), "speaker") if summary.speakers else "speakers unknown"
-    if summary.speakers and summary.num_unknown_speakers:
-        speakers += f", {_counted(summary.num_unknown_speakers, 'utterance')} of unknown speakers"
-    rates = ", ".join(f"{rate} Hz ({count})" for rate, count in sorted(summary.sample_rates.items()))
-    kind = "phones" if policy is not None and policy.phones else "characters"
-    under = f" under {policy.name} ({policy.hash})" if policy is not None else ""
-    utterances = _counted(summary.num_utterances, "utterance")
-    print(f"{split}: {summary.seconds / 3600:.3f} hours, {utterances}, {speakers}")
-    print(f"  sample rates: {rates}")
-    for rate, count in sorted(summary.sample_rates.items()):
-        if rate != sample_rate:
-            print(f"  {_counted(count, 'utterance')} at {rate} Hz will be resampled")
-    print(f"  {len(summary.symbols)} {kind}{under}: {readable(summary.symbols)}")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+        found = f"{share} cannot be used, listed in {quarantine}"
+        remedy = "correct them, or go on without them with --on-problem leave-out"
+        raise DataError(getattr(arguments, "path", arguments.corpus), found, remedy)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sifted.reasons.items())
+    warn(f"left out {share} ({reasons}), listed in {quarantine}")
+    return leave_out(sifted.splits, sifted.problems)
 
 
 def _note_shared_speakers(summaries: dict[str, Summary]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr.cli._rescoring_options import add_lists, check_lists, score_lists
-from asr.cli.command import command, finite, log, make_parser, parse, refuse_moved
+from asr.cli.command import command, finite, log, make_parser, parse, refuse_tuning
 from asr.decoding.settings import RescoringSettings
 from asr.errors import UsageError
 
@@ -34,10 +34,10 @@ def main(argv: list[str] | None = None) -> int:
     settings, unknown_score = _settings(arguments)
     from asr.scoring.hypotheses import write_hypotheses
 
-    scored, _, _ = score_lists(arguments, unknown_score)
-    rescored = scored.read((settings.weight, settings.word_score))
+    source = score_lists(arguments, unknown_score).source
+    rescored = source.read((settings.weight, settings.word_score))
     write_hypotheses(arguments.out, rescored.items())
-    num_new = sum(scored.lists[name][0].text != nbest[0].text for name, nbest in rescored.items())
+    num_new = sum(source.lists[name][0].text != nbest[0].text for name, nbest in rescored.items())
     log(f"{num_new} of {len(rescored)} utterances have another best hypothesis")
     print(arguments.out)
     return 0
@@ -50,12 +50,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--weight", type=finite, metavar="W", help="of the model's natural-log scores")
     parser.add_argument("--word-score", type=finite, metavar="S", help="score added per word (default: 0)")
     parser.add_argument("--settings", metavar="FILE", help="weight and word score that asr tune rescore wrote")
-    places = {
-        "--tune": "asr tune rescore --out FILE",
-        "--cross-tune": "asr tune rescore --crosswise FILE",
-        "--policy": "asr tune rescore --policy NAME",
-    }
-    refuse_moved(parser, places)
+    refuse_tuning(parser, "rescore", "--policy NAME")
     return parser
 
 

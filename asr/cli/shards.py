@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import command, log, make_parser, parse, progress
+from asr.cli.command import check_outputs, command, log, make_parser, parse, progress
 from asr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,22 +61,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _indices(inputs: list[Path], out: Path) -> dict[Path, Path]:
-    """Gives the index to write for each cut file or folder."""
-    indices = {}
-    for path in inputs:
-        split = path.resolve().name.removesuffix(".gz").removesuffix(".jsonl").removesuffix("_cuts")
-        indices[path] = out / f"{split}_cuts.jsonl.gz"
-        if indices[path].resolve() == path.resolve():
-            raise UsageError(path, "would be overwritten", "choose another --out")
-        if indices[path].parent.resolve() == path.resolve():
-            raise UsageError(
-                path, "holds the shards, and an index among them would be taken for one", "choose another --out"
-            )
-    if len(set(indices.values())) < len(inputs):
-        raise UsageError(
-            "--cuts, --folders", "two have the same name", "run the command once for each, with another --out"
-        )
-    return indices
+    """Returns the index to write for each cut file or folder."""
+    splits = [path.resolve().name.removesuffix(".gz").removesuffix(".jsonl").removesuffix("_cuts") for path in inputs]
+    indices = [out / f"{split}_cuts.jsonl.gz" for split in splits]
+    check_outputs(inputs, indices, "--cuts, --folders")
+    for path, index in zip(inputs, indices, strict=True):
+        if index.parent.resolve() == path.resolve():
+            found = "holds the shards, and an index among them would be taken for one"
+            raise UsageError(path, found, "choose another --out")
+    return dict(zip(inputs, indices, strict=True))
 
 
 def _write(path: Path, index: Path, arguments: argparse.Namespace) -> None:

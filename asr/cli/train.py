@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from typing import TYPE_CHECKING
 
-from asr.cli.command import command, log, make_parser, parse
+from asr.cli.command import command, log, make_parser, parse, print_log
 from asr.configuration.menu import groups
 from asr.errors import UsageError
 from asr.machine import is_first_rank
@@ -34,7 +33,7 @@ choices, the first word being the key:"""
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     arguments = parse(_parser(), argv, intermixed=True)
-    _set_up_logging(arguments.quiet)
+    print_log(level=logging.INFO if is_first_rank() and not arguments.quiet else logging.WARNING)
     if arguments.multirun:
         return _multirun(arguments)
     config = _configuration(arguments, arguments.overrides)
@@ -89,14 +88,6 @@ def _multirun(arguments: argparse.Namespace) -> int:
         log(f"asr train: run {number} of {len(configs)}, {folder}")
         run(config)
     return 0
-
-
-def _set_up_logging(quiet: bool) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    ours = logging.getLogger("asr")
-    ours.handlers, ours.propagate = [handler], False
-    ours.setLevel(logging.INFO if is_first_rank() and not quiet else logging.WARNING)
 
 
 if __name__ == "__main__":

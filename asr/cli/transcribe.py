@@ -11,13 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli._search_options import log_coverage
-from asr.cli.command import command, log, log_warnings, make_parser, option, parse, progress, warn
+from asr.cli.command import (
+    above_zero,
+    command,
+    log,
+    make_parser,
+    option,
+    parse,
+    print_log,
+    progress,
+    warn,
+    whole_number,
+)
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import AsrError, ConfigError, UsageError
-from asr.files import fitting, written_whole
 from asr.machine import num_processes
 from asr.transcription.formats import FORMATS, PATHS_AND_TEXT, Format
-from asr.transcription.inputs import Recording, find_recordings, output_names
+from asr.transcription.inputs import Recording, find_recordings, survey
+from asr.transcription.outputs import named, write_files
 
 if TYPE_CHECKING:
     from asr.transcription.recognizer import Recognizer
@@ -42,16 +53,20 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     arguments = parse(_parser(), argv)
     recordings = _find(arguments.audio)
-    log_warnings("transcribe")
+    print_log("asr transcribe: ")
     form = _choose_format(arguments, len(recordings))
     recognizer = _load(arguments)
+    seconds, num_resampled = survey(recordings, recognizer.sample_rate)
+    if num_resampled:
+        rate = recognizer.sample_rate
+        log(f"asr transcribe: {num_resampled} of {len(recordings)} files are resampled to {rate} Hz")
     failures: list[AsrError] = []
 
     def fail(_: Path, error: AsrError) -> None:
         failures.append(error)
         warn(f"asr transcribe: {error}")
 
-    with progress(_survey(recordings, recognizer.sample_rate), "transcribing") as bar:
+    with progress(seconds, "transcribing") as bar:
         transcripts = recognizer.transcribe(
             [recording.path for recording in recordings],
             batch_seconds=arguments.batch_seconds,
@@ -59,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
             on_failure=fail,
             on_progress=bar.advance,
         )
-        _write(_named(transcripts, recordings), len(recordings), form, arguments)
+        _write(named(transcripts, recordings), len(recordings), form, arguments)
     if failures:
         warn(f"{len(failures)} of {len(recordings)} files failed")
     return 1 if failures else 0
@@ -73,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out-dir", metavar="DIR", help="write a file for each recording here, not to stdout")
     search = parser.add_mutually_exclusive_group()
     search.add_argument(
-        "--beam-size", type=_whole_number, default=1, metavar="K", help="hypotheses kept; 1 is greedy (default: 1)"
+        "--beam-size", type=whole_number, default=1, metavar="K", help="hypotheses kept; 1 is greedy (default: 1)"
     )
     search.add_argument("--settings", metavar="FILE", help="decoder and weights that asr tune decode wrote")
     parser.add_argument(
@@ -84,40 +99,24 @@ def _parser() -> argparse.ArgumentParser:
         help="another model and its weights, which asr tune rescore wrote; of several, one after the other chooses",
     )
     parser.add_argument(
-        "--nbest", type=_whole_number, metavar="N", help="hypotheses that --rescoring chooses among (default: 100)"
+        "--nbest", type=whole_number, metavar="N", help="hypotheses that --rescoring chooses among (default: 100)"
     )
     parser.add_argument(
         "--channel",
-        type=_whole_number,
+        type=whole_number,
         metavar="N",
         help="channel to read, 1 is the left (default: the mean of all, or the loudest where they cancel each other)",
     )
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there is one)")
-    parser.add_argument("--threads", type=_whole_number, metavar="N", help="CPU threads (default: one a core)")
+    parser.add_argument("--threads", type=whole_number, metavar="N", help="CPU threads (default: one a core)")
     parser.add_argument(
         "--batch-seconds",
-        type=_seconds,
+        type=above_zero,
         default=160.0,
         metavar="S",
         help="seconds of audio recognised together; more is faster on a GPU and takes memory (default: 160)",
     )
     return parser
-
-
-def _whole_number(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return seconds
 
 
 def _find(audio: Sequence[str]) -> list[Recording]:
@@ -179,56 +178,19 @@ def _settings(arguments: argparse.Namespace) -> DecoderSettings:
     return settings
 
 
-def _survey(recordings: Sequence[Recording], sample_rate: int) -> float | None:
-    """Gives the seconds of audio to come, and logs how many recordings have another rate than the model.
-
-    Returns:
-        None where only decoding tells how long a recording is.
-    """
-    from asr.audio import peek
-
-    seconds, is_known, num_resampled = 0.0, True, 0
-    for recording in recordings:
-        try:
-            rate, num_samples = peek(recording.path)
-        except AsrError:
-            continue  # reported in its turn
-        seconds += (num_samples or 0) / rate
-        is_known &= num_samples is not None
-        num_resampled += rate != sample_rate
-    if num_resampled:
-        log(f"asr transcribe: {num_resampled} of {len(recordings)} files are resampled to {sample_rate} Hz")
-    return seconds if is_known else None
-
-
-def _named(transcripts: Iterator[Transcript], recordings: Sequence[Recording]) -> Iterator[Transcript]:
-    names = dict(zip((recording.path for recording in recordings), output_names(recordings), strict=True))
-    return (replace(transcript, name=str(names[transcript.path])) for transcript in transcripts)
-
-
 def _write(transcripts: Iterator[Transcript], num_recordings: int, form: Format, arguments: argparse.Namespace) -> None:
     import torch
 
     try:
         if arguments.out_dir:
-            _write_files(transcripts, form, Path(arguments.out_dir), arguments.format)
+            num_replaced = write_files(transcripts, form, Path(arguments.out_dir), arguments.format)
+            if num_replaced:
+                log(f"asr transcribe: {num_replaced} files were in {arguments.out_dir} already, and have been replaced")
         else:
             _print(form.documents(transcripts) if num_recordings > 1 else map(form.document, transcripts))
     except torch.OutOfMemoryError as error:
         found = f"{arguments.batch_seconds:g} is more than this GPU's memory holds"
         raise UsageError("--batch-seconds", found, "give less") from error
-
-
-def _write_files(transcripts: Iterator[Transcript], form: Format, folder: Path, suffix: str) -> None:
-    num_replaced = 0
-    for transcript in transcripts:
-        name = folder / f"{transcript.name}.{suffix}"
-        path = name.with_name(fitting(name.name))
-        num_replaced += path.exists()
-        with written_whole(path) as beside:
-            beside.write_text(form.document(transcript), encoding="utf-8", errors="surrogateescape")
-    if num_replaced:
-        log(f"asr transcribe: {num_replaced} files were in {folder} already, and have been replaced")
 
 
 def _print(pieces: Iterable[str]) -> None:

@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Literal
 
 from asr.cli._rescoring_options import add_lists, check_lists, score_lists
-from asr.cli._search_options import add_search, log_coverage, search_settings
-from asr.cli.command import add_action, command, finite, log, make_parser, parse
+from asr.cli._search_options import add_inputs, add_search, load_model, search_settings
+from asr.cli.command import add_action, command, log, make_parser, parse
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import UsageError
 
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
     from lhotse.cut import Cut
 
-    from asr.scoring.counts import ErrorCounts
     from asr.scoring.rules import PolicyRule
-    from asr.tuning.dev import Dev, Outcome
+    from asr.tuning.dev import Dev
 
 _EXAMPLES = """\
   asr tune decode --checkpoint best.ckpt --cuts dev_cuts.jsonl.gz --lm phones.arpa --exact --out exact.json
@@ -55,8 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser("tune", __doc__ or "", _EXAMPLES)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     decode = add_action(actions, "decode", "tunes the weights of a search", _DECODE)
-    decode.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
-    decode.add_argument("--cuts", required=True, nargs="+", metavar="FILE", help="cuts with the references")
+    add_inputs(decode, "cuts with the references")
     add_search(decode)
     decode.add_argument(
         "--tuning-beam-size",
@@ -64,9 +62,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="hypotheses kept while weights are tried (default: --beam-size)",
     )
-    decode.add_argument("--batch-seconds", type=finite, default=480.0, help="seconds of padded batches (default: 480)")
-    decode.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")
-    decode.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     decode.set_defaults(run=_tune_decoding)
     rescore = add_action(actions, "rescore", "tunes the weights of rescoring", _RESCORE)
     add_lists(rescore, needs_cuts=True)
@@ -89,18 +84,13 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
     """Tunes a search, and returns the line to print."""
     settings = search_settings(arguments)
     _check_decoding(arguments, settings)
-    from asr.checkpoints.acoustic import load_checkpoint
     from asr.corpora.manifests import read_cuts
     from asr.corpora.targets import target_text
     from asr.data.posteriors import posteriors
-    from asr.models.devices import move
     from asr.tuning.dev import Dev
     from asr.tuning.sources import Posteriors, rule_of
 
-    loaded = load_checkpoint(arguments.checkpoint)
-    move(loaded.model, arguments.device, "--device")
-    parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
-    log_coverage(parts.coverage, settings.lm)
+    loaded, parts = load_model(arguments, settings)
     rule = rule_of(settings, loaded.tokens, loaded.policy)
     target: Literal["char", "phone"] = "phone" if rule.unit == "phone" else "char"
     has_greedy = (loaded.tokens.unit == "phone") == (rule.unit == "phone")  # phones are no words
@@ -125,7 +115,7 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
         greedy_error_rate=None if greedy is None else greedy.rate,
         tried=best.tried,
     )
-    return f"{chosen.weights}: {_rates(best.outcome, rule)}; written to {arguments.out}"
+    return f"{chosen.weights}: {best.outcome.to_text(rule.unit)}; written to {arguments.out}"
 
 
 def _check_decoding(arguments: argparse.Namespace, settings: DecoderSettings) -> None:
@@ -151,12 +141,12 @@ def _tune_rescoring(arguments: argparse.Namespace) -> str:
     from asr.text.policy import get_policy
     from asr.tuning.dev import Dev
 
-    source, policy, unknown_score = score_lists(arguments, arguments.unknown_score)
-    rule = PolicyRule(get_policy(arguments.policy) if arguments.policy else policy, "word")
+    scored = score_lists(arguments, arguments.unknown_score)
+    rule = PolicyRule(get_policy(arguments.policy) if arguments.policy else scored.policy, "word")
 
     def dev_of(cuts: Sequence[Cut]) -> Dev:
         refs = {cut.id: target_text(cut, "char") for cut in cuts}
-        return Dev(source.part(list(refs)), refs, rule)
+        return Dev(scored.source.part(list(refs)), refs, rule)
 
     cuts = list(read_cuts(arguments.cuts))
     if arguments.crosswise:
@@ -165,7 +155,7 @@ def _tune_rescoring(arguments: argparse.Namespace) -> str:
     assert best.weights is not None
     assert best.outcome.oracle is not None
     weight, word_score = best.weights
-    RescoringSettings(weight, word_score, unknown_score, arguments.lm or arguments.checkpoint).save(
+    RescoringSettings(weight, word_score, scored.unknown_score, arguments.lm or arguments.checkpoint).save(
         arguments.out,
         tuned_on=arguments.cuts,
         text_policy=f"{rule.policy.name} ({rule.policy.hash})",
@@ -173,24 +163,24 @@ def _tune_rescoring(arguments: argparse.Namespace) -> str:
         oracle_error_rate=best.outcome.oracle.rate,
         tried=best.tried,
     )
-    return f"{source.name(best.weights)}: {_rates(best.outcome, rule)}; written to {arguments.out}"
+    return f"{scored.source.name(best.weights)}: {best.outcome.to_text(rule.unit)}; written to {arguments.out}"
 
 
 def _write_crosswise(dev_of: Callable[[Sequence[Cut]], Dev], cuts: Sequence[Cut], where: str, out: str) -> str:
     """Writes what each half reads with the weights of the other, in the order of the cuts, and returns the file."""
     from asr.scoring.hypotheses import write_hypotheses
-    from asr.tuning.dev import crosswise, halve, pooled
+    from asr.tuning.dev import crosswise, halve, percent, pooled
 
     by_id = {cut.id: cut for cut in cuts}
     parted = halve({cut.id: str(cut.supervisions[0].speaker) for cut in cuts}, where)
     here, there = (dev_of([by_id[name] for name in names]) for names in parted)
     unit, halves = here.rule.unit, []
     for half in crosswise((here, there), _logged(here.rule)):
-        named, own = here.source.name(half.tuned.weights), _percent(half.tuned.outcome.counts)
-        others = f"{len(half.lists)} others ({_percent(half.counts)})"
+        named, own = here.source.name(half.tuned.weights), percent(half.tuned.outcome.counts)
+        others = f"{len(half.lists)} others ({percent(half.counts)})"
         log(f"{named} from {half.num_tuned_on} utterances ({own} of {unit}s), for {others}")
         halves.append(half)
-    log(f"both halves: {_rates(pooled(halves), here.rule)}")
+    log(f"both halves: {pooled(halves).to_text(unit)}")
     lists = {**halves[0].lists, **halves[1].lists}
     write_hypotheses(out, ((cut.id, lists[cut.id]) for cut in cuts))
     return out
@@ -198,16 +188,6 @@ def _write_crosswise(dev_of: Callable[[Sequence[Cut]], Dev], cuts: Sequence[Cut]
 
 def _logged(rule: PolicyRule) -> Callable[[str, float], None]:
     return lambda name, rate: log(f"{name}: {100 * rate:.2f} % of {rule.unit}s")
-
-
-def _rates(outcome: Outcome, rule: PolicyRule) -> str:
-    ways = {"without": outcome.without, "greedy": outcome.greedy, "at best": outcome.oracle}
-    others = "".join(f", {_percent(counts)} {way}" for way, counts in ways.items() if counts is not None)
-    return f"{_percent(outcome.counts)} of {rule.unit}s{others}"
-
-
-def _percent(counts: ErrorCounts) -> str:
-    return f"{100 * counts.rate:.2f} %"
 
 
 if __name__ == "__main__":

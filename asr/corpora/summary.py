@@ -33,6 +33,27 @@ class Summary:
     sample_rates: Mapping[int, int]
     symbols: Mapping[str, int]
 
+    def to_text(self, policy: TextPolicy | None, sample_rate: int) -> str:
+        """Returns the figures for people to read.
+
+        Args:
+            policy: what transcripts went through before their symbols were counted.
+            sample_rate: of the model to be trained, in Hz; other rates are said to be resampled.
+        """
+        speakers = counted(len(self.speakers), "speaker") if self.speakers else "speakers unknown"
+        if self.speakers and self.num_unknown_speakers:
+            speakers += f", {counted(self.num_unknown_speakers, 'utterance')} of unknown speakers"
+        rates = sorted(self.sample_rates.items())
+        kind = "phones" if policy is not None and policy.phones else "characters"
+        under = f" under {policy.name} ({policy.hash})" if policy is not None else ""
+        lines = [
+            f"{self.seconds / 3600:.3f} hours, {counted(self.num_utterances, 'utterance')}, {speakers}",
+            f"sample rates: {', '.join(f'{rate} Hz ({count})' for rate, count in rates)}",
+            *(f"{counted(n, 'utterance')} at {rate} Hz will be resampled" for rate, n in rates if rate != sample_rate),
+            f"{len(self.symbols)} {kind}{under}: {readable(self.symbols)}",
+        ]
+        return "\n  ".join(lines)
+
 
 def summarise(cuts: CutSet, policy: TextPolicy | None = None) -> Summary:
     """Gives the figures of a split.
@@ -72,3 +93,13 @@ def readable(symbols: Mapping[str, int]) -> str:
         f"U+{ord(symbol):04X}" if len(symbol) == 1 and unicodedata.category(symbol)[0] in "CMZ" else symbol
         for symbol in sorted(symbols)
     )
+
+
+def counted(count: int, noun: str) -> str:
+    """Returns a number with its noun.
+
+    Example:
+        >>> counted(1, "speaker"), counted(2, "speaker")
+        ('1 speaker', '2 speakers')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -23,6 +23,19 @@ def write_description(path: str | Path, frontend: FrontEnd, **more: Any) -> None
         beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
+def keep_description(path: Path, frontend: FrontEnd) -> None:
+    """Writes the description of a front end, or checks the one that is there against it.
+
+    Raises:
+        DataError: the file cannot be written, or is another one.
+        ConfigError: it speaks of other static values; the settings that differ are named.
+    """
+    if path.exists():
+        read_description(path, frontend)
+    else:
+        write_description(path, frontend)
+
+
 def read_description(path: str | Path, frontend: FrontEnd) -> dict[str, Any]:
     """Reads what :func:`write_description` wrote.
 

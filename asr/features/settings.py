@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -21,6 +22,25 @@ def static_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """
     left_out = {"delta_order", "cmvn", "dither"} | (set() if settings.get("kind") == "mfcc" else {"num_ceps"})
     return {name: value for name, value in settings.items() if name not in left_out}
+
+
+def check_types(settings: Mapping[str, object], known: Mapping[str, object], where: str) -> None:
+    """Refuses settings that a front end does not have, or of other types than its own.
+
+    Args:
+        settings: to be checked.
+        known: those of a front end.
+        where: they come from, for the error.
+
+    Raises:
+        ConfigError: naming the first such setting.
+    """
+    for key, value in settings.items():
+        if key not in known:
+            raise ConfigError(f"{where} {key}", "is no setting of it", f"choose from {', '.join(known)}")
+        kind = type(known[key])
+        if not isinstance(value, (int, float) if kind is float else kind) or isinstance(value, bool) != (kind is bool):
+            raise ConfigError(f"{where} {key}", f"is {value!r}", f"give one like {known[key]!r}")
 
 
 def check_settings(settings: dict[str, Any]) -> None:

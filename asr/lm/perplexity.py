@@ -59,6 +59,20 @@ class Perplexity:
         num_known = self.num_words + self.num_sentences - self.num_oovs
         return _perplexity(self.log_prob - self.oov_log_prob, num_known)
 
+    def to_text(self, num_listed: int = 0) -> str:
+        """Returns the figures for people to read, with so many of the most frequent unknown words."""
+        unknown = f"{self.num_oovs} ({100 * self.oov_rate:.2f} %), {len(self.oovs)} different ones"
+        lines = [
+            f"sentences                {self.num_sentences}",
+            f"words                    {self.num_words}",
+            f"unknown words            {unknown}",
+            f"log10 probability        {self.log10_prob:.4f}",
+            f"perplexity               {self.with_oovs:.4f}",
+            f"perplexity without OOVs  {self.without_oovs:.4f}",
+            *(f"{count}\t{word}" for word, count in self.oovs.most_common(num_listed)),
+        ]
+        return "\n".join(lines)
+
 
 def measure_perplexity(model: SentenceModel, sentences: Iterable[Sequence[str]]) -> Perplexity:
     """Gives the perplexity of sentences, which are read once and not held.

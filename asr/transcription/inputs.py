@@ -1,4 +1,4 @@
-"""What someone names to be transcribed: files and folders, to a list of recordings and names for their transcripts."""
+"""What someone names to be transcribed: files and folders, to a list of recordings."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from unicodedata import normalize
 
-from asr.audio import AUDIO_SUFFIXES
+from asr.audio import AUDIO_SUFFIXES, Seconds, peek
 from asr.audio.folders import files_below
-from asr.errors import DataError
+from asr.errors import AsrError, DataError
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def find_recordings(inputs: Sequence[str | Path]) -> Found:
             raise DataError(named, f"holds no audio: {endings}", "check the folder, or name the files")
         num_named += len(recordings)
         for recording in recordings:
-            found.setdefault(_real(recording.path), recording)
+            found.setdefault(real_path(recording.path), recording)
     return Found(list(found.values()), num_named - len(found), left_aside)
 
 
@@ -78,46 +77,26 @@ def _in_folder(folder: Path, left_aside: list[Path]) -> Iterator[Recording]:
             left_aside.append(path)
 
 
-def _real(path: Path) -> str:
+def real_path(path: Path) -> str:
+    """Returns the path that a file has without links, also of a name that no file can have."""
     try:
         return os.path.realpath(path)
     except ValueError:  # a NUL in its name, of which opening it will complain
         return str(Path.cwd() / path)
 
 
-def output_names(recordings: Sequence[Recording]) -> list[Path]:
-    """Gives each recording a name of its own for its transcript, without a suffix for the format.
+def survey(recordings: Sequence[Recording], sample_rate: int) -> tuple[Seconds | None, int]:
+    """Returns the seconds of audio in all recordings, and how many of these have another rate in Hz.
 
-    The first of these under which no two are the same, capitals or not and however Unicode spells them: its path below
-    the folder that was named, without the suffix; the same with the suffix; its path below the folder that all
-    recordings share, with it, and with a number where that is still the same.
-
-    Example:
-        >>> output_names([Recording(Path("x/a.wav"), Path("a.wav")), Recording(Path("x/a.mp3"), Path("a.mp3"))])
-        [PosixPath('a.wav'), PosixPath('a.mp3')]
+    Recordings that cannot be read count as nothing. The seconds are None where only decoding tells how long one is.
     """
-    names = [recording.name.with_suffix("") for recording in recordings]
-    if _are_distinct(names):
-        return names
-    names = [recording.name for recording in recordings]
-    if _are_distinct(names):
-        return names
-    paths = [Path(_real(recording.path)) for recording in recordings]
-    shared = os.path.commonpath([path.parent for path in paths])
-    names = [path.relative_to(shared) for path in paths]
-    taken: dict[str, Path] = {}
-    for name in names:
-        number, distinct = 1, name
-        while _folded(distinct) in taken:
-            number += 1
-            distinct = name.with_name(f"{name.name}-{number}")
-        taken[_folded(distinct)] = distinct
-    return list(taken.values())
-
-
-def _are_distinct(names: Sequence[Path]) -> bool:
-    return len({_folded(name) for name in names}) == len(names)
-
-
-def _folded(name: Path) -> str:
-    return normalize("NFC", str(name)).casefold()
+    seconds, is_known, num_others = 0.0, True, 0
+    for recording in recordings:
+        try:
+            rate, num_samples = peek(recording.path)
+        except AsrError:
+            continue  # reported in its turn
+        seconds += (num_samples or 0) / rate
+        is_known &= num_samples is not None
+        num_others += rate != sample_rate
+    return seconds if is_known else None, num_others

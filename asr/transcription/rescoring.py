@@ -14,7 +14,6 @@ from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.rescoring import NBest, NBestScores, check_spelling, measure_nbest, measure_nbest_by_ear, rescore
 from asr.decoding.settings import RescoringSettings
 from asr.errors import ConfigError, DataError
-from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.models.devices import move
 
 Rescorer = Callable[[Sequence[NBest], Tensor, Tensor], list[list[Hypothesis]]]
@@ -50,7 +49,7 @@ def load_rescorer(settings: RescoringSettings, sample_rate: int, device: str | t
 def _by_words(settings: RescoringSettings, device: str | torch.device) -> _Measure:
     language = load_language_model(settings.model)
     move(language.network, device)
-    model = RecurrentSentenceModel(language.network, language.vocabulary)
+    model = language.sentence_model
     return lambda nbests, _waveforms, _lengths: measure_nbest(nbests, model, language.policy, settings.unknown_score)
 
 

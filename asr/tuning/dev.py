@@ -60,6 +60,17 @@ class Outcome:
         oracle = None if self.oracle is None or other.oracle is None else self.oracle + other.oracle
         return Outcome(self.counts + other.counts, self.without + other.without, greedy, oracle)
 
+    def to_text(self, unit: str) -> str:
+        """Returns the error rates in one line, in percent of a unit such as "word"."""
+        ways = {"without": self.without, "greedy": self.greedy, "at best": self.oracle}
+        others = "".join(f", {percent(counts)} {way}" for way, counts in ways.items() if counts is not None)
+        return f"{percent(self.counts)} of {unit}s{others}"
+
+
+def percent(counts: ErrorCounts) -> str:
+    """Returns an error rate in percent, for a line of text."""
+    return f"{100 * counts.rate:.2f} %"
+
 
 @dataclass(frozen=True)
 class Tuned:

@@ -1,4 +1,4 @@
-"""What utterances are read from while weights are tuned: posteriors computed once, or lists scored once."""
+"""Posteriors, computed once, that utterances are decoded from while weights are tuned."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.rescoring import NBestScores, rescore
 from asr.decoding.settings import DecoderParts, DecoderSettings
 from asr.scoring.rules import PolicyRule
 from asr.text.policy import TextPolicy, get_policy
@@ -90,51 +89,3 @@ class Posteriors:
     def name(self, weights: Weights | None) -> str:
         """Names weights for people."""
         return self.settings.weighted(weights).weights
-
-
-@dataclass(frozen=True, eq=False)
-class ScoredLists:
-    """N-best lists that another model has scored, which weights put in order.
-
-    Its weights are that of the model and the score per word.
-
-    Attributes:
-        lists: U lists by utterance id.
-        scores: the parts of their scores, in the order of the lists.
-    """
-
-    lists: Mapping[str, Sequence[Hypothesis]]
-    scores: NBestScores
-
-    @property
-    def grid(self) -> Grid:
-        """All that is likely: the model is not asked again."""
-        return Grid((LM_WEIGHTS, WORD_SCORES))
-
-    @property
-    def choices(self) -> Mapping[str, Sequence[Hypothesis]]:
-        """The lists."""
-        return self.lists
-
-    def part(self, names: Sequence[str]) -> ScoredLists:
-        """Returns the lists of these utterances, in this order."""
-        places = {name: place for place, name in enumerate(self.lists)}
-        rows = [places[name] for name in names]
-        scores = NBestScores(self.scores.own[rows], self.scores.added[rows], self.scores.num_words[rows])
-        return ScoredLists({name: self.lists[name] for name in names}, scores)
-
-    def attempt(self, weights: Weights) -> Mapping[str, Sequence[Hypothesis]]:
-        """Returns the hypothesis that comes first in each list."""
-        first = self.scores.order(*weights)[:, 0].tolist()
-        return {name: [nbest[place]] for (name, nbest), place in zip(self.lists.items(), first, strict=True)}
-
-    def read(self, weights: Weights | None) -> Mapping[str, Sequence[Hypothesis]]:
-        """Returns the lists in their new order, with their new scores; without weights, as they are."""
-        if weights is None:
-            return self.lists
-        ordered = rescore(list(self.lists.values()), self.scores, *weights)
-        return dict(zip(self.lists, ordered, strict=True))
-
-    def name(self, weights: Weights | None) -> str:
-        """Names weights for people."""
-        return "no weights" if weights is None else "weight {:g}, word_score {:g}".format(*weights)

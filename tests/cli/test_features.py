@@ -107,7 +107,7 @@ def test_impossible_settings(tmp_path, capsys):
     assert "1.0 among them" in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--speeds", 0.9)
     assert "would be overwritten" in error_of(capsys, 2, "--cuts", cuts, "--out", tmp_path)
     other = make_cuts(tmp_path / "other" / "dev_cuts.jsonl.gz", 1)
-    assert "two files have the same name" in error_of(capsys, 2, "--cuts", cuts, other, "--out", out)
+    assert "two have the same name" in error_of(capsys, 2, "--cuts", cuts, other, "--out", out)
 
 
 def test_missing_cuts_and_missing_audio(tmp_path, capsys):

@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from asr.errors import DataError
-from asr.transcription.inputs import Recording, find_recordings, output_names
+from asr.transcription.inputs import Recording, find_recordings, survey
 
 
 def touch(root: Path, *names: str) -> None:
@@ -56,15 +58,11 @@ def test_a_folder_without_audio_is_an_error(tmp_path: Path) -> None:
     assert found(tmp_path / "a.wav", tmp_path / "empty") == ["a.wav", "empty"]
 
 
-def names(*recordings: tuple[str, str]) -> list[str]:
-    return [str(name) for name in output_names([Recording(Path(path), Path(name)) for path, name in recordings])]
-
-
-def test_names_of_transcripts_are_as_short_as_they_can_be_and_distinct() -> None:
-    assert names(("/x/a.wav", "a.wav"), ("/x/s/a.wav", "s/a.wav")) == ["a", "s/a"]
-    assert names(("/x/a.wav", "a.wav"), ("/x/a.flac", "a.flac")) == ["a.wav", "a.flac"]
-    assert names(("/x/a.wav", "a.wav"), ("/y/a.wav", "a.wav")) == ["x/a.wav", "y/a.wav"]
-    assert names(("/x/v1.2.wav", "v1.2.wav")) == ["v1.2"]
-    assert names(("/x/A.wav", "A.wav"), ("/x/a.WAV", "a.WAV")) == ["A.wav", "a.WAV-2"]
-    assert names(("/x/\xe9.wav", "\xe9.wav"), ("/x/e\u0301.wav", "e\u0301.wav")) == ["\xe9.wav", "e\u0301.wav-2"]
-    assert names() == []
+def test_a_survey_counts_what_can_be_read(tmp_path: Path) -> None:
+    for name, rate, seconds in (("a.wav", 16000, 1.0), ("b.flac", 8000, 0.5)):
+        soundfile.write(tmp_path / name, np.zeros(round(rate * seconds)), rate)
+    touch(tmp_path, "c.wav")
+    recordings = find_recordings([tmp_path]).recordings
+    assert survey(recordings, 16000) == (1.5, 1)
+    assert survey(recordings, 8000) == (1.5, 1)
+    assert survey([], 8000) == (0.0, 0)

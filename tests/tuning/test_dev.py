@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.rescoring import NBestScores
 from asr.decoding.settings import DecoderParts, DecoderSettings
 from asr.errors import DataError
 from asr.scoring.counts import ErrorCounts
@@ -17,7 +16,7 @@ from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable, Unit
 from asr.tuning.dev import Dev, Lists, crosswise, halve, pooled
 from asr.tuning.search import Grid, Weights
-from asr.tuning.sources import Posteriors, ScoredLists, rule_of
+from asr.tuning.sources import Posteriors, rule_of
 
 WORDS = PolicyRule(get_policy("upper-no-punctuation"), "word")
 TOKENS = TokenTable.build(["AB A"], "char")  # <blank> A B |
@@ -98,19 +97,6 @@ def test_halves_need_two_speakers() -> None:
     assert halve(speakers, "dev") == (["b", "d"], ["a", "c"])
     with pytest.raises(DataError, match=r"dev: has 1 speaker; halves need two"):
         halve({"a": "Eva", "b": "Eva"}, "dev")
-
-
-def test_lists_are_put_in_order_and_their_least_errors_counted() -> None:
-    lists = {"u": hypotheses("a x", "a b", "y"), "v": hypotheses("x", "c d")}
-    added = torch.tensor([[-9.0, -1.0, -9.0], [-1.0, -9.0, 0.0]], dtype=torch.float64)
-    own = torch.tensor([[0.0, -1.0, -2.0], [0.0, -1.0, -torch.inf]], dtype=torch.float64)
-    words = torch.tensor([[2.0, 2.0, 1.0], [1.0, 2.0, 0.0]], dtype=torch.float64)
-    source = ScoredLists(lists, NBestScores(own, added, words))
-    best = Dev(source, {"u": "a b", "v": "e"}, WORDS).tune(untold)
-    assert (best.weights, best.outcome.counts) == ((0.15, 0.0), ErrorCounts(hits=2, substitutions=1))
-    assert best.outcome.oracle == ErrorCounts(hits=2, substitutions=1)
-    assert [each.text for each in source.read(best.weights)["u"]] == ["a b", "a x", "y"]
-    assert list(source.part(["v"]).attempt((0.0, 5.0)).values()) == [[lists["v"][1]]]
 
 
 def test_weights_are_tried_on_first_hypotheses_with_a_beam_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
