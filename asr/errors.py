@@ -39,7 +39,7 @@ class AsrError(Exception):
         message = ": ".join(part for part in (self.where, found) if part)
         super().__init__(printable(" ".join("; ".join(part for part in (message, remedy) if part).split())))
 
-    def __reduce__(self) -> tuple[type[AsrError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type[AsrError], tuple[object, ...]]:
         """Keeps all three parts on the way back from a worker process."""
         return type(self), (self.where, self.found, self.remedy)
 

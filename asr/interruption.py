@@ -28,7 +28,7 @@ class InterruptionError(AsrError):
         super().__init__(where, found, remedy)
         self.signum, self.exit_status = signum, 128 + signum
 
-    def __reduce__(self) -> tuple[type[InterruptionError], tuple[str, str, str, int]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[AsrError], tuple[object, ...]]:
         """Keeps the signal, too, on the way back from a rank."""
         return type(self), (self.where, self.found, self.remedy, self.signum)
 

@@ -143,7 +143,7 @@ def _close_resolvers() -> None:
         OmegaConf.register_new_resolver(name, functools.partial(_refuse_resolver, name), replace=True)
 
 
-def _refuse_resolver(name: str, *_: Any) -> None:
+def _refuse_resolver(name: str, *_: object) -> None:
     raise ConfigError(
         f"${{{name}:}}", "is not resolved", "write the value itself: a configuration is the same everywhere"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from asr.errors import ConfigError
 
@@ -28,7 +27,7 @@ def rename(settings: object) -> object:
     return _MOVED.get(settings, settings) if isinstance(settings, str) else settings
 
 
-def renew(model: Mapping[str, Any]) -> dict[str, Any]:
+def renew(model: Mapping[str, object]) -> dict[str, object]:
     """Returns the settings of a model with its augmentations, and those of its objective, where they are now.
 
     Example:
@@ -46,7 +45,7 @@ def renew(model: Mapping[str, Any]) -> dict[str, Any]:
     return renewed
 
 
-def _renew_one(spec: Any) -> Any:
+def _renew_one(spec: object) -> object:
     if not isinstance(spec, Mapping) or not str(spec.get("class_path")).startswith("asr.features."):
         return spec
     module, _, name = spec["class_path"].removeprefix("asr.features.").rpartition(".")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml  # which OmegaConf reads with
 from omegaconf import DictConfig, OmegaConf
@@ -60,7 +59,7 @@ def _check_yaml(path: str, text: str) -> None:
             raise ConfigError(where, f"is nested more than {_MAX_DEPTH} deep", _REMEDY)
 
 
-def _check_references(path: str, values: Mapping[str, Any]) -> None:
+def _check_references(path: str, values: Mapping[str, object]) -> None:
     """Raises a :class:`ConfigError` where references such as ``${key}`` come to far more values than there are."""
     targets = {key: list(_targets(path, key, value)) for key, value in values.items() if isinstance(value, str)}
     if sum(map(len, targets.values())) > _MAX_REFERENCES:

@@ -6,7 +6,6 @@ import inspect
 import re
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
 
 import torch
 from jsonargparse import set_parsing_settings
@@ -91,7 +90,7 @@ def close_list() -> None:
     )
 
 
-def check_values(settings: Any, key: str) -> None:
+def check_values(settings: object, key: str) -> None:
     """Checks what stands anywhere inside a part of a configuration.
 
     Args:
@@ -102,7 +101,7 @@ def check_values(settings: Any, key: str) -> None:
         ConfigError: a ``class_path`` is not on the list, or the place of a file is an address on a network.
     """
     known = set(allowed_paths())
-    waiting = [(key, settings)]
+    waiting: list[tuple[str, object]] = [(key, settings)]
     while waiting:
         place, inner = waiting.pop()
         if isinstance(inner, list | tuple):

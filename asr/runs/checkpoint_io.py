@@ -18,7 +18,7 @@ from asr.files import written_whole
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes beside the file, flushes to the disk, then renames: a crash or a full disk leaves the old checkpoint."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Writes a checkpoint.
 
         Args:
@@ -41,7 +41,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise CheckpointError(path, error.found, remedy) from error
 
     def load_checkpoint(
-        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+        self, path: str | Path, map_location: object = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
         """Reads a checkpoint to resume from as every other is read, onto the CPU.
 

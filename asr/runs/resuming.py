@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lightning import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback
+from lightning import Trainer
 
 from asr.checkpoints.reading import read_checkpoint, read_model
 from asr.configuration.settings import leaves
+from asr.data.planned import PlannedData
 from asr.errors import AsrError, CheckpointError, ConfigError
+from asr.training.stepping import SteppedModule
 
 
 def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
@@ -36,7 +37,7 @@ def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
     return ckpt_path, init_from
 
 
-def check_model(model: LightningModule, ckpt_path: str) -> None:
+def check_model(model: SteppedModule, ckpt_path: str) -> None:
     """Refuses to resume with another model than the checkpoint's, and names the settings that differ.
 
     Raises:
@@ -56,9 +57,7 @@ def check_model(model: LightningModule, ckpt_path: str) -> None:
     raise CheckpointError(ckpt_path, found, f"{remedy}, or start another run with name= and init_from=")
 
 
-def fit(
-    trainer: Trainer, model: LightningModule, data: LightningDataModule, ckpt_path: str | None, exp_dir: str
-) -> None:
+def fit(trainer: Trainer, model: SteppedModule, data: PlannedData, ckpt_path: str | None, exp_dir: str) -> None:
     """Trains, from a checkpoint on if there is one.
 
     Raises:
@@ -67,8 +66,6 @@ def fit(
     """
     if ckpt_path:  # words such as "hpc", and addresses, mean something else to Lightning
         ckpt_path = str(Path(ckpt_path).absolute())
-    begun = _Begun()
-    trainer.callbacks.append(begun)  # type: ignore[attr-defined]
     try:
         trainer.fit(model, data, ckpt_path=ckpt_path, weights_only=True)
     except AsrError:
@@ -77,17 +74,7 @@ def fit(
         where, found = error.filename or exp_dir, error.strerror or error
         raise AsrError(where, f"cannot be written ({found})", "make room, then resume with ckpt_path=last") from error
     except Exception as error:  # Lightning and torch meet a state that makes no sense in any way
-        if ckpt_path is None or begun.has_begun:
+        if ckpt_path is None or model.has_begun:
             raise
         found = f"training cannot be resumed from it ({type(error).__name__}: {str(error)[:200]})"
         raise CheckpointError(ckpt_path, found, "take an earlier checkpoint, or begin anew with init_from") from error
-
-
-class _Begun(Callback):
-    """Knows whether a training has got past its first batch."""
-
-    has_begun = False
-
-    def on_train_batch_end(self, *_arguments: Any) -> None:
-        """Notes it."""
-        self.has_begun = True

@@ -6,7 +6,6 @@ import logging
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback, Checkpoint
@@ -42,14 +41,14 @@ class LastCheckpoint(Checkpoint):
         interruption.hold()
 
     def on_train_batch_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: Any
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: object
     ) -> None:
         """Stops, where the file was written for that."""
         if self._stops:
             self._stop(trainer)
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: Any
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: object
     ) -> None:
         """Writes the file when enough steps have passed, or when training has been told to stop."""
         assert isinstance(pl_module, SteppedModule)
@@ -79,11 +78,11 @@ class LastCheckpoint(Checkpoint):
         remedy = f"go on with: asr train --config {self.path.with_name('config.yaml')} ckpt_path=last"
         raise interruption.InterruptionError(str(self.path), found, remedy, signum)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, int]:
         """Gives the step of the last checkpoint."""
         return {"saved_step": self._saved_step}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Takes it back."""
         self._saved_step = state_dict["saved_step"]
 
@@ -109,7 +108,7 @@ class EpochLog(Callback):
         self._start = self._shown = time.monotonic()
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: Any
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: object
     ) -> None:
         """Logs how far the epoch is."""
         now = time.monotonic()

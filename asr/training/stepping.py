@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from asr.checkpoints.kind import Kind, LoadedModel
+from asr.data.planned import PlannedData
 from asr.errors import AsrError
 from asr.features.random import utterance_seed
 from asr.interruption import wanted
@@ -31,9 +32,11 @@ class SteppedModule(lightning.LightningModule):
 
     Attributes:
         kind: what its checkpoints are.
+        has_begun: whether this process has got past its first batch.
     """
 
     kind: ClassVar[Kind[LoadedModel]]
+    has_begun = False
 
     def __init__(self, optimizer: OptimizerCallable, schedule: Schedule, seed: int) -> None:
         """Keeps the settings.
@@ -53,14 +56,14 @@ class SteppedModule(lightning.LightningModule):
         self._stop_flags = torch.zeros(()), torch.zeros(())  # of the last two steps, summed over the ranks
         self._epoch_sums = torch.zeros(2, dtype=torch.float64)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Copies the weights, for averaging; what builds the optimiser is shared, for it may hold locks."""
         memo |= {id(shared): shared for shared in (self._optimizer, self._schedule)}
         other = memo[id(self)] = type(self).__new__(type(self))
         other.__dict__.update(copy.deepcopy(self.__getstate__(), memo))
         return other
 
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
         """Seeds dropout from the seed, the rank and the batch, so that a resumed run draws the same masks."""
         torch.manual_seed(utterance_seed(self.seed, self.trainer.fit_loop.total_batch_idx, f"rank {self.global_rank}"))
         if batch_idx == 0:
@@ -68,7 +71,9 @@ class SteppedModule(lightning.LightningModule):
 
     def on_train_start(self) -> None:
         """Checks that a run which goes on stands where its steps say."""
-        self.trainer.datamodule.check_position(self.trainer.global_step)  # type: ignore[attr-defined]
+        data = getattr(self.trainer, "datamodule", None)
+        assert isinstance(data, PlannedData)
+        data.check_position(self.trainer.global_step)
 
     def sum_up(self, sums: dict[str, tuple[Tensor, Tensor]], counts: bool) -> None:
         """Begins to sum over all ranks what a step logs; :meth:`on_after_backward` logs it.
@@ -113,6 +118,10 @@ class SteppedModule(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes them back."""
         self._epoch_sums = torch.tensor(checkpoint.get("epoch_sums", [0.0, 0.0]), dtype=torch.float64)
+
+    def on_train_batch_end(self, outputs: object, batch: object, batch_idx: int) -> None:
+        """Notes that a step has been made."""
+        self.has_begun = True
 
     def check_later(self, losses: Tensor, names: Sequence[str]) -> None:
         """Looks at a step's losses in the next step, when they are there without waiting for a GPU.

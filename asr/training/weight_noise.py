@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -39,7 +37,7 @@ class WeightNoise(Callback):
         self._clean: list[Tensor] = []
 
     def on_train_batch_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: Any
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: object
     ) -> None:
         """Keeps the weights and adds the noise."""
         seed = utterance_seed(self.seed, trainer.fit_loop.total_batch_idx, "weight noise, rank 0")  # of runs so far
