@@ -101,7 +101,7 @@ class InitialCheckpoint(Checkpoint):
 
 
 class EpochLog(Callback):
-    """Logs one line per epoch: losses, perplexity, error rates, learning rate, time; in long ones also one per minute."""
+    """Logs one line per epoch: losses, perplexity, error rates, learning rate, time; in long ones also per minute."""
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Starts the clock here, because an epoch resumed in its middle has no start of its own."""
