@@ -8,9 +8,9 @@ from asr.cli.command import command, log, make_parser, parse
 
 _DESCRIPTION = """Reports on runs: report.md and learning_curves.png in each run's folder, error rates on stdout.
 
-The error rates are those of the files *_scores.json there, which asr score --json writes. Of several runs, such as one
-for each seed, the means are printed too. With --ladder one table holds many settings against each other: runs whose
-folders share a parent, exp/<corpus>/<experiment>, are seeds of one setting."""
+The error rates come from the *_scores.json files in the folder, which asr score --json writes. For several runs, such
+as one per seed, the means are printed too. With --ladder, one table compares many settings: runs whose folders share a
+parent, exp/<corpus>/<experiment>, are seeds of one setting."""
 
 _EXAMPLES = """  asr report exp/synth/blstm/seed0
   asr report exp/an4/blstm_all/seed*
@@ -21,9 +21,9 @@ _EXAMPLES = """  asr report exp/synth/blstm/seed0
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     parser = make_parser("report", _DESCRIPTION, _EXAMPLES)
-    parser.add_argument("exp_dirs", nargs="+", metavar="EXP_DIR", help="folder of a run, as asr train wrote it")
-    parser.add_argument("--ladder", type=Path, metavar="FILE", help="write one table with a row for each setting")
-    parser.add_argument("--show", nargs="+", default=[], metavar="NAME", help="hypotheses that --ladder has (all)")
+    parser.add_argument("exp_dirs", nargs="+", metavar="EXP_DIR", help="folder of a run that asr train wrote")
+    parser.add_argument("--ladder", type=Path, metavar="FILE", help="write one table with a row per setting")
+    parser.add_argument("--show", nargs="+", default=[], metavar="NAME", help="hypotheses in --ladder (default: all)")
     arguments = parse(parser, argv)
     from asr.files import written_whole
     from asr.reports.ladder import ladder_table

@@ -64,7 +64,7 @@ def test_runs_again_without_computing(tmp_path, capsys):
     first = (out / "dev_cuts.jsonl.gz").read_bytes()
     capsys.readouterr()
     assert run("--cuts", cuts, "--out", out, "--jobs", 1) == 0
-    assert "dev: 3 of 3 cuts were computed before" in capsys.readouterr().err
+    assert "dev: 3 of 3 cuts are computed already" in capsys.readouterr().err
     assert gzip.decompress((out / "dev_cuts.jsonl.gz").read_bytes()) == gzip.decompress(first)
 
 
