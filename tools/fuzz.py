@@ -193,7 +193,7 @@ def _numbers(first: int, most: int, end: float) -> Iterator[int]:
 
 
 def watch(pid: int, board: Board, limits: Limits) -> str:
-    """Waits for a worker; ends it where an input takes too long. Returns how the worker ended."""
+    """Waits for a worker; ends it where an input takes too long, its own start aside. Returns how the worker ended."""
     number, since = -1, time.monotonic()
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -202,7 +202,7 @@ def watch(pid: int, board: Board, limits: Limits) -> str:
             return f"the process died of {signal.Signals(-code).name}" if code < 0 else f"the process ended with {code}"
         if board.read()[0] != number:
             number, since = board.read()[0], time.monotonic()
-        if time.monotonic() - since > limits.seconds:
+        if number >= 0 and time.monotonic() - since > limits.seconds:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             return f"hangs: no end in {limits.seconds:g} s"
