@@ -49,7 +49,7 @@ def test_help_is_the_comment_at_the_top(recipe: str, tmp_path: Path) -> None:
     [
         (["--no-such"], "--no-such: no such option; --help lists them"),
         (["--path", "x"], "--path: no such option; --help lists them"),
-        (["--stage"], "--stage: no value behind it"),
+        (["--stage"], "--stage: needs a value"),
         (["--stage", "two"], "--stage, --stop-stage: two, 99; give numbers"),
         (["extra"], "extra: neither an option nor KEY=VALUE; --help lists the options"),
     ],
@@ -66,7 +66,7 @@ def test_wrong_usage_is_one_line_and_status_2(recipe: str, arguments: list[str],
         ("run.sh", "--lm-text"),
         ("run.sh", "--lexicon"),
         ("phones.sh", "--aligned"),
-        ("phones.sh", "--lstm"),
+        ("full.sh", "--lm-text"),
         ("turns.sh", "--lexicon"),
     ],
 )
