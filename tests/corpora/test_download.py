@@ -114,10 +114,10 @@ def test_a_part_longer_than_the_file_is_thrown_away(server, path):
 
 
 def test_a_wrong_checksum_throws_the_file_away(server, path):
-    with pytest.raises(DataError, match=r"sha256 is [0-9a-f]{64}, not 1234; it was thrown away"):
-        fetch(server.url, path, sha256="1234")
+    with pytest.raises(DataError, match=r"sha256 is [0-9a-f]{64}, not 1234; it was deleted: run it again"):
+        fetch(server.url, path, digest=("sha256", "1234"))
     assert list(path.parent.iterdir()) == []
-    assert fetch(server.url, path, sha256=hashlib.sha256(CONTENT).hexdigest().upper()) == path
+    assert fetch(server.url, path, digest=("sha256", hashlib.sha256(CONTENT).hexdigest().upper())) == path
 
 
 def test_a_refusal_is_not_tried_again(server, path):

@@ -13,7 +13,7 @@ from asr.errors import ConfigError, DataError
 
 @pytest.fixture
 def make(tmp_path, make_audio):
-    """Gives a function that writes a file below the folder "mine", beside which a.wav and sub/b.flac lie."""
+    """Returns a function that writes a file below the folder "mine", beside which a.wav and sub/b.flac lie."""
     make_audio(tmp_path / "mine" / "a.wav", 1, seconds=1.0)
     make_audio(tmp_path / "mine" / "sub" / "b.flac", 2)
 
@@ -259,7 +259,7 @@ def test_every_script_comes_through_as_nfc(make, make_audio, tmp_path):
 
 @pytest.fixture
 def speech(tmp_path, make_audio):
-    """Gives a function that makes cuts of half a second for speakers that are named by one letter each."""
+    """Returns a function that makes cuts of half a second for speakers that are named by one letter each."""
     path = make_audio(tmp_path / "a.wav")
 
     def make(speakers: str) -> CutSet:

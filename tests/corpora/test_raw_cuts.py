@@ -23,7 +23,7 @@ Change = Callable[[Cut, Any], None]
 
 @pytest.fixture
 def cut(tmp_path: Path, make_audio: Callable[..., Path]) -> Cut:
-    """Gives a good cut as it stands in a file, with everything that Lhotse knows in it."""
+    """Returns a good cut as it stands in a file, with everything that Lhotse knows in it."""
     listed = Listed("a", make_audio(tmp_path / "a.wav"), "text", speaker="s")
     made: Cut = make_splits({"train": [listed]})["train"][0].to_dict()
     made["supervisions"][0]["alignment"] = {"word": [["text", 0.0, 0.1], ["x", 0.1, 0.2, None], ["y", 0.1, 0.2, 0.5]]}
@@ -38,7 +38,7 @@ def cut(tmp_path: Path, make_audio: Callable[..., Path]) -> Cut:
 
 
 def mixed(cut: Cut) -> Cut:
-    """Gives a mixed cut of a cut and silence."""
+    """Returns a mixed cut of a cut and silence."""
     inner = {name: value for name, value in cut.items() if name != "type"}
     silence = {"id": "p", "duration": 0.5, "sampling_rate": 16000, "feat_value": -23.0, "num_samples": 8000}
     tracks = [
@@ -53,7 +53,7 @@ def recording(source: Cut) -> Cut:
 
 
 def refused(tmp_path: Path, *cuts: Cut) -> str:
-    """Gives the line that the last of some cuts is refused with."""
+    """Returns the line that the last of some cuts is refused with."""
     path = tmp_path / "hostile_cuts.jsonl"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in cuts), encoding="utf-8")
     with pytest.raises(DataError) as caught:
@@ -234,7 +234,7 @@ def test_transforms(tmp_path: Path, cut: Cut, transform: Any, message: str) -> N
 
 
 def put(value: Any, *path: Any) -> Change:
-    """Gives a change that puts a value at the end of a path of keys; ``...`` takes the key away."""
+    """Returns a change that puts a value at the end of a path of keys; ``...`` takes the key away."""
 
     def change(cut: Cut, _: Any) -> None:
         for key in path[:-1]:
