@@ -1,16 +1,16 @@
-"""Measures how fast a configuration trains on made-up speech, and states what an epoch of so many hours costs.
+"""Measures how fast a configuration trains on made-up speech, and reports what an epoch of so many hours costs.
 
     python tools/estimate_epoch.py experiment=librispeech/100h --hours 100.6 --devices 8 --steps 20
 
-The model of the configuration takes training steps by Lightning on one device, in the configuration's precision:
+The model of the configuration takes training steps with Lightning on one device, in the configuration's precision:
 augmentation, front end, loss, backward pass, clipping and optimiser. Batches are noise with random characters as
-targets, planned as ``asr train`` plans an epoch, with the lengths of LibriSpeech's train-clean-5; the steps measured
-are spread evenly over the plan, so that all lengths have their share. A configuration that trains on a folder of
-cached features (``.../features/*_cuts.jsonl.gz``) gets features. No corpus is needed.
+targets, planned as ``asr train`` plans an epoch, with the lengths of LibriSpeech's train-clean-5; the measured steps
+are spread evenly over the plan, so that all lengths have their share. A configuration that trains on a folder of cached
+features (``.../features/*_cuts.jsonl.gz``) gets features. No corpus is needed.
 
-Not in the numbers: the loader, whose batches are there at once; what devices say to each other (an epoch on several is
-that on one, divided); validation, averaging and checkpoints; windows of shards; speeds, which together hardly change
-the mean length. Targets are characters whatever the unit. Run it with nothing else running on the device.
+Not included: the loader, whose batches are there at once; communication between devices (an epoch on several is that on
+one, divided); validation, averaging and checkpoints; windows of shards; speeds, which together hardly change the mean
+length. Targets are characters whatever the unit. Run it on an otherwise idle device.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def make_plan(data: dict[str, Any], hours: float, num_devices: int, num_steps: i
 
 
 def make_batches(plan: Plan, model: AcousticModel, cached: bool, pin_memory: bool) -> list[Batch]:
-    """Makes batches of waveforms or of static features, which all show the same noise and take no memory of their own.
+    """Makes batches of waveforms or of static features, all views of the same noise that take no memory of their own.
 
     No token follows itself, so a target fits into as many encoder frames as it has tokens.
     """
@@ -263,7 +263,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings as for asr train")
     parser.add_argument("--hours", type=float, required=True, help="speech of an epoch")
     parser.add_argument("--devices", type=int, default=1, help="devices that share the epoch; one is measured")
-    parser.add_argument("--steps", type=int, default=20, help="steps to measure; more is more exact")
+    parser.add_argument("--steps", type=int, default=20, help="steps to measure; more are more exact")
     parser.add_argument("--device", choices=("cpu", "cuda"), default=found, help="where to measure")
     options = parser.parse_intermixed_args(argv)
     for name in ("hours", "devices", "steps"):
