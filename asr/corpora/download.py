@@ -104,7 +104,7 @@ def unpack(archive: str | Path, member: str, folder: str | Path) -> Path:
         if isinstance(error, OSError) and error.errno is not None:
             raise DataError(target, f"cannot be written ({os.strerror(error.errno)})", "make room") from None
         archive.unlink(missing_ok=True)
-        raise DataError(archive, f"is no whole tar archive ({error})", "it was deleted; run it again") from None
+        raise DataError(archive, f"is not a complete tar archive ({error})", "it was deleted; run it again") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return target
@@ -125,7 +125,7 @@ def _persist(url: str, partial: Path, attempts: int, pause: float, timeout: floa
                     raise DataError(url, f"the server answers {error.code} {error.reason}", _BY_HAND) from None
                 found = f"the server answers {error.code} {error.reason}"
         except (OSError, http.client.HTTPException) as error:
-            found = f"the transfer broke off ({getattr(error, 'reason', None) or error or type(error).__name__})"
+            found = f"the transfer was interrupted ({getattr(error, 'reason', None) or error or type(error).__name__})"
     raise DataError(url, f"{found}, {attempts} times", _AGAIN)
 
 

@@ -155,7 +155,7 @@ def _read(path: Path, split: str, root: Path, problems: list[Problem] | None, nu
             return {split: CutSet.from_cuts(_own_cut(cut, path) for cut in read_cuts(path))}
         rows = read_json_lines(path, problems)
     else:
-        raise DataError(path, "is in no form that is known by its name", _EXPECTED)
+        raise DataError(path, "has no known form by its name", _EXPECTED)
     listed: dict[str, list[Listed]] = {}
     for row in rows:
         listed.setdefault(row.split or split, []).append(row.listed)

@@ -216,7 +216,7 @@ def _kaldi_list(path: Path) -> dict[str, tuple[str, str]]:
         for number, line in enumerate(lines, start=1):
             key, value = (*_BLANKS.split(line.strip(_BLANK), maxsplit=1), "")[:2]
             if key in entries:
-                raise DataError(f"{path}:{number}", f"{key} is there already: {entries[key][0]}", "keep one of them")
+                raise DataError(f"{path}:{number}", f"{key} occurs already: {entries[key][0]}", "keep one of them")
             if key:
                 entries[key] = (f"{path}:{number}", value)
     if not entries:

@@ -173,7 +173,7 @@ def read_sexes(path: Path) -> dict[str, str]:
             continue
         fields = [cell.strip() for cell in line.split("|", maxsplit=4)]
         if len(fields) != 5 or fields[1] not in ("F", "M"):
-            raise DataError(f"{path}:{number}", f"{line.strip()!r} is no ID | SEX | SUBSET | MINUTES | NAME", _AGAIN)
+            raise DataError(f"{path}:{number}", f"{line.strip()!r} is not ID | SEX | SUBSET | MINUTES | NAME", _AGAIN)
         sexes[fields[0]] = fields[1]
     return sexes
 
@@ -213,7 +213,7 @@ def _transcripts(path: Path, prefix: str) -> dict[str, str]:
             continue
         if not utterance_id.startswith(f"{prefix}-") or utterance_id in texts:
             doubled = utterance_id in texts
-            found = f"{utterance_id} is there twice" if doubled else f"{utterance_id!r} is no id of this chapter"
+            found = f"{utterance_id} is there twice" if doubled else f"{utterance_id!r} is not an id of this chapter"
             raise DataError(f"{path}:{number}", found, _AGAIN)
         texts[utterance_id] = " ".join(words)
     return texts
@@ -223,7 +223,7 @@ def _check_whole(subset: Subset) -> None:
     official = NUM_UTTERANCES.get(subset.name)
     number = len(subset.utterances) + len(subset.problems)
     if official is not None and number != official:
-        found = f"{number} utterances are listed or lie here, {subset.name} has {official}"
+        found = f"{number} utterances are listed or found here, {subset.name} has {official}"
         raise DataError(subset.folder, found, f"{_AGAIN}, or take what is there with --partial")
 
 

@@ -194,7 +194,7 @@ def _refuse_storage(item: Mapping[str, Any], where: str) -> None:
     for name in ("storage_path", "storage_key"):
         place = item.get(name)
         if isinstance(place, str) and (place.startswith("pipe:") or "://" in place or place == "-"):
-            found = f"its {name} is no file ({_shown(place)}), and commands are not run nor addresses fetched"
+            found = f"its {name} is not a file ({_shown(place)}), and commands are not run nor addresses fetched"
             raise DataError(where, found, "store features and arrays in files")
 
 
@@ -243,7 +243,7 @@ def _check_supervision(item: Any, where: str) -> None:
         for part in parts if isinstance(parts, list) else [None]:
             values = list(part.values()) if isinstance(part, dict) else part
             if not isinstance(values, list) or not 3 <= len(values) <= 4:
-                raise DataError(where, f"alignment {_shown(name)} is no list of symbol, start and duration", _AGAIN)
+                raise DataError(where, f"alignment {_shown(name)} is not a list of symbol, start and duration", _AGAIN)
             if not isinstance(values[0], str) or not all(map(_NUMBER.fits, values[1:])) or None in values[1:3]:
                 raise DataError(where, f"alignment {_shown(name)} has {_shown(values)}", "give symbol, start, duration")
 

@@ -64,7 +64,7 @@ class Place:
         match = re.fullmatch(r"(.+):(\d+)\+(\d+)", text)
         if match is None:
             remedy = "name the index that asr shards wrote, not a file within the folder of shards"
-            raise DataError(text or "a cut of a shard", "does not say where in which shard its audio lies", remedy)
+            raise DataError(text or "a cut of a shard", "does not say where in which shard its audio is", remedy)
         return cls(match[1], int(match[2]), int(match[3]))
 
 
@@ -82,7 +82,7 @@ def read_member(place: Place) -> bytes:
                 file.seek(place.offset - tarfile.BLOCKSIZE)
                 block = file.read(tarfile.BLOCKSIZE + place.size)
     except FileNotFoundError:
-        remedy = "bring it back, or index the folder it lies in now: asr shards --folders"
+        remedy = "bring it back, or index the folder where it is now: asr shards --folders"
         raise DataError(place.tar, "no such shard", remedy) from None
     except (OSError, ValueError) as error:
         raise DataError(place.tar, f"cannot be read ({error})", "check the file and its rights") from None
@@ -175,7 +175,7 @@ def _shard_files(folder: Path) -> list[Path]:
     for path in files:
         if not _SHARD_FILE.fullmatch(path.name):
             remedy = "keep a folder for shards alone: Lhotse takes each file in it for one"
-            raise DataError(path, "is no shard of recordings or cuts", remedy)
+            raise DataError(path, "is not a shard of recordings or cuts", remedy)
     return files
 
 
@@ -246,4 +246,4 @@ def _members(tar: Path) -> Iterator[tuple[str, Recording]]:
                 yield text.name.removesuffix(".json"), recording
                 archive.members.clear()  # type: ignore[attr-defined]  # which would collect all headers
     except (tarfile.TarError, OSError, ValueError) as error:
-        raise DataError(tar, f"is no whole tar file of shards ({error})", _REWRITE) from None
+        raise DataError(tar, f"is not a complete tar file of shards ({error})", _REWRITE) from None

@@ -49,7 +49,7 @@ def read_textgrid(path: str | Path) -> TextGrid:
     """Reads a TextGrid in Praat's long or short text format, in UTF-8 or UTF-16.
 
     Raises:
-        DataError: the file cannot be read, is no TextGrid, is cut short, or its times are not finite or not in order.
+        DataError: the file cannot be read, is not a TextGrid or cut short, or its times are not finite or not in order.
     """
     with open_lines(path) as lines:
         content = lines.read()
@@ -70,8 +70,8 @@ def parse_textgrid(text: str, where: str = "TextGrid") -> TextGrid:
         where: the file, for errors.
 
     Raises:
-        DataError: it is no TextGrid, is cut short, its times are not finite or not in order, or two tiers of intervals
-            have one name.
+        DataError: it is not a TextGrid or cut short, its times are not finite or not in order, or two interval tiers
+            have the same name.
 
     **Source**: Praat's manual, "TextGrid file formats".
 
@@ -82,7 +82,7 @@ def parse_textgrid(text: str, where: str = "TextGrid") -> TextGrid:
     """
     values = _Values(text, where)
     if values.string() not in _FILE_TYPES or values.string() != "TextGrid":
-        raise DataError(where, "is no TextGrid", "save it from Praat as a text file")
+        raise DataError(where, "is not a TextGrid", "save it from Praat as a text file")
     values.number()
     end = values.number()
     tiers: dict[str, list[Interval]] = {}
@@ -135,7 +135,7 @@ class _Values:
         return str(match[kind])
 
     def _error(self, found: str) -> DataError:
-        return DataError(self._where, f"is no whole TextGrid: {found}", "make it again")
+        return DataError(self._where, f"is not a complete TextGrid: {found}", "make it again")
 
 
 def _check_order(intervals: list[Interval], name: str, where: str) -> None:

@@ -104,7 +104,7 @@ def _read_labels(path: Path, info: AudioInfo, symbols: frozenset[str] | None = N
         if symbols is not None and symbol not in symbols:
             raise DataError(where, f"{symbol!r} is not one of the {len(symbols)} phones of TIMIT")
         if start > end or (items and start < round(items[-1].start * info.sample_rate)):
-            raise DataError(where, f"{line!r} lies outside the {info.num_samples} samples or before the line above")
+            raise DataError(where, f"{line!r} is outside the {info.num_samples} samples or before the line above")
         seconds = samples_to_seconds(start, info.sample_rate)
         items.append(AlignmentItem(symbol, seconds, samples_to_seconds(end - start, info.sample_rate)))
     if not items:

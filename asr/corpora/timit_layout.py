@@ -97,7 +97,7 @@ def read_layout(corpus_dir: Path) -> Layout:
     doubles: list[str] = []
     sa_speakers: set[str] = set()
     for top in (TRAIN, TEST):
-        for parts, path in _files(_child(root, top), 3):
+        for parts, path in _files(_child(root, top) or root / top):
             dialect, speaker, name = (part.upper() for part in parts)
             sentence, _, ending = name.partition(".")
             # Some copies have X.WAV as SPHERE with X.WAV.wav as RIFF beside it.
@@ -211,18 +211,12 @@ def _child(folder: Path, name: str) -> Path | None:
     return folder / found[0] if found else None
 
 
-def _files(folder: Path | None, depth: int) -> Iterator[tuple[tuple[str, ...], Path]]:
-    """Yields the files at ``depth`` levels below a folder, with the names on the way."""
-    if folder is None or not folder.is_dir():
-        return
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if depth == 1:
-            yield (path.name,), path
-        elif path.is_dir():
-            for names, found in _files(path, depth - 1):
-                yield (path.name, *names), found
+def _files(folder: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Yields the files three levels below a folder, with the names on the way."""
+    for path in sorted(folder.glob("*/*/*")):
+        parts = path.relative_to(folder).parts
+        if not any(part.startswith(".") for part in parts):
+            yield parts, path
 
 
 def _read_splits(path: Path) -> dict[str, list[str]]:
@@ -230,6 +224,6 @@ def _read_splits(path: Path) -> dict[str, list[str]]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         fields = line.split()
         if len(fields) != 2 or fields[1] not in splits:
-            raise DataError(f"{path}:{number}", f"{line!r} is no speaker and split", "write lines such as: MABC0 dev")
+            raise DataError(f"{path}:{number}", f"{line!r} is not a speaker and a split", "write lines like: MABC0 dev")
         splits[fields[1]].append(fields[0].upper())
     return splits

@@ -111,7 +111,7 @@ def test_nemo_manifests_name_parts_of_files(make):
             r"my\.json:1: duration is 'long'",
         ),
         ("my.jsonl", "", r"my\.jsonl: lists no utterances"),
-        ("my.txt", "a.wav A\n", r"my\.txt: is in no form that is known by its name; give a CSV or TSV file"),
+        ("my.txt", "a.wav A\n", r"my\.txt: has no known form by its name; give a CSV or TSV file"),
     ],
 )
 def test_faulty_lists_are_named_with_the_line(make, name, content, found):
@@ -154,7 +154,7 @@ def test_a_kaldi_directory_with_segments(make):
         ),
         ({"wav_scp": ""}, r"wav\.scp: is empty"),
         ({"text": "r1 A\nr3 B\n"}, r"text:2: utterance r3 is not in wav\.scp; run Kaldi's utils/fix_data_dir\.sh"),
-        ({"text": "r1 A\nr1 B\n"}, r"text:2: r1 is there already: .*text:1"),
+        ({"text": "r1 A\nr1 B\n"}, r"text:2: r1 occurs already: .*text:1"),
         ({"segments": "r1 r1 0 1\n"}, r"text:2: utterance r2 is not in segments"),
         ({"text": "r1 A\n", "segments": "r1 r9 0 1\n"}, r"segments:1: recording 'r9' is not in wav\.scp"),
         ({"text": "r1 A\n", "segments": "r1 r1 0\n"}, r"segments:1: 3 fields; a line has four"),

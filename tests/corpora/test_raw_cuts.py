@@ -189,9 +189,9 @@ def test_sources_that_are_no_files(tmp_path: Path, cut: Cut, place: Change, sour
         ({"storage_type": "lilcom_url"}, "storage type lilcom_url"),
         ({"storage_type": "memory_raw"}, "storage type memory_raw"),  # a pickle
         ({"storage_type": None}, "storage type null"),
-        ({"storage_path": "pipe:touch MADE; cat"}, "its storage_path is no file (pipe:touch MADE; cat)"),
-        ({"storage_path": "http://localhost:9"}, "its storage_path is no file (http://localhost:9)"),
-        ({"storage_path": "", "storage_key": "pipe:touch MADE"}, "its storage_key is no file (pipe:touch MADE)"),
+        ({"storage_path": "pipe:touch MADE; cat"}, "its storage_path is not a file (pipe:touch MADE; cat)"),
+        ({"storage_path": "http://localhost:9"}, "its storage_path is not a file (http://localhost:9)"),
+        ({"storage_path": "", "storage_key": "pipe:touch MADE"}, "its storage_key is not a file (pipe:touch MADE)"),
     ],
 )
 @pytest.mark.parametrize("place", ["features", "custom", "temporal", "image", "track"])
@@ -287,8 +287,8 @@ def put(value: Any, *path: Any) -> Change:
         (put(..., "supervisions", 0, "recording_id"), "its supervision has no recording_id"),
         (put("x", "supervisions", 0, "duration"), "the duration of its supervision is x"),
         (put([], "supervisions", 0, "alignment"), "the alignment of its supervision is a list"),
-        (put({"word": 3}, "supervisions", 0, "alignment"), "alignment word is no list of symbol, start and duration"),
-        (put({"word": [["a", 0]]}, "supervisions", 0, "alignment"), "alignment word is no list of symbol"),
+        (put({"word": 3}, "supervisions", 0, "alignment"), "alignment word is not a list of symbol, start and"),
+        (put({"word": [["a", 0]]}, "supervisions", 0, "alignment"), "alignment word is not a list of symbol"),
         (put({"word": [["a", "0", 1]]}, "supervisions", 0, "alignment"), "alignment word has a list"),
         (put({"word": [[3, 0, 1]]}, "supervisions", 0, "alignment"), "alignment word has a list"),
         (put({"word": [["a", None, 1]]}, "supervisions", 0, "alignment"), "alignment word has a list"),

@@ -119,7 +119,7 @@ def test_what_cannot_be_packed_is_named(tmp_path, cuts):
     assert not list(tmp_path.glob(".part*"))
     folder.mkdir()
     (folder / "notes.txt").touch()
-    with pytest.raises(DataError, match=r"notes.txt: is no shard of recordings or cuts"):
+    with pytest.raises(DataError, match=r"notes.txt: is not a shard of recordings or cuts"):
         list(write_shards(cuts, folder, 9.0))
 
 
@@ -163,7 +163,7 @@ def test_damaged_shards_are_named(tmp_path, cuts):
     tar = folder / "recording.000000.tar"
     whole = tar.read_bytes()
     tar.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"is no whole tar file|where cuts\.000000"):
+    with pytest.raises(DataError, match=r"is not a complete tar file|where cuts\.000000"):
         index_shards(folder)
     with pytest.raises(DataError, match="the shard is truncated, or is no longer the one of the index"):
         in_memory(first[-1])

@@ -183,7 +183,7 @@ def test_librispeech_from_the_tokens_to_words_by_phones(tmp_path: Path) -> None:
     make_librispeech(tmp_path, "dev-tiny", ["5", "6"])
     refused = run("librispeech/run.sh", "--corpus-dir", ".", "--dev", "dev-tiny", cwd=tmp_path)
     assert refused.returncode == 1
-    assert "8 utterances are listed or lie here, train-clean-5 has 1519" in refused.stderr
+    assert "8 utterances are listed or found here, train-clean-5 has 1519" in refused.stderr
     prepare = ["--corpus-dir", ".", "--partial", "--policy", "upper-no-punctuation"]
     asr("prepare", "librispeech", *prepare, cwd=tmp_path)
     (tmp_path / "books.txt").write_text("HIGH LOW\nLOW HIGH LOW\nHIGH HIGH\n" * 20, encoding="utf-8")

@@ -103,7 +103,7 @@ class Espeak:
         except BrokenPipeError:
             line = b""
         if not line:
-            raise AsrError("espeak-ng", self._last_words(), "see whether espeakng-loader is installed properly")
+            raise AsrError("espeak-ng", self._last_words(), "check that espeakng-loader is installed properly")
         header: dict[str, Any] = json.loads(line)
         if "error" in header:
             raise ConfigError("espeak-ng", header["error"], "use a voice and a text that it knows")

@@ -8,15 +8,12 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 from asr.corpora.synth.espeak import installed
 from asr.corpora.synth.recording import SNR_DB, record
 from asr.corpora.synth.speakers import SPLITS, Speaker, plan_speakers
 from asr.corpora.synth.speech import read_speech, speak, write_text
 from asr.errors import ConfigError
-
-T = TypeVar("T")
 
 _VERSION = 1  # part of the settings: a change makes finished corpora anew
 _SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}  # of the minutes
@@ -79,19 +76,14 @@ def generate(
         own = speech.pop(speaker.name)
         return record(corpus_dir, speaker, own, list(speech.values()), seed, on_seconds)
 
-    _for_each(speak_all, num_speakers, jobs)
-    noises = _for_each(record_all, num_speakers, jobs)
+    with ThreadPoolExecutor(jobs) as pool:  # the work is done in espeak-ng, NumPy and PyTorch
+        list(pool.map(speak_all, range(num_speakers)))
+        noises = list(pool.map(record_all, range(num_speakers)))
     _write_lists(corpus_dir, speakers, list(itertools.chain.from_iterable(noises)))
     shutil.rmtree(folder)
     for leftover in corpus_dir.glob("T*/*/*/.*"):  # of a process killed while writing
         leftover.unlink()
     (corpus_dir / _UNFINISHED).rename(corpus_dir / _COMPLETED)
-
-
-def _for_each(work: Callable[[int], T], number: int, jobs: int) -> list[T]:
-    """Returns the results of a function for 0, 1, ... in threads; the work is done in espeak-ng, NumPy and PyTorch."""
-    with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(work, range(number)))
 
 
 def _write_lists(corpus_dir: Path, speakers: list[Speaker], noises: list[str]) -> None:
