@@ -28,7 +28,7 @@ parse_options() {
       --*)
         name=${1#--} name=${name//-/_}
         [[ $names == *" $name "* ]] || die "$1: no such option; --help lists them"
-        (($# > 1)) || die "$1: no value behind it"
+        (($# > 1)) || die "$1: needs a value"
         printf -v "$name" %s "$2"
         shift 2
         ;;

@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import soundfile
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
+
+# On a busy machine an example may take long, and so may making it up.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 SAMPLE_RATE = 16000
 LETTER_SECONDS = 0.12
@@ -31,7 +36,7 @@ class TinyCorpus:
 
 
 def speak(text: str, generator: np.random.Generator) -> np.ndarray:
-    """Gives each letter as a tone of its own with a little noise."""
+    """Speaks each letter as a tone of its own with a little noise."""
     times = np.arange(round(LETTER_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
     tones = [0.3 * np.sin(2 * np.pi * TONES[letter] * times) * np.hanning(len(times)) for letter in text]
     samples = np.concatenate([*tones, np.zeros(generator.integers(1600, 4800))])
@@ -64,7 +69,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture(autouse=True)
 def _environment_as_it_was() -> Iterator[None]:
-    """Takes back what a command set for the processes that it starts."""
+    """Restores the environment after a command has set variables for the processes that it starts."""
     before = dict(os.environ)
     yield
     if dict(os.environ) != before:
@@ -74,7 +79,7 @@ def _environment_as_it_was() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _log_as_it_was() -> Iterator[None]:
-    """Takes back what a command did to the log: its handler writes to a stream that ends with the test."""
+    """Restores the log after a command: its handler writes to a stream that ends with the test."""
     log = logging.getLogger("asr")
     before = log.handlers, log.propagate, log.level
     yield
@@ -84,7 +89,7 @@ def _log_as_it_was() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def make_tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TinyCorpus]:
-    """Gives a function that makes a tiny corpus in a folder of its own."""
+    """Returns a function that makes a tiny corpus in a folder of its own."""
 
     def make(num_train: int = 40, num_dev: int = 8, seed: int = 0) -> TinyCorpus:
         corpus = TinyCorpus(tmp_path_factory.mktemp("tiny"))
@@ -106,13 +111,13 @@ def make_tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 
 @pytest.fixture(scope="session")
 def tiny_corpus(make_tiny_corpus: Callable[..., TinyCorpus]) -> TinyCorpus:
-    """Gives the tiny corpus that tests share; they write below folders of their own."""
+    """Returns the tiny corpus that tests share; they write below folders of their own."""
     return make_tiny_corpus()
 
 
 @pytest.fixture
 def make_audio() -> Callable[..., Path]:
-    """Gives a function that writes noise, the same for the same seed, and makes the folders for it."""
+    """Returns a function that writes noise, the same for the same seed, and makes the folders for it."""
 
     def make(
         path: Path, seed: int = 0, seconds: float = 0.5, sample_rate: int = 16000, channels: int = 1, **options

@@ -49,7 +49,7 @@ def test_what_cannot_be_written_is_named(tmp_path):
 
 
 def written(path):
-    """Gives the line that writing ends with, empty where it ends well."""
+    """Returns the line that writing ends with, empty where it ends well."""
     try:
         with open_written(path) as file:
             file.write(b"content" * 1000)

@@ -55,7 +55,7 @@ def goes_wrong(path: Path) -> None:
     if kind == b"\x01":
         raise KeyError("no line for the user")
     if kind == b"\x02":
-        time.sleep(60)
+        time.sleep(3600)
     if kind == b"\x03":
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == b"\x04":
@@ -64,21 +64,33 @@ def goes_wrong(path: Path) -> None:
         os._exit(3)
 
 
-@pytest.mark.filterwarnings("ignore")  # of Python 3.12, that a process with threads forks
-def test_what_goes_wrong_is_seen_and_kept(tmp_path, monkeypatch, capsys):
-    valid = [seeds.Seed("a.bin", bytes([kind]), "binary") for kind in range(7)]
+def read_wrong(kinds: bytes, limits, out: Path, monkeypatch):
+    """Fuzzes :func:`goes_wrong` with one input of each kind, in this order."""
+    valid = [seeds.Seed("a.bin", bytes([kind]), "binary") for kind in kinds]
     monkeypatch.setitem(fuzz.READERS, "wrong", seeds.Reader(lambda: valid, goes_wrong))
     monkeypatch.setattr(fuzz, "make_input", lambda name, valid, seed, number: (valid[number], valid[number].content))
-    outcome = fuzz.fuzz("wrong", 30.0, 7, 0, fuzz.Limits(seconds=0.5), tmp_path)
-    assert (outcome.accepted, outcome.refused, outcome.num_inputs) == (1, 1, 7)
+    return fuzz.fuzz("wrong", 3600.0, len(kinds), 0, limits, out)
+
+
+@pytest.mark.filterwarnings("ignore")  # of Python 3.12, that a process with threads forks
+def test_what_goes_wrong_is_seen_and_kept(tmp_path, monkeypatch):
+    outcome = read_wrong(b"\0\1\3\4\5\6", fuzz.Limits(seconds=600.0), tmp_path, monkeypatch)
+    assert (outcome.accepted, outcome.refused, outcome.num_inputs) == (1, 1, 6)
     assert outcome.failures == {
         1: "KeyError: 'no line for the user'",
-        2: "hangs: no end in 0.5 s",
-        3: "the process died of SIGKILL",
-        4: "MemoryError",
-        5: "the process ended with 3",
+        2: "the process died of SIGKILL",
+        3: "MemoryError",
+        4: "the process ended with 3",
     }
-    assert (tmp_path / "wrong" / "2" / "a.bin").read_bytes() == b"\x02"
+    assert (tmp_path / "wrong" / "2" / "a.bin").read_bytes() == b"\x03"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_hangs_is_ended_and_the_next_is_read(tmp_path, monkeypatch):
+    outcome = read_wrong(b"\2\2", fuzz.Limits(seconds=0.2), tmp_path, monkeypatch)
+    assert outcome.num_inputs == 2
+    assert outcome.failures == dict.fromkeys((0, 1), "hangs: no end in 0.2 s")
+    assert (tmp_path / "wrong" / "1" / "a.bin").read_bytes() == b"\x02"
 
 
 @pytest.mark.filterwarnings("ignore")

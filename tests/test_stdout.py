@@ -79,7 +79,7 @@ class Failing(io.RawIOBase):
 
 @pytest.fixture
 def results(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    """Gives a function that runs a command with a failing stdout, and gives its status and what it told."""
+    """Returns a function that runs a command with a failing stdout, and returns its status and what it printed."""
 
     def run(error: OSError, main: Callable[[list[str] | None], int]) -> tuple[int, str]:
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(Failing(error)), "utf-8"))

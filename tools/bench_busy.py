@@ -1,13 +1,13 @@
-"""Times a training step alone and beside busy processes, with threads as torch has them, with one, and with ranks.
+"""Times a training step alone and beside busy processes: with torch's threads, with one thread, and with ranks.
 
     python tools/bench_busy.py                                # experiments an4/blstm and synth/blstm
     python tools/bench_busy.py synth/blstm --rounds 5 --busy 0 1
 
 Three ways of training take turns, A B C A B C: one process with torch's own number of threads, one process with one
-thread, both with memory handed back to the system, and what `asr train` does by itself: a rank for each core, memory
-kept. All take the same steps on the same batches. Busy processes count in a loop. Medians of the steps and their ratios
-are printed. Needs `data/an4` with features and `data/synth` in the current folder, as their recipes make them, and a
-machine with nothing else to do. With its defaults it takes less than ten minutes on two cores.
+thread, both with memory handed back to the system, and the way of `asr train`: a rank for each core, memory kept. All
+take the same steps on the same batches. Busy processes run an empty loop. Prints the medians of the steps and their
+ratios. Needs `data/an4` with features and `data/synth` in the current folder, as their recipes make them, and an
+otherwise idle machine. With its defaults it takes less than ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ WAYS = ("torch's threads", "one thread", "ranks")
 
 
 class StepTimes(Callback):
-    """Keeps when each training step began, and ends a training of one process that takes too long."""
+    """Records when each training step began, and ends a training of one process that takes too long."""
 
     def __init__(self, may_end: bool) -> None:
         """Starts with no times."""

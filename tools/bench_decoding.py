@@ -4,12 +4,12 @@
     python tools/bench_decoding.py post.npz --imitate sentences.txt --count 200
     python tools/bench_decoding.py post.npz --lm words.arpa --beam-size 50 --threads 1 [--pyctcdecode-python PATH]
 
-The first form keeps the posteriors and transcripts of cuts; the second makes posteriors up that follow sentences, with
+The first form saves the posteriors and transcripts of cuts; the second makes up posteriors that follow sentences, with
 confusions. Both end in a frame of ``|``, which flashlight's words need. The third form decodes them with the words of
-the language model as lexicon: all decoders take turns, round after round, with the same beam, weights and words, and
-each line has the median of utterances a second, the word error rate, and in how many utterances the words are
-flashlight's or score more than them (full CTC likelihood and language model). pyctcdecode is run by the Python of an
-environment that has it, as one process; its beam search knows no lexicon but drops what is no beginning of a word.
+the language model as lexicon: all decoders take turns, round after round, with the same beam, weights and words. Each
+line shows the median of utterances per second, the word error rate, and how many utterances have flashlight's words or
+score higher than them (full CTC likelihood and language model). pyctcdecode runs as one process in the Python of an
+environment that has it; its beam search knows no lexicon but drops what does not begin a word.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ WORKER = Path(__file__).with_name("time_pyctcdecode.py")
 
 @dataclass(frozen=True)
 class Posteriors:
-    """What is decoded: log_probs (N, V) of each utterance, with its transcript."""
+    """What is decoded: log_probs (N, V) of each utterance, and its transcript."""
 
     tokens: TokenTable
     log_probs: list[Tensor]
@@ -75,7 +75,7 @@ def close(rows: Tensor, tokens: TokenTable) -> Tensor:
 
 
 def compute(checkpoint: str, cuts: str) -> Posteriors:
-    """Gives the posteriors of cuts."""
+    """Returns the posteriors of cuts."""
     from asr.checkpoints.acoustic import load_checkpoint
     from asr.corpora.manifests import read_cuts
     from asr.data.posteriors import posteriors
@@ -91,7 +91,7 @@ def compute(checkpoint: str, cuts: str) -> Posteriors:
 
 
 def imitate(text: Path, count: int, height: float) -> Posteriors:
-    """Makes up posteriors that follow the first sentences of 5 to 20 words: peaks between runs of blank, confused."""
+    """Makes up posteriors for the first sentences of 5 to 20 words: peaks between runs of blank, with confusions."""
     with text.open(encoding="utf-8") as lines:
         sentences = [line.strip() for _, line in zip(range(20 * count), lines, strict=False)]
     refs = [sentence for sentence in sentences if 5 <= len(sentence.split()) <= 20][:count]
@@ -111,7 +111,7 @@ def imitate(text: Path, count: int, height: float) -> Posteriors:
 
 
 class Contest:
-    """The decoders under the same settings; each gives the texts of all utterances."""
+    """The decoders under the same settings; each returns the texts of all utterances."""
 
     def __init__(self, posteriors: Posteriors, options: argparse.Namespace, lm: NGramModel, folder: Path) -> None:
         """Prepares what they share."""
@@ -125,7 +125,7 @@ class Contest:
         self.order = sorted(range(len(posteriors.refs)), key=lambda place: len(posteriors.log_probs[place]))
 
     def ours(self) -> Callable[[], list[str]]:
-        """Gives the batched search."""
+        """Returns the batched search."""
         options, device = self.options, torch.device(self.options.device)
         trie = LexiconTrie(self.spellings, self.posteriors.tokens)
         decoder = LexiconBeamDecoder(
@@ -153,7 +153,7 @@ class Contest:
         return decode
 
     def flashlight(self) -> Callable[[], list[str]]:
-        """Gives flashlight-text."""
+        """Returns flashlight-text."""
         from flashlight_words import FlashlightWords
 
         options = self.options
@@ -184,7 +184,7 @@ class Contest:
         return found["texts"], statistics.median(found["seconds"])
 
     def score(self, place: int, text: str) -> float:
-        """Gives what all of them search for: the full CTC likelihood of a text, and the scores of its words."""
+        """Returns what all of them maximise: the full CTC likelihood of a text, and the scores of its words."""
         heard = full_likelihood(self.posteriors.log_probs[place], text, self.posteriors.tokens)
         words = text.split()
         return heard + self.options.lm_weight * self.lm.log_prob(words) + self.options.word_score * len(words)
@@ -198,9 +198,9 @@ class Contest:
 
 
 def full_likelihood(log_probs: Tensor, text: str, tokens: TokenTable) -> float:
-    """Gives the log-probability of all alignments of a text, in which ``|`` stands behind every word.
+    """Returns the log-probability of all alignments of a text, in which ``|`` follows every word.
 
-    As in both searches over a lexicon it may also stand before the first word, and come again after a blank.
+    As in both searches over a lexicon it may also precede the first word, and recur after a blank.
     """
     space = tokens.ids[SPACE_TOKEN]
     words = [*tokens.encode(text), space] if text else []
@@ -220,7 +220,7 @@ def full_likelihood(log_probs: Tensor, text: str, tokens: TokenTable) -> float:
 def turns(
     decoders: dict[str, Callable[[], list[str]]], rounds: int, clock: Callable[[], float]
 ) -> dict[str, tuple[list[str], float]]:
-    """Gives the texts of each decoder and the median of its seconds; they take turns, after one round to warm up."""
+    """Returns the texts of each decoder and the median of its seconds; they take turns, after one round to warm up."""
     texts: dict[str, list[str]] = {}
     seconds: dict[str, list[float]] = {name: [] for name in decoders}
     for number in range(rounds + 1):
@@ -239,7 +239,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--make", nargs=2, metavar=("CHECKPOINT", "CUTS"), help="write the posteriors of cuts to it")
     parser.add_argument("--imitate", metavar="TEXT", help="write posteriors to it that follow these sentences")
     parser.add_argument("--count", type=int, default=200, help="sentences to imitate")
-    parser.add_argument("--height", type=float, default=4.0, help="of a token above the noise; less is harder")
+    parser.add_argument("--height", type=float, default=4.0, help="of a token above the noise; lower is harder")
     parser.add_argument("--lm", help="n-gram of words, .arpa or .npz")
     parser.add_argument("--pyctcdecode-python", metavar="PATH", help="a Python that has pyctcdecode and kenlm")
     for name, default in (("beam-size", 50), ("batch-size", 64), ("threads", 1), ("rounds", 3)):
@@ -249,7 +249,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--cpu-time", action="store_true", help="count processor time, for a busy machine and one thread"
     )
-    parser.add_argument("--token-topk", type=int, help="tokens looked at in a frame, by flashlight too")
+    parser.add_argument("--token-topk", type=int, help="tokens considered per frame, by flashlight too")
     parser.add_argument("--device", default="cpu", help="of ours: cpu or cuda")
     parser.add_argument("--dtype", default="float64", choices=("float32", "float64"), help="of ours")
     return parser.parse_args()

@@ -2,11 +2,11 @@
 
     python tools/bench_recurrent.py --threads 1
 
-A step is a forward and a backward pass with gradients of weights and input, over padded utterances of the same
-length. All layers take turns, round after round, and each median is divided by that of "lstm", which is torch's own
-module, one for each direction, as training uses it. Also timed: our own form of LSTM, GRU and RNN, which zoneout and
-recurrent dropout call for. Run it with nothing else running; ``--device cuda`` times a GPU, ``--cpu-time`` counts the
-processor's time instead of the clock's, which says something on a busy machine too (with one thread).
+A step is a forward and a backward pass with gradients of weights and input, over padded utterances of equal length. All
+layers take turns, round after round, and each median is divided by that of "lstm": torch's own module, one for each
+direction, as in training. Also timed: our own form of LSTM, GRU and RNN, which zoneout and recurrent dropout need.
+Run it on an idle machine; ``--device cuda`` times a GPU, ``--cpu-time`` counts processor time in place of the clock's,
+which is meaningful on a busy machine too (with one thread).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
+from asr.errors import AsrError
 from asr.models.cells.choice import Cell, CellOptions
 from asr.models.recurrent import RecurrentLayer, reversal_index
 
@@ -28,7 +29,7 @@ WARMUP_ROUNDS = 2
 
 
 def layers(input_dim: int, hidden_dim: int) -> dict[str, RecurrentLayer]:
-    """Gives a layer of each cell by name, the reference first."""
+    """Returns a layer of each cell by name, the reference first."""
     plain, noisy = (CellOptions(num_bins=NUM_BINS, zoneout=zoneout) for zoneout in (0.0, 0.1))
     found = {"lstm": RecurrentLayer(input_dim, hidden_dim, "lstm", options=plain)}
     for cell in get_args(Cell):
@@ -50,7 +51,7 @@ def step(layer: RecurrentLayer, frames: Tensor, index: Tensor) -> None:
 def seconds_by_layer(
     candidates: dict[str, RecurrentLayer], frames: Tensor, index: Tensor, rounds: int, clock: Callable[[], float]
 ) -> dict[str, float]:
-    """Gives the median seconds of a step; layers take turns."""
+    """Returns the median seconds of a step; layers take turns."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for number in range(WARMUP_ROUNDS + rounds):
         for name, layer in candidates.items():
@@ -66,16 +67,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of torch on CPU")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--rounds", type=int, default=10, help="times that each layer has its turn")
+    parser.add_argument("--rounds", type=int, default=10, help="turns of each layer")
     parser.add_argument("--cpu-time", action="store_true", help="count processor time, not the clock's")
     for name, default in (("input-dim", 512), ("hidden-dim", 256), ("batch-size", 16), ("num-frames", 200)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    candidates = {
-        name: layer.to(options.device) for name, layer in layers(options.input_dim, options.hidden_dim).items()
-    }
+    try:
+        candidates = layers(options.input_dim, options.hidden_dim)
+    except AsrError as error:
+        parser.error(str(error))
+    candidates = {name: layer.to(options.device) for name, layer in candidates.items()}
     shape = (options.batch_size, options.num_frames, options.input_dim)
     frames = torch.randn(shape, device=options.device, requires_grad=True)
     lengths = torch.full(shape[:1], options.num_frames, device=options.device)

@@ -1,12 +1,12 @@
-"""Times our training step against a bare loop over the same batches: what Lightning and the rest of the house cost.
+"""Times our training step against a bare loop over the same batches: what Lightning and the rest of the code cost.
 
     python tools/bench_training.py experiment=an4/blstm
 
 Both sides train the model of the configuration on its cached features with the same loader, loss, clipping, averaging
 and optimiser; one is ``asr train``, the other a plain loop without Lightning. They take turns in one process, A B A B,
 and the medians of their steps are compared. Also printed: the share of an epoch that is padding, and the share of our
-step that is spent waiting for the loader. Needs the corpus of the configuration, prepared and with its features; run it
-with nothing else running.
+step that is spent waiting for the loader. Needs the corpus of the configuration, prepared and with its features, and an
+otherwise idle machine.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NUM_ROUNDS = 5
 
 
 class StepTimes(Callback):
-    """Keeps when each training step began; with a step's end the time of the next batch is known too."""
+    """Records when each training step began, and how long it waited for its batch."""
 
     def __init__(self) -> None:
         """Starts with no times."""
@@ -80,7 +80,7 @@ class StepTimes(Callback):
 
 
 def configuration(overrides: list[str]) -> dict[str, Any]:
-    """Gives the configuration with a bounded run, no validation and no files."""
+    """Returns the configuration with a bounded run, no validation and no files."""
     bounds = [
         f"trainer.max_steps={NUM_STEPS}",
         "+trainer.limit_val_batches=0",
@@ -97,7 +97,7 @@ def configuration(overrides: list[str]) -> dict[str, Any]:
 
 
 def ours(cli: TrainingCLI) -> tuple[list[float], list[float]]:
-    """Trains with Lightning and gives the seconds of each step, and those that went on waiting for its batch."""
+    """Trains with Lightning and returns the seconds of each step, and those spent waiting for its batch."""
     times = StepTimes()
     cli.trainer.callbacks.append(times)
     with times.timed_loader(cli):
@@ -107,7 +107,7 @@ def ours(cli: TrainingCLI) -> tuple[list[float], list[float]]:
 
 
 def bare(cli: TrainingCLI) -> list[float]:
-    """Trains the same model on the same batches without Lightning and gives the seconds of each step."""
+    """Trains the same model on the same batches without Lightning and returns the seconds of each step."""
     module, data = cli.model, cli.datamodule
     model = module.model.train()
     optimizer = module._optimizer(module.parameters())
@@ -129,7 +129,7 @@ def bare(cli: TrainingCLI) -> list[float]:
 
 
 def bare_loss(module: CTCModule, batch: Batch) -> torch.Tensor:
-    """Gives the loss of the module's settings, written out; of its options, those that experiments on features use."""
+    """Returns the loss under the module's settings, written out for the options that experiments on features use."""
     model, consistency = module.model, module.objective.consistency
     features, lengths, seeds = model.frontend.complete(batch.inputs, batch.lengths), batch.lengths, batch.seeds
     targets, target_lengths = batch.targets, batch.target_lengths

@@ -1,4 +1,4 @@
-"""Measures how far an utterance's log-probabilities depend on what shares its batch.
+"""Measures how much an utterance's log-probabilities depend on what shares its batch.
 
     python tools/check_invariance.py data/an4/test_cuts.jsonl.gz
 
@@ -31,7 +31,7 @@ LETTERS = TokenTable("char", ("<blank>", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "|"))
 
 
 def choice(name: str) -> AcousticModel:
-    """Gives the model of a choice of ``conf/model`` with random weights."""
+    """Builds the model of a choice of ``conf/model`` with random weights."""
     config = resolve(compose_config([f"model={name}", "corpus=none", "name=none", "trainer.logger=false"]))
     config["model"]["tokens"] = LETTERS.state()
     return build(config).model.model.eval()
@@ -39,7 +39,7 @@ def choice(name: str) -> AcousticModel:
 
 @torch.inference_mode()
 def compare(model: AcousticModel, tokens: TokenTable, waveforms: list[Tensor]) -> tuple[float, int]:
-    """Gives the largest difference of log-probabilities and the number of transcripts that differ."""
+    """Returns the largest difference of log-probabilities and the number of transcripts that differ."""
     decoder = GreedyDecoder(tokens, model.frame_seconds)
     order = list(range(len(waveforms)))
     random.Random(0).shuffle(order)

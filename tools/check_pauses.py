@@ -1,14 +1,14 @@
-r"""Measures whether pauses change what a model reads: pauses of several kinds and lengths in every place.
+r"""Measures whether pauses change what a model reads: pauses of several kinds, lengths and places.
 
     python tools/check_pauses.py exp/an4/blstm_all/seed0/last.ckpt --cuts data/an4/test_cuts.jsonl.gz \
         --policy upper-no-punctuation --out exp/an4/blstm_all/seed0/pauses
 
-Makes test sets out of a cut file: "plain" with the recordings as they are, "joined" with the recordings of each speaker
-joined two by two (the last three together where their number is odd), and one for each kind of pause, length and place:
-"zeros", "dither" (random steps of -1, 0 or 1 of 16 bits) or "start" (the first 0.1 s of the recording over and over),
-"before" and "after" each recording of plain and "between" those of joined. All sets hold the same words. Runs
-``asr decode`` and ``asr score`` on each, and prints a table for a README. Ends with status 1 if the error rate of any
-set is more than --tolerance per cent above that of plain, absolute; joined, which holds no pauses, does not count.
+Makes test sets from a cut file: "plain" with the recordings as they are, "joined" with each speaker's recordings joined
+two by two (the last three together if their number is odd), and one for each kind of pause, length and place: "zeros",
+"dither" (random steps of -1, 0 or 1 of 16 bits) or "start" (the first 0.1 s of the recording, repeated), "before" and
+"after" each recording of plain and "between" those of joined. All sets hold the same words. Runs ``asr decode`` and
+``asr score`` on each, and prints a table for a README. Ends with status 1 if the error rate of any set exceeds that of
+plain by more than --tolerance per cent, absolute; joined, which holds no pauses, does not count.
 
 WAV files, cuts, hypotheses and scores go to --out: 1 GB for the 130 recordings of AN4's test.
 """
@@ -53,7 +53,7 @@ def make_pause(kind: str, num_samples: int, waveform: Tensor, sample_rate: int, 
 
 
 def pair(cuts: Sequence[Cut]) -> list[list[Cut]]:
-    """Returns the cuts of each speaker two by two, in their order; three where one would be left, or that one alone."""
+    """Groups the cuts of each speaker two by two, in order; three where one would be left over, or that one alone."""
     pairs: list[list[Cut]] = []
     by_speaker: dict[str | None, list[Cut]] = {}
     for cut in cuts:
@@ -68,11 +68,11 @@ def pair(cuts: Sequence[Cut]) -> list[list[Cut]]:
 
 
 def make_cut(cuts: Sequence[Cut], pieces: Sequence[Tensor | Cut], audio: dict[str, Tensor], path: Path) -> MonoCut:
-    """Writes a recording out of pauses and of whole cuts, and returns its cut with text and alignments of these.
+    """Writes a recording of pauses and whole cuts, and returns its cut with their text and alignments.
 
     Args:
         cuts: those among ``pieces``.
-        pieces: in order of time.
+        pieces: in temporal order.
         audio: waveforms of the cuts by their ids, shape (S,) each.
         path: WAV file to write.
     """
@@ -103,7 +103,7 @@ def make_cut(cuts: Sequence[Cut], pieces: Sequence[Tensor | Cut], audio: dict[st
 
 
 def _joined_phones(cuts: Sequence[Cut]) -> dict[str, str] | None:
-    """Returns the phones of cuts one behind the other; a silence that ends one and begins the next is one."""
+    """Concatenates the phones of cuts; a silence that ends one and begins the next counts once."""
     joined: list[str] = []
     for cut in cuts:
         phones = str((cut.supervisions[0].custom or {}).get("phones") or "").split()

@@ -11,14 +11,14 @@ MONO = 'font-family="Menlo, Consolas, DejaVu Sans Mono, monospace"'
 
 
 def text(x: float, y: float, words: str, size: int = 13, colour: str = INK, style: str = FONT) -> str:
-    """Gives a line of text, centred at x."""
+    """Returns a line of text, centred at x."""
     return (
         f'<text x="{x}" y="{y}" text-anchor="middle" font-size="{size}" fill="{colour}" {style}>{escape(words)}</text>'
     )
 
 
 def box(x: float, y: float, width: float, height: float, fill: str, *lines: str) -> str:
-    """Gives a box with its name and, smaller, what is in it."""
+    """Returns a box with its name and, smaller, its contents."""
     place = f'x="{x}" y="{y}" width="{width}" height="{height}" rx="6"'
     parts = [f'<rect {place} fill="{fill}" stroke="{PALE}" stroke-width="1"/>']
     first = y + height / 2 + 5 - 8 * (len(lines) - 1)
@@ -29,18 +29,18 @@ def box(x: float, y: float, width: float, height: float, fill: str, *lines: str)
 
 
 def arrow(*points: tuple[float, float]) -> str:
-    """Gives an arrow along points."""
+    """Returns an arrow along points."""
     path = " L".join(f"{x} {y}" for x, y in points)
     return f'<path d="M{path}" fill="none" stroke="{INK}" stroke-width="1.4" marker-end="url(#head)"/>'
 
 
 def command(x: float, y: float, verb: str) -> str:
-    """Gives the command that an arrow stands for."""
+    """Returns the command that an arrow stands for."""
     return text(x, y, verb, 12, ACCENT, MONO)
 
 
 def commands_and_files() -> list[str]:
-    """Gives the upper half: which command turns which files into which."""
+    """Returns the upper half: which command turns which files into which."""
     width, step, y, height = 104, 178, 52, 56
     names = [
         ("corpus", "AN4, synth,", "your folder"),
@@ -77,7 +77,7 @@ def commands_and_files() -> list[str]:
 
 
 def inside_the_checkpoint() -> list[str]:
-    """Gives the lower half: what becomes of a waveform, with the shapes."""
+    """Returns the lower half: what happens to a waveform, with the shapes."""
     y, height = 326, 62
     boxes = [
         (86, ("FrontEnd", "log-mel or MFCC,", "deltas, CMVN")),

@@ -1,16 +1,16 @@
-"""Measures how fast a configuration trains on made-up speech, and states what an epoch of so many hours costs.
+"""Measures how fast a configuration trains on made-up speech, and reports what an epoch of so many hours costs.
 
     python tools/estimate_epoch.py experiment=librispeech/100h --hours 100.6 --devices 8 --steps 20
 
-The model of the configuration takes training steps by Lightning on one device, in the configuration's precision:
+The model of the configuration takes training steps with Lightning on one device, in the configuration's precision:
 augmentation, front end, loss, backward pass, clipping and optimiser. Batches are noise with random characters as
-targets, planned as ``asr train`` plans an epoch, with the lengths of LibriSpeech's train-clean-5; the steps measured
-are spread evenly over the plan, so that all lengths have their share. A configuration that trains on a folder of
-cached features (``.../features/*_cuts.jsonl.gz``) gets features. No corpus is needed.
+targets, planned as ``asr train`` plans an epoch, with the lengths of LibriSpeech's train-clean-5; the measured steps
+are spread evenly over the plan, so that all lengths have their share. A configuration that trains on a folder of cached
+features (``.../features/*_cuts.jsonl.gz``) gets features. No corpus is needed.
 
-Not in the numbers: the loader, whose batches are there at once; what devices say to each other (an epoch on several is
-that on one, divided); validation, averaging and checkpoints; windows of shards; speeds, which together hardly change
-the mean length. Targets are characters whatever the unit. Run it with nothing else running on the device.
+Not included: the loader, whose batches are there at once; communication between devices (an epoch on several is that on
+one, divided); validation, averaging and checkpoints; windows of shards; speeds, which together hardly change the mean
+length. Targets are characters whatever the unit. Run it on an otherwise idle device.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -74,7 +75,7 @@ class Plan:
 
 
 class StepTimes(Callback):
-    """Keeps when the device was done with all before each step, and after the last one."""
+    """Records when the device had finished everything before each step, and after the last one."""
 
     def __init__(self) -> None:
         """Starts with no times."""
@@ -99,8 +100,24 @@ class StepTimes(Callback):
         return [later - earlier for earlier, later in itertools.pairwise(self.begun)][WARMUP_STEPS:]
 
 
+class MadeUpData(lightning.LightningDataModule):
+    """Batches that are there before training begins; no run resumes among them."""
+
+    def __init__(self, batches: list[Batch]) -> None:
+        """Keeps the batches of the only epoch."""
+        super().__init__()
+        self._batches = batches
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Returns the batches as they are."""
+        return DataLoader(self._batches, batch_size=None)  # type: ignore[arg-type]  # a list is a dataset to torch
+
+    def check_position(self, global_step: int) -> None:
+        """Has nothing to check: every run starts at step 0."""
+
+
 def configuration(overrides: list[str], device: str) -> dict[str, Any]:
-    """Gives the configuration with made-up tokens, on one device, with one epoch and no files."""
+    """Returns the configuration with made-up tokens, on one device, with one epoch and no files."""
     config = resolve(compose_config(overrides))
     config["model"]["tokens"] = LETTERS.state()
     config["trainer"] |= {
@@ -147,9 +164,9 @@ def make_plan(data: dict[str, Any], hours: float, num_devices: int, num_steps: i
 
 
 def make_batches(plan: Plan, model: AcousticModel, cached: bool, pin_memory: bool) -> list[Batch]:
-    """Makes batches of waveforms or of static features, which all show the same noise and take no memory of their own.
+    """Makes batches of waveforms or of static features, all views of the same noise that take no memory of their own.
 
-    No token stands behind itself, so a target fits into as many encoder frames as it has tokens.
+    No token follows itself, so a target fits into as many encoder frames as it has tokens.
     """
     frontend, generator = model.frontend, np.random.default_rng(0)
     width = frontend.static_dim if cached else 1
@@ -186,7 +203,7 @@ def make_batches(plan: Plan, model: AcousticModel, cached: bool, pin_memory: boo
 
 
 def measure(cli: TrainingCLI, batches: list[Batch]) -> list[float]:
-    """Trains on the batches and gives the seconds of each step after those of warm-up.
+    """Trains on the batches and returns the seconds of each step after those of warm-up.
 
     Raises:
         ConfigError: they do not fit into the memory of the GPU.
@@ -197,7 +214,7 @@ def measure(cli: TrainingCLI, batches: list[Batch]) -> list[float]:
     cli.trainer.callbacks.append(times)
     torch.set_float32_matmul_precision("high")
     try:
-        cli.trainer.fit(cli.model, DataLoader(batches, batch_size=None))
+        cli.trainer.fit(cli.model, datamodule=MadeUpData(batches))
     except torch.cuda.OutOfMemoryError as error:
         raise ConfigError("data.batch_seconds", "too many for the memory of this GPU", "give fewer") from error
     return times.step_seconds
@@ -246,7 +263,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings as for asr train")
     parser.add_argument("--hours", type=float, required=True, help="speech of an epoch")
     parser.add_argument("--devices", type=int, default=1, help="devices that share the epoch; one is measured")
-    parser.add_argument("--steps", type=int, default=20, help="steps to measure; more is more exact")
+    parser.add_argument("--steps", type=int, default=20, help="steps to measure; more are more exact")
     parser.add_argument("--device", choices=("cpu", "cuda"), default=found, help="where to measure")
     options = parser.parse_intermixed_args(argv)
     for name in ("hours", "devices", "steps"):

@@ -41,7 +41,7 @@ class FlashlightWords:
             lm_weight: what natural-log scores are multiplied by.
             word_score: added per word.
             beam_threshold: natural log.
-            token_topk: tokens looked at in a frame.
+            token_topk: tokens considered per frame.
         """
         space, self.words = tokens.ids[SPACE_TOKEN], spellings.words
         ten = math.log(10)  # KenLM's scores are decimal logarithms
@@ -65,7 +65,7 @@ class FlashlightWords:
         self._decoder = LexiconDecoder(options, trie, self._kept[0], space, BLANK, -1, [], False)
 
     def decode(self, log_probs: torch.Tensor) -> tuple[str, float]:
-        """Gives the best text and its score.
+        """Returns the best text and its score.
 
         Args:
             log_probs: natural-log posteriors on the CPU, shape (N, V).

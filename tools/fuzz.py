@@ -4,10 +4,10 @@
     python tools/fuzz.py --seconds 10 arpa npz        these readers only
     python tools/fuzz.py --input arpa:1234            reads one input again, and lets its error through
 
-A reader may accept a damaged file or refuse it with an AsrError. Any other error, a number that is none in what was
-accepted, more memory or time than the limits, and a process that dies are failures: the file, and how it failed, are
-kept in the folder of --out. Inputs follow from --seed, the reader's name and their number alone. Ends with status 1 if
-there are failures.
+A reader may accept a damaged file or refuse it with an AsrError. Failures are any other error, NaN or infinity in what
+was accepted, exceeded limits of memory or time, and a process that dies: the file, and how it failed, are kept in the
+folder of --out. Inputs depend on --seed, the reader's name and their number alone. Ends with status 1 if there are
+failures.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def keep(out: Path, name: str, number: int, seed: Seed, content: bytes, found: s
 
 
 def fuzz(name: str, seconds: float, most: int, seed: int, limits: Limits, out: Path) -> Outcome:
-    """Reads damaged files of a reader for some seconds, or as many as there may be.
+    """Reads damaged files of a reader for some seconds, but at most a number of them.
 
     A worker that dies, or takes too long over an input, is ended; the next one goes on after that input.
     """
@@ -193,7 +193,7 @@ def _numbers(first: int, most: int, end: float) -> Iterator[int]:
 
 
 def watch(pid: int, board: Board, limits: Limits) -> str:
-    """Waits for a worker; ends it where an input takes too long. Returns how the worker ended."""
+    """Waits for a worker; ends it where an input takes too long, its own start aside. Returns how the worker ended."""
     number, since = -1, time.monotonic()
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -202,7 +202,7 @@ def watch(pid: int, board: Board, limits: Limits) -> str:
             return f"the process died of {signal.Signals(-code).name}" if code < 0 else f"the process ended with {code}"
         if board.read()[0] != number:
             number, since = board.read()[0], time.monotonic()
-        if time.monotonic() - since > limits.seconds:
+        if number >= 0 and time.monotonic() - since > limits.seconds:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             return f"hangs: no end in {limits.seconds:g} s"

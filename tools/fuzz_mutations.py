@@ -252,7 +252,7 @@ def _changed(value: Any, random: Random) -> Any:
 
 
 def _member(content: bytes, random: Random) -> bytes:
-    """Changes a member of an archive, and the sums with it, so that the damage is met behind them."""
+    """Changes a member of an archive together with its checksums, so that the damage gets past them."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = {info.filename: (archive.read(info), info.compress_type) for info in archive.infolist()}

@@ -13,7 +13,7 @@ extra=${1:?usage: tools/install.sh EXTRA, one of demo dev media}
 constraints=${CONSTRAINTS-constraints.txt}
 recent='import sys; sys.exit(sys.version_info < (3, 11))'
 
-have_uv() { uv --version >/dev/null 2>&1; } # a shim may be on the PATH with no uv behind it
+have_uv() { uv --version >/dev/null 2>&1; } # the PATH may hold a shim without uv
 
 if ! .venv/bin/python -c "$recent" 2>/dev/null; then
   if have_uv; then

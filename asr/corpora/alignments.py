@@ -1,4 +1,4 @@
-"""Times of words and phones that a forced aligner found, from TextGrid files to Lhotse alignments."""
+"""Times of words and phones by a forced aligner: from TextGrid files to Lhotse alignments."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from asr.errors import DataError
 from asr.text.arpabet import is_pause
 
 UNKNOWN = ("<unk>", "spn")
-"""What aligners write for words that they have no pronunciation of, and for what was spoken there."""
+"""What aligners write for words that they cannot pronounce, and for what was spoken there."""
 
-_TOLERANCE: Seconds = 0.1  # by which the times of a TextGrid may end elsewhere than its audio
+_TOLERANCE: Seconds = 0.1  # between the end of a TextGrid and that of its audio
 _NOT_LETTERS = re.compile(r"[\W_]+")
 
 
 def find_textgrids(folder: str | Path) -> dict[str, Path]:
-    """Gives the ``.TextGrid`` files of a folder and all below it by their names without the ending.
+    """Returns the ``.TextGrid`` files of a folder and all below it by their names without the ending.
 
     Raises:
-        DataError: there is no such folder or none in it, or two have the same name.
+        DataError: the folder is missing or holds none, or two have the same name.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -43,19 +43,19 @@ def find_textgrids(folder: str | Path) -> dict[str, Path]:
 
 
 def align(cuts: Iterable[Cut], textgrids: Mapping[str, Path]) -> list[Problem]:
-    """Gives each supervision its alignments "word" and "phone", without pauses.
+    """Adds the alignments "word" and "phone", without pauses, to each supervision.
 
-    Words are spelled as in the transcript. A word that the aligner has in several parts ("cosette", "s") is joined.
+    Words are spelled as in the transcript. A word that the aligner split ("cosette", "s") is joined.
 
     Args:
         cuts: cuts of whole files with one supervision each; those that can be aligned are changed.
-        textgrids: files by utterance id, with the tiers "words" and "phones", or of each speaker "SPEAKER - words" and
-            "SPEAKER - phones", as the Montreal Forced Aligner names them; those of other utterances are passed by.
+        textgrids: files by utterance id, with the tiers "words" and "phones", or "SPEAKER - words" and
+            "SPEAKER - phones" for each speaker, as the Montreal Forced Aligner names them; others are ignored.
 
     Returns:
-        The utterances that have no alignment: "no-alignment" where there is no file, "unknown-word" where the aligner
-        did not know a word (``<unk>``, ``spn``), "alignment" where the file is damaged, ends elsewhere than its audio,
-        or has other words than the transcript.
+        The utterances without alignment: "no-alignment" where there is no file, "unknown-word" where the aligner did
+        not know a word (``<unk>``, ``spn``), "alignment" where the file is damaged, ends elsewhere than its audio, or
+        has other words than the transcript.
     """
     problems = []
     for cut in cuts:
@@ -73,7 +73,7 @@ def align(cuts: Iterable[Cut], textgrids: Mapping[str, Path]) -> list[Problem]:
 
 
 def _align(cut: Cut, grid: TextGrid) -> tuple[str, str] | None:
-    """Aligns a cut, or gives what is wrong as reason and finding."""
+    """Aligns a cut; returns what is wrong, as reason and finding, where it cannot."""
     supervision = cut.supervisions[0]
     words, phones = (_tier(grid, name, supervision.speaker) for name in ("word", "phone"))
     if words is None or phones is None:
@@ -92,13 +92,7 @@ def _align(cut: Cut, grid: TextGrid) -> tuple[str, str] | None:
 
 
 def _tier(grid: TextGrid, name: str, speaker: str | None) -> list[Interval] | None:
-    """Returns what is spoken in the tier of that name, in the plural or not, of whoever speaks or, of several, of one.
-
-    Args:
-        grid: the tiers.
-        name: such as "word".
-        speaker: whose tier is taken where there are several.
-    """
+    """Returns what is spoken in the tier of that name, singular or plural: the only one, or that of the speaker."""
     parts = {tier: tier.rpartition(" - ") for tier in grid.tiers}
     owners = {tier: owner for tier, (owner, _, kind) in parts.items() if kind.lower().removesuffix("s") == name}
     chosen = [tier for tier, owner in owners.items() if len(owners) == 1 or owner == speaker]
@@ -108,7 +102,7 @@ def _tier(grid: TextGrid, name: str, speaker: str | None) -> list[Interval] | No
 
 
 def _spelled(aligned: list[Interval], words: list[str]) -> list[Interval] | str:
-    """Gives the words of a transcript with the times of the aligner's, or a line on where the two part."""
+    """Returns the words of a transcript with the times of the aligner's, or a line on where the two differ."""
     spelled: list[Interval] = []
     place = 0
     for word in words:

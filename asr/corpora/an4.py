@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from lhotse import CutSet
 
 from asr.corpora.checks import Problem
-from asr.corpora.download import fetch, unpack
+from asr.corpora.download import Advance, fetch, unpack
 from asr.corpora.listing import Listed, make_splits
 from asr.errors import DataError
-from asr.files import open_text
+from asr.files import numbered_lines
 
 URL = "http://www.speech.cs.cmu.edu/databases/an4/an4_sphere.tar.gz"
 
 DEV_SPEAKERS = ("fbbh", "fjdn", "flrp", "fsrb", "mcel", "mgah", "mmal", "msjr")
-"""Eight whole training speakers, 104 utterances, kept to choose settings with.
+"""Eight training speakers, 104 utterances, held out for choosing settings: AN4 has no official development set.
 
-AN4 has no official development set. The first letter of an AN4 speaker's name is f for women and m for men; no speaker
-here has a namesake with a digit (such as mdcs and mdcs2), who may be the same person.
+The first letter of a speaker's name is f for women and m for men. No speaker here has a namesake with a digit (such as
+mdcs and mdcs2), who may be the same person.
 """
 
 _LINE = re.compile(r"(?:<s>)?(?P<text>[^<>()]*)(?:</s>)?\s*\((?P<id>\S+)\)\s*")
 _EXPECTED = "give the folder that holds wav/ and etc/"
+_AGAIN = "download the corpus again"
 
 
 def prepare(corpus_dir: str | Path, *, problems: list[Problem] | None = None, num_jobs: int = 1) -> dict[str, CutSet]:
-    """Gives the cuts of AN4.
+    """Returns the cuts of AN4.
 
     Args:
         corpus_dir: the folder ``an4`` of CMU's archive: ``wav/{an4_clstk,an4test_clstk}/<speaker>/*.sph`` and
@@ -51,28 +51,23 @@ def prepare(corpus_dir: str | Path, *, problems: list[Problem] | None = None, nu
     splits = make_splits({"train": train, "dev": dev, "test": test}, problems, num_jobs)
     both = {cut.id: cut for name in ("train", "dev") for cut in splits[name]}
     in_order = [both[utterance.utterance_id] for utterance in train_all if utterance.utterance_id in both]
-    return {
-        "train": splits["train"],
-        "dev": splits["dev"],
-        "train_all": CutSet.from_cuts(in_order),
-        "test": splits["test"],
-    }
+    return {**splits, "train_all": CutSet.from_cuts(in_order)}
 
 
-def download(folder: str | Path, advance: Callable[[int, int | None], None] | None = None) -> Path:
-    """Fetches and unpacks AN4 (64 MB), as far as it is not there.
+def download(folder: str | Path, advance: Advance | None = None) -> Path:
+    """Fetches and unpacks AN4 (64 MB) unless it is there.
 
-    CMU publishes no checksum: the archive's length and its own checksum (gzip) are what is checked.
+    CMU publishes no checksum: only the archive's length and gzip's own checksum are verified.
 
     Args:
-        folder: where the archive and the corpus folder are put.
-        advance: told the bytes that are there and the bytes in all.
+        folder: receives the archive and the corpus folder.
+        advance: called after each block.
 
     Returns:
-        The folder to give to :func:`prepare`.
+        The folder for :func:`prepare`.
 
     Raises:
-        DataError: the transfer failed, or what came is not AN4.
+        DataError: the transfer failed, or the archive is not AN4.
     """
     folder = Path(folder)
     if (folder / "an4").is_dir():
@@ -84,28 +79,26 @@ def _listed(corpus_dir: Path, part: str) -> list[Listed]:
     transcripts = _transcripts(corpus_dir / "etc" / f"an4_{part}.transcription")
     listed = []
     fileids = corpus_dir / "etc" / f"an4_{part}.fileids"
-    with open_text(fileids) as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            audio = corpus_dir / "wav" / f"{line.strip()}.sph"
-            if audio.stem not in transcripts:
-                raise DataError(f"{fileids}:{number}", f"{audio.stem} has no transcript", "download the corpus again")
-            text = transcripts.pop(audio.stem)
-            listed.append(Listed(audio.stem, audio, text, speaker=audio.parent.name, language="English"))
+    for number, line in numbered_lines(fileids):
+        if not line.strip():
+            continue
+        audio = corpus_dir / "wav" / f"{line.strip()}.sph"
+        if audio.stem not in transcripts:
+            raise DataError(f"{fileids}:{number}", f"{audio.stem} has no transcript", _AGAIN)
+        text = transcripts.pop(audio.stem)
+        listed.append(Listed(audio.stem, audio, text, speaker=audio.parent.name, language="English"))
     if not listed or transcripts:
         left = f"{next(iter(transcripts))} of the transcripts is not listed" if transcripts else "lists no utterances"
-        raise DataError(fileids, left, "download the corpus again")
+        raise DataError(fileids, left, _AGAIN)
     return listed
 
 
 def _transcripts(path: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
-    with open_text(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            match = _LINE.fullmatch(line)
-            if match is None or match["id"] in texts:
-                found = "is not of the form: WORDS (utterance-id)" if match is None else f"{match['id']} is there twice"
-                raise DataError(f"{path}:{number}", found, "download the corpus again")
-            texts[match["id"]] = " ".join(match["text"].split())
+    for number, line in numbered_lines(path):
+        match = _LINE.fullmatch(line)
+        if match is None or match["id"] in texts:
+            found = "is not of the form: WORDS (utterance-id)" if match is None else f"{match['id']} is there twice"
+            raise DataError(f"{path}:{number}", found, _AGAIN)
+        texts[match["id"]] = " ".join(match["text"].split())
     return texts

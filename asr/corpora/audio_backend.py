@@ -1,4 +1,4 @@
-"""How Lhotse reads audio: by :mod:`asr.audio`, so that what was accepted when it was prepared is read in training."""
+"""How Lhotse reads audio: with :mod:`asr.audio`, so that training can read whatever preparation accepted."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from asr.audio import probe, read_segment
 
 MISMATCH = 0.1
-"""Seconds by which a file may be shorter or longer than its manifest says: decoders of MP3 differ by so much."""
+"""Seconds by which a file may be shorter or longer than its manifest says: MP3 decoders differ by that much."""
 
-_IN_TAR = ".tar/"  # of paths of members, which Lhotse takes out of the archive itself
+_IN_TAR = ".tar/"  # in paths of members, which Lhotse itself takes out of the archive
 
 
 class Backend(LibsndfileBackend):  # type: ignore[misc]
-    """Reads whatever :func:`asr.audio.read` does; writes by libsndfile."""
+    """Reads whatever :func:`asr.audio.read` does; writes with libsndfile."""
 
     def read_audio(
         self,
@@ -27,16 +27,9 @@ class Backend(LibsndfileBackend):  # type: ignore[misc]
         duration: float | None = None,
         force_opus_sampling_rate: int | None = None,  # noqa: ARG002 - Lhotse's
     ) -> tuple[NDArray[np.float32], int]:
-        """Reads a segment with all its channels.
+        """Reads a segment of a file, or of one in memory: all its channels, shape (C, S), and their rate.
 
-        Args:
-            path_or_fd: an audio file, or one in memory.
-            offset: seconds from its start.
-            duration: seconds; None for the rest.
-            force_opus_sampling_rate: not used: libsndfile decodes Opus at the rate of its header.
-
-        Returns:
-            Samples, shape (C, S), and their rate.
+        Opus is decoded at the rate of its header, whatever Lhotse asks for.
 
         Raises:
             DataError: the file cannot be read, or the segment reaches beyond its end.
@@ -55,7 +48,7 @@ class Backend(LibsndfileBackend):  # type: ignore[misc]
         path_or_fd: Any,
         force_opus_sampling_rate: int | None = None,  # noqa: ARG002 - Lhotse's
     ) -> LibsndfileCompatibleAudioInfo:
-        """Finds out what a file holds, as :func:`asr.audio.probe` does.
+        """Returns what a file holds, as :func:`asr.audio.probe` finds it.
 
         Raises:
             DataError: it cannot be read.

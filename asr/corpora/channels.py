@@ -1,4 +1,4 @@
-"""One of several channels, chosen for whole corpora: the choice stands in the cuts, so that training reads the same."""
+"""One of several channels, chosen for a whole corpus and stored in its cuts, so that training reads the same."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from lhotse import CutSet, MonoCut
 from lhotse.cut import Cut
 from lhotse.utils import fastcopy
 
-from asr.corpora.checks import Problem
+from asr.corpora.checks import Problem, note
 from asr.corpora.listening import audio_path
-from asr.errors import DataError
 
 
 def choose_channel(splits: Mapping[str, CutSet], number: int, problems: list[Problem] | None) -> dict[str, CutSet]:
@@ -18,11 +17,11 @@ def choose_channel(splits: Mapping[str, CutSet], number: int, problems: list[Pro
 
     Args:
         splits: cuts with a recording of their own.
-        number: of the channel, from 1 as people count them.
-        problems: utterances that do not have so many channels are added here and left out; None raises.
+        number: of the channel, counted from 1.
+        problems: utterances with fewer channels are added here and left out; None raises.
 
     Raises:
-        DataError: an utterance does not have so many channels, if ``problems`` is None.
+        DataError: an utterance has fewer channels, if ``problems`` is None.
     """
     chosen = {}
     for split, cuts in splits.items():
@@ -33,20 +32,13 @@ def choose_channel(splits: Mapping[str, CutSet], number: int, problems: list[Pro
                 kept.append(_on_channel(cut, channels[number - 1]))
                 continue
             found = f"has {len(channels)} channel{'s' if len(channels) > 1 else ''}, and no channel {number}"
-            if problems is None:
-                raise DataError(f"{cut.id} ({audio_path(cut)})", found, "choose another channel")
-            problems.append(Problem(cut.id, audio_path(cut), "channel", found))
+            note(Problem(cut.id, audio_path(cut), "channel", found), problems, "choose another channel")
         chosen[split] = CutSet.from_cuts(kept)
     return chosen
 
 
 def take_channels(splits: Mapping[str, CutSet], channels: Mapping[str, int]) -> dict[str, CutSet]:
-    """Takes one channel of some utterances.
-
-    Args:
-        splits: cuts with a recording of their own.
-        channels: for the ids of some of them the channel, as their recording names it.
-    """
+    """Takes one channel, as their recording names it, of the utterances whose ids are in ``channels``."""
     return {
         split: CutSet.from_cuts(_on_channel(cut, channels[cut.id]) if cut.id in channels else cut for cut in cuts)
         for split, cuts in splits.items()

@@ -1,11 +1,11 @@
-"""What can be wrong with an utterance, found by reading all audio and text once, before anything is trained."""
+"""What can be wrong with an utterance, found by reading all audio and text once before any training."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 from lhotse import CutSet
@@ -18,21 +18,17 @@ from asr.errors import DataError
 from asr.files import written_whole
 from asr.text.policy import TextPolicy
 
-SILENT_PEAK = 1e-4  # of full scale, after the mean is taken off: three steps of 16-bit audio
+SILENT_PEAK = 1e-4  # of full scale, after the mean is subtracted: three steps of 16-bit audio
 
 _HEADER = ("utterance_id", "path", "reason", "found")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why an utterance cannot be used.
+    """Why an utterance, with its audio file, cannot be used: a keyword, and what was found, in words.
 
-    Attributes:
-        utterance_id: the utterance.
-        path: its audio file.
-        reason: a keyword, such as "unreadable", "empty", "silent", "no-audio", "no-text", "empty-text", "text",
-            "too-short", "too-long", "rate", "duplicate-id", "duplicate-audio".
-        found: what was found, in words.
+    Reasons are "unreadable", "empty", "silent", "no-audio", "no-text", "empty-text", "text", "too-short", "too-long",
+    "rate", "duplicate-id", "duplicate-audio" and those of single corpora.
     """
 
     utterance_id: str
@@ -43,13 +39,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class Limits:
-    """What an utterance may be like.
+    """What is allowed of an utterance.
 
     Attributes:
         min_duration: seconds; shorter ones are "too-short".
         max_duration: seconds; longer ones are "too-long".
-        sample_rate: Hz; others are "rate". None allows all rates.
-        policy: the transcript must not be empty or refused under it; None takes it as it is.
+        sample_rate: Hz; others are "rate". None allows all.
+        policy: must not refuse the transcript or leave it empty; None takes it as it is.
     """
 
     min_duration: Seconds = 0.0
@@ -60,7 +56,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class _Findings:
-    """What reading one cut gives: its problems, a digest of its samples, and the channel that it is to be read from."""
+    """What reading one cut found: its problems, a digest of its samples, and the channel to read it from."""
 
     problems: list[Problem] = field(default_factory=list)
     digest: str | None = None
@@ -74,17 +70,17 @@ def examine(
     advance: Callable[[Seconds], None] | None = None,
     cancelling: dict[str, int] | None = None,
 ) -> list[Problem]:
-    """Reads every utterance and gives what is wrong, in the order of the splits.
+    """Reads every utterance and returns what is wrong, in the order of the splits.
 
-    The same cut in two splits (AN4's train and train_all) is read once and is no problem. What is too long is not read.
+    A cut in two splits (AN4's train and train_all) is read once and is no problem. Audio that is too long is not read.
 
     Args:
         splits: cuts with one supervision each.
         limits: what is allowed.
         num_jobs: utterances read at a time.
         advance: called with the seconds of each utterance that has been read.
-        cancelling: utterances whose channels cancel each other are added here, each with its loudest channel, which is
-            the one that was examined.
+        cancelling: utterances whose channels cancel each other are added here, each with its loudest channel, the one
+            that was examined.
     """
     cuts = _distinct(splits)
     problems = _doubled_ids(splits)
@@ -102,7 +98,7 @@ def examine(
 
 
 def leave_out(splits: Mapping[str, CutSet], problems: Iterable[Problem]) -> dict[str, CutSet]:
-    """Gives the splits without the utterances that have a problem.
+    """Returns the splits without the utterances that have a problem.
 
     Raises:
         DataError: nothing is left of a split.
@@ -115,16 +111,27 @@ def leave_out(splits: Mapping[str, CutSet], problems: Iterable[Problem]) -> dict
     return kept
 
 
+def note(problem: Problem, problems: list[Problem] | None, remedy: str) -> None:
+    """Adds a problem to the list of them.
+
+    Raises:
+        DataError: there is no list: the problem itself, with what to do.
+    """
+    if problems is None:
+        raise DataError(problem.path, problem.found, remedy)
+    problems.append(problem)
+
+
 def write_quarantine(problems: Iterable[Problem], path: str | Path) -> None:
-    """Writes problems as a table with tabs and a header line; only the header when there are none.
+    """Writes problems as a tab-separated table with a header line, which stands alone when there are none.
 
     Raises:
         DataError: the file cannot be written.
     """
-    rows = [_HEADER, *((problem.utterance_id, problem.path, problem.reason, problem.found) for problem in problems)]
+    rows = [_HEADER, *map(astuple, problems)]
     with written_whole(path) as beside:
         lines = ("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in rows)
-        # Names of files need not be UTF-8; a table does.
+        # File names need not be UTF-8; the table must be.
         beside.write_text("".join(lines), encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
@@ -154,7 +161,7 @@ def _doubled_ids(splits: Mapping[str, CutSet]) -> list[Problem]:
 
 
 def _duplicates_across(splits: Mapping[str, CutSet], digests: Mapping[str, str]) -> list[Problem]:
-    """Finds equal audio in two splits; what is least needed for evaluation is the problem."""
+    """Finds equal audio in two splits; the one less needed for evaluation is the problem."""
     homes: dict[str, set[str]] = {}
     for split, cuts in splits.items():
         for cut in cuts:

@@ -1,4 +1,4 @@
-"""Corpora from the network: resumed where a transfer broke off, checked, and unpacked whole."""
+"""Corpora from the network: resumed where a transfer broke off, verified, and unpacked whole."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from tempfile import mkdtemp
-from typing import IO
 
 from asr.errors import DataError
 
 _BLOCK = 1 << 18  # bytes
 _AGAIN = "check the network and run it again: it goes on where it stopped"
+Advance = Callable[[int, int | None], None]
+"""Told the bytes that have arrived and the bytes in all, None if the server does not say."""
+
 _BY_HAND = "download and unpack it by hand and give the folder with --corpus-dir"
 
 
@@ -27,28 +29,29 @@ def fetch(
     url: str,
     path: str | Path,
     *,
-    sha256: str | None = None,
+    digest: tuple[str, str] | None = None,
     attempts: int = 5,
     pause: float = 2.0,
     timeout: float = 30.0,
-    advance: Callable[[int, int | None], None] | None = None,
+    advance: Advance | None = None,
 ) -> Path:
-    """Downloads a file unless it is there; what came before a break stays in ``<path>.part`` and is not fetched again.
+    """Downloads a file unless it is there; an interrupted transfer resumes from ``<path>.part``.
 
     Args:
         url: http or https.
-        path: file to write; it appears when it is whole.
-        sha256: hex digest that the file must have; None checks only that it is as long as the server says.
-        attempts: how often a broken transfer is taken up again.
-        pause: seconds before the second attempt; doubled for each one after.
+        path: file to write; it appears once it is whole.
+        digest: algorithm and hex digest that the file must have, such as ("md5", "2a93…"); None checks only that it is
+            as long as the server says.
+        attempts: how often a broken transfer is resumed.
+        pause: seconds before the second attempt; doubled for each further one.
         timeout: seconds without a byte after which a transfer counts as broken.
-        advance: told the bytes that are there and the bytes in all, None if the server does not say.
+        advance: called after each block.
 
     Returns:
         The path.
 
     Raises:
-        DataError: the server refuses or cannot be reached, the transfer keeps breaking off, or the digest is another.
+        DataError: the server refuses or cannot be reached, the transfer keeps breaking off, or the digest differs.
     """
     path = Path(path)
     if path.is_file():
@@ -56,10 +59,14 @@ def fetch(
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.part")
     _persist(url, partial, attempts, pause, timeout, advance)
-    if sha256 is not None and _digest(partial) != sha256.lower():
-        found = f"sha256 is {_digest(partial)}, not {sha256}"
-        partial.unlink()
-        raise DataError(url, found, f"it was thrown away; {_BY_HAND}")
+    if digest is not None:
+        algorithm, expected = digest
+        with partial.open("rb") as file:
+            found = hashlib.file_digest(file, algorithm).hexdigest()
+        if found != expected.lower():
+            partial.unlink()
+            remedy = f"it was deleted: run it again, or {_BY_HAND}"
+            raise DataError(url, f"its {algorithm} is {found}, not {expected}", remedy)
     return partial.replace(path)
 
 
@@ -71,7 +78,7 @@ def unpack(archive: str | Path, member: str, folder: str | Path) -> Path:
     Args:
         archive: tar file, compressed or not.
         member: name of the folder in the archive.
-        folder: where ``member`` is put; it appears there when all of it is unpacked.
+        folder: where ``member`` appears once all of it is unpacked.
 
     Returns:
         The unpacked folder.
@@ -89,7 +96,7 @@ def unpack(archive: str | Path, member: str, folder: str | Path) -> Path:
             for entry in tar:
                 _unpack_entry(tar, entry, member, beside)
             while tar.fileobj is not None and tar.fileobj.read(_BLOCK):
-                pass  # to the end, where gzip's checksum is
+                pass  # up to the end, where gzip's checksum is
         if not (beside / member).is_dir():
             raise DataError(archive, f"holds no folder {member}/", _BY_HAND)
         (beside / member).replace(target)
@@ -97,20 +104,13 @@ def unpack(archive: str | Path, member: str, folder: str | Path) -> Path:
         if isinstance(error, OSError) and error.errno is not None:
             raise DataError(target, f"cannot be written ({os.strerror(error.errno)})", "make room") from None
         archive.unlink(missing_ok=True)
-        raise DataError(archive, f"is no whole tar archive ({error})", "it was deleted; run it again") from None
+        raise DataError(archive, f"is not a complete tar archive ({error})", "it was deleted; run it again") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return target
 
 
-def _persist(
-    url: str,
-    partial: Path,
-    attempts: int,
-    pause: float,
-    timeout: float,
-    advance: Callable[[int, int | None], None] | None,
-) -> None:
+def _persist(url: str, partial: Path, attempts: int, pause: float, timeout: float, advance: Advance | None) -> None:
     """Transfers until ``partial`` is whole or the attempts are used up."""
     found = "no transfer was tried"
     for attempt in range(attempts):
@@ -125,11 +125,11 @@ def _persist(
                     raise DataError(url, f"the server answers {error.code} {error.reason}", _BY_HAND) from None
                 found = f"the server answers {error.code} {error.reason}"
         except (OSError, http.client.HTTPException) as error:
-            found = f"the transfer broke off ({getattr(error, 'reason', None) or error or type(error).__name__})"
+            found = f"the transfer was interrupted ({getattr(error, 'reason', None) or error or type(error).__name__})"
     raise DataError(url, f"{found}, {attempts} times", _AGAIN)
 
 
-def _transfer(url: str, partial: Path, timeout: float, advance: Callable[[int, int | None], None] | None) -> None:
+def _transfer(url: str, partial: Path, timeout: float, advance: Advance | None) -> None:
     """Fetches what is missing of ``partial``; OSError or HTTPException if it breaks off."""
     done = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
@@ -149,28 +149,13 @@ def _transfer(url: str, partial: Path, timeout: float, advance: Callable[[int, i
         length = response.headers.get("Content-Length")
         total = None if length is None else done + int(length)
         with partial.open("ab" if done else "wb") as file:
-            _copy(response, file, done, total, advance)
+            while block := response.read(_BLOCK):
+                file.write(block)
+                done += len(block)
+                if advance is not None:
+                    advance(done, total)
     if total is not None and partial.stat().st_size != total:
         raise OSError(f"{partial.stat().st_size:,} of {total:,} bytes came")
-
-
-def _copy(
-    response: IO[bytes],
-    file: IO[bytes],
-    done: int,
-    total: int | None,
-    advance: Callable[[int, int | None], None] | None,
-) -> None:
-    while block := response.read(_BLOCK):
-        file.write(block)
-        done += len(block)
-        if advance is not None:
-            advance(done, total)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unpack_entry(tar: tarfile.TarFile, entry: tarfile.TarInfo, member: str, beside: Path) -> None:

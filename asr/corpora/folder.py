@@ -1,4 +1,4 @@
-"""Anyone's own speech, in whichever of the usual forms it lies."""
+"""Anyone's own speech, in any of the usual forms."""
 
 from __future__ import annotations
 
@@ -16,22 +16,16 @@ from lhotse.utils import fastcopy
 
 from asr.corpora.channels import choose_channel
 from asr.corpora.checks import Problem
-from asr.corpora.folder_formats import (
-    MANIFEST_SUFFIXES,
-    Row,
-    read_json_lines,
-    read_kaldi,
-    read_objects,
-    read_pairs,
-    read_table,
-)
+from asr.corpora.folder_formats import MANIFEST_SUFFIXES, read_json_lines, read_kaldi, read_objects, read_pairs
 from asr.corpora.listing import Listed, make_splits
 from asr.corpora.manifests import read_cuts
+from asr.corpora.rows import Row
+from asr.corpora.tables import read_table
 from asr.errors import ConfigError, DataError
 
 DEFAULT_SPLIT = "train"
 
-_CUTS = ("MonoCut", "MultiCut", "MixedCut", "PaddingCut", "Cut")  # what Lhotse names them in files
+_CUTS = ("MonoCut", "MultiCut", "MixedCut", "PaddingCut", "Cut")  # Lhotse's names for them in files
 
 _EXPECTED = (
     "give a CSV or TSV file, JSON lines (NeMo's manifests too), Lhotse cuts, a Kaldi data directory, "
@@ -48,22 +42,22 @@ def prepare(
     problems: list[Problem] | None = None,
     num_jobs: int = 1,
 ) -> dict[str, CutSet]:
-    """Gives the cuts of someone's own speech.
+    """Returns the cuts of someone's own speech.
 
-    Relative paths of audio files are taken from the folder of the list that names them. Texts, ids and speakers become
-    Unicode NFC. Where no list names a split, all is "train".
+    Relative paths of audio files start at the folder of the list that names them. Texts, ids and speakers become
+    Unicode NFC. Where no list names a split, everything is "train".
 
     Args:
         path: a list or a folder, in one of the forms of :mod:`asr.corpora.folder_formats`, or Lhotse cuts.
         by_name: ``path`` is a folder that holds a list or a folder for each split, named as the split.
-        dev_fraction: share of the seconds of "train" that is held out as "dev", in whole speakers.
-        channel: which one to take of recordings with several, from 1; None for all, whose mean training reads.
-        problems: utterances that cannot be made cuts of are added here and left out; None raises.
+        dev_fraction: share of the seconds of "train" to hold out as "dev", in whole speakers.
+        channel: which one of several to take, counted from 1; None for all, whose mean training reads.
+        problems: utterances that cannot become cuts are added here and left out; None raises.
         num_jobs: files opened at a time.
 
     Raises:
         ConfigError: ``dev_fraction`` is not between 0 and 1, or the corpus has a split "dev" already.
-        DataError: the path is missing, empty or in none of these forms, or a line of a list is wrong; or too few
+        DataError: the path is missing, empty or in none of these forms, a line of a list is wrong, or too few
             utterances are left to hold some out.
     """
     path = Path(path)
@@ -81,7 +75,7 @@ def prepare(
     if dev_fraction:
         if "dev" in splits or DEFAULT_SPLIT not in splits:
             found = f"the corpus names its own splits: {', '.join(splits)}"
-            raise ConfigError("dev_fraction", found, "leave it away, or the splits")
+            raise ConfigError("dev_fraction", found, "leave it out, or the splits")
         if problems and len(splits["train"]) < 2:
             first = problems[0]
             raise DataError(first.path, f"{first.found}; without it too little is left to split", "correct it first")
@@ -90,17 +84,14 @@ def prepare(
 
 
 def hold_out(cuts: CutSet, fraction: float) -> tuple[CutSet, CutSet]:
-    """Splits cuts in two that share no speaker, always in the same way.
+    """Splits cuts into two parts that share no speaker, always in the same way.
 
-    Speakers are taken whole, in the order of a hash of their names, while they fit into the share; at least one, the
-    shortest. An utterance of an unknown speaker counts as a speaker; if all are of one speaker, every utterance does.
-
-    Args:
-        cuts: what to split.
-        fraction: share of the seconds that the second part has at the most (unless one speaker has more).
+    Speakers are taken whole, in the order of a hash of their names, while they fit into the fraction of the seconds
+    that the second part may have; if none fits, the shortest. An utterance of an unknown speaker counts as a speaker;
+    if all are of one speaker, every utterance does.
 
     Raises:
-        DataError: there are less than two utterances.
+        DataError: there are fewer than two utterances.
     """
     groups = _groups(cuts, by_speaker=True)
     if len(groups) < 2:
@@ -127,10 +118,10 @@ def _groups(cuts: CutSet, by_speaker: bool) -> dict[str, list[Cut]]:
 
 
 def _sources(path: Path) -> list[tuple[str, Path]]:
-    """Gives the splits of a folder: what it holds of folders and lists, by name."""
+    """Returns the splits of a folder: the folders and lists in it, with their names."""
     _check_exists(path)
     if not path.is_dir():
-        raise DataError(path, "is not a folder with a list or folder for each split", "leave away --splits")
+        raise DataError(path, "is not a folder with a list or folder for each split", "leave out --splits")
     sources = []
     for child in sorted(path.iterdir()):
         suffix = next((suffix for suffix in MANIFEST_SUFFIXES if child.name.endswith(suffix)), None)
@@ -164,7 +155,7 @@ def _read(path: Path, split: str, root: Path, problems: list[Problem] | None, nu
             return {split: CutSet.from_cuts(_own_cut(cut, path) for cut in read_cuts(path))}
         rows = read_json_lines(path, problems)
     else:
-        raise DataError(path, "is in no form that is known by its name", _EXPECTED)
+        raise DataError(path, "has no known form by its name", _EXPECTED)
     listed: dict[str, list[Listed]] = {}
     for row in rows:
         listed.setdefault(row.split or split, []).append(row.listed)
@@ -178,7 +169,7 @@ def _holds_cuts(path: Path) -> bool:
 
 
 def _own_cut(cut: Cut, path: Path) -> Cut:
-    """Gives a ready cut with absolute paths, NFC text and the id of its supervision equal to its own."""
+    """Returns a finished cut with absolute paths, NFC text and its supervision named as itself."""
     if len(cut.supervisions) != 1:
         remedy = "cut it with: lhotse cut trim-to-supervisions"
         raise DataError(f"{path}: {cut.id}", f"has {len(cut.supervisions)} supervisions, not one", remedy)

@@ -1,4 +1,4 @@
-"""The ways in which people keep their own speech: tables, JSON lines, Kaldi's data directory, text beside audio."""
+"""How people keep their own speech: JSON lines, Kaldi's data directory, text beside audio."""
 
 from __future__ import annotations
 
@@ -11,33 +11,30 @@ from typing import Any
 
 from asr.audio import AUDIO_SUFFIXES, MEDIA_SUFFIXES
 from asr.audio.folders import files_below
-from asr.corpora.checks import Problem
+from asr.corpora.checks import Problem, note
 from asr.corpora.listing import Listed
 from asr.corpora.rows import COLUMNS, Naming, Row, derived_id, make_row, number
-from asr.corpora.tables import read_table
 from asr.errors import DataError
 from asr.files import open_text
 from asr.records import describe_json, is_unicode, parse_json
-
-__all__ = ["AUDIO_SUFFIXES", "MANIFEST_SUFFIXES", "Row", "read_json_lines", "read_kaldi", "read_objects", "read_pairs"]
-__all__ += ["read_table"]
 
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".jsonl.gz", ".json", ".json.gz")
 
 logger = logging.getLogger(__name__)
 
-_NAMED = 5  # files that are named in a line of log
+_NAMED = 5  # files that a line of the log names
 
 _NEMO_AUDIO = "audio_filepath"
+_INCOMPLETE = "add it or leave the utterance out"
 _OBJECTS = "each line must be one, in braces, or the whole file a list of them"
-_ARCHIVE = re.compile(r".*\.ark:[0-9]+(?:\[.*\])?")  # where Kaldi keeps many recordings in one file
-_BLANK = " \t\r\n\f\v"  # what Kaldi takes for one
+_ARCHIVE = re.compile(r".*\.ark:[0-9]+(?:\[.*\])?")  # Kaldi's file of many recordings
+_BLANK = " \t\r\n\f\v"  # to Kaldi
 _BLANKS = re.compile(f"[{_BLANK}]+")
 _READ = frozenset(column for columns in COLUMNS.values() for column in columns)
 
 
 def read_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields the objects of a JSON file, one a line or in a list, each with its place for errors.
+    """Yields the objects of a JSON file, one per line or in a list, each with its place for errors.
 
     Raises:
         DataError: the file cannot be read, or holds something else.
@@ -67,16 +64,16 @@ def _object(item: Any, where: str) -> dict[str, Any]:
 
 
 def read_json_lines(path: Path, problems: list[Problem] | None = None) -> Iterator[Row]:
-    """Reads JSON objects, one a line or in a list, with the names of :func:`asr.corpora.tables.read_table`.
+    """Reads JSON objects, one per line or in a list, with the names of :data:`asr.corpora.rows.COLUMNS`.
 
-    With ``audio_filepath`` it is NeMo's manifest, whose ``offset`` and ``duration`` say what part of the file is meant.
+    With ``audio_filepath`` it is NeMo's manifest, whose ``offset`` and ``duration`` name a part of the file.
 
     Args:
         path: the list.
-        problems: utterances whose text is no text are added here and left out; None raises.
+        problems: utterances whose text is not a string are added here and left out; None raises.
 
     Raises:
-        DataError: a line is no object, names no audio, or has another value of the wrong type, with its line.
+        DataError: a line is no object, names no audio, or has another value of the wrong type; with the line.
     """
     naming = Naming(path)
     for where, item in read_objects(path):
@@ -98,13 +95,11 @@ def read_json_lines(path: Path, problems: list[Problem] | None = None) -> Iterat
             yield made
             continue
         found = f"{wrong} is {describe_json(fields[wrong])}, not a string"
-        if problems is None:
-            raise DataError(where, found, "write the words in quotes")
-        problems.append(Problem(made.listed.utterance_id, where, "no-text", found))
+        note(Problem(made.listed.utterance_id, where, "no-text", found), problems, "write the words in quotes")
 
 
 def _no_text(fields: Mapping[str, Any]) -> str | None:
-    """Returns the name of a text that is none; null is an empty one, and a whole number is taken as its digits."""
+    """Returns the name of a text that is no string; null is an empty text, and a whole number its digits."""
     for name in COLUMNS["text"]:
         value = fields.get(name)
         is_digits = isinstance(value, int) and not isinstance(value, bool)
@@ -114,10 +109,10 @@ def _no_text(fields: Mapping[str, Any]) -> str | None:
 
 
 def _as_text(name: str, value: Any, where: str) -> str:
-    """Returns a value as tables have it.
+    """Returns a value as a table would have it.
 
     Raises:
-        DataError: it is neither a string nor a number, or one that is none.
+        DataError: it is neither a string nor a number.
     """
     if value is None:
         return ""
@@ -132,7 +127,7 @@ def _as_text(name: str, value: Any, where: str) -> str:
 
 
 def _is_file_name(text: str) -> bool:
-    """Says whether a file may have that name; those that are not UTF-8 have surrogates for some of their bytes."""
+    """Whether a file may have that name; names that are not UTF-8 have surrogates for some of their bytes."""
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
@@ -141,20 +136,19 @@ def _is_file_name(text: str) -> bool:
 
 
 def read_kaldi(folder: Path) -> Iterator[Row]:
-    """Reads a Kaldi data directory: ``wav.scp``, ``text``, and where they are there ``utt2spk`` and ``segments``.
+    """Reads a Kaldi data directory: ``wav.scp``, ``text`` and, where they exist, ``utt2spk`` and ``segments``.
 
     Raises:
-        DataError: a list is missing or damaged, names what another does not have, or an entry of ``wav.scp`` is a
-            command.
+        DataError: a list is missing or damaged, names what another lacks, or an entry of ``wav.scp`` is a command.
     """
     recordings = {}
     for key, (where, location) in _kaldi_list(folder / "wav.scp").items():
         if location.endswith("|"):
             found = f"recording {key} is a command ({location!r}), and commands are not run"
-            raise DataError(where, found, "run it, keep what it gives as a file and put the file's path here")
+            raise DataError(where, found, "run it, save its output as a file and put the file's path here")
         if _ARCHIVE.fullmatch(location):
-            found = f"recording {key} lies in an archive of Kaldi's ({location}), which is not read"
-            raise DataError(where, found, "keep it as an audio file, with Kaldi's wav-copy, and put its path here")
+            found = f"recording {key} is in a Kaldi archive ({location}), which is not read"
+            raise DataError(where, found, "save it as an audio file, with Kaldi's wav-copy, and put its path here")
         recordings[key] = folder / location
     texts = _kaldi_list(folder / "text")
     speakers = _kaldi_list(folder / "utt2spk") if (folder / "utt2spk").exists() else {}
@@ -174,11 +168,11 @@ def read_kaldi(folder: Path) -> Iterator[Row]:
 
 
 def read_pairs(folder: Path, root: Path, problems: list[Problem] | None) -> Iterator[Row]:
-    """Reads a folder, and folders in it, of ``x.wav`` (or another audio file) beside ``x.txt``.
+    """Reads a folder and its subfolders of ``x.wav`` (or another audio file) beside ``x.txt``.
 
     Args:
         folder: where to look.
-        root: utterance ids are paths below it, with ``-`` for ``/``.
+        root: utterance ids are the paths below it, with ``-`` for ``/``.
         problems: files without their counterpart are added here; None raises.
 
     Raises:
@@ -193,43 +187,36 @@ def read_pairs(folder: Path, root: Path, problems: list[Problem] | None) -> Iter
     texts = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".txt"}
     for stem, path in texts.items():
         if stem not in beside:
-            _report(problems, Problem(derived_id(stem.relative_to(root)), str(path), "no-audio", "no audio beside it"))
+            utterance_id = derived_id(stem.relative_to(root))
+            note(Problem(utterance_id, str(path), "no-audio", "no audio beside it"), problems, _INCOMPLETE)
     for path in audio:
         utterance_id = derived_id(path.with_suffix("").relative_to(root))
         if path.with_suffix("") not in texts:
-            _report(problems, Problem(utterance_id, str(path), "no-text", f"no {path.stem}.txt beside it"))
+            note(Problem(utterance_id, str(path), "no-text", f"no {path.stem}.txt beside it"), problems, _INCOMPLETE)
             continue
         with open_text(texts[path.with_suffix("")]) as lines:
             yield Row(None, Listed(utterance_id, path, " ".join(lines.read().split())))
 
 
 def _audio_alone(audio: list[Path]) -> list[Path]:
-    """Returns the files without those of video or of a phone beside which the same lies as WAV or the like."""
+    """Returns the files except video or phone recordings that lie beside the same as WAV or the like."""
     plain = {path.with_suffix("") for path in audio if path.suffix.lower() not in MEDIA_SUFFIXES}
     sources = [path for path in audio if path.suffix.lower() in MEDIA_SUFFIXES and path.with_suffix("") in plain]
     if sources:
         names = ", ".join(path.name for path in sources[:_NAMED]) + (", …" if len(sources) > _NAMED else "")
-        logger.warning(
-            "%d files are left aside, as WAV or the like of that name is beside them: %s", len(sources), names
-        )
+        logger.warning("%d files are skipped: WAV or the like of the same name is beside them: %s", len(sources), names)
     left_aside = set(sources)
     return [path for path in audio if path not in left_aside]
 
 
-def _report(problems: list[Problem] | None, problem: Problem) -> None:
-    if problems is None:
-        raise DataError(problem.path, problem.found, "add it or leave the utterance out")
-    problems.append(problem)
-
-
 def _kaldi_list(path: Path) -> dict[str, tuple[str, str]]:
-    """Gives for each key its place, as ``file:line``, and the rest of its line."""
+    """Returns the place, as ``file:line``, and the rest of the line of each key."""
     entries: dict[str, tuple[str, str]] = {}
     with open_text(path) as lines:
         for number, line in enumerate(lines, start=1):
             key, value = (*_BLANKS.split(line.strip(_BLANK), maxsplit=1), "")[:2]
             if key in entries:
-                raise DataError(f"{path}:{number}", f"{key} is there already: {entries[key][0]}", "keep one of them")
+                raise DataError(f"{path}:{number}", f"{key} occurs already: {entries[key][0]}", "keep one of them")
             if key:
                 entries[key] = (f"{path}:{number}", value)
     if not entries:

@@ -1,7 +1,7 @@
-"""LibriSpeech and all that has its layout, to Lhotse cuts: one split for each subset, or splits by speaker.
+"""LibriSpeech, and corpora with its layout, as Lhotse cuts: one split for each subset, or splits by speaker.
 
 ``<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac`` (or ``.opus``) lies beside
-``<speaker>-<chapter>.trans.txt`` of lines "ID WORDS".
+``<speaker>-<chapter>.trans.txt``, whose lines are "ID WORDS".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from asr.corpora.alignments import align, find_textgrids
 from asr.corpora.checks import Problem
 from asr.corpora.listing import Listed, make_splits
 from asr.errors import DataError
-from asr.files import open_text
+from asr.files import numbered_lines
 
 NUM_UTTERANCES = {
     "train-clean-100": 28539,
@@ -32,7 +32,7 @@ NUM_UTTERANCES = {
 }
 """Utterances of the official subsets.
 
-**Source**: the transcripts of OpenSLR's resources 12 and 31, as Kaldi's recipes count them.
+**Source**: the transcripts of OpenSLR's resources 12 and 31, as counted in Kaldi's recipes.
 """
 
 ENDINGS = (".flac", ".opus")
@@ -47,9 +47,9 @@ class Subset:
 
     Attributes:
         name: of the folder.
-        folder: where it lies.
+        folder: its path.
         utterances: those with audio and transcript, sorted by id.
-        problems: utterances without the one or the other.
+        problems: utterances that lack one of the two.
     """
 
     name: str
@@ -68,25 +68,25 @@ def prepare(
     problems: list[Problem] | None = None,
     num_jobs: int = 1,
 ) -> dict[str, CutSet]:
-    """Gives the cuts of each subset, one supervision each.
+    """Returns the cuts of each subset, one supervision each.
 
     ``custom`` has ``subset``, ``chapter`` and, where ``SPEAKERS.TXT`` lies beside the subsets, ``sex`` (F or M).
 
     Args:
         corpus_dir: the folder ``LibriSpeech``, the one above it, or a folder of speakers, which is then the one subset.
         subsets: names of the subsets; none takes all that are there.
-        speakers: speakers, or chapters as ``speaker-chapter``, of each split that is wanted in place of the subsets;
-            others are left out.
-        alignments: a folder with ``<utterance id>.TextGrid`` files, anywhere below it, for ``alignment["word"]`` and
+        speakers: speakers, or chapters as ``speaker-chapter``, of each split that is to replace the subsets; others are
+            left out.
+        alignments: a folder with ``<utterance id>.TextGrid`` files, at any depth, for ``alignment["word"]`` and
             ``alignment["phone"]``.
         partial: whether official subsets may lack utterances.
-        problems: utterances without audio, transcript or (where asked for) alignment are added here and left out, all
-            of a split it may be; None raises.
+        problems: utterances without audio, transcript or (where asked for) alignment are added here and left out,
+            possibly all of a split; None raises.
         num_jobs: files opened at a time.
 
     Raises:
-        DataError: nothing of the layout is there, a subset, speaker or chapter is missing, an official subset is not
-            whole, or lists are damaged.
+        DataError: the layout is not there, a subset, speaker or chapter is missing, an official subset is incomplete,
+            or lists are damaged.
     """
     textgrids = None if alignments is None else find_textgrids(alignments)
     found = [read_subset(name, folder) for name, folder in _chosen(Path(corpus_dir), subsets).items()]
@@ -104,7 +104,7 @@ def prepare(
     _describe(splits, folders)
     if textgrids is not None:
         misaligned = [problem for cuts in splits.values() for problem in align(cuts, textgrids)]
-        bad = {problem.utterance_id for problem in misaligned}  # all, it may be: who writes the list says so then
+        bad = {problem.utterance_id for problem in misaligned}  # possibly all: whoever writes the list reports it
         splits = {split: CutSet.from_cuts(cut for cut in cuts if cut.id not in bad) for split, cuts in splits.items()}
         own += misaligned
     if problems is None and own:
@@ -115,7 +115,7 @@ def prepare(
 
 
 def find_subsets(corpus_dir: Path) -> dict[str, Path]:
-    """Gives the folders of the subsets by name: those with speakers in them, and those with an official name.
+    """Returns the folders of the subsets by name: those that hold speakers or have an official name.
 
     Raises:
         DataError: there is none.
@@ -133,10 +133,10 @@ def find_subsets(corpus_dir: Path) -> dict[str, Path]:
 
 
 def read_subset(name: str, folder: Path) -> Subset:
-    """Finds the utterances of a subset; where an utterance has FLAC and Opus, the FLAC is taken.
+    """Finds the utterances of a subset; FLAC is preferred to Opus.
 
     Raises:
-        DataError: a line of a transcript is not "ID WORDS" of its chapter, or an id stands in it twice.
+        DataError: a line of a transcript is not "ID WORDS" of its chapter, or an id occurs twice.
     """
     subset = Subset(name, folder)
     for chapter in _chapters(folder):
@@ -160,7 +160,7 @@ def read_subset(name: str, folder: Path) -> Subset:
 
 
 def read_sexes(path: Path) -> dict[str, str]:
-    """Gives F or M for each speaker of a ``SPEAKERS.TXT``; nothing if there is no such file.
+    """Returns F or M for each speaker of a ``SPEAKERS.TXT``; nothing if there is no such file.
 
     Raises:
         DataError: a line is not of the form "ID | SEX | SUBSET | MINUTES | NAME".
@@ -168,16 +168,13 @@ def read_sexes(path: Path) -> dict[str, str]:
     sexes: dict[str, str] = {}
     if not path.is_file():
         return sexes
-    with open_text(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip() or line.startswith(";"):
-                continue
-            fields = [cell.strip() for cell in line.split("|", maxsplit=4)]
-            if len(fields) != 5 or fields[1] not in ("F", "M"):
-                raise DataError(
-                    f"{path}:{number}", f"{line.strip()!r} is no ID | SEX | SUBSET | MINUTES | NAME", _AGAIN
-                )
-            sexes[fields[0]] = fields[1]
+    for number, line in numbered_lines(path):
+        if not line.strip() or line.startswith(";"):
+            continue
+        fields = [cell.strip() for cell in line.split("|", maxsplit=4)]
+        if len(fields) != 5 or fields[1] not in ("F", "M"):
+            raise DataError(f"{path}:{number}", f"{line.strip()!r} is not ID | SEX | SUBSET | MINUTES | NAME", _AGAIN)
+        sexes[fields[0]] = fields[1]
     return sexes
 
 
@@ -198,7 +195,7 @@ def _has_speakers(folder: Path) -> bool:
 
 
 def _chapters(folder: Path) -> Iterator[Path]:
-    """Gives the folders ``<speaker>/<chapter>`` by their numbers."""
+    """Yields the folders ``<speaker>/<chapter>`` in the order of their numbers."""
     for speaker in _numbered(folder):
         yield from _numbered(speaker)
 
@@ -210,16 +207,15 @@ def _numbered(folder: Path) -> list[Path]:
 
 def _transcripts(path: Path, prefix: str) -> dict[str, str]:
     texts: dict[str, str] = {}
-    with open_text(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            utterance_id, *words = line.split() or [""]
-            if not utterance_id:
-                continue
-            if not utterance_id.startswith(f"{prefix}-") or utterance_id in texts:
-                doubled = utterance_id in texts
-                found = f"{utterance_id} is there twice" if doubled else f"{utterance_id!r} is no id of this chapter"
-                raise DataError(f"{path}:{number}", found, _AGAIN)
-            texts[utterance_id] = " ".join(words)
+    for number, line in numbered_lines(path):
+        utterance_id, *words = line.split() or [""]
+        if not utterance_id:
+            continue
+        if not utterance_id.startswith(f"{prefix}-") or utterance_id in texts:
+            doubled = utterance_id in texts
+            found = f"{utterance_id} is there twice" if doubled else f"{utterance_id!r} is not an id of this chapter"
+            raise DataError(f"{path}:{number}", found, _AGAIN)
+        texts[utterance_id] = " ".join(words)
     return texts
 
 
@@ -227,7 +223,7 @@ def _check_whole(subset: Subset) -> None:
     official = NUM_UTTERANCES.get(subset.name)
     number = len(subset.utterances) + len(subset.problems)
     if official is not None and number != official:
-        found = f"{number} utterances are listed or lie here, {subset.name} has {official}"
+        found = f"{number} utterances are listed or found here, {subset.name} has {official}"
         raise DataError(subset.folder, found, f"{_AGAIN}, or take what is there with --partial")
 
 
@@ -251,13 +247,13 @@ def _by_speaker(
 
 
 def _names_of(problem: Problem) -> set[str]:
-    """Gives the speaker and the chapter, as ``speakers`` has them, of an utterance with a problem."""
+    """Returns the speaker and the chapter, as ``speakers`` names them, of an utterance with a problem."""
     chapter = Path(problem.path).parent
     return {chapter.parent.name, f"{chapter.parent.name}-{chapter.name}"}
 
 
 def _describe(splits: Mapping[str, CutSet], folders: Mapping[str, Path]) -> None:
-    """Writes what is known of each utterance beyond its text into ``custom``."""
+    """Stores what else is known of each utterance in ``custom``."""
     sexes = {folder.parent: read_sexes(folder.parent / "SPEAKERS.TXT") for folder in set(folders.values())}
     for cut in (cut for cuts in splits.values() for cut in cuts):
         supervision, folder = cut.supervisions[0], folders[cut.id]

@@ -1,28 +1,22 @@
-"""The archives of LibriSpeech and mini-LibriSpeech: where they are, what they must be, and how they are unpacked."""
+"""The archives of LibriSpeech and mini-LibriSpeech: addresses, checksums, and how they are unpacked."""
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.corpora.download import fetch, unpack
+from asr.corpora.download import Advance, fetch, unpack
 from asr.errors import ConfigError, DataError
 
 MIRROR = "https://www.openslr.org/resources"
-CORPUS = "LibriSpeech"  # the folder in every archive
+CORPUS = "LibriSpeech"  # folder in every archive
 
 
 @dataclass(frozen=True)
 class Archive:
-    """One archive of OpenSLR.
-
-    Attributes:
-        resource: number of the page: 12 is LibriSpeech, 31 mini-LibriSpeech.
-        md5: checksum of the archive.
-    """
+    """One archive of OpenSLR: the number of its page, 12 for LibriSpeech or 31 for mini-LibriSpeech, and its MD5."""
 
     resource: int
     md5: str
@@ -50,24 +44,24 @@ def download(
     folder: str | Path,
     *,
     mirror: str = MIRROR,
-    log_of: Callable[[str], Callable[[int, int | None], None]] | None = None,
+    log_of: Callable[[str], Advance] | None = None,
 ) -> Path:
-    """Fetches, checks and unpacks subsets, as far as they are not there; an archive is deleted once it is unpacked.
+    """Fetches, verifies and unpacks the subsets that are not there; an archive is deleted once it is unpacked.
 
-    A transfer that broke off goes on where it stopped, also in a later run.
+    An interrupted transfer resumes where it stopped, also in a later run.
 
     Args:
         subsets: names in :data:`ARCHIVES`.
-        folder: where archives are put, and the folder ``LibriSpeech``; or that folder itself.
+        folder: receives archives and the folder ``LibriSpeech``; or that folder itself.
         mirror: address of OpenSLR's ``resources``.
-        log_of: called with the address of each archive, gives what is told the bytes that are there and in all.
+        log_of: called with the address of each archive; what it returns is called after each block.
 
     Returns:
         The folder ``LibriSpeech``.
 
     Raises:
         ConfigError: there is no archive of that name.
-        DataError: a transfer failed, or what came is another file.
+        DataError: a transfer failed, or a checksum differs.
     """
     unknown = [subset for subset in subsets if subset not in ARCHIVES]
     if unknown:
@@ -79,22 +73,14 @@ def download(
     for subset in subsets:
         if not (folder / CORPUS / subset).is_dir():
             url = f"{mirror.rstrip('/')}/{ARCHIVES[subset].resource}/{subset}.tar.gz"
-            archive = fetch(url, folder / f"{subset}.tar.gz", advance=None if log_of is None else log_of(url))
-            _check(archive, url, ARCHIVES[subset].md5)
-            _move_in(archive, subset, folder)
+            advance = None if log_of is None else log_of(url)
+            digest = ("md5", ARCHIVES[subset].md5)
+            _move_in(fetch(url, folder / f"{subset}.tar.gz", digest=digest, advance=advance), subset, folder)
     return folder / CORPUS
 
 
-def _check(archive: Path, url: str, md5: str) -> None:
-    with archive.open("rb") as file:
-        found = hashlib.file_digest(file, "md5").hexdigest()
-    if found != md5:
-        archive.unlink()
-        raise DataError(url, f"its md5 is {found}, not {md5}", "it was thrown away; run it again or use a --mirror")
-
-
 def _move_in(archive: Path, subset: str, folder: Path) -> None:
-    """Unpacks an archive beside the corpus and moves its subset there last, so that it appears whole."""
+    """Unpacks an archive beside the corpus, then moves its subset there, so that it appears whole."""
     beside = folder / f".unpacked-{subset}"
     unpacked = unpack(archive, CORPUS, beside)
     if not (unpacked / subset).is_dir():

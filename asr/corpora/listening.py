@@ -1,4 +1,4 @@
-"""What an utterance sounds like, found by reading it once, block by block: how loud it is, and which audio it is."""
+"""What an utterance holds, found by reading it once, block by block: how loud it is, and which audio it is."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Samples = NDArray[np.float32]  # shape (S, C)
 
 @dataclass(frozen=True)
 class Heard:
-    """What reading an utterance gives.
+    """What reading an utterance found.
 
     Attributes:
-        peak: the largest distance of a sample from the mean of all.
-        digest: of its samples, as one channel.
-        channel: the loudest, as the recording names it, where they cancel each other; None where their mean was taken.
+        peak: largest distance of a sample from their mean.
+        digest: of the samples, as one channel.
+        channel: the loudest, as the recording names it, if channels cancel each other; None if their mean is read.
     """
 
     peak: float
@@ -34,7 +34,7 @@ class Heard:
 
 
 def audio_path(cut: Cut) -> str:
-    """Gives the file that a cut's audio lies in, or an empty string for cuts that are mixed or have none."""
+    """Returns the file with a cut's audio; an empty string for cuts that are mixed or have none."""
     recording = getattr(cut, "recording", None)
     return str(recording.sources[0].source) if recording is not None and recording.sources else ""
 
@@ -64,7 +64,7 @@ def listen(cut: Cut) -> Heard:
 
 
 def _reader(cut: Cut) -> Callable[[], Iterable[Samples]]:
-    """Returns what yields the samples of a cut, with its own channels only, each time that it is called."""
+    """Returns a function that yields the samples of a cut, of its own channels only, at each call."""
     recording = getattr(cut, "recording", None)
     if recording is not None and len(recording.sources) == 1 and not recording.transforms:
         source = recording.sources[0]
@@ -74,7 +74,7 @@ def _reader(cut: Cut) -> Callable[[], Iterable[Samples]]:
             return lambda: (block[:, columns] for block in segment_blocks(source.source, cut.start, cut.duration))
     try:
         samples = cut.load_audio().T
-    except Exception as error:  # Lhotse raises whatever the storage raises, pages long, with ours at its root
+    except Exception as error:  # Lhotse wraps whatever the storage raises, ours too, in pages of text
         found = first_of_ours(error)
         if found is not None:
             raise DataError(cut.id, found.found, found.remedy) from None

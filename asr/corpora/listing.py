@@ -1,4 +1,4 @@
-"""From a corpus' own lists to cuts: what every corpus module fills in, and the one place that makes cuts of it."""
+"""From a corpus' own lists to cuts: what every corpus module fills in, and the one place that makes cuts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from asr.corpora.checks import Problem
 from asr.errors import DataError
 
 _EMPTY = "holds no samples"
-_ROUNDING = 0.01  # seconds that a segment may reach beyond its file: durations in manifests are rounded
+_ROUNDING = 0.01  # seconds by which a segment may exceed its file: manifests round durations
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class Listed:
 
     Attributes:
         utterance_id: unique over the corpus.
-        audio: the file it lies in.
+        audio: its file.
         text: raw transcript.
-        speaker: who speaks; None if not known.
-        language: such as "English"; None if not known.
+        speaker: None if unknown.
+        language: such as "English"; None if unknown.
         start: seconds from the start of the file.
         duration: seconds; None for the rest of the file.
-        recording_id: a name of the file; None for the utterance's own id, or the path where it is a part of the file.
+        recording_id: names the file; None for the utterance's own id, or for the path where it is a part of the file.
     """
 
     utterance_id: str
@@ -50,7 +50,7 @@ def make_splits(
 ) -> dict[str, CutSet]:
     """Makes cuts with one supervision each, named as the utterance; texts and ids become Unicode NFC.
 
-    A file whose name Unicode spells otherwise on the disk than in the list is found.
+    Files are found in whichever Unicode form the disk spells their names.
 
     Args:
         listed: the utterances of each split.
@@ -70,7 +70,9 @@ def make_splits(
         for utterance in utterances:
             try:
                 path, info = infos[utterance.audio]
-                cuts.append(_make_cut(replace(utterance, audio=path), info))
+                if isinstance(info, DataError):
+                    raise info
+                cuts.append(make_cut(replace(utterance, audio=path), info))
             except DataError as error:
                 if problems is None:
                     raise
@@ -90,9 +92,16 @@ def _probe(path: Path) -> AudioInfo | DataError:
     return info if info.num_samples else DataError(path, _EMPTY, "record it again or leave it out")
 
 
-def _make_cut(utterance: Listed, info: AudioInfo | DataError) -> Cut:
-    if isinstance(info, DataError):
-        raise info
+def make_cut(utterance: Listed, info: AudioInfo) -> Cut:
+    """Makes the cut of an utterance.
+
+    Args:
+        utterance: as its corpus lists it.
+        info: what its file holds.
+
+    Raises:
+        DataError: the utterance is not inside its file, or too short for a sample.
+    """
     utterance_id = normalize("NFC", utterance.utterance_id)
     length = info.duration
     duration = length - utterance.start if utterance.duration is None else utterance.duration
@@ -104,8 +113,12 @@ def _make_cut(utterance: Listed, info: AudioInfo | DataError) -> Cut:
     if not samples:
         raise DataError(f"{utterance_id} ({utterance.audio})", _EMPTY, "correct its start and end")
     whole = utterance.start == 0 and samples == info.num_samples
-    recording = _recording(
-        utterance.recording_id or (utterance_id if whole else str(utterance.audio)), utterance.audio, info
+    recording = Recording(
+        id=utterance.recording_id or (utterance_id if whole else str(utterance.audio)),
+        sources=[AudioSource("file", list(range(info.num_channels)), str(utterance.audio.absolute()))],
+        sampling_rate=info.sample_rate,
+        num_samples=info.num_samples,
+        duration=info.duration,
     )
     channel = 0 if info.num_channels == 1 else recording.channel_ids
     supervision = SupervisionSegment(
@@ -126,14 +139,4 @@ def _make_cut(utterance: Listed, info: AudioInfo | DataError) -> Cut:
         channel=channel,
         supervisions=[supervision],
         recording=recording,
-    )
-
-
-def _recording(recording_id: str, path: Path, info: AudioInfo) -> Recording:
-    return Recording(
-        id=recording_id,
-        sources=[AudioSource("file", list(range(info.num_channels)), str(path.absolute()))],
-        sampling_rate=info.sample_rate,
-        num_samples=info.num_samples,
-        duration=info.duration,
     )

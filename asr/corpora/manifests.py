@@ -1,4 +1,4 @@
-"""Lhotse cuts in files: read with errors that name the line, written whole; the only door to what others wrote."""
+"""Lhotse cuts in files: read with errors that name the line, written whole; the only door to other people's cuts."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from asr.errors import DataError
 from asr.files import numbered_lines, open_written
 
 set_current_audio_backend(Backend())
-# Lhotse makes up what is missing, half a second if nobody objects; its function for that warns.
+# Lhotse fills in what is missing, by default up to half a second; its function for setting this warns.
 os.environ.setdefault("LHOTSE_AUDIO_DURATION_MISMATCH_TOLERANCE", str(MISMATCH))
-# Lhotse's default runs what is behind "pipe:" and fetches addresses; raw_cuts names them, this stops what it overlooks.
+# Lhotse's default runs "pipe:" commands and fetches addresses; raw_cuts refuses them, this stops what it overlooks.
 set_current_io_backend(CompositeIOBackend([GzipIOBackend(), BuiltinIOBackend()]))
 
 _REMEDY = "make it with: asr prepare"
 
 
 def read_cuts(path: str | Path) -> CutSet:
-    """Gives all cuts of a ``.jsonl`` or ``.jsonl.gz`` file, in its order, in memory.
+    """Returns all cuts of a ``.jsonl`` or ``.jsonl.gz`` file, in its order, in memory.
 
     Raises:
-        DataError: the file is missing, empty, damaged or holds no cuts, an id stands in it twice, or a cut is refused
-            by :func:`check_cut`; with the line.
+        DataError: the file is missing, empty, damaged or holds no cuts, an id occurs twice, or :func:`check_cut`
+            refuses a cut; with the line.
     """
     path = Path(path)
     cuts: dict[str, Cut] = {}
     for line, item in read_jsonl(path):
         cut = _cut(item, f"{path}:{line}")
         if cut.id in cuts:
-            raise DataError(f"{path}:{line}", f"utterance id {cut.id} stands in it twice", _REMEDY)
+            raise DataError(f"{path}:{line}", f"utterance id {cut.id} occurs twice", _REMEDY)
         cuts[cut.id] = cut
     if not cuts:
         raise DataError(path, "holds no cuts", _REMEDY)
@@ -66,27 +66,27 @@ def _as_json(fields: dict[str, object]) -> str:
     text = json.dumps(fields, ensure_ascii=False)
     try:
         text.encode()
-    except UnicodeEncodeError:  # the name of a file is not UTF-8: its bytes are written as escapes, and come back
+    except UnicodeEncodeError:  # a file name that is not UTF-8: escapes keep its bytes
         text = json.dumps(fields)
     return text
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Gives the objects of a JSON-lines file, compressed or not, with their line numbers from 1.
+    """Yields the objects of a JSON-lines file, compressed or not, with their line numbers from 1.
 
     Raises:
         DataError: the file cannot be read, or a line is no JSON object.
     """
     for number, line in numbered_lines(path):
         if line.strip():
-            yield number, _object(line, f"{path}:{number}")
+            yield number, parse_object(line, f"{path}:{number}")
 
 
 def recording_of(item: dict[str, Any], where: str) -> Recording:
     """Returns the recording that a JSON object in a shard describes.
 
     Raises:
-        DataError: it is none, or is refused by :func:`check_recording`.
+        DataError: it is none, or :func:`check_recording` refuses it.
     """
     check_recording(item, where)
     try:
@@ -95,24 +95,23 @@ def recording_of(item: dict[str, Any], where: str) -> Recording:
         raise DataError(where, f"is not a Lhotse recording ({_first_line(error)})", _REMEDY) from None
 
 
-def _object(line: str, where: str) -> dict[str, Any]:
+def parse_object(line: str, where: str) -> dict[str, Any]:
+    """Parses a JSON object.
+
+    Raises:
+        DataError: it is none, or holds a number that is NaN or infinite.
+    """
+
+    def refuse(constant: str) -> None:
+        raise DataError(where, f"holds {constant}, which is not JSON", "give a number, or leave the key out")
+
     try:
-        item = json.loads(line, parse_constant=_refuse_constant)
-    except _ConstantError as error:
-        raise DataError(where, f"holds {error}, which is no JSON", "give a number, or leave the key out") from None
+        item = json.loads(line, parse_constant=refuse)
     except (ValueError, RecursionError):  # the latter for [[[[[[… without end
         item = None
     if not isinstance(item, dict):
         raise DataError(where, "is not a JSON object", "each line must be one, in braces")
     return item
-
-
-class _ConstantError(Exception):
-    """A number in JSON is none."""
-
-
-def _refuse_constant(name: str) -> None:
-    raise _ConstantError(name)
 
 
 def _cut(item: dict[str, Any], where: str) -> Cut:

@@ -1,4 +1,4 @@
-"""Phone targets out of a lexicon, and the words that it does not have."""
+"""Phone targets from a lexicon, and the words that it lacks."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _NAMED = 5  # words that a problem names
 
 @dataclass(frozen=True)
 class Pronounced:
-    """What came of looking up the words of a corpus.
+    """The result of looking up the words of a corpus.
 
     Attributes:
-        problems: utterances with words that are not in the lexicon, for the reason "oov".
+        problems: utterances with words that the lexicon lacks, for the reason "oov".
         words: how often each word occurs.
-        oov: the same of the words that are not in the lexicon.
+        oov: the same for the words that the lexicon lacks.
     """
 
     problems: list[Problem]
@@ -39,12 +39,12 @@ def pronounce(splits: Mapping[str, CutSet], lexicon: Lexicon, policy: TextPolicy
     """Writes ``custom["phones"]`` of each supervision: the first pronunciation of each word, phones between blanks.
 
     An utterance that is in several splits is looked up once. One whose transcript is missing, empty or refused by the
-    policy is passed by: :func:`asr.corpora.checks.examine` names it.
+    policy is skipped: :func:`asr.corpora.checks.examine` names it.
 
     Args:
         splits: cuts with one supervision each; they are changed.
-        lexicon: words in upper case, which words are looked up in.
-        policy: what is done to transcripts first; None, or a policy for phones, takes them as they are.
+        lexicon: its words in upper case, as they are looked up.
+        policy: applied to transcripts first; None, or a policy for phones, takes them as they are.
     """
     problems: list[Problem] = []
     words: Counter[str] = Counter()
@@ -68,7 +68,7 @@ def pronounce(splits: Mapping[str, CutSet], lexicon: Lexicon, policy: TextPolicy
 
 
 def write_oov(oov: Counter[str], path: str | Path) -> None:
-    """Writes words and how often they occur, the most frequent first, with tabs and a header line.
+    """Writes words and how often they occur, most frequent first, tab-separated after a header line.
 
     Raises:
         DataError: the file cannot be written.

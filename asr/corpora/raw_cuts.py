@@ -1,7 +1,7 @@
-"""What may stand in a file of cuts, checked before Lhotse makes anything of it.
+"""What a file of cuts may contain, checked before Lhotse builds anything from it.
 
-Lhotse runs commands that a recording names as its source, also one deep inside a cut: an impulse response, a track, a
-field of one's own. Here only audio and features that lie in files or shards pass.
+Lhotse runs commands that a recording names as its source, even one deep inside a cut: an impulse response, a track, a
+custom field. Only audio and features in files or shards pass here.
 """
 
 from __future__ import annotations
@@ -32,23 +32,17 @@ _TRANSFORMS: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "Compress": {},
 }
 _CUTS, _PADDING, _MIXED = ("MonoCut", "MultiCut", "Cut"), "PaddingCut", "MixedCut"
-_OTHER_THINGS = ("width", "shape", "array", "sources", "num_features")  # by which Lhotse knows what is no cut
+_OTHER_THINGS = ("width", "shape", "array", "sources", "num_features")  # keys by which Lhotse knows what is no cut
 _MAX_DEPTH = 32
 _MAX_SECONDS = 1e8  # three years
 _MAX_SHOWN = 60  # characters of a value in a message
 
-_REFUSED = "keep what it gives as a file and put the file's path here"
+_REFUSED = "save its audio as a file and put the file's path here"
 _AGAIN = "make it with: asr prepare"
 
 
 class _Field(NamedTuple):
-    """What stands under a key.
-
-    Attributes:
-        fits: says whether a value does.
-        expected: in words.
-        is_needed: whether the key has to be there.
-    """
+    """Which values fit a key, what is expected in words, and whether the key is needed."""
 
     fits: Callable[[Any], bool]
     expected: str
@@ -68,11 +62,8 @@ def _is_channel(value: Any) -> bool:
     return bool(channels) and all(type(each) is int and 0 <= each < 2**16 for each in channels)
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
 _NAME = _Field(lambda value: isinstance(value, str) and bool(value), "a text")
+_STRING = _Field(lambda value: isinstance(value, str), "a text")
 _TEXT = _Field(lambda value: value is None or isinstance(value, str), "a text", is_needed=False)
 _START = _Field(lambda value: _is_number(value) and value >= 0, "seconds from 0")
 _LENGTH = _Field(lambda value: _is_number(value) and value > 0, "seconds above 0")
@@ -106,14 +97,14 @@ _CUT = {
 }
 _RECORDING = {
     "id": _NAME,
-    "sources": _LIST,  # none, where only the text is of use
+    "sources": _LIST,  # empty where only the text is of use
     "sampling_rate": _RATE,
     "num_samples": _COUNT,
     "duration": _LENGTH,
     "channel_ids": _or_null(_LIST),
     "transforms": _or_null(_LIST),
 }
-_SOURCE = {"type": _NAME, "channels": _CHANNELS, "source": _Field(_is_text, "a text")}
+_SOURCE = {"type": _NAME, "channels": _CHANNELS, "source": _STRING}
 _SUPERVISION = {
     "id": _NAME,
     "recording_id": _NAME,
@@ -136,8 +127,8 @@ _FEATURES = {
     "start": _OFFSET,
     "duration": _LENGTH,
     "storage_type": _NAME,
-    "storage_path": _optional(_Field(_is_text, "a text")),
-    "storage_key": _Field(_is_text, "a text"),
+    "storage_path": _optional(_STRING),
+    "storage_key": _STRING,
 }
 _TRACK = {"cut": _OBJECT, "type": _NAME, "offset": _optional(_START), "snr": _NUMBER}
 _MIXED_CUT = {"id": _NAME, "tracks": _Field(lambda value: isinstance(value, list) and bool(value), "a list of tracks")}
@@ -145,11 +136,7 @@ _PADDING_CUT = {"id": _NAME, "duration": _LENGTH, "sampling_rate": _RATE, "feat_
 
 
 def check_cut(item: Mapping[str, Any], where: str) -> None:
-    """Checks a cut as it stands in a file.
-
-    Args:
-        item: what the JSON says.
-        where: it stands, as ``file:line``.
+    """Checks a cut as JSON has it; ``where`` is its ``file:line``.
 
     Raises:
         DataError: it is no cut, a value is missing or of the wrong kind, or its audio or features would have to be
@@ -163,13 +150,13 @@ def check_cut(item: Mapping[str, Any], where: str) -> None:
 
 
 def check_recording(item: Mapping[str, Any], where: str) -> None:
-    """Checks a recording as it stands in a shard; see :func:`check_cut`."""
+    """Checks a recording of a shard; see :func:`check_cut`."""
     refuse_commands(item, where)
     _check_recording(item, where)
 
 
 def refuse_commands(item: Any, where: str) -> None:
-    """Raises a :class:`DataError` where a source, a storage or a transform anywhere inside is none that is read."""
+    """Raises a :class:`DataError` for a source, storage or transform anywhere inside that is not read."""
     waiting: list[tuple[Any, int]] = [(item, 0)]
     while waiting:
         inner, depth = waiting.pop()
@@ -187,7 +174,7 @@ def _refuse_source(item: Mapping[str, Any], where: str) -> None:
     sources = item.get("sources")
     for source in sources if isinstance(sources, list) else []:
         if not isinstance(source, dict) or "type" not in source or "source" not in source:
-            continue  # somebody's own words: Lhotse makes no source of them
+            continue  # a custom field: Lhotse makes no source of it
         kind, content = source["type"], source["source"]
         if kind == "command":
             raise DataError(where, f"its audio is a command ({_shown(content)}), and commands are not run", _REFUSED)
@@ -207,7 +194,7 @@ def _refuse_storage(item: Mapping[str, Any], where: str) -> None:
     for name in ("storage_path", "storage_key"):
         place = item.get(name)
         if isinstance(place, str) and (place.startswith("pipe:") or "://" in place or place == "-"):
-            found = f"its {name} is no file ({_shown(place)}), and commands are not run nor addresses fetched"
+            found = f"its {name} is not a file ({_shown(place)}), and commands are not run nor addresses fetched"
             raise DataError(where, found, "store features and arrays in files")
 
 
@@ -256,7 +243,7 @@ def _check_supervision(item: Any, where: str) -> None:
         for part in parts if isinstance(parts, list) else [None]:
             values = list(part.values()) if isinstance(part, dict) else part
             if not isinstance(values, list) or not 3 <= len(values) <= 4:
-                raise DataError(where, f"alignment {_shown(name)} is no list of symbol, start and duration", _AGAIN)
+                raise DataError(where, f"alignment {_shown(name)} is not a list of symbol, start and duration", _AGAIN)
             if not isinstance(values[0], str) or not all(map(_NUMBER.fits, values[1:])) or None in values[1:3]:
                 raise DataError(where, f"alignment {_shown(name)} has {_shown(values)}", "give symbol, start, duration")
 
@@ -274,7 +261,7 @@ def _check_fields(kind: str, item: Any, fields: Mapping[str, _Field], where: str
 
 
 def _shown(value: Any) -> str:
-    """Returns a value as it is in the file, or the beginning of it."""
+    """Returns a value as the file has it, or its beginning."""
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "an object"
     text = value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""Rows of people's lists: which names mean what, and what an utterance is made of."""
+"""Rows of people's lists: what their columns mean, and how a row becomes an utterance."""
 
 from __future__ import annotations
 
@@ -30,29 +30,25 @@ COLUMNS = {
     "end": ("end",),
     "language": ("language", "lang", "locale"),
 }
-"""What a list may call each value; of several that it has the first is taken, and the log says so."""
+"""What a list may call each value; where it has several, the first is taken, and the log says so."""
 
-_FOLDERS = ("clips", "wavs", "wav", "audio")  # beside a list: Common Voice's, LJSpeech's, and what others call them
+_FOLDERS = ("clips", "wavs", "wav", "audio")  # beside a list: Common Voice's, LJSpeech's and others' names
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_NAMED = 3  # columns that an error names
+_NAMED = 3  # columns that an error mentions
 
 
 class Row(NamedTuple):
-    """An utterance and the split that its list names, None if it names none."""
+    """An utterance and its split; None if the list names none."""
 
     split: str | None
     listed: Listed
 
 
 class Naming:
-    """Finds the values of rows by the names that a list gives them."""
+    """Finds the values of a list's rows by the names of its columns."""
 
     def __init__(self, path: Path) -> None:
-        """Begins a list.
-
-        Args:
-            path: the list, for the log.
-        """
+        """Begins a list, which the log will name."""
         self._path = path
         self._told: set[str] = set()
 
@@ -60,7 +56,7 @@ class Naming:
         """Returns the value of each of :data:`COLUMNS`, empty where there is none.
 
         Args:
-            row: values by column, in small letters; of columns with one meaning the first that holds something counts.
+            row: values by column, in small letters; of columns with one meaning, the first that is not empty counts.
         """
         return {name: self._value(row, name) for name in COLUMNS}
 
@@ -77,13 +73,13 @@ def make_row(values: Mapping[str, str], path: Path, where: str) -> Row:
     """Returns the utterance of a row.
 
     Args:
-        values: of each of :data:`COLUMNS`; an audio file is named as seen from the list, or lies in a folder beside it
+        values: of each of :data:`COLUMNS`; the path of an audio file starts at the folder of the list, or at one in it
             such as ``clips``.
         path: the list.
-        where: the list and the line, for the errors.
+        where: list and line, for errors.
 
     Raises:
-        DataError: no audio file is named, or times are none.
+        DataError: no audio file is named, or times are not numbers.
     """
     name = values["audio"].strip()
     if not name:
@@ -111,7 +107,7 @@ def make_row(values: Mapping[str, str], path: Path, where: str) -> Row:
 
 
 def number(text: str, name: str, where: str) -> float:
-    """Returns seconds from 0.
+    """Reads seconds, from 0.
 
     Raises:
         DataError: it is no such number.
@@ -126,9 +122,9 @@ def number(text: str, name: str, where: str) -> float:
 
 
 def derived_id(path: Path) -> str:
-    """Makes an utterance id of a path: ``a b/1`` becomes ``a_b-1``.
+    """Derives an utterance id from a path: ``a b/1`` becomes ``a_b-1``.
 
-    Bytes that are not UTF-8 are written with a percent sign, as in addresses, and so are control characters.
+    Bytes that are not UTF-8 and control characters are percent-encoded, as in addresses.
     """
     parts = (part for part in path.parts if part not in ("..", "~", path.anchor))
     plain = "-".join(re.sub(r"\s+", "_", normalize("NFC", part)) for part in parts)
@@ -136,7 +132,7 @@ def derived_id(path: Path) -> str:
 
 
 def _as_path(name: str, where: str) -> Path:
-    """Returns the path that a list means: addresses of files are paths, too.
+    """Returns the path that a list means; ``file:`` addresses are paths, too.
 
     Raises:
         DataError: it is an address of another kind.
@@ -147,13 +143,14 @@ def _as_path(name: str, where: str) -> Path:
             return Path(unquote(address.path))
     if _ADDRESS.match(name):
         raise DataError(where, f"names the address {name}, and nothing is fetched", "download it and name the file")
-    return Path(os.path.expanduser(name))  # noqa: PTH111 - that of pathlib raises for a user whom nobody knows
+    return Path(os.path.expanduser(name))  # noqa: PTH111 - pathlib's raises for an unknown user
 
 
 def _found(folder: Path, path: Path) -> tuple[Path, Path]:
-    """Returns where a file lies, and its name: as it is written, or with slashes for the backslashes of Windows.
+    """Returns where a file is, and its name: as written, or with slashes for the backslashes of Windows.
 
-    It lies as seen from the folder of the list, or in a folder for audio there; where in none, the first is named.
+    It is looked for from the folder of the list on, then in the folders for audio there; if it is in none, the first
+    place is returned.
     """
     spellings = [path]
     if "\\" in str(path):
@@ -164,13 +161,13 @@ def _found(folder: Path, path: Path) -> tuple[Path, Path]:
 
 
 def _forms(path: Path) -> Iterator[str]:
-    """Yields a path as it is written and in both normal forms of Unicode, one of which the disk may have."""
+    """Yields a path as written and in both Unicode normal forms, one of which the disk may use."""
     for form in (str(path), normalize("NFC", str(path)), normalize("NFD", str(path))):
         if "\0" not in form:
             yield form
 
 
 def missing_columns(header: Iterable[str]) -> str | None:
-    """Returns the first of "audio" and "text" that a header lacks, None if it has both."""
+    """Returns the first of "audio" and "text" that a header lacks; None if it has both."""
     names = set(header)
     return next((wanted for wanted in ("audio", "text") if not names & set(COLUMNS[wanted])), None)

@@ -1,4 +1,4 @@
-"""Tar shards in Lhotse's Shar format: written with the audio's own bytes, indexed so that each member can be read."""
+"""Tar shards in Lhotse's Shar format: written with the audio's own bytes, indexed for reading single members."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lhotse import AudioSource, Recording
 from lhotse.cut import Cut
@@ -19,12 +18,12 @@ from lhotse.cut.data import DataCut
 from lhotse.utils import fastcopy
 
 from asr.audio import Seconds, probe, segment_as_flac
-from asr.corpora.manifests import read_cuts, recording_of, write_cuts
+from asr.corpora.manifests import parse_object, read_cuts, recording_of, write_cuts
 from asr.errors import DataError
 from asr.files import part_of
 from asr.locking import leftovers, locked
 
-KIND = "shar"  # of audio sources that lie in a shard; Lhotse's word for them
+KIND = "shar"  # Lhotse's type of audio sources in a shard
 
 _SHARD_FILE = re.compile(r"(cuts|recording)\.(\d{6,})\.(jsonl\.gz|tar)")
 _MAX_MANIFEST = 1 << 24  # bytes
@@ -33,7 +32,7 @@ _REWRITE = "write the shards again with: asr shards"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a member of a tar file has its bytes.
+    """Where the bytes of a tar file's member are.
 
     Attributes:
         tar: path of the tar file.
@@ -52,12 +51,12 @@ class Place:
     size: int
 
     def __str__(self) -> str:
-        """Gives the form that stands in the index."""
+        """Returns the form that the index has."""
         return f"{self.tar}:{self.offset}+{self.size}"
 
     @classmethod
     def parse(cls, text: str) -> Place:
-        """Reads what ``str`` gives.
+        """Reads what ``str`` returned.
 
         Raises:
             DataError: it is another text, as in the cut files within a folder of shards.
@@ -65,15 +64,15 @@ class Place:
         match = re.fullmatch(r"(.+):(\d+)\+(\d+)", text)
         if match is None:
             remedy = "name the index that asr shards wrote, not a file within the folder of shards"
-            raise DataError(text or "a cut of a shard", "does not say where in which shard its audio lies", remedy)
+            raise DataError(text or "a cut of a shard", "does not say where in which shard its audio is", remedy)
         return cls(match[1], int(match[2]), int(match[3]))
 
 
 def read_member(place: Place) -> bytes:
-    """Gives the bytes of a member, after a look at the header in front of them.
+    """Returns the bytes of a member after checking the header before them.
 
     Raises:
-        DataError: the shard is missing, truncated, or has other members than when it was indexed.
+        DataError: the shard is missing, truncated, or has changed since it was indexed.
     """
     path = Path(place.tar)
     try:
@@ -83,7 +82,7 @@ def read_member(place: Place) -> bytes:
                 file.seek(place.offset - tarfile.BLOCKSIZE)
                 block = file.read(tarfile.BLOCKSIZE + place.size)
     except FileNotFoundError:
-        remedy = "bring it back, or index the folder it lies in now: asr shards --folders"
+        remedy = "bring it back, or index the folder where it is now: asr shards --folders"
         raise DataError(place.tar, "no such shard", remedy) from None
     except (OSError, ValueError) as error:
         raise DataError(place.tar, f"cannot be read ({error})", "check the file and its rights") from None
@@ -99,17 +98,17 @@ def read_member(place: Place) -> bytes:
 def write_shards(cuts: Iterable[Cut], folder: str | Path, shard_seconds: Seconds) -> Iterator[Seconds]:
     """Writes cuts as ``cuts.000000.jsonl.gz``, ``recording.000000.tar`` and so on, as ``CutSet.from_shar`` reads them.
 
-    A cut that is a whole file keeps the file's bytes. A stretch of a longer file is written as FLAC: exact for audio of
-    up to 24 bits. Equal cuts give equal bytes. The folder appears whole or not at all: the shards of an earlier run are
-    there until all new ones are.
+    A cut of a whole file keeps the file's bytes. A part of a longer file is written as FLAC, exact for audio of up to
+    24 bits. Equal cuts give equal bytes. The folder appears whole or not at all: earlier shards stay until all new
+    ones are written.
 
     Args:
-        cuts: utterances of one audio file each, in the order they shall have.
+        cuts: utterances of one audio file each, in order.
         folder: for the shards and nothing else.
-        shard_seconds: audio after which a shard is closed.
+        shard_seconds: length at which a shard is closed.
 
     Yields:
-        Seconds of each utterance that has been written.
+        The seconds of each utterance that has been written.
 
     Raises:
         DataError: audio cannot be read, a cut is not plain, the folder holds other files or cannot be written, or
@@ -148,10 +147,10 @@ def _write_all(cuts: Iterable[Cut], folder: Path, shard_seconds: Seconds) -> Ite
 
 
 def index_shards(folder: str | Path) -> list[Cut]:
-    """Gives the cuts of a folder of shards, ours or Lhotse's, each with the :class:`Place` of its audio.
+    """Returns the cuts of a folder of shards, ours or Lhotse's, each with the :class:`Place` of its audio.
 
     Raises:
-        DataError: no shards are there, or one is damaged, compressed, or does not go with its cuts.
+        DataError: no shards are there, or one is damaged, compressed, or does not match its cuts.
     """
     folder = Path(folder).absolute()
     tars = [path for path in _shard_files(folder) if path.suffix == ".tar"]
@@ -176,7 +175,7 @@ def _shard_files(folder: Path) -> list[Path]:
     for path in files:
         if not _SHARD_FILE.fullmatch(path.name):
             remedy = "keep a folder for shards alone: Lhotse takes each file in it for one"
-            raise DataError(path, "is no shard of recordings or cuts", remedy)
+            raise DataError(path, "is not a shard of recordings or cuts", remedy)
     return files
 
 
@@ -194,7 +193,7 @@ def _by_seconds(cuts: Iterable[Cut], shard_seconds: Seconds) -> Iterator[list[Cu
 
 
 def _add(cut: Cut, archive: tarfile.TarFile) -> Cut:
-    """Adds audio and manifest of a cut to a tar file; gives the cut for the list beside it."""
+    """Adds audio and manifest of a cut to a tar file; returns the cut for the list beside it."""
     source = _plain_source(cut)
     place = Place.parse(source.source) if source.type == KIND else None
     path, stored = (source.source, None) if place is None else (place.tar, read_member(place))
@@ -214,14 +213,14 @@ def _add(cut: Cut, archive: tarfile.TarFile) -> Cut:
 
 
 def _plain_source(cut: Cut) -> AudioSource:
-    """Gives where the audio of a cut lies, if it is one file and is played as it is."""
+    """Returns the source of a cut's audio, which must be one unchanged file."""
     found = None
     if not isinstance(cut, DataCut) or not cut.has_recording or len(cut.recording.sources) != 1:
-        found = "is not a stretch of one audio file"
+        found = "is not a part of one audio file"
     elif cut.recording.sources[0].type not in ("file", KIND):
         found = f"has its audio in a source of type {cut.recording.sources[0].type}"
     elif cut.recording.transforms:
-        found = "is changed by Lhotse when it is read"
+        found = "is changed by Lhotse on reading"
     elif cut.has_features:
         found = "has cached features, which stay where they are"
     if found is not None:
@@ -230,27 +229,21 @@ def _plain_source(cut: Cut) -> AudioSource:
 
 
 def _members(tar: Path) -> Iterator[tuple[str, Recording]]:
-    """Gives the utterance ids and recordings of a tar file, in its order."""
+    """Yields the utterance ids and recordings of a tar file, in its order."""
     try:
         with tarfile.open(tar, "r:") as archive:
             while (audio := archive.next()) is not None:
                 text = archive.next()
                 content = archive.extractfile(text) if text is not None and text.name.endswith(".json") else None
                 if text is None or content is None:
-                    raise DataError(tar, f"{audio.name} has no manifest behind it", _REWRITE)
-                recording = recording_of(_manifest(content.read(_MAX_MANIFEST)), f"{tar}: {text.name}")
+                    raise DataError(tar, f"{audio.name} has no manifest after it", _REWRITE)
+                where = f"{tar}: {text.name}"
+                recording = recording_of(parse_object(content.read(_MAX_MANIFEST).decode(), where), where)
                 if not recording.sources:
                     raise DataError(tar, f"{text.name} names no source", _REWRITE)
                 place = str(Place(str(tar), audio.offset_data, audio.size))
                 recording.sources = [AudioSource(KIND, list(recording.sources[0].channels), place)]
                 yield text.name.removesuffix(".json"), recording
-                archive.members.clear()  # type: ignore[attr-defined]  # else it remembers all headers
-    except (tarfile.TarError, OSError, ValueError, RecursionError) as error:
-        raise DataError(tar, f"is no whole tar file of shards ({error})", _REWRITE) from None
-
-
-def _manifest(content: bytes) -> dict[str, Any]:
-    manifest = json.loads(content)
-    if not isinstance(manifest, dict):
-        raise ValueError("a manifest in it is no JSON object")
-    return manifest
+                archive.members.clear()  # type: ignore[attr-defined]  # which would collect all headers
+    except (tarfile.TarError, OSError, ValueError) as error:
+        raise DataError(tar, f"is not a complete tar file of shards ({error})", _REWRITE) from None

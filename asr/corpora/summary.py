@@ -1,4 +1,4 @@
-"""What a split holds, in figures: hours, utterances, speakers, sample rates, characters."""
+"""A split in figures: hours, utterances, speakers, sample rates, characters."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ class Summary:
     """The figures of one split.
 
     Attributes:
-        seconds: audio in all.
-        num_utterances: utterances.
-        speakers: names of the speakers that are known.
-        num_unknown_speakers: utterances whose speaker is not known.
+        seconds: of audio in all.
+        speakers: names of the known ones.
+        num_unknown_speakers: utterances whose speaker is unknown.
         sample_rates: utterances at each rate in Hz.
-        symbols: how often each character, or phone, is in the transcripts; blanks are not counted.
+        symbols: how often each character, or phone, occurs in the transcripts; blanks are not counted.
     """
 
     seconds: float
@@ -56,11 +55,11 @@ class Summary:
 
 
 def summarise(cuts: CutSet, policy: TextPolicy | None = None) -> Summary:
-    """Gives the figures of a split.
+    """Returns the figures of a split.
 
     Args:
         cuts: cuts with one supervision each.
-        policy: what is done to transcripts before their symbols are counted; a phone policy counts phones.
+        policy: applied to transcripts before their symbols are counted; a phone policy counts phones.
 
     Raises:
         DataError: a transcript is missing or the policy refuses it.
@@ -83,7 +82,7 @@ def summarise(cuts: CutSet, policy: TextPolicy | None = None) -> Summary:
 
 
 def readable(symbols: Mapping[str, int]) -> str:
-    """Gives symbols in the order of their code points; single ones that would not show, as code points.
+    """Lists symbols in the order of their code points; those that would not show, as code points.
 
     Example:
         >>> readable({"b": 2, "a": 1, chr(0x301): 3})

@@ -17,19 +17,19 @@ logger = logging.getLogger(__name__)
 
 _DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r"\"?sep=(.|\\t)\"?\s*", re.IGNORECASE)  # Excel's first line
-_NAMED = {"audio": 4, "text": 3}  # columns that an error names
-_AUDIO = ("wavs/{}.wav", "{}.wav", "wavs/{}.flac", "{}.flac")  # of an id, in LJSpeech and what is made like it
+_NAMED = {"audio": 4, "text": 3}  # columns that an error mentions
+_AUDIO = ("wavs/{}.wav", "{}.wav", "wavs/{}.flac", "{}.flac")  # of an id, in LJSpeech and its like
 
 
 def read_table(path: Path) -> Iterator[Row]:
-    """Reads a table with a header: CSV with commas, semicolons, tabs or bars, or TSV, in which quotes mean nothing.
+    """Reads a table with a header: CSV with commas, semicolons, tabs or bars, or TSV without quoting.
 
-    Columns are those of :data:`asr.corpora.rows.COLUMNS`, whose letters may be small or capital; audio and text must be
-    there, others are not read. Times are in seconds. LJSpeech's ``metadata.csv``, which has no header, is known by its
+    Columns are those of :data:`asr.corpora.rows.COLUMNS`, in small or capital letters; audio and text are needed,
+    others are not read. Times are in seconds. LJSpeech's ``metadata.csv``, which has no header, is recognised by its
     first line.
 
     Raises:
-        DataError: a column is missing or there twice, or a row is not as the header says, with its line.
+        DataError: a column is missing or doubled, or a row does not match the header; with the line.
     """
     with open_text(path) as lines:
         first = lines.readline()
@@ -44,7 +44,7 @@ def read_table(path: Path) -> Iterator[Row]:
 
 
 def _options(path: Path, head: str, delimiter: str | None) -> dict[str, object]:
-    """Returns how the csv module is to read a table, which its name and its first line tell."""
+    """Returns options of the csv module for a table, from its name and its first line."""
     if path.suffix == ".tsv" and not head.startswith('"'):
         return {"delimiter": delimiter or "\t", "quoting": csv.QUOTE_NONE}
     return {"delimiter": delimiter or max(_DELIMITERS, key=head.count), "strict": True}
@@ -55,13 +55,13 @@ def _read(path: Path, lines: Iterable[str], options: dict[str, object], num_skip
     line, cells = next(rows, (1 + num_skipped, []))
     header = [cell.strip().lower() for cell in cells]
     while header and not header[-1]:
-        header.pop()  # a delimiter behind the last column
+        header.pop()  # a delimiter after the last column
     _check_header(header, f"{path}:{line}")
     naming = Naming(path)
     for line, cells in rows:
         where = f"{path}:{line}"
         if not any(cells):
-            continue  # a line of delimiters, as spreadsheets write below the last row
+            continue  # a line of delimiters, as spreadsheets write after the last row
         if len(cells) < len(header) or any(cells[len(header) :]):
             found = f"has {'fewer' if len(cells) < len(header) else 'more'} fields than the header's {len(header)}"
             raise DataError(where, found, "quote fields that hold the delimiter")
@@ -69,7 +69,7 @@ def _read(path: Path, lines: Iterable[str], options: dict[str, object], num_skip
 
 
 def _numbered_rows(path: Path, reader: Iterator[list[str]], num_skipped: int) -> Iterator[tuple[int, list[str]]]:
-    """Yields rows with the line that each begins on."""
+    """Yields rows with the number of the line on which each begins."""
     line = 1 + num_skipped
     while True:
         try:
@@ -87,7 +87,7 @@ def _check_header(header: list[str], where: str) -> None:
     read = [name for names in COLUMNS.values() for name in names]
     doubled = [name for name in header if name in read and header.count(name) > 1]
     if doubled:
-        raise DataError(where, f"the column {doubled[0]} is there twice", "rename or take out one of them")
+        raise DataError(where, f"has the column {doubled[0]} twice", "rename or remove one of them")
     wanted = missing_columns(header)
     if wanted is not None:
         names = COLUMNS[wanted][: _NAMED[wanted]]
@@ -96,7 +96,7 @@ def _check_header(header: list[str], where: str) -> None:
 
 
 def _is_ljspeech(path: Path, head: str) -> bool:
-    """Says whether a first line is "id|text" or "id|text|normalised text" of an audio file that is there."""
+    """Whether a first line is "id|text" or "id|text|normalised text" of an existing audio file."""
     fields = head.split("|")
     name = fields[0].strip()
     return len(fields) in (2, 3) and bool(name) and "\0" not in name and _ljspeech_audio(path, name) is not None

@@ -1,4 +1,4 @@
-"""What a model of characters or of phones is trained to give for a cut."""
+"""What a model of characters or of phones learns to produce for a cut."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from asr.text.tokens import Unit
 
 
 def target_text(cut: Cut, unit: Unit) -> str:
-    """Gives the raw target of a cut; the caller applies the text policy.
+    """Returns the raw target of a cut; the caller applies the text policy.
 
     Args:
         cut: a cut with one supervision.
-        unit: "char" or "bpe" for the transcript; "phone" for phones between blanks: the string ``custom["phones"]``
-            of the supervision where there is one, else the symbols of its phone alignment in the order of time.
+        unit: "char" or "bpe" for the transcript; "phone" for phones separated by blanks: ``custom["phones"]`` of the
+            supervision if it has them, else the symbols of its phone alignment in temporal order.
 
     Raises:
-        DataError: the cut has not one supervision, or what is asked for is missing.
+        DataError: the cut does not have exactly one supervision, or the target is missing.
     """
     if len(cut.supervisions) != 1:
         raise DataError(cut.id, f"has {len(cut.supervisions)} supervisions, not one", "run asr prepare again")

@@ -1,4 +1,4 @@
-"""Praat's TextGrid: stretches of time with labels, as forced aligners write them."""
+"""Praat's TextGrid: labelled intervals of time, as forced aligners write them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from asr.audio import Seconds
 from asr.errors import DataError
 from asr.files import not_utf8, open_lines
 
-# What Praat reads of a text file: strings, flags and numbers that stand alone; the words between, and what follows an
-# exclamation mark, are for people. Numbers that are none are found, too, lest the next one is taken in their place.
+# What Praat reads of a text file: strings, flags and free-standing numbers; the words between them, and what follows an
+# exclamation mark, are for people. Things like "nan" are matched, too, lest the next number is taken in their place.
 _VALUE = re.compile(
     r'"(?P<string>[^"]*(?:""[^"]*)*)"|(?P<flag><exists>|<absent>)|(?P<comment>![^\r\n]*)|'
     r"(?<!\S)(?P<number>[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|"
@@ -25,13 +25,7 @@ _FILE_TYPES = ("ooTextFile", "ooTextFile short")
 
 @dataclass(frozen=True)
 class Interval:
-    """A stretch of time and its label.
-
-    Attributes:
-        start: seconds from the start of the recording.
-        end: seconds from the start of the recording.
-        label: such as a word; empty where there is none.
-    """
+    """An interval of a recording and its label, such as a word; empty where there is none."""
 
     start: Seconds
     end: Seconds
@@ -43,8 +37,8 @@ class TextGrid:
     """The interval tiers of a file; tiers of points are left out.
 
     Attributes:
-        end: seconds where the time of the file ends.
-        tiers: intervals in the order of time, by the name of their tier.
+        end: seconds at which the file's time ends.
+        tiers: intervals in temporal order, by the name of their tier.
     """
 
     end: Seconds
@@ -55,7 +49,7 @@ def read_textgrid(path: str | Path) -> TextGrid:
     """Reads a TextGrid in Praat's long or short text format, in UTF-8 or UTF-16.
 
     Raises:
-        DataError: the file cannot be read, is no TextGrid, is cut short, or its times are not finite or not in order.
+        DataError: the file cannot be read, is not a TextGrid or cut short, or its times are not finite or not in order.
     """
     with open_lines(path) as lines:
         content = lines.read()
@@ -73,11 +67,11 @@ def parse_textgrid(text: str, where: str = "TextGrid") -> TextGrid:
 
     Args:
         text: content in the long or the short text format.
-        where: the file, for the error.
+        where: the file, for errors.
 
     Raises:
-        DataError: it is no TextGrid, is cut short, its times are not finite or not in order, or two tiers of intervals
-            have one name.
+        DataError: it is not a TextGrid or cut short, its times are not finite or not in order, or two interval tiers
+            have the same name.
 
     **Source**: Praat's manual, "TextGrid file formats".
 
@@ -88,7 +82,7 @@ def parse_textgrid(text: str, where: str = "TextGrid") -> TextGrid:
     """
     values = _Values(text, where)
     if values.string() not in _FILE_TYPES or values.string() != "TextGrid":
-        raise DataError(where, "is no TextGrid", "save it from Praat as a text file")
+        raise DataError(where, "is not a TextGrid", "save it from Praat as a text file")
     values.number()
     end = values.number()
     tiers: dict[str, list[Interval]] = {}
@@ -108,7 +102,7 @@ def parse_textgrid(text: str, where: str = "TextGrid") -> TextGrid:
 
 
 class _Values:
-    """The values of a file, asked for one by one with the type they must have."""
+    """The values of a file, read one at a time with the type that each must have."""
 
     def __init__(self, text: str, where: str) -> None:
         """Begins before the first value."""
@@ -141,7 +135,7 @@ class _Values:
         return str(match[kind])
 
     def _error(self, found: str) -> DataError:
-        return DataError(self._where, f"is no whole TextGrid: {found}", "make it again")
+        return DataError(self._where, f"is not a complete TextGrid: {found}", "make it again")
 
 
 def _check_order(intervals: list[Interval], name: str, where: str) -> None:

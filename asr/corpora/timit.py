@@ -1,52 +1,50 @@
-"""TIMIT as it comes from the LDC, and corpora with its layout, to Lhotse cuts with the published splits.
+"""TIMIT as the LDC distributes it, and corpora with its layout, as Lhotse cuts with the published splits.
 
 Splits, without the SA sentences, which all speakers read: train 3696 utterances (462 speakers), dev 400 (50), test 192
 (the core test set, 24), and on demand test_full 1344 (all 168 test speakers). **test_full contains the dev speakers**:
-settings that were chosen on dev must not be reported on it as if it were unseen.
+settings chosen on dev must not be reported on it as if it were unseen.
 
-A corpus with a file ``SPLITS.TXT`` of lines "SPEAKER split" has its own splits instead, as :mod:`asr.corpora.synth`
-writes it; its dev speakers come out of ``TEST``, too.
+A corpus with a file ``SPLITS.TXT`` of lines "SPEAKER split", as :mod:`asr.corpora.synth` writes it, has its own
+splits instead; its dev speakers come from ``TEST``, too.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
-from lhotse.audio import AudioSource
+from lhotse import CutSet
+from lhotse.cut import Cut
 from lhotse.supervision import AlignmentItem
 
 from asr.audio import AudioInfo, probe, samples_to_seconds
+from asr.corpora.listing import Listed, make_cut
 from asr.corpora.timit_layout import Utterance, complaints, read_layout
 from asr.errors import DataError
 from asr.files import written_whole
 from asr.text.phones import TIMIT_61
 
-_LISTED = 20  # complaints that are named in one error
+_LISTED = 20  # complaints that an error names
 
 
 def prepare(corpus_dir: Path, *, full_test: bool = False, complaints_file: Path | None = None) -> dict[str, CutSet]:
-    """Gives the cuts of each split, one supervision each.
+    """Returns the cuts of each split, one supervision each.
 
-    The text of a supervision is the sentence of its ``.TXT``; ``alignment["word"]`` and ``alignment["phone"]`` have the
-    symbols and times of ``.WRD`` and ``.PHN``; ``custom`` has ``sex`` (F or M) and ``dialect`` (DR1 to DR8).
+    Text is the sentence of the ``.TXT``; ``alignment["word"]`` and ``alignment["phone"]`` have the symbols and times of
+    ``.WRD`` and ``.PHN``; ``custom`` has ``sex`` (F or M) and ``dialect`` (DR1 to DR8).
 
     Args:
         corpus_dir: the folder that holds TRAIN and TEST, or one above it; names in upper or lower case, audio as NIST
             SPHERE or RIFF.
-        full_test: whether to give test_full, too, with ids that are also in dev and test.
-        complaints_file: where to write all that is missing or damaged, a line each; an old one goes when nothing is.
-
-    Returns:
-        cuts by split: train, dev, test, and test_full where it was asked for.
+        full_test: whether to return test_full, too, whose ids are also in dev and test.
+        complaints_file: lists what is missing or damaged, one per line; an old one is deleted when nothing is.
 
     Raises:
-        DataError: something is missing or damaged; the first twenty of it are named, and the file with all.
+        DataError: something is missing or damaged; names the first twenty complaints, and the file with all.
     """
     layout = read_layout(corpus_dir)
     _refuse(layout.root, complaints(layout), complaints_file)
     names = ("train", "dev", "test", *(("test_full",) if full_test else ()))
-    cuts: dict[str, MonoCut] = {}
+    cuts: dict[str, Cut] = {}
     damages: list[str] = []
     for utterance in layout.utterances:
         try:
@@ -70,34 +68,19 @@ def _refuse(root: Path, found: list[str], complaints_file: Path | None) -> None:
         raise DataError(root, f"{number}: {'; '.join(found[:_LISTED])}{more}", "copy the corpus again, whole")
 
 
-def _cut(utterance: Utterance) -> MonoCut:
+def _cut(utterance: Utterance) -> Cut:
     path = utterance.files["WAV"]
     info = probe(path)
     if info.num_channels != 1 or not info.num_samples:
         raise DataError(path, f"{info.num_samples} samples in {info.num_channels} channels, one channel is expected")
-    alignment = {
-        "word": _read_labels(utterance.files["WRD"], info),
-        "phone": _read_labels(utterance.files["PHN"], info, frozenset(TIMIT_61)),
-    }
-    supervision = SupervisionSegment(
-        id=utterance.id,
-        recording_id=utterance.id,
-        start=0.0,
-        duration=info.duration,
-        text=_read_text(utterance.files["TXT"]),
-        language="English",
-        speaker=utterance.speaker,
-        custom={"sex": utterance.speaker[0], "dialect": utterance.dialect},
-        alignment=alignment,
-    )
-    recording = Recording(
-        id=utterance.id,
-        sources=[AudioSource("file", [0], str(path))],
-        sampling_rate=info.sample_rate,
-        num_samples=info.num_samples,
-        duration=info.duration,
-    )
-    return MonoCut(utterance.id, 0.0, info.duration, 0, supervisions=[supervision], recording=recording)
+    words = _read_labels(utterance.files["WRD"], info)
+    phones = _read_labels(utterance.files["PHN"], info, frozenset(TIMIT_61))
+    text = _read_text(utterance.files["TXT"])
+    cut = make_cut(Listed(utterance.id, path, text, utterance.speaker, "English"), info)
+    (supervision,) = cut.supervisions
+    supervision.alignment = {"word": words, "phone": phones}
+    supervision.custom = {"sex": utterance.speaker[0], "dialect": utterance.dialect}
+    return cut
 
 
 def _read_text(path: Path) -> str:
@@ -108,13 +91,7 @@ def _read_text(path: Path) -> str:
 
 
 def _read_labels(path: Path, info: AudioInfo, symbols: frozenset[str] | None = None) -> list[AlignmentItem]:
-    """Reads lines of first sample, end sample and symbol.
-
-    Args:
-        path: a ``.PHN`` or ``.WRD`` file.
-        info: of the recording, in whose samples the times are.
-        symbols: those that may occur; None for any.
-    """
+    """Reads lines of first sample, end sample and symbol, one of ``symbols`` where these are given."""
     items: list[AlignmentItem] = []
     for number, line in enumerate(_read(path).splitlines(), 1):
         fields = line.split()
@@ -127,7 +104,7 @@ def _read_labels(path: Path, info: AudioInfo, symbols: frozenset[str] | None = N
         if symbols is not None and symbol not in symbols:
             raise DataError(where, f"{symbol!r} is not one of the {len(symbols)} phones of TIMIT")
         if start > end or (items and start < round(items[-1].start * info.sample_rate)):
-            raise DataError(where, f"{line!r} lies outside the {info.num_samples} samples or before the line above")
+            raise DataError(where, f"{line!r} is outside the {info.num_samples} samples or before the line above")
         seconds = samples_to_seconds(start, info.sample_rate)
         items.append(AlignmentItem(symbol, seconds, samples_to_seconds(end - start, info.sample_rate)))
     if not items:

@@ -1,4 +1,4 @@
-"""Which files a folder with the layout of TIMIT holds, who is in which split, and what is missing."""
+"""The files of a folder with TIMIT's layout, who is in which split, and what is missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = ("WAV", "TXT", "WRD", "PHN")
 TRAIN, TEST = "TRAIN", "TEST"
 SPLITS_FILE = "SPLITS.TXT"
 
-_NUM_SENTENCES = 8  # of each speaker of TIMIT, without the two that all speakers read
+_NUM_SENTENCES = 8  # of each TIMIT speaker, without the two that all speakers read
 _DEEPEST = 2  # levels above TRAIN and TEST at which the folder may be given
 _SPLIT_NAMES = ("train", "dev", "test")
 
@@ -31,10 +31,10 @@ class Utterance:
 
     Attributes:
         top: TRAIN or TEST.
-        dialect: the dialect region, such as DR1.
+        dialect: region, such as DR1.
         speaker: upper-case name; its first letter is the sex.
         sentence: upper-case name, such as SX127.
-        files: the files by kind: WAV, TXT, WRD, PHN, as far as they are there.
+        files: by kind: WAV, TXT, WRD, PHN, as far as they exist.
     """
 
     top: str
@@ -50,7 +50,7 @@ class Utterance:
 
     @property
     def place(self) -> str:
-        """Where it lies below the corpus, without the ending."""
+        """Its path below the corpus, without the ending."""
         return f"{self.top}/{self.dialect}/{self.speaker}/{self.sentence}"
 
 
@@ -62,9 +62,9 @@ class Layout:
         root: the folder that holds TRAIN and TEST.
         utterances: all but the SA sentences, sorted by place.
         splits: names of the speakers by split: train, dev, test.
-        is_timit: whether the splits are those of TIMIT; else they come out of the corpus' own ``SPLITS.TXT``.
+        is_timit: whether the splits are TIMIT's, not those of the corpus' own ``SPLITS.TXT``.
         sa_speakers: names of the speakers with an SA sentence.
-        doubles: files that are there twice, in upper and lower case.
+        doubles: complaints of files that exist in upper and in lower case.
     """
 
     root: Path
@@ -75,7 +75,7 @@ class Layout:
     doubles: tuple[str, ...] = ()
 
     def of(self, split: str) -> list[Utterance]:
-        """Gives the utterances of train, dev, test, or of test_full, which is all of TEST, dev included."""
+        """Returns the utterances of train, dev, test, or of test_full, which is all of TEST, dev included."""
         if split == "test_full":
             return [utterance for utterance in self.utterances if utterance.top == TEST]
         names = set(self.splits[split])
@@ -83,10 +83,10 @@ class Layout:
 
 
 def read_layout(corpus_dir: Path) -> Layout:
-    """Finds the utterances of a corpus; upper and lower case are the same.
+    """Finds the utterances of a corpus, in upper or lower case.
 
     Args:
-        corpus_dir: the folder that holds TRAIN and TEST, or one above it, as on the disc (``TIMIT/TRAIN``).
+        corpus_dir: the folder with TRAIN and TEST, or one above it, as on the disc (``TIMIT/TRAIN``).
 
     Raises:
         DataError: there is no such folder, no TRAIN or TEST in it, no utterance in them, or ``SPLITS.TXT`` is damaged.
@@ -97,7 +97,7 @@ def read_layout(corpus_dir: Path) -> Layout:
     doubles: list[str] = []
     sa_speakers: set[str] = set()
     for top in (TRAIN, TEST):
-        for parts, path in _files(_child(root, top), 3):
+        for parts, path in _files(_child(root, top) or root / top):
             dialect, speaker, name = (part.upper() for part in parts)
             sentence, _, ending = name.partition(".")
             # Some copies have X.WAV as SPHERE with X.WAV.wav as RIFF beside it.
@@ -126,7 +126,7 @@ def read_layout(corpus_dir: Path) -> Layout:
 
 
 def complaints(layout: Layout) -> list[str]:
-    """Gives a line on everything that is missing or too much, by name; none if the corpus is whole."""
+    """Returns a line on everything that is missing or superfluous, by name; none if the corpus is whole."""
     return [*_speaker_complaints(layout), *_sentence_complaints(layout), *_file_complaints(layout), *layout.doubles]
 
 
@@ -163,7 +163,7 @@ def _oddities(layout: Layout, speaker: str, places: list[str]) -> Iterator[str]:
 
 
 def _misplaced(speaker: str, place: str) -> Iterator[str]:
-    """Complains of a training speaker in the folder of another dialect region; those of TEST are not in our lists."""
+    """Yields complaints of training speakers in another region's folder; our lists do not have those of TEST."""
     for dialect, names in TRAIN_SPEAKERS_BY_DIALECT.items():
         if speaker in names and place.startswith(TRAIN) and place != f"{TRAIN}/{dialect}":
             yield f"speaker {speaker} is in {place} but belongs in {TRAIN}/{dialect}"
@@ -194,7 +194,7 @@ def _find_root(corpus_dir: Path) -> Path:
     folder: Path | None = corpus_dir
     for _ in range(_DEEPEST + 1):
         if folder is not None:
-            here = [_only_child(folder, top) for top in (TRAIN, TEST)]
+            here = [_child(folder, top) for top in (TRAIN, TEST)]
             if any(here):
                 for top, child in zip((TRAIN, TEST), here, strict=True):
                     if child is None or not child.is_dir():
@@ -205,28 +205,18 @@ def _find_root(corpus_dir: Path) -> Path:
 
 
 def _child(folder: Path, name: str) -> Path | None:
-    return next((path for path in sorted(folder.iterdir()) if path.name.upper() == name), None)
-
-
-def _only_child(folder: Path, name: str) -> Path | None:
     found = [path.name for path in sorted(folder.iterdir()) if path.name.upper() == name]
     if len(found) > 1:
         raise DataError(folder, f"has {' and '.join(found)}", "put them together, or leave one of them")
     return folder / found[0] if found else None
 
 
-def _files(folder: Path | None, depth: int) -> Iterator[tuple[tuple[str, ...], Path]]:
-    """Gives the files at ``depth`` levels below a folder with the names on the way."""
-    if folder is None or not folder.is_dir():
-        return
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if depth == 1:
-            yield (path.name,), path
-        elif path.is_dir():
-            for names, found in _files(path, depth - 1):
-                yield (path.name, *names), found
+def _files(folder: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Yields the files three levels below a folder, with the names on the way."""
+    for path in sorted(folder.glob("*/*/*")):
+        parts = path.relative_to(folder).parts
+        if not any(part.startswith(".") for part in parts):
+            yield parts, path
 
 
 def _read_splits(path: Path) -> dict[str, list[str]]:
@@ -234,6 +224,6 @@ def _read_splits(path: Path) -> dict[str, list[str]]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         fields = line.split()
         if len(fields) != 2 or fields[1] not in splits:
-            raise DataError(f"{path}:{number}", f"{line!r} is no speaker and split", "write lines such as: MABC0 dev")
+            raise DataError(f"{path}:{number}", f"{line!r} is not a speaker and a split", "write lines like: MABC0 dev")
         splits[fields[1]].append(fields[0].upper())
     return splits

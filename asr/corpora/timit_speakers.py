@@ -1,9 +1,9 @@
 """The speakers of TIMIT by split: 462 for training, 50 for development, 24 of the core test set.
 
-**Source**: training speakers by dialect region as they lie on the disc (LDC93S1), read off the file lists of SincNet
+**Source**: training speakers by dialect region as on the disc (LDC93S1), taken from the file lists of SincNet
 (Ravanelli & Bengio 2018); their numbers by region are those of the corpus documentation, 38, 76, 76, 68, 70, 35, 77,
 22. The core test set is defined in TIMIT's ``DOC/TESTSET.DOC``; the development set is the one of Halberstadt (1998),
-as Kaldi, SpeechBrain and WeNet list it. Both come out of the 168 speakers of ``TEST``.
+as Kaldi, SpeechBrain and WeNet list it. Both are drawn from the 168 speakers of ``TEST``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# AN4: kinds of recurrent layers, and encoders without recurrence, at equal size and equal time of training; dev error rates.
+# AN4: kinds of recurrent layers, and encoders without recurrence, of equal size and equal training time; dev error rates.
 #
 #   recipes/an4/cells.sh [--cells "lstm gru"] [--seeds "0 1 2"] [KEY=VALUE for asr train]
 #

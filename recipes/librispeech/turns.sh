@@ -18,7 +18,7 @@ must_exist lexicon aligned lm_text
 [[ $aligned ]] || die "--aligned: is missing; give a folder of utterances with TextGrids"
 common=(--dev "$dev" --lexicon "$lexicon" --device "$device" --seed "$seed")
 if [[ $corpus_dir ]]; then common+=(--corpus-dir "$corpus_dir"); fi
-letters=("$root/recipes/librispeech/run.sh" --size mini "${common[@]}")
+letters=("$root/recipes/librispeech/run.sh" "${common[@]}")
 phones=("$root/recipes/librispeech/phones.sh" --aligned "$aligned" "${common[@]}")
 if [[ $lm_text ]]; then letters+=(--lm-text "$lm_text"); fi
 
@@ -40,7 +40,5 @@ if stage 4 "letters with fewer masks"; then
 fi
 
 if stage 5 "phones from letters"; then
-  models=(--words "exp/librispeech/mini_cool/seed$seed/last.ckpt" --ngram data/librispeech/3gram.npz)
-  if [[ $lm_text ]]; then models+=(--lstm "exp/librispeech/lstm_lm/seed$seed/best.ckpt"); fi
-  "${phones[@]}" --experiment mini_cool "${models[@]}" --stage 5 "${overrides[@]}"
+  "${phones[@]}" --experiment mini_cool --letters mini_cool --stage 5 "${overrides[@]}"
 fi

@@ -3,11 +3,11 @@
 #
 #   recipes/memory/run.sh [--seeds "0"] [--cells "lstm gru lstm_peephole"] [--others "ligru lstm_coupled"] [--steps 2000]
 #
-# --cells are gated ones that take every test, with chrono initialisation, and the plain tanh unit stands beside them;
-# --others take the copy at T = 100 alone. Gradients are measured of all. In the copy task rnn, ligru and lstm_projected,
-# which diverge at the default learning rate, have one of 0.001. --steps are those of the copy task; more remember more.
+# --cells are gated ones that take every test, with chrono initialisation, as does the plain tanh unit without it;
+# --others take only the copy at T = 100. Gradients are measured for all. In the copy task rnn, ligru and lstm_projected,
+# which diverge at the default learning rate, use 0.001. --steps are those of the copy task; more remember more.
 # Stages, for --stage N and --stop-stage N: 1 gradient norms over 1000 steps, 2 copy at T = 100 and 200, 3 adding at
-# T = 750, 4 pictures. Writes exp/memory in the current folder; a curve that is there already is not made again.
+# T = 750, 4 pictures. Writes exp/memory in the current folder; existing curves are not made again.
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"

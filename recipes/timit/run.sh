@@ -4,8 +4,8 @@
 #   recipes/timit/run.sh [--corpus-dir DIR] [--rungs "blstm modern"] [--seeds "0 1 2"] [--corpus NAME --policy NAME]
 #     [--device cpu] [KEY=VALUE for asr train]
 #
-# DIR, which stage 1 needs, is the folder from the LDC (LDC93S1), or any other of its layout, such as the data/synth/corpus
-# that asr prepare synth makes.
+# DIR, which stage 1 needs, is the folder from the LDC (LDC93S1), or another with its layout, such as data/synth/corpus,
+# which asr prepare synth makes.
 # --rungs are files of conf/experiment/timit: graves_rnn_3x500 graves_1x250 graves_2x250 graves_3x250 graves_5x250
 # graves_3x421_unidirectional graves_1x622 graves_3x250_noise blstm blstm_<one addition> modern modern_small
 # --corpus takes, from --stage 2 on, other cuts with phones that are in data/NAME, --policy their phone set (arpabet-39).

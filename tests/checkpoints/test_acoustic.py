@@ -237,10 +237,10 @@ def test_sizes_follow_from_what_is_stored(tmp_path: Path, key: str, arguments: d
     content = checkpoint_content()
     content["hyper_parameters"][key]["init_args"] |= arguments
     path = save_checkpoint(tmp_path / "a.ckpt", content)
-    started = time.monotonic()
+    started = time.process_time()  # what others do on the machine does not count
     found = refused(path)
     assert message in found
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_weights_that_are_one_number_shown_often(tmp_path: Path) -> None:

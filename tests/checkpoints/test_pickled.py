@@ -70,7 +70,7 @@ def is_same(ours: Any, theirs: Any) -> bool:
     return ours == theirs or (ours != ours and theirs != theirs)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(contents)
 def test_torch_reads_the_same(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "pickled.ckpt"

@@ -60,5 +60,5 @@ def test_no_verb_runs_commands(
     assert status == 1, lines
     assert len(lines) == 1
     assert lines[0].startswith(f"asr {verb}: {cuts}:2 (u1): its audio is a command (touch /")
-    assert lines[0].endswith("and commands are not run; keep what it gives as a file and put the file's path here")
+    assert lines[0].endswith("and commands are not run; save its audio as a file and put the file's path here")
     assert not (tmp_path / "made").exists()

@@ -28,5 +28,5 @@ def make_tree(root: Path, make_audio: Callable[..., Path], chapters: dict[str, d
 
 
 def hash_of(utterance_id: str) -> int:
-    """Gives a number of its own to each utterance."""
+    """Returns a number of its own to each utterance."""
     return int(utterance_id.replace("-", ""))

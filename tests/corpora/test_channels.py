@@ -20,7 +20,7 @@ def write(path, samples):
 
 @pytest.fixture
 def splits(tmp_path):
-    """Gives an utterance of one channel, one of two, and one of two that cancel each other, twice."""
+    """Returns an utterance of one channel, one of two, and one of two that cancel each other, twice."""
     voice = speech(1.0)
     files = {
         "mono": voice,

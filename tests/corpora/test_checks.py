@@ -16,7 +16,7 @@ from asr.text.policy import get_policy
 
 @pytest.fixture
 def one(tmp_path, make_audio):
-    """Gives a function that makes a set of one cut."""
+    """Returns a function that makes a set of one cut."""
 
     def make(text="A", seed=0, **options) -> CutSet:
         path = make_audio(tmp_path / f"{seed}.wav", seed, **options)

@@ -13,7 +13,7 @@ from asr.errors import ConfigError, DataError
 
 @pytest.fixture
 def make(tmp_path, make_audio):
-    """Gives a function that writes a file below the folder "mine", beside which a.wav and sub/b.flac lie."""
+    """Returns a function that writes a file below the folder "mine", beside which a.wav and sub/b.flac lie."""
     make_audio(tmp_path / "mine" / "a.wav", 1, seconds=1.0)
     make_audio(tmp_path / "mine" / "sub" / "b.flac", 2)
 
@@ -111,7 +111,7 @@ def test_nemo_manifests_name_parts_of_files(make):
             r"my\.json:1: duration is 'long'",
         ),
         ("my.jsonl", "", r"my\.jsonl: lists no utterances"),
-        ("my.txt", "a.wav A\n", r"my\.txt: is in no form that is known by its name; give a CSV or TSV file"),
+        ("my.txt", "a.wav A\n", r"my\.txt: has no known form by its name; give a CSV or TSV file"),
     ],
 )
 def test_faulty_lists_are_named_with_the_line(make, name, content, found):
@@ -154,7 +154,7 @@ def test_a_kaldi_directory_with_segments(make):
         ),
         ({"wav_scp": ""}, r"wav\.scp: is empty"),
         ({"text": "r1 A\nr3 B\n"}, r"text:2: utterance r3 is not in wav\.scp; run Kaldi's utils/fix_data_dir\.sh"),
-        ({"text": "r1 A\nr1 B\n"}, r"text:2: r1 is there already: .*text:1"),
+        ({"text": "r1 A\nr1 B\n"}, r"text:2: r1 occurs already: .*text:1"),
         ({"segments": "r1 r1 0 1\n"}, r"text:2: utterance r2 is not in segments"),
         ({"text": "r1 A\n", "segments": "r1 r9 0 1\n"}, r"segments:1: recording 'r9' is not in wav\.scp"),
         ({"text": "r1 A\n", "segments": "r1 r1 0\n"}, r"segments:1: 3 fields; a line has four"),
@@ -259,7 +259,7 @@ def test_every_script_comes_through_as_nfc(make, make_audio, tmp_path):
 
 @pytest.fixture
 def speech(tmp_path, make_audio):
-    """Gives a function that makes cuts of half a second for speakers that are named by one letter each."""
+    """Returns a function that makes cuts of half a second for speakers that are named by one letter each."""
     path = make_audio(tmp_path / "a.wav")
 
     def make(speakers: str) -> CutSet:

@@ -17,7 +17,7 @@ from tests.audio.sounds import speech
 
 @pytest.fixture
 def make(tmp_path, make_audio):
-    """Gives a function that writes a file below the folder "mine", beside which a.wav and sub/b.flac lie."""
+    """Returns a function that writes a file below the folder "mine", beside which a.wav and sub/b.flac lie."""
     make_audio(tmp_path / "mine" / "a.wav", 1, seconds=1.0)
     make_audio(tmp_path / "mine" / "sub" / "b.flac", 2)
 
@@ -97,7 +97,7 @@ def test_video_beside_the_sound_that_was_taken_out_of_it_is_left_aside(make, tmp
     make("a.txt", "A")
     make("sub/b.txt", "B")
     assert [cut.recording.sources[0].source[-4:] for cut in prepare(tmp_path / "mine")["train"]] == [".wav", "flac"]
-    told = "1 files are left aside, as WAV or the like of that name is beside them: a.mp4"
+    told = "1 files are skipped: WAV or the like of the same name is beside them: a.mp4"
     assert [record.getMessage() for record in caplog.records] == [told]
 
 

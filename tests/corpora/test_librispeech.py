@@ -110,7 +110,7 @@ def test_alignments(corpus, tmp_path):
 
 def test_official_subsets_are_whole_or_refused(corpus, monkeypatch, make_audio):
     monkeypatch.setitem(librispeech.NUM_UTTERANCES, "tiny", 4)
-    with pytest.raises(DataError, match=r"tiny: 3 utterances are listed or lie here, tiny has 4; .* with --partial"):
+    with pytest.raises(DataError, match=r"tiny: 3 utterances are listed or found here, tiny has 4; .* with --partial"):
         prepare(corpus)
     assert ids(prepare(corpus, partial=True)) == ALL
     make_audio(corpus / "tiny/60/9/60-9-0001.flac")
@@ -121,7 +121,7 @@ def test_official_subsets_are_whole_or_refused(corpus, monkeypatch, make_audio):
 
 def test_an_official_subset_without_utterances(corpus):
     (corpus / "dev-clean").mkdir()
-    with pytest.raises(DataError, match="dev-clean: 0 utterances are listed or lie here, dev-clean has 2703"):
+    with pytest.raises(DataError, match="dev-clean: 0 utterances are listed or found here, dev-clean has 2703"):
         prepare(corpus)
     shutil.rmtree(corpus / "tiny")
     assert ids(prepare(corpus, partial=True)) == {"dev-clean": [], "other": ["7-1-0000"]}
@@ -135,7 +135,7 @@ def test_the_official_numbers_add_up():
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        ("14-208-0000 A\n14-209-0001 B\n", r"14-208\.trans\.txt:2: '14-209-0001' is no id of this chapter"),
+        ("14-208-0000 A\n14-209-0001 B\n", r"14-208\.trans\.txt:2: '14-209-0001' is not an id of this chapter"),
         ("14-208-0000 A\n\n14-208-0000 B\n", r"14-208\.trans\.txt:3: 14-208-0000 is there twice"),
     ],
 )
@@ -159,5 +159,5 @@ def test_speakers_with_bars_in_their_names_and_damaged_lists(corpus, tmp_path):
     assert read_sexes(corpus / "SPEAKERS.TXT") == {"14": "F", "60": "M"}
     assert read_sexes(tmp_path / "none") == {}
     (corpus / "SPEAKERS.TXT").write_text("; x\n14 | X | tiny | 1 | A\n")
-    with pytest.raises(DataError, match=r"SPEAKERS\.TXT:2: '14 \| X \| tiny \| 1 \| A' is no ID"):
+    with pytest.raises(DataError, match=r"SPEAKERS\.TXT:2: '14 \| X \| tiny \| 1 \| A' is not ID"):
         prepare(corpus)

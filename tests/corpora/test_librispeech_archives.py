@@ -86,7 +86,7 @@ def test_a_transfer_goes_on_where_it_stopped(archives, mirror, tmp_path):
 
 def test_an_archive_with_another_checksum_is_thrown_away(archives, mirror, tmp_path, monkeypatch):
     monkeypatch.setitem(ARCHIVES, "dev-clean-2", Archive(31, "0" * 32))
-    with pytest.raises(DataError, match=r"31/dev-clean-2\.tar\.gz: its md5 is [0-9a-f]{32}, not 0{32}; it was thrown"):
+    with pytest.raises(DataError, match=r"31/dev-clean-2\.tar\.gz: its md5 is [0-9a-f]{32}, not 0{32}; it was deleted"):
         download(["dev-clean-2"], tmp_path / "new", mirror=address(mirror))
     assert list((tmp_path / "new").iterdir()) == []
 

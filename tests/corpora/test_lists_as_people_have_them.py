@@ -18,7 +18,7 @@ from asr.errors import DataError
 
 @pytest.fixture
 def make(tmp_path, make_audio):
-    """Gives a function that writes a file below the folder "mine", beside which a.wav and clips/b.flac lie."""
+    """Returns a function that writes a file below the folder "mine", beside which a.wav and clips/b.flac lie."""
     make_audio(tmp_path / "mine" / "a.wav", 1, seconds=1.0)
     make_audio(tmp_path / "mine" / "clips" / "b.flac", 2)
 
@@ -31,7 +31,7 @@ def make(tmp_path, make_audio):
 
 
 def texts(path: Path, **options) -> list[tuple[str, str]]:
-    """Gives file and text of each utterance."""
+    """Returns file and text of each utterance."""
     return [
         (Path(cut.recording.sources[0].source).name, cut.supervisions[0].text) for cut in prepare(path)["train"]
     ]  # fmt: skip
@@ -113,8 +113,8 @@ def test_quoted_lines_and_where_rows_begin(make):
 @pytest.mark.parametrize(
     ("name", "content", "found"),
     [
-        ("my.csv", "audio,text,text\na.wav,A,B\n", "my.csv:1: the column text is there twice; rename or take out one"),
-        ("my.csv", "sep=;\naudio;Audio;text\na;b;c\n", "my.csv:2: the column audio is there twice"),
+        ("my.csv", "audio,text,text\na.wav,A,B\n", "my.csv:1: has the column text twice; rename or remove one"),
+        ("my.csv", "sep=;\naudio;Audio;text\na;b;c\n", "my.csv:2: has the column audio twice"),
         ("my.csv", "audio,text\nhttps://x.org/a.wav,A\n", "my.csv:2: names the address https://x.org/a.wav, and noth"),
         ("my.csv", b"audio,text\na.wav,don\x92t\n", "my.csv:2: is not UTF-8 text but most likely WINDOWS-1252, in"),
         ("my.csv", "audio,text\na.wav,A\n".encode("utf-16")[:-1], "my.csv: is not UTF-8 text but UTF-16, and damaged"),
@@ -223,9 +223,7 @@ def test_kaldis_blanks(make, text, expected):
 
 def test_kaldis_archives_are_named(make):
     make("text", "r1 A\n")
-    with pytest.raises(
-        DataError, match=r"wav.scp:1: recording r1 lies in an archive of Kaldi's \(raw.1.ark:1234\), which"
-    ):
+    with pytest.raises(DataError, match=r"wav.scp:1: recording r1 is in a Kaldi archive \(raw.1.ark:1234\), which"):
         prepare(make("wav.scp", "r1 raw.1.ark:1234\n").parent)
 
 

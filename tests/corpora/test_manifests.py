@@ -46,8 +46,8 @@ def test_lhotse_itself_reads_them_and_reads_audio_with_libsndfile(tmp_path, cuts
         (b'{"audio": "a.wav"}\n', r":1: is not a Lhotse cut"),
         (b'{"type": "MonoCut", "id": "a"}\n', r":1 \(a\): is not a Lhotse cut: its cut has no start"),
         (b"\xff\xfe\n", r": is not UTF-8 text but UTF-16, and damaged"),
-        (b'{"a": NaN}\n', r":1: holds NaN, which is no JSON"),
-        (b'{"a": -Infinity}\n', r":1: holds -Infinity, which is no JSON"),
+        (b'{"a": NaN}\n', r":1: holds NaN, which is not JSON"),
+        (b'{"a": -Infinity}\n', r":1: holds -Infinity, which is not JSON"),
         (b'{"a": ' + b"1" * 5000 + b"}", r":1: is not a JSON object"),
         (b'{"a": ' + b"[" * 100_000, r":1: is not a JSON object"),
     ],
@@ -79,7 +79,7 @@ def test_missing_folder_and_damaged_files(tmp_path, cuts):
 
 def test_doubled_ids_are_refused(tmp_path, cuts):
     write_cuts([*cuts, cuts[1]], tmp_path / "a.jsonl.gz")
-    with pytest.raises(DataError, match=r"a\.jsonl\.gz:4: utterance id ü1 stands in it twice"):
+    with pytest.raises(DataError, match=r"a\.jsonl\.gz:4: utterance id ü1 occurs twice"):
         read_cuts(tmp_path / "a.jsonl.gz")
 
 

@@ -23,7 +23,7 @@ Change = Callable[[Cut, Any], None]
 
 @pytest.fixture
 def cut(tmp_path: Path, make_audio: Callable[..., Path]) -> Cut:
-    """Gives a good cut as it stands in a file, with everything that Lhotse knows in it."""
+    """Returns a good cut as it stands in a file, with everything that Lhotse knows in it."""
     listed = Listed("a", make_audio(tmp_path / "a.wav"), "text", speaker="s")
     made: Cut = make_splits({"train": [listed]})["train"][0].to_dict()
     made["supervisions"][0]["alignment"] = {"word": [["text", 0.0, 0.1], ["x", 0.1, 0.2, None], ["y", 0.1, 0.2, 0.5]]}
@@ -38,7 +38,7 @@ def cut(tmp_path: Path, make_audio: Callable[..., Path]) -> Cut:
 
 
 def mixed(cut: Cut) -> Cut:
-    """Gives a mixed cut of a cut and silence."""
+    """Returns a mixed cut of a cut and silence."""
     inner = {name: value for name, value in cut.items() if name != "type"}
     silence = {"id": "p", "duration": 0.5, "sampling_rate": 16000, "feat_value": -23.0, "num_samples": 8000}
     tracks = [
@@ -53,7 +53,7 @@ def recording(source: Cut) -> Cut:
 
 
 def refused(tmp_path: Path, *cuts: Cut) -> str:
-    """Gives the line that the last of some cuts is refused with."""
+    """Returns the line that the last of some cuts is refused with."""
     path = tmp_path / "hostile_cuts.jsonl"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in cuts), encoding="utf-8")
     with pytest.raises(DataError) as caught:
@@ -189,9 +189,9 @@ def test_sources_that_are_no_files(tmp_path: Path, cut: Cut, place: Change, sour
         ({"storage_type": "lilcom_url"}, "storage type lilcom_url"),
         ({"storage_type": "memory_raw"}, "storage type memory_raw"),  # a pickle
         ({"storage_type": None}, "storage type null"),
-        ({"storage_path": "pipe:touch MADE; cat"}, "its storage_path is no file (pipe:touch MADE; cat)"),
-        ({"storage_path": "http://localhost:9"}, "its storage_path is no file (http://localhost:9)"),
-        ({"storage_path": "", "storage_key": "pipe:touch MADE"}, "its storage_key is no file (pipe:touch MADE)"),
+        ({"storage_path": "pipe:touch MADE; cat"}, "its storage_path is not a file (pipe:touch MADE; cat)"),
+        ({"storage_path": "http://localhost:9"}, "its storage_path is not a file (http://localhost:9)"),
+        ({"storage_path": "", "storage_key": "pipe:touch MADE"}, "its storage_key is not a file (pipe:touch MADE)"),
     ],
 )
 @pytest.mark.parametrize("place", ["features", "custom", "temporal", "image", "track"])
@@ -234,7 +234,7 @@ def test_transforms(tmp_path: Path, cut: Cut, transform: Any, message: str) -> N
 
 
 def put(value: Any, *path: Any) -> Change:
-    """Gives a change that puts a value at the end of a path of keys; ``...`` takes the key away."""
+    """Returns a change that puts a value at the end of a path of keys; ``...`` takes the key away."""
 
     def change(cut: Cut, _: Any) -> None:
         for key in path[:-1]:
@@ -287,8 +287,8 @@ def put(value: Any, *path: Any) -> Change:
         (put(..., "supervisions", 0, "recording_id"), "its supervision has no recording_id"),
         (put("x", "supervisions", 0, "duration"), "the duration of its supervision is x"),
         (put([], "supervisions", 0, "alignment"), "the alignment of its supervision is a list"),
-        (put({"word": 3}, "supervisions", 0, "alignment"), "alignment word is no list of symbol, start and duration"),
-        (put({"word": [["a", 0]]}, "supervisions", 0, "alignment"), "alignment word is no list of symbol"),
+        (put({"word": 3}, "supervisions", 0, "alignment"), "alignment word is not a list of symbol, start and"),
+        (put({"word": [["a", 0]]}, "supervisions", 0, "alignment"), "alignment word is not a list of symbol"),
         (put({"word": [["a", "0", 1]]}, "supervisions", 0, "alignment"), "alignment word has a list"),
         (put({"word": [[3, 0, 1]]}, "supervisions", 0, "alignment"), "alignment word has a list"),
         (put({"word": [["a", None, 1]]}, "supervisions", 0, "alignment"), "alignment word has a list"),

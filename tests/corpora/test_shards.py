@@ -108,9 +108,9 @@ def test_rewriting_gives_equal_bytes_and_leaves_no_surplus(tmp_path, cuts):
 
 def test_what_cannot_be_packed_is_named(tmp_path, cuts):
     folder = tmp_path / "shards"
-    with pytest.raises(DataError, match=r"is changed by Lhotse when it is read; give cuts as asr prepare"):
+    with pytest.raises(DataError, match=r"is changed by Lhotse on reading; give cuts as asr prepare"):
         list(write_shards([cuts[0].perturb_speed(1.1)], folder, 9.0))
-    with pytest.raises(DataError, match="is not a stretch of one audio file"):
+    with pytest.raises(DataError, match="is not a part of one audio file"):
         list(write_shards([cuts[0].append(cuts[1])], folder, 9.0))
     (tmp_path / "d.mp3").write_text("no audio")
     with pytest.raises(DataError, match=r"d.mp3: is a text file, not audio"):
@@ -119,7 +119,7 @@ def test_what_cannot_be_packed_is_named(tmp_path, cuts):
     assert not list(tmp_path.glob(".part*"))
     folder.mkdir()
     (folder / "notes.txt").touch()
-    with pytest.raises(DataError, match=r"notes.txt: is no shard of recordings or cuts"):
+    with pytest.raises(DataError, match=r"notes.txt: is not a shard of recordings or cuts"):
         list(write_shards(cuts, folder, 9.0))
 
 
@@ -163,7 +163,7 @@ def test_damaged_shards_are_named(tmp_path, cuts):
     tar = folder / "recording.000000.tar"
     whole = tar.read_bytes()
     tar.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"is no whole tar file|where cuts\.000000"):
+    with pytest.raises(DataError, match=r"is not a complete tar file|where cuts\.000000"):
         index_shards(folder)
     with pytest.raises(DataError, match="the shard is truncated, or is no longer the one of the index"):
         in_memory(first[-1])

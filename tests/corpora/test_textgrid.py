@@ -117,21 +117,21 @@ def test_no_tiers():
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("", "is no whole TextGrid: the end where a string must be"),
-        ('"ooTextFile" "Pitch 1" 0 1', "is no TextGrid; save it from Praat"),
-        (LONG[:-30], "is no whole TextGrid: the end where a "),
-        (LONG.replace("size = 2", "size = 3"), "is no whole TextGrid: .* where a number must be"),
+        ("", "is not a complete TextGrid: the end where a string must be"),
+        ('"ooTextFile" "Pitch 1" 0 1', "is not a TextGrid; save it from Praat"),
+        (LONG[:-30], "is not a complete TextGrid: the end where a "),
+        (LONG.replace("size = 2", "size = 3"), "is not a complete TextGrid: .* where a number must be"),
         (LONG.replace("xmin = 0.25", "xmin = 0.2"), "tier words: 'say \"7 = x\"' from 0.2 to 1.5 s is out of order"),
         *(
-            (LONG.replace("0.25", each), f"is no whole TextGrid: {each} where a finite number")
+            (LONG.replace("0.25", each), f"is not a complete TextGrid: {each} where a finite number")
             for each in ("nan", "Inf", "1e999", "--undefined--")
         ),
-        (LONG.replace("size = 2", "size = 2.5"), "is no whole TextGrid: 2.5 where a count must be"),
-        (LONG.replace("size = 3", "size = -1"), "is no whole TextGrid: -1 where a count must be"),
-        (LONG.replace("size = 3", "size = 1e15"), "is no whole TextGrid: the end where a string must be"),
-        (LONG.replace("size = 3", "size = 1e400"), "is no whole TextGrid: 1e400 where a finite number must be"),
+        (LONG.replace("size = 2", "size = 2.5"), "is not a complete TextGrid: 2.5 where a count must be"),
+        (LONG.replace("size = 3", "size = -1"), "is not a complete TextGrid: -1 where a count must be"),
+        (LONG.replace("size = 3", "size = 1e15"), "is not a complete TextGrid: the end where a string must be"),
+        (LONG.replace("size = 3", "size = 1e400"), "is not a complete TextGrid: 1e400 where a finite number must be"),
         (LONG.replace("phones", "words"), "has two tiers with the name 'words'; rename one of them"),
-        (LONG.replace('"EY1"', '"EY1'), "is no whole TextGrid: the end where a string must be"),
+        (LONG.replace('"EY1"', '"EY1'), "is not a complete TextGrid: the end where a string must be"),
         (LONG.replace("xmax = 0.25", "xmax = -1"), "tier words: '' from 0 to -1 s is out of order"),
     ],
 )

@@ -127,8 +127,8 @@ def test_other_files_are_left_alone(small: Path) -> None:
         ("SI1.WRD", "", "SI1.WRD: is empty"),
         ("SI1.PHN", "0 200 h#\n200 x sh\n", "SI1.PHN:2: '200 x sh' is not two sample numbers and a symbol"),
         ("SI1.PHN", "0 200 h#\n200 500 schwa\n", "SI1.PHN:2: 'schwa' is not one of the 61 phones"),
-        ("SI1.PHN", "0 200 h#\n100 500 sh\n0 600 iy\n", "SI1.PHN:3: '0 600 iy' lies outside"),
-        ("SI1.PHN", "0 200 h#\n5000 6000 sh\n", "SI1.PHN:2: '5000 6000 sh' lies outside the 3200 samples"),
+        ("SI1.PHN", "0 200 h#\n100 500 sh\n0 600 iy\n", "SI1.PHN:3: '0 600 iy' is outside"),
+        ("SI1.PHN", "0 200 h#\n5000 6000 sh\n", "SI1.PHN:2: '5000 6000 sh' is outside the 3200 samples"),
     ],
 )
 def test_damaged_files_are_named(name: str, content: str, complaint: str, small: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_name_must_tell_the_sex(small: Path) -> None:
 
 def test_damaged_splits_file(small: Path) -> None:
     (small / "SPLITS.TXT").write_text("FAAA0 train\nMBBB0 development\n")
-    with pytest.raises(DataError, match=r"SPLITS.TXT:2: 'MBBB0 development' is no speaker and split"):
+    with pytest.raises(DataError, match=r"SPLITS.TXT:2: 'MBBB0 development' is not a speaker and a split"):
         prepare(small)
 
 

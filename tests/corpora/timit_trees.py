@@ -54,6 +54,6 @@ def make_whole(root: Path) -> Path:
 
 
 def lower(folder: Path) -> None:
-    """Gives all files and folders below names in lower case."""
+    """Returns all files and folders below names in lower case."""
     for path in sorted(folder.rglob("*"), reverse=True):
         path.rename(path.with_name(path.name.lower()))

@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def asr_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Gives a folder with a command ``asr`` that needs no seconds to begin; see :mod:`tests.recipes.warm_asr`."""
+    """Provides a folder with a command ``asr`` that starts at once; see :mod:`tests.recipes.warm_asr`."""
     folder = tmp_path_factory.mktemp("bin")
     program, address = Path(__file__).with_name("warm_asr.py"), folder / "socket"
     command = [sys.executable, str(program), "serve", str(address)]

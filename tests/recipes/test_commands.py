@@ -21,20 +21,20 @@ _BLOCK = re.compile(r"^```(?:bash|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def shell_lines(file: Path) -> list[str]:
-    """Gives the lines of shell in a file, continuation lines joined and comments left out."""
+    """Returns the lines of shell in a file, continuation lines joined and comments left out."""
     text = file.read_text(encoding="utf-8")
     shell = text if file.suffix == ".sh" else "\n".join(_BLOCK.findall(text))
     return [line.strip() for line in shell.replace("\\\n", " ").splitlines()]
 
 
 def commands(program: str) -> list[tuple[str, list[str]]]:
-    """Gives every command line of a program in READMEs and recipes, with where it stands."""
+    """Returns every command line of a program in READMEs and recipes, with where it stands."""
     lines = [(file.relative_to(ROOT).as_posix(), line) for file in [*READMES, *RECIPES] for line in shell_lines(file)]
     return [(where, shlex.split(line, comments=True)[1:]) for where, line in lines if line.startswith(f"{program} ")]
 
 
 def help_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """Gives the help text of a verb, and of its subcommand where it has some."""
+    """Returns the help text of a verb, and of its subcommand where it has some."""
     depth = 2 if words[0] in SUBCOMMANDS else 1
     main = importlib.import_module(f"asr.cli.{words[0]}").main
     with contextlib.suppress(SystemExit):  # argparse leaves this way
@@ -50,12 +50,13 @@ def test_there_are_commands_to_look_at() -> None:
 def test_options_exist(where: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert words[0] in VERBS, where
     text = help_of(words, capsys)
-    options = [word.partition("=")[0] for word in words if word.startswith("--")]
+    options = re.findall(r"^--[a-z0-9-]+", "\n".join(words), re.MULTILINE)
     assert not [option for option in options if not re.search(rf"{option}\b", text)], where
 
 
 VARIABLES = {
     "$seed": "0", "an4/$experiment": "an4/blstm", "librispeech/$experiment": "librispeech/mini", "$cell": "lstm",
+    "librispeech/$size": "librispeech/100h",
     "librispeech_phones/$experiment": "librispeech_phones/mini", "$dev": "dev-mini", "$rung": "blstm",
     "$corpus": "timit", "$policy": "verbatim", "$lm_text": "books.txt",
 }  # fmt: skip

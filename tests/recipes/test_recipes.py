@@ -49,7 +49,7 @@ def test_help_is_the_comment_at_the_top(recipe: str, tmp_path: Path) -> None:
     [
         (["--no-such"], "--no-such: no such option; --help lists them"),
         (["--path", "x"], "--path: no such option; --help lists them"),
-        (["--stage"], "--stage: no value behind it"),
+        (["--stage"], "--stage: needs a value"),
         (["--stage", "two"], "--stage, --stop-stage: two, 99; give numbers"),
         (["extra"], "extra: neither an option nor KEY=VALUE; --help lists the options"),
     ],
@@ -66,7 +66,7 @@ def test_wrong_usage_is_one_line_and_status_2(recipe: str, arguments: list[str],
         ("run.sh", "--lm-text"),
         ("run.sh", "--lexicon"),
         ("phones.sh", "--aligned"),
-        ("phones.sh", "--lstm"),
+        ("full.sh", "--lm-text"),
         ("turns.sh", "--lexicon"),
     ],
 )
@@ -183,7 +183,7 @@ def test_librispeech_from_the_tokens_to_words_by_phones(tmp_path: Path) -> None:
     make_librispeech(tmp_path, "dev-tiny", ["5", "6"])
     refused = run("librispeech/run.sh", "--corpus-dir", ".", "--dev", "dev-tiny", cwd=tmp_path)
     assert refused.returncode == 1
-    assert "8 utterances are listed or lie here, train-clean-5 has 1519" in refused.stderr
+    assert "8 utterances are listed or found here, train-clean-5 has 1519" in refused.stderr
     prepare = ["--corpus-dir", ".", "--partial", "--policy", "upper-no-punctuation"]
     asr("prepare", "librispeech", *prepare, cwd=tmp_path)
     (tmp_path / "books.txt").write_text("HIGH LOW\nLOW HIGH LOW\nHIGH HIGH\n" * 20, encoding="utf-8")

@@ -37,7 +37,6 @@ def test_decode_gives_back_what_was_encoded(table):
     assert (table.encode(""), table.decode([]), table.word_spans([])) == ([], "", [])
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 23), max_size=12))
 def test_any_sequence_of_tokens_has_a_text_that_encodes(table, token_ids):
     text = table.decode(token_ids)
@@ -52,7 +51,7 @@ def test_any_sequence_of_tokens_has_a_text_that_encodes(table, token_ids):
 LETTERS = st.characters(exclude_characters="".join(bpe.RESERVED), exclude_categories=["Z", "C"])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.text(LETTERS, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_every_character_of_the_texts_can_be_encoded(words):
     text = " ".join(words)

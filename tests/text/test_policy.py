@@ -3,7 +3,7 @@ import unicodedata
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.errors import ConfigError, DataError
@@ -83,7 +83,6 @@ UNUSUAL = st.text(
 )
 
 
-@settings(deadline=None)
 @given(text=st.text(max_size=40) | UNUSUAL)
 @pytest.mark.parametrize("name", WORDS)
 def test_applying_a_policy_twice_changes_nothing_more(name, text):

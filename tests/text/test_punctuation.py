@@ -3,7 +3,7 @@ import re
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.text import punctuation
@@ -26,7 +26,6 @@ def test_every_character_alone_is_the_same_by_pattern_and_by_character():
     assert remove(text).split() == remove_by_characters(text, APOSTROPHES).split()
 
 
-@settings(deadline=None)
 @given(
     text=st.text(st.sampled_from("aBé1_'`´’‘ʼʻ′ʹ＇·-.,“”—…«» \u00a0\n\x1c²½ⅧЖ中٣"), max_size=12),
     apostrophes=st.sampled_from([APOSTROPHES, TYPOGRAPHIC, ""]),

@@ -3,7 +3,7 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.errors import DataError
@@ -33,7 +33,6 @@ def test_encode_and_decode():
 WORDS = st.lists(st.text(st.characters(exclude_characters="|", exclude_categories=["Z", "C"]), min_size=1), min_size=1)
 
 
-@settings(deadline=None)
 @given(WORDS)
 def test_decode_gives_back_what_was_encoded(words):
     text = " ".join(words)

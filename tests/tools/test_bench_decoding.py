@@ -24,7 +24,7 @@ LM_WEIGHT, WORD_SCORE, BEAM_SIZE = 0.6, -0.4, 40
 
 
 def sentences(count: int, seed: int) -> list[list[str]]:
-    """Gives random sentences of a small vocabulary in which some words follow others more often."""
+    """Returns random sentences of a small vocabulary in which some words follow others more often."""
     rng = random.Random(seed)
     words = sorted({"".join(rng.choices("abcdef", k=rng.randint(1, 4))) for _ in range(60)})
     favourites = {word: rng.sample(words, 4) for word in words}
@@ -38,7 +38,7 @@ def sentences(count: int, seed: int) -> list[list[str]]:
 
 
 def heard(sentence: list[str], seed: int) -> torch.Tensor:
-    """Gives posteriors that follow a sentence, closed by ``|``, with confusions: shape (N, V)."""
+    """Returns posteriors that follow a sentence, closed by ``|``, with confusions: shape (N, V)."""
     generator, rng = torch.Generator().manual_seed(seed), random.Random(seed)
     path = []
     for token_id in [*TOKENS.encode(" ".join(sentence)), TOKENS.ids["|"]]:

@@ -54,7 +54,7 @@ def check_cover(chunks: list[Chunk], waveform: Tensor, cutting: Cutting = LIMITS
     parts=st.lists(st.tuples(st.floats(0.05, 3.0), st.sampled_from([0.0, 1e-4, 0.01, 0.3, 0.5])), max_size=15),
     block=st.integers(50, 3000),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_chunks_cover_the_recording_whatever_is_in_it(parts: list[tuple[float, float]], block: int) -> None:
     pieces = [noise(seconds, level, seed) for seed, (seconds, level) in enumerate(parts)]
     waveform = torch.cat([torch.zeros(1), *pieces])

@@ -143,7 +143,7 @@ def _check(arguments: Namespace) -> None:
 
 
 def _loss_line(curve: Curve) -> str:
-    """Gives the result of a trial on a task in one line."""
+    """Returns the result of a trial on a task in one line."""
     trial, loss = curve.trial, curve.values[-1]
     baseline = MEMORY_TASKS[trial.task].baseline(trial.length)
     share = f"{loss / baseline:.3f} of the {baseline:.5f} without memory"
@@ -151,7 +151,7 @@ def _loss_line(curve: Curve) -> str:
 
 
 def _gradient_line(curve: Curve) -> str:
-    """Gives the norms at a few lags in one line."""
+    """Returns the norms at a few lags in one line."""
     norms = relative(curve.values)
     shares = ", ".join(f"{norms[lag]:.1e} at lag {lag}" for lag in _LAGS if lag < len(norms))
     return f"{_name(curve.trial)}: gradient relative to lag 0: {shares}"

@@ -57,7 +57,7 @@ def draw_curves(curves: Sequence[Curve], path: str | Path) -> None:
 
 
 def _styles(trials: Sequence[Trial]) -> dict[Trial, dict[str, Any]]:
-    """Gives a colour for each cell, a line style for its initialisation, and the name that tells a trial apart."""
+    """Returns a colour for each cell, a line style for its initialisation, and a name that tells trials apart."""
     cells = sorted({trial.cell for trial in trials})
     with_seeds = len({trial.seed for trial in trials}) > 1
     return {
@@ -89,7 +89,7 @@ def _draw_gradients(panel: Axes, curves: Sequence[Curve], styles: dict[Trial, di
 
 
 def relative(values: Sequence[float]) -> list[float]:
-    """Gives values as shares of the first.
+    """Returns values as shares of the first.
 
     Example:
         >>> relative([4.0, 2.0, 1.0])

@@ -60,7 +60,7 @@ class Trial:
         return f"{self.cell}_chrono" if self.chrono else self.cell
 
     def file(self, folder: str | Path) -> Path:
-        """Gives the file of its result below a folder."""
+        """Returns the file of its result below a folder."""
         return Path(folder) / self.task / f"{self.label}_T{self.length}_seed{self.seed}.json"
 
 
@@ -110,28 +110,28 @@ class MemoryNetwork(nn.Module):
     """A recurrent layer that reads ahead and a linear output."""
 
     def __init__(self, cell: nn.Module, input_dim: int, output_dim: int) -> None:
-        """Puts an output layer behind a cell."""
+        """Puts an output layer on a cell."""
         super().__init__()
         self.cell = cell
         self.output = nn.Linear(run_cell(cell, torch.zeros(1, 1, input_dim)).size(2), output_dim)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Gives outputs, shape (B, T, O), for inputs (B, T, I)."""
+        """Returns outputs, shape (B, T, O), for inputs (B, T, I)."""
         return self.output(run_cell(self.cell, inputs))  # type: ignore[no-any-return]
 
 
 def run_cell(cell: nn.Module, inputs: Tensor) -> Tensor:
-    """Gives hidden values, shape (B, T, D), for inputs (B, T, I)."""
+    """Returns hidden values, shape (B, T, D), for inputs (B, T, I)."""
     return cell(inputs)[0]  # type: ignore[no-any-return]
 
 
 def cell_names() -> tuple[str, ...]:
-    """Gives the kinds of unit that there are."""
+    """Returns the names of all kinds of unit."""
     return get_args(Cell)
 
 
 def build_cell(trial: Trial, input_dim: int) -> nn.Module:
-    """Gives the cell of a trial; a projected one shows half of its units.
+    """Returns the cell of a trial; a projected one shows half of its units.
 
     Raises:
         ConfigError: if it has no gates that chrono initialisation could set.
@@ -193,7 +193,7 @@ def _step(
 
 @torch.inference_mode()
 def held_out_loss(network: nn.Module, task: MemoryTask, inputs: Tensor, targets: Tensor) -> float:
-    """Gives the mean loss in evaluation mode over sequences, shape (B, T, I), and their targets, (B, ...)."""
+    """Returns the mean loss in evaluation mode over sequences, shape (B, T, I), and their targets, (B, ...)."""
     network.eval()
     parts = zip(torch.split(inputs, _AT_ONCE), torch.split(targets, _AT_ONCE), strict=True)
     losses = [float(task.loss(network(part), answers)) * len(part) for part, answers in parts]

@@ -29,10 +29,10 @@ class MemoryTask(Protocol):
         """Draws inputs, shape (B, T, I), and their targets."""
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Gives the mean loss of outputs, shape (B, T, O)."""
+        """Returns the mean loss of outputs, shape (B, T, O)."""
 
     def baseline(self, length: int, /) -> float:
-        """Gives the loss of the best answer that remembers nothing."""
+        """Returns the loss of the best answer without memory."""
 
 
 class AddingProblem:
@@ -55,11 +55,11 @@ class AddingProblem:
         return torch.stack([numbers, marks], dim=2), (numbers * marks).sum(dim=1)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Gives the mean squared error of the last frame's output, for outputs (B, T, 1)."""
+        """Returns the mean squared error of the last frame's output, for outputs (B, T, 1)."""
         return F.mse_loss(outputs[:, -1, 0], targets)
 
     def baseline(self, _length: int) -> float:
-        """Gives the variance of a sum of two numbers."""
+        """Returns the variance of a sum of two numbers."""
         return 1 / 6
 
 
@@ -88,11 +88,11 @@ class CopyTask:
         return F.one_hot(heard, self.input_dim).float(), said
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Gives the mean cross-entropy over all frames, for outputs (B, T, 9) that are logits."""
+        """Returns the mean cross-entropy over all frames, for outputs (B, T, 9) that are logits."""
         return F.cross_entropy(outputs.flatten(0, 1), targets.flatten())
 
     def baseline(self, length: int) -> float:
-        """Gives 10 ln 8 / (length + 20)."""
+        """Returns 10 ln 8 / (length + 20)."""
         return self.num_copied * math.log(self.num_symbols) / (length + 2 * self.num_copied)
 
 

@@ -1,4 +1,4 @@
-"""A corpus with the layout of TIMIT that espeak-ng speaks: free, small, and the same every time."""
+"""A corpus with the layout of TIMIT, spoken by espeak-ng: free, small, and the same every time."""
 
 from asr.corpora.synth.generation import generate
 

@@ -1,4 +1,4 @@
-"""Speech from espeak-ng, which runs in a process of its own: text and voice to samples and events."""
+"""Speech from espeak-ng, run in a process of its own: text and voice to samples and events."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Voice:
     """How a sentence is spoken.
 
     Attributes:
-        voice: name for espeak-ng, accent and variant, such as ``gmw/en-US+f1``.
-        rate: words a minute, 80 to 450.
-        pitch: 0 to 99, 50 for the variant's own.
-        range: liveliness of the intonation, 0 to 99, 50 for the variant's own.
-        volume: loudness in percent; 100 clips with the louder variants.
+        voice: espeak-ng's name of accent and variant, such as ``gmw/en-US+f1``.
+        rate: words per minute, 80 to 450.
+        pitch: 0 to 99; 50 is the variant's own.
+        range: liveliness of the intonation, 0 to 99; 50 is the variant's own.
+        volume: percent; 100 clips with the louder variants.
     """
 
     voice: str
@@ -42,13 +42,13 @@ class Voice:
 
 @dataclass(frozen=True)
 class Spoken:
-    """What espeak-ng gave for a sentence.
+    """A sentence as espeak-ng spoke it.
 
     Attributes:
         samples: 16-bit samples, shape (S,).
         sample_rate: Hz.
-        words: (first sample, position in the text, length in characters) of each word.
-        phones: (first sample, IPA with stress marks) of each phone; the name is empty for pauses and glides.
+        words: of each the first sample, position in the text and length in characters.
+        phones: of each the first sample and the IPA with stress marks, which is empty for pauses and glides.
     """
 
     samples: NDArray[np.int16]
@@ -58,9 +58,9 @@ class Spoken:
 
 
 class Espeak:
-    """A running espeak-ng, to be used in a ``with`` statement.
+    """A running espeak-ng, for a ``with`` statement.
 
-    The same sentence and voice give the same samples, whatever was spoken before.
+    The same sentence and voice produce the same samples, whatever was spoken before.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Espeak:
             ConfigError: the wheel is not installed, or the system cannot fork.
         """
         library, data = installed()
-        # GPL-3 code: a program of its own, never loaded here. -I keeps it from importing what lies around.
+        # GPL-3 code: a program of its own, never loaded here. -I keeps it from importing from the current folder.
         self._process = subprocess.Popen(
             [sys.executable, "-I", str(_PROGRAM), str(library), str(data)],
             stdin=subprocess.PIPE,
@@ -79,7 +79,7 @@ class Espeak:
         )
 
     def __enter__(self) -> Espeak:
-        """Gives itself."""
+        """Returns itself."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -91,7 +91,7 @@ class Espeak:
         """Speaks one sentence.
 
         Raises:
-            ConfigError: espeak-ng knows no such voice.
+            ConfigError: espeak-ng has no such voice.
             AsrError: the program has died.
         """
         assert self._process.stdin is not None
@@ -103,10 +103,10 @@ class Espeak:
         except BrokenPipeError:
             line = b""
         if not line:
-            raise AsrError("espeak-ng", self._last_words(), "see whether espeakng-loader is installed properly")
+            raise AsrError("espeak-ng", self._last_words(), "check that espeakng-loader is installed properly")
         header: dict[str, Any] = json.loads(line)
         if "error" in header:
-            raise ConfigError("espeak-ng", header["error"], "use a voice and text that it knows")
+            raise ConfigError("espeak-ng", header["error"], "use a voice and a text that it knows")
         samples = np.frombuffer(self._process.stdout.read(2 * header["num_samples"]), dtype=np.int16)
         words = tuple((start, position, length) for start, position, length in header["words"])
         phones = tuple((start, name) for start, name in header["phones"])
@@ -119,10 +119,10 @@ class Espeak:
 
 
 def installed() -> tuple[Path, Path]:
-    """Gives espeak-ng's library and its folder of data, out of the ``espeakng-loader`` wheel.
+    """Returns espeak-ng's library and its data folder, from the ``espeakng-loader`` wheel.
 
     Raises:
-        ConfigError: the wheel is not installed or not whole, or the system cannot fork.
+        ConfigError: the wheel is missing or incomplete, or the system cannot fork.
     """
     if not hasattr(os, "fork"):
         raise ConfigError("synth", "this system cannot fork processes", "generate the corpus on Linux or macOS")

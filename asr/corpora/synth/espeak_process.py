@@ -1,12 +1,12 @@
-"""The program that speaks: loads espeak-ng (GPL-3) in a process of its own and answers requests on its pipes.
+"""The program that speaks: loads espeak-ng (GPL-3) and answers requests on its pipes.
 
 Run as ``python -I espeak_process.py LIBRARY DATA_FOLDER`` with nothing but the standard library. A request is one line
 of JSON, ``{"text", "voice", "rate", "pitch", "range", "volume"}``; an answer is one line of JSON, ``{"sample_rate",
 "num_samples", "words": [[sample, position, length]…], "phones": [[sample, name]…]}`` or ``{"error"}``, and then the
 samples as 16-bit integers. Positions count characters of the text from 0; names are IPA.
 
-Each request is spoken by a forked child. espeak-ng carries the state of its noise, flutter and echo from one utterance
-to the next, so only a child that has never spoken gives the same samples whatever was said before.
+Each request is spoken by a forked child: espeak-ng carries the state of its noise, flutter and echo from one utterance
+to the next, so only a child that has never spoken produces the same samples whatever was said before.
 
 **Source**: espeak-ng 1.52, ``src/include/espeak-ng/speak_lib.h``.
 """
@@ -74,7 +74,7 @@ class _Synthesizer:
         return 0
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        # An unknown voice would leave the one before it in place: the status must be heeded.
+        # After an unknown voice the one before it stays in use: the status must be checked.
         if self._library.espeak_SetVoiceByName(request["voice"].encode()):
             return {"error": f"no voice {request['voice']!r}"}, b""
         for name, number in _PARAMETERS.items():
@@ -110,7 +110,7 @@ def _speak_in_child(synthesizer: _Synthesizer, line: bytes, output: BinaryIO) ->
 
 
 def main(library: str, data: str) -> int:
-    """Answers requests until the input ends; gives the exit status."""
+    """Answers requests until the input ends; returns the exit status."""
     synthesizer = _Synthesizer(library, data)
     for line in sys.stdin.buffer:
         if not _speak_in_child(synthesizer, line, sys.stdout.buffer):

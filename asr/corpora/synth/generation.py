@@ -1,4 +1,4 @@
-"""The making of the corpus: speakers speak, noise is added, and all is laid out as TIMIT is."""
+"""Making the corpus: speakers speak, noise is added, and everything is laid out like TIMIT."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 from asr.corpora.synth.espeak import installed
-from asr.corpora.synth.recording import record
+from asr.corpora.synth.recording import SNR_DB, record
 from asr.corpora.synth.speakers import SPLITS, Speaker, plan_speakers
 from asr.corpora.synth.speech import read_speech, speak, write_text
 from asr.errors import ConfigError
 
-T = TypeVar("T")
-
-_VERSION = 1  # part of the settings: with another one, finished corpora are made again
+_VERSION = 1  # part of the settings: a change makes finished corpora anew
 _SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}  # of the minutes
 _USES = {"train": "TRN", "dev": "DEV", "test": "TST"}
 _COMPLETED, _UNFINISHED, _SPEECH = ".completed", ".unfinished", ".speech"
@@ -32,35 +29,34 @@ def generate(
     num_speakers: int = 40,
     seed: int = 0,
     jobs: int = 2,
-    snr_db: tuple[float, float] = (5.0, 25.0),
     on_seconds: Callable[[float], None] | None = None,
 ) -> None:
     """Makes a corpus with the layout of TIMIT, spoken by espeak-ng.
 
     ``TRAIN`` has 80 % of the minutes and 70 % of the speakers; ``TEST`` has the rest, half of it for dev, named in
     ``SPLITS.TXT``. They share no speaker, no voice variant and no sentence. ``DOC/SPKRINFO.TXT`` lists the speakers,
-    ``DOC/NOISE.TXT`` what noise each recording has.
+    ``DOC/NOISE.TXT`` the noise of each recording.
 
-    The same settings (and libraries) give the same bytes, whatever ``jobs`` is. A finished corpus of the same settings
-    is left as it is, one that was interrupted is continued, one of other settings is made anew.
+    The same settings (and libraries) produce the same bytes, whatever ``jobs`` is. A finished corpus with the same
+    settings is kept, an interrupted one is continued, one with other settings is replaced.
 
     Args:
-        corpus_dir: folder to make; it must not exist, be empty, or hold a corpus that this function made.
+        corpus_dir: missing, empty, or a corpus that this function made.
         minutes: audio in all; each speaker ends with the first sentence that fills their share.
         num_speakers: speakers in all.
-        seed: what decides on speakers, sentences and noise.
-        jobs: speakers that are worked on at a time.
-        snr_db: least and greatest ratio of speech to noise, dB over each whole recording.
-        on_seconds: is told the seconds of audio that were finished, from any thread.
+        seed: decides on speakers, sentences and noise.
+        jobs: speakers processed at a time.
+        on_seconds: called with the seconds of each finished recording, from any thread.
 
     Raises:
         ConfigError: a setting is out of range, the folder holds something else, or espeakng-loader is not installed.
         DataError: a file cannot be written.
     """
     corpus_dir = Path(corpus_dir).absolute()
-    _check(minutes, jobs, seed, snr_db)
+    _check(minutes, jobs, seed)
     speakers = plan_speakers(num_speakers, seed)
-    settings = _settings(minutes, num_speakers, seed, snr_db)
+    numbers = {"minutes": float(minutes), "num_speakers": num_speakers, "seed": seed, "snr_db": SNR_DB}
+    settings = json.dumps({"version": _VERSION, **numbers})
     if _reads(corpus_dir / _COMPLETED, settings):
         return
     installed()
@@ -78,26 +74,16 @@ def generate(
         speaker = speakers[index]
         speech = {other.name: read_speech(folder, other) for other in speakers if other.split == speaker.split}
         own = speech.pop(speaker.name)
-        return record(corpus_dir, speaker, own, list(speech.values()), seed, snr_db, on_seconds)
+        return record(corpus_dir, speaker, own, list(speech.values()), seed, on_seconds)
 
-    _for_each(speak_all, num_speakers, jobs)
-    noises = _for_each(record_all, num_speakers, jobs)
+    with ThreadPoolExecutor(jobs) as pool:  # the work is done in espeak-ng, NumPy and PyTorch
+        list(pool.map(speak_all, range(num_speakers)))
+        noises = list(pool.map(record_all, range(num_speakers)))
     _write_lists(corpus_dir, speakers, list(itertools.chain.from_iterable(noises)))
     shutil.rmtree(folder)
-    for leftover in corpus_dir.glob("T*/*/*/.*"):  # of a process that was killed while it wrote
+    for leftover in corpus_dir.glob("T*/*/*/.*"):  # of a process killed while writing
         leftover.unlink()
     (corpus_dir / _UNFINISHED).rename(corpus_dir / _COMPLETED)
-
-
-def _for_each(work: Callable[[int], T], number: int, jobs: int) -> list[T]:
-    """Gives the results of a function for 0, 1, ... in threads; the work is done in espeak-ng, NumPy and PyTorch."""
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(work, index) for index in range(number)]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _write_lists(corpus_dir: Path, speakers: list[Speaker], noises: list[str]) -> None:
@@ -112,20 +98,13 @@ def _write_lists(corpus_dir: Path, speakers: list[Speaker], noises: list[str]) -
     write_text(corpus_dir / "SPLITS.TXT", "".join(f"{speaker.name} {speaker.split}\n" for speaker in speakers))
 
 
-def _check(minutes: float, jobs: int, seed: int, snr_db: tuple[float, float]) -> None:
+def _check(minutes: float, jobs: int, seed: int) -> None:
     if not 0 < minutes < float("inf"):
         raise ConfigError("minutes", f"{minutes} is not a length", "give a number above 0")
     if jobs < 1:
         raise ConfigError("jobs", f"{jobs} is too few", "give at least 1")
     if seed < 0:
         raise ConfigError("seed", f"{seed} is negative", "give a whole number from 0")
-    if len(snr_db) != 2 or not -100 <= snr_db[0] <= snr_db[1] <= 100:
-        raise ConfigError("snr_db", f"{snr_db} is no range", "give the least and the greatest ratio in dB, as in 5 25")
-
-
-def _settings(minutes: float, num_speakers: int, seed: int, snr_db: tuple[float, float]) -> str:
-    numbers = {"minutes": float(minutes), "num_speakers": num_speakers, "seed": seed, "snr_db": [*map(float, snr_db)]}
-    return json.dumps({"version": _VERSION, **numbers})
 
 
 def _reads(mark: Path, settings: str) -> bool:
@@ -133,7 +112,7 @@ def _reads(mark: Path, settings: str) -> bool:
 
 
 def _claim(corpus_dir: Path, settings: str) -> None:
-    """Makes the folder ready: new, emptied of a corpus with other settings, or as an interruption left it."""
+    """Prepares the folder: new, emptied of a corpus with other settings, or as an interruption left it."""
     is_ours = any((corpus_dir / mark).is_file() for mark in (_COMPLETED, _UNFINISHED))
     if not is_ours and corpus_dir.exists() and not (corpus_dir.is_dir() and not any(corpus_dir.iterdir())):
         raise ConfigError(corpus_dir, "exists and holds no synthetic corpus", "give the name of a new folder")

@@ -1,13 +1,13 @@
 """Phones and words with their times, out of espeak-ng's events and its samples.
 
-espeak-ng reports where each phone begins, to the sample, with two exceptions. A stop's closure is no phone of its own:
-the silence before a burst ends the phone before it, and the voicing before the burst of b, d, g and jh begins the stop.
-Both are measured in the samples: the voices in use are silent to the last bit in closures and pauses, and a voice bar
-has no energy above :data:`_BAR_CUTOFF`, which a burst has. And l after a vowel (in Scotland r, too) is spoken as the
-end of the vowel and reported when it is over: it is given the last :data:`_TAIL` of the two.
+espeak-ng reports where each phone begins, to the sample, with two exceptions. A stop's closure is not a phone of its
+own: the silence before a burst ends the preceding phone, and the voicing before the burst of b, d, g and jh begins the
+stop. Both are measured in the samples: the voices in use are silent to the last bit in closures and pauses, and a voice
+bar, unlike a burst, has no energy above :data:`_BAR_CUTOFF`. And l after a vowel (in Scotland r, too) is spoken as the
+end of the vowel and reported when it is over: it gets the last :data:`_TAIL` of the two.
 
 Silences become labels as in TIMIT: ``h#`` at both ends, ``pau`` at a pause, a closure before a stop, a part of ``q``
-before a glottal stop. Any other (10 to 30 ms between two words) belongs to the phone before it.
+before a glottal stop. Any other (10 to 30 ms between words) belongs to the phone before it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BEGIN_END = "h#"
 PAUSE = "pau"
 
 _SILENCE = 4  # largest absolute 16-bit sample of a silence: what the rounding of a fading vowel leaves
-_SHORTEST_GAP = 0.004  # seconds; less lies between the pulses of a deep voice
+_SHORTEST_GAP = 0.004  # seconds; the pulses of a deep voice are closer than that
 
 # Seconds from where the spectrum is halfway between vowel and l to the end: median 60 to 79 ms from the fastest to the
 # slowest speaker, half of all within 10 ms of it.
@@ -35,15 +35,13 @@ _LARGEST_TAIL = 0.5  # of the two
 
 _VOICED_STOPS = {"b", "d", "g", "jh"}
 _BAR_CUTOFF = 1000.0  # Hz
-_BAR_CONTRAST = (
-    4.0  # dB by which a burst is louder above the cutoff than its voice bar; measured: 5 to 30, half above 20
-)
+_BAR_CONTRAST = 4.0  # dB by which a burst exceeds its voice bar above the cutoff; measured: 5 to 30, half above 20
 _SHORTEST_BAR = 0.027  # seconds; measured: 31 to 70 ms, half of them 42, and none at all after nasals and l
 _BAR_WINDOW, _BAR_HOP = 0.002, 0.0005  # seconds
 _BAR_FLOOR = 30.0  # power that keeps the logarithm finite: samples of about 5
 
 _MERGED = {"a": 1, "an": 2, "the": 2}
-"""Words that espeak-ng may speak as one with the word before (*of the*), and their numbers of phones."""
+"""Words that espeak-ng may merge with the word before (*of the*), and their numbers of phones."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Labels:
-    """The phones of an utterance, which follow each other without gaps, and its words."""
+    """The phones of an utterance, without gaps between them, and its words."""
 
     phones: tuple[Label, ...]
     words: tuple[Label, ...]
@@ -65,10 +63,10 @@ class Labels:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A stretch of sound or of silence.
+    """An interval of sound or silence.
 
     Attributes:
-        phones: its TIMIT phones; none for a glide without a name, and for a silence that has no label yet.
+        phones: its TIMIT phones; none for a glide without a name, or a silence without a label yet.
         start: first sample.
         end: sample after the last.
         word: index of its word; None for silence outside words.
@@ -85,14 +83,14 @@ class _Piece:
 
 
 def label(text: str, spoken: Spoken) -> Labels:
-    """Gives the TIMIT phones and the words of a sentence with their samples.
+    """Returns the TIMIT phones and the words of a sentence with their samples.
 
     Args:
-        text: what was spoken; its words are separated by blanks.
-        spoken: what espeak-ng gave for it.
+        text: the sentence; its words are separated by blanks.
+        spoken: what espeak-ng made of it.
 
     Raises:
-        AsrError: espeak-ng named a phone that the table does not know, or a word has no phone of its own.
+        AsrError: espeak-ng named a phone that the table lacks, or a word has no phone of its own.
     """
     spans = _separate_words(text, spoken, _share_tails(list(_spans(text, spoken)), spoken))
     pieces = _name_silences(_join(_cut_silences(spans, spoken)))
@@ -106,7 +104,7 @@ def label(text: str, spoken: Spoken) -> Labels:
 
 
 def _spans(text: str, spoken: Spoken) -> Iterator[_Piece]:
-    """Gives one piece for each phone event, from its event to the next."""
+    """Yields a piece for each phone event, up to the next event."""
     places = _word_places(text)
     heard = [(start, places[position]) for start, position, _ in spoken.words if position in places]
     ends = [start for start, _ in spoken.phones[1:]] + [len(spoken.samples)]
@@ -121,13 +119,13 @@ def _spans(text: str, spoken: Spoken) -> Iterator[_Piece]:
 
 
 def _word_places(text: str) -> dict[int, int]:
-    """Gives the index of the word that begins at each place in the text."""
+    """Returns the index of the word that begins at each place in the text."""
     begins = [place for place, sign in enumerate(text) if sign != " " and (not place or text[place - 1] == " ")]
     return {place: index for index, place in enumerate(begins)}
 
 
 def _separate_words(text: str, spoken: Spoken, spans: list[_Piece]) -> list[_Piece]:
-    """Gives the last phones of two words that were spoken as one to the second."""
+    """Assigns the last phones of two merged words to the second."""
     places = _word_places(text)
     heard = {places[position] for _, position, _ in spoken.words if position in places}
     words = text.split()
@@ -144,7 +142,7 @@ def _separate_words(text: str, spoken: Spoken, spans: list[_Piece]) -> list[_Pie
 
 
 def _share_tails(spans: list[_Piece], spoken: Spoken) -> list[_Piece]:
-    """Gives a phone of which nothing is heard in its own span the end of the sound before it."""
+    """Assigns the end of a sound to the phone after it if that is silent in its own span."""
     for index in range(1, len(spans)):
         before, span = spans[index - 1], spans[index]
         if not span.phones or span.phones == (GLOTTAL_STOP,) or len(_loud(span, spoken)):
@@ -162,7 +160,7 @@ def _loud(span: _Piece, spoken: Spoken) -> NDArray[np.intp]:
 
 
 def _cut_silences(spans: Iterable[_Piece], spoken: Spoken) -> Iterator[_Piece]:
-    """Cuts the silence at the edges of each span off, as pieces of their own; some are empty."""
+    """Splits the silence at both edges of each span off, as pieces of their own; some are empty."""
     shortest = round(_SHORTEST_GAP * spoken.sample_rate)
     for span in spans:
         loud = _loud(span, spoken)
@@ -179,7 +177,7 @@ def _cut_silences(spans: Iterable[_Piece], spoken: Spoken) -> Iterator[_Piece]:
 
 
 def _join(pieces: Iterable[_Piece]) -> list[_Piece]:
-    """Joins neighbouring silences, and a glide to what is before it; leaves empty pieces out."""
+    """Joins neighbouring silences, and a glide to what precedes it; drops empty pieces."""
     joined: list[_Piece] = []
     for piece in pieces:
         if piece.start == piece.end:
@@ -193,7 +191,7 @@ def _join(pieces: Iterable[_Piece]) -> list[_Piece]:
 
 
 def _name_silences(pieces: list[_Piece]) -> list[_Piece]:
-    """Labels the silences, or gives them to the phone before or the glottal stop after them."""
+    """Labels the silences, or merges them with the phone before or the glottal stop after them."""
     named: list[_Piece] = []
     for index, piece in enumerate(pieces):
         following = pieces[index + 1] if index + 1 < len(pieces) else None
@@ -227,9 +225,9 @@ def _phones(piece: _Piece, is_after_silence: bool, spoken: Spoken) -> Iterator[L
 
 
 def _voice_bar(samples: NDArray[np.int16], start: int, end: int, sample_rate: int) -> int:
-    """Gives the length of the voicing that begins a stop before its burst, in samples; 0 if there is none.
+    """Returns the length of the voicing before the burst of a stop, in samples; 0 if there is none.
 
-    It ends where the logarithm of the energy above the cutoff, as one step upwards, is fitted best (least squares).
+    It ends where a single upward step fits the logarithm of the energy above the cutoff best (least squares).
     """
     window, hop = round(_BAR_WINDOW * sample_rate), round(_BAR_HOP * sample_rate)
     margin = round(0.02 * sample_rate)

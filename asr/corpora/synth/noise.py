@@ -1,4 +1,4 @@
-"""Noise that is added to speech at an exact ratio: white, pink, and the babble of other speakers."""
+"""Noise added to speech at an exact ratio: white, pink, and the babble of other speakers."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ NUM_TALKERS = 6
 def make(
     kind: str, num_samples: int, talkers: Sequence[NDArray[np.float32]], generator: np.random.Generator
 ) -> Waveform:
-    """Gives noise of one of the :data:`KINDS`; ``talkers`` are for babble alone."""
+    """Makes noise of one of the :data:`KINDS`; ``talkers`` are for babble alone."""
     if kind == "babble":
         return babble(num_samples, talkers, generator)
     return {"white": white, "pink": pink}[kind](num_samples, generator)
 
 
 def white(num_samples: int, generator: np.random.Generator) -> Waveform:
-    """Gives Gaussian noise with the same power at every frequency, shape (num_samples,)."""
+    """Makes Gaussian noise with the same power at every frequency, shape (num_samples,)."""
     return generator.standard_normal(num_samples)
 
 
 def pink(num_samples: int, generator: np.random.Generator) -> Waveform:
-    """Gives Gaussian noise that falls by 3 dB an octave, shape (num_samples,)."""
+    """Makes Gaussian noise that falls by 3 dB per octave, shape (num_samples,)."""
     spectrum = np.fft.rfft(generator.standard_normal(num_samples))
     spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
     spectrum[0] = 0
@@ -36,12 +36,9 @@ def pink(num_samples: int, generator: np.random.Generator) -> Waveform:
 
 
 def babble(num_samples: int, talkers: Sequence[NDArray[np.float32]], generator: np.random.Generator) -> Waveform:
-    """Gives several talkers at once, equally loud, each from some place on in their speech.
+    """Mixes up to :data:`NUM_TALKERS` talkers, equally loud, each from a random place in their speech, shape (S,), on.
 
-    Args:
-        num_samples: length of the noise.
-        talkers: the speech of each, shape (S,), S of any length from 1; it starts again at its end.
-        generator: what decides who speaks, and from where; at most :data:`NUM_TALKERS` do.
+    Speech of any length from 1 sample starts again at its end.
     """
     chosen = generator.permutation(len(talkers))[:NUM_TALKERS]
     mixed = np.zeros(num_samples)
@@ -53,7 +50,7 @@ def babble(num_samples: int, talkers: Sequence[NDArray[np.float32]], generator: 
 
 
 def add_noise(speech: Waveform, noise: Waveform, snr_db: float) -> Waveform:
-    """Gives speech plus noise at a ratio of ``snr_db`` dB of their powers over all samples, shape (S,).
+    """Adds noise to speech, shape (S,), at a ratio of ``snr_db`` dB of their powers over all samples.
 
     Example:
         >>> add_noise(np.array([1.0, -1.0]), np.array([2.0, 2.0]), 20.0).round(3).tolist()
@@ -66,7 +63,7 @@ def add_noise(speech: Waveform, noise: Waveform, snr_db: float) -> Waveform:
 
 
 def set_level(waveform: Waveform, level_db: float, loudest: float) -> Waveform:
-    """Gives a waveform at an RMS level in dB of full scale; lower, where a sample would be above ``loudest``."""
+    """Scales a waveform to an RMS level in dB of full scale; lower, if a sample would exceed ``loudest``."""
     root = float(np.sqrt(np.mean(waveform**2)))
     peak = float(np.max(np.abs(waveform)))
     if not root:

@@ -1,10 +1,10 @@
 # ruff: noqa: RUF001 (IPA is meant)
-"""From the IPA that espeak-ng names its phones by to the 61 phones of TIMIT.
+"""From the IPA names of espeak-ng's phones to the 61 phones of TIMIT.
 
-One table serves all accents: espeak-ng names a phone by what the accent makes of it (the vowel of *bath* is ``æ``,
-``a`` or ``ɑː``), so a label says what is heard. Where the choice was not plain:
+One table serves all accents: espeak-ng names a phone as the accent realises it (the vowel of *bath* is ``æ``, ``a`` or
+``ɑː``), so a label says what is heard. Where the choice was not obvious:
 
-- Stops and affricates have their closure as a phone of its own, as in TIMIT; :data:`CLOSURES` names it, and
+- The closure of stops and affricates is a phone of its own, as in TIMIT; :data:`CLOSURES` names it, and
   :mod:`asr.corpora.synth.labels` measures where it is.
 - A centring diphthong (``iə``) or a vowel with r (``ɑːɹ``) is one phone for espeak-ng and two in TIMIT:
   the first takes :data:`FIRST_SHARE` of the time. British ``eə`` hardly moves: ``eh`` alone.
@@ -22,117 +22,37 @@ STRESS_MARKS = "ˈˌ"
 
 FIRST_SHARE = 0.6
 
-CLOSURES: dict[str, str] = {
-    "p": "pcl",
-    "t": "tcl",
-    "k": "kcl",
-    "b": "bcl",
-    "d": "dcl",
-    "g": "gcl",
-    "ch": "tcl",
-    "jh": "dcl",
-}
-"""The closure of each stop and affricate."""
-
 GLOTTAL_STOP = "q"
 
-_CONSONANTS = {
-    "p": "p",
-    "t": "t",
-    "k": "k",
-    "b": "b",
-    "d": "d",
-    "ɡ": "g",
-    "tʃ": "ch",
-    "dʒ": "jh",
-    "ɾ": "dx",
-    "ʔ": GLOTTAL_STOP,
-    "f": "f",
-    "v": "v",
-    "θ": "th",
-    "ð": "dh",
-    "s": "s",
-    "z": "z",
-    "ʃ": "sh",
-    "ʒ": "zh",
-    "h": "hh",
-    "m": "m",
-    "n": "n",
-    "ŋ": "ng",
-    "n̩": "en",
-    "l": "l",
-    "əl": "el",
-    "ɹ": "r",
-    "r": "r",
-    "w": "w",
-    "ʍ": "w",
-    "j": "y",
-}
 
-_VOWELS = {
-    "iː": "iy",
-    "i": "iy",
-    "ɪ": "ih",
-    "ᵻ": "ix",
-    "e": "eh",
-    "ɛ": "eh",
-    "eə": "eh",
-    "eɪ": "ey",
-    "eː": "ey",
-    "æ": "ae",
-    "ɛə": "ae",
-    "a": "ae",
-    "ɐ": "ax",
-    "ə": "ax",
-    "ʌ": "ah",
-    "ɑː": "aa",
-    "aː": "aa",
-    "a:": "aa",
-    "a::": "aa",
-    "ɒ": "ao",
-    "ɔ": "ao",
-    "ɔː": "ao",
-    "o": "ow",
-    "oː": "ow",
-    "oʊ": "ow",
-    "əʊ": "ow",
-    "ʊ": "uh",
-    "uː": "uw",
-    "u": "uw",
-    "ʉ": "ux",
-    "ʉː": "ux",
-    "ɜː": "er",
-    "ɜ": "ax",
-    "əɪ": "er",
-    "ʌɹ": "er",
-    "əɹ": "er",
-    "ɚ": "axr",
-    "aɪ": "ay",
-    "aʊ": "aw",
-    "æʊ": "aw",
-    "ʌʉ": "aw",
-    "ɔɪ": "oy",
-}
+def _table(text: str) -> dict[str, tuple[str, ...]]:
+    """Reads rows of "NAME: PHONE PHONE" cells, separated by commas."""
+    cells = (cell.split(": ") for row in text.strip().splitlines() for cell in row.strip(" ,").split(", "))
+    return {name: tuple(phones.split()) for name, phones in cells}
 
-_PAIRS = {
-    "ɑːɹ": ("aa", "r"),
-    "ɔːɹ": ("ao", "r"),
-    "ɛɹ": ("eh", "r"),
-    "ɪɹ": ("ih", "r"),
-    "ʊɹ": ("uh", "r"),
-    "ʉɹ": ("ux", "r"),
-    "iə": ("ih", "ax"),
-    "ʊə": ("uh", "ax"),
-    "aɪə": ("ay", "ax"),
-    "aɪɚ": ("ay", "axr"),
-    "aʊə": ("aw", "ax"),
-    "aʊɚ": ("aw", "axr"),
-}
 
-TIMIT_PHONES: dict[str, tuple[str, ...]] = {
-    "ʲ": (),
-    **{ipa: (phone,) for ipa, phone in _CONSONANTS.items()},
-    **{ipa: (phone,) for ipa, phone in _VOWELS.items()},
-    **_PAIRS,
-}
+CLOSURES = {stop: closure for stop, (closure,) in _table("""
+    p: pcl, t: tcl, k: kcl, ch: tcl
+    b: bcl, d: dcl, g: gcl, jh: dcl
+""").items()}  # fmt: skip
+"""The closure of each stop and affricate."""
+
+TIMIT_PHONES: dict[str, tuple[str, ...]] = {"ʲ": ()} | _table("""
+    p: p, t: t, k: k, b: b, d: d, ɡ: g, tʃ: ch, dʒ: jh, ɾ: dx, ʔ: q
+    f: f, v: v, θ: th, ð: dh, s: s, z: z, ʃ: sh, ʒ: zh, h: hh
+    m: m, n: n, ŋ: ng, n̩: en
+    l: l, əl: el, ɹ: r, r: r, w: w, ʍ: w, j: y
+    iː: iy, i: iy, ɪ: ih, ᵻ: ix
+    e: eh, ɛ: eh, eə: eh, eɪ: ey, eː: ey
+    æ: ae, ɛə: ae, a: ae
+    ɐ: ax, ə: ax, ɜ: ax, ʌ: ah
+    ɑː: aa, aː: aa, a:: aa, a::: aa
+    ɒ: ao, ɔ: ao, ɔː: ao
+    o: ow, oː: ow, oʊ: ow, əʊ: ow
+    ʊ: uh, uː: uw, u: uw, ʉ: ux, ʉː: ux
+    ɜː: er, əɪ: er, ʌɹ: er, əɹ: er, ɚ: axr
+    aɪ: ay, aʊ: aw, æʊ: aw, ʌʉ: aw, ɔɪ: oy
+    ɑːɹ: aa r, ɔːɹ: ao r, ɛɹ: eh r, ɪɹ: ih r, ʊɹ: uh r, ʉɹ: ux r
+    iə: ih ax, ʊə: uh ax, aɪə: ay ax, aɪɚ: ay axr, aʊə: aw ax, aʊɚ: aw axr
+""")
 """IPA without stress marks to one or two TIMIT phones; to none for a glide that belongs to the vowel before it."""

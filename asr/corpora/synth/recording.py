@@ -1,4 +1,4 @@
-"""Second step: noise is added to what a speaker said, and each recording is written as TIMIT has it."""
+"""Second step: noise is added to what a speaker said, and recordings are written in TIMIT's layout."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from asr.corpora.synth.labels import Label
 from asr.corpora.synth.speakers import Speaker
 from asr.corpora.synth.speech import SAMPLE_RATE, Sentence, Speech, write_text
 
+SNR_DB = (5.0, 25.0)  # least and greatest ratio of speech to noise, over each whole recording
 _SPEAKER_LEVEL = (-30.0, -22.0)  # RMS in dB of full scale
 _UTTERANCE_LEVEL = (-3.0, 3.0)  # dB around the speaker's
 _LOUDEST = 0.98  # of full scale
-_NOISE = 4  # stream of random numbers
+_NOISE = 4  # a stream of random numbers
 
 
 def record(
@@ -25,19 +26,12 @@ def record(
     speech: Speech,
     others: Sequence[Speech],
     seed: int,
-    snr_db: tuple[float, float],
     on_seconds: Callable[[float], None] | None,
 ) -> list[str]:
-    """Writes the recordings of a speaker that are not there yet; gives a line on the noise of each.
+    """Writes the recordings of a speaker that are not there yet; returns a line on the noise of each.
 
-    Args:
-        corpus_dir: folder of the corpus.
-        speaker: who spoke.
-        speech: what they said.
-        others: the speech that babble is made of; without any there is white and pink noise alone.
-        seed: with the name of the speaker it decides on noise and levels.
-        snr_db: least and greatest ratio of speech to noise, dB.
-        on_seconds: is told the length of each recording.
+    Seed and name of the speaker decide on noise and levels. Babble is made of the speech of others; without any, noise
+    is white or pink. ``on_seconds`` is called with the length of each recording.
     """
     folder = corpus_dir / speaker.top / speaker.dialect / speaker.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +42,7 @@ def record(
     lines = []
     for index, sentence in enumerate(speech.sentences):
         generator = np.random.default_rng([*own_seed, index])
-        kind, ratio = kinds[int(generator.integers(len(kinds)))], float(generator.uniform(*snr_db))
+        kind, ratio = kinds[int(generator.integers(len(kinds)))], float(generator.uniform(*SNR_DB))
         level = float(loudness + generator.uniform(*_UTTERANCE_LEVEL))
         lines.append(f"{speaker.name}_{sentence.name} {kind} {ratio:.2f} {level:.2f}")
         if not (folder / f"{sentence.name}.TXT").is_file():
@@ -66,7 +60,7 @@ def _write(folder: Path, sentence: Sentence, waveform: noise.Waveform) -> None:
     write_wav(folder / f"{sentence.name}.WAV", torch.from_numpy(waveform.astype(np.float32)), SAMPLE_RATE)
     write_text(folder / f"{sentence.name}.PHN", _lines(sentence.labels.phones))
     write_text(folder / f"{sentence.name}.WRD", _lines(sentence.labels.words))
-    # Last, because it tells that the others are there.
+    # Last, as a sign that the others are there.
     write_text(folder / f"{sentence.name}.TXT", f"0 {len(waveform)} {sentence.text}\n")
 
 

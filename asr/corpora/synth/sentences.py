@@ -1,4 +1,4 @@
-"""English sentences from a small grammar: millions of them, plain, and each by its text in one part of the corpus."""
+"""English sentences from a small grammar: millions of them, each of which belongs to one part of the corpus."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ _SENTENCES = tuple(_TEMPLATES.strip().splitlines())
 
 
 def part_of(sentence: str) -> str:
-    """Gives the one part of the corpus, train, dev or test, in which a sentence may be spoken.
+    """Returns the part of the corpus, train, dev or test, to which a sentence belongs by its text.
 
     Example:
         >>> part_of("The judge lost his thimble near the church.")
@@ -150,12 +150,7 @@ def part_of(sentence: str) -> str:
 
 
 def sentences(part: str, generator: np.random.Generator) -> Iterator[str]:
-    """Gives sentences of a part of the corpus without end; none comes twice.
-
-    Args:
-        part: train, dev or test; no sentence is in two of them, whatever the seeds.
-        generator: what decides.
-    """
+    """Yields sentences of a part of the corpus (train, dev or test) without end; none comes twice."""
     given = set()
     while True:
         sentence = _sentence(generator)

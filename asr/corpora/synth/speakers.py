@@ -1,4 +1,4 @@
-"""Who speaks: speakers with their accent, voice variant, pitch and rate, and the split that they are in."""
+"""Who speaks: speakers with their accent, voice variant, pitch and rate, and their split."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _ACCENTS = {
     "DR5": ("gmw/en-GB-scotland", 1),
 }
 """Accent and weight of each dialect region: United States, Great Britain, Received Pronunciation, Lancaster, Scotland.
-Left out: en-029 and en-GB-x-gbcwmd, in which vowels that TIMIT labels differently sound the same (first three formants
-within 2 % of each other), and en-US-nyc, which swallows words that begin as *huge*."""
+Left out: en-029 and en-GB-x-gbcwmd, in which vowels with different TIMIT labels sound the same (first three formants
+within 2 % of each other), and en-US-nyc, which swallows words that begin like *huge*."""
 
 _VARIANTS = {
     ("train", "F"): "Andrea anika grandma linda steph shelby steph2 steph3",
@@ -38,7 +38,7 @@ which fills closures and pauses; Klatt voices, whose voice bars have the energy 
 
 _DIALECT_STEP, _FIRST_DIALECT = 7, {"F": 4, "M": 0}
 _LETTERS = tuple("ABCDEFGHJKLMNPRSTVWZ")
-_RATES = (150, 196)  # words a minute, the last one excluded, as below
+_RATES = (150, 196)  # words per minute, the last one excluded, as below
 _PITCHES = (38, 63)  # around the variant's own, 50
 _RANGES = (35, 71)
 
@@ -63,19 +63,15 @@ class Speaker:
 
     @property
     def top(self) -> str:
-        """The top folder, TRAIN or TEST; dev speakers come out of TEST, as in TIMIT."""
+        """The top folder, TRAIN or TEST; dev speakers come from TEST, as in TIMIT."""
         return "TRAIN" if self.split == "train" else "TEST"
 
 
 def plan_speakers(num_speakers: int, seed: int) -> list[Speaker]:
-    """Gives the speakers of a corpus, sorted by split.
+    """Returns the speakers of a corpus, sorted by split.
 
-    The splits share no speaker, and TRAIN and TEST no voice variant. A variant comes back, with another pitch and rate,
-    when all of its folder and sex are taken.
-
-    Args:
-        num_speakers: how many, 70 % of them for training and 15 % each for dev and test.
-        seed: what decides on names, accents, pitch and rate.
+    70 % of them are for training, 15 % each for dev and test. The splits share no speaker, and TRAIN and TEST no voice
+    variant. A variant is used again, with another pitch and rate, when all of its folder and sex are taken.
 
     Raises:
         ConfigError: fewer than three speakers.
@@ -95,7 +91,7 @@ def plan_speakers(num_speakers: int, seed: int) -> list[Speaker]:
 
 
 class _Draw:
-    """Draws speakers and remembers which names and voice variants are taken."""
+    """Draws speakers, and remembers which names and voice variants are taken."""
 
     def __init__(self, generator: np.random.Generator) -> None:
         self._generator = generator
@@ -104,7 +100,7 @@ class _Draw:
         self._dialects = [dialect for dialect, (_, weight) in _ACCENTS.items() for _ in range(weight)]
 
     def speaker(self, split: str, sex: str, index: int) -> Speaker:
-        """Gives the speaker of a split who is number ``index`` of their sex in it."""
+        """Returns the speaker of a split who is number ``index`` of their sex in it."""
         pool = ("train" if split == "train" else "test", sex)
         variants = _VARIANTS[pool].split()
         variant = variants[self._taken[pool] % len(variants)]

@@ -1,4 +1,4 @@
-"""First step: each speaker speaks their sentences; clean speech and labels wait in a folder for the noise."""
+"""First step: each speaker speaks their sentences; clean speech and labels are stored until noise is added."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from asr.files import written_whole
 SAMPLE_RATE = 16000
 
 _SILENCE = (0.10, 0.30)  # seconds before and after the sentence
-_SENTENCES, _TIMES = 2, 3  # streams of random numbers
+_SENTENCES, _TIMES = 2, 3  # two streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,8 @@ class Sentence:
     """A sentence as it was spoken.
 
     Attributes:
-        name: SI and a number that no other sentence of the corpus has.
-        text: the sentence.
-        start: where its recording begins in the speech of the speaker, in samples.
+        name: SI and a number that is unique in the corpus.
+        start: where its recording begins in the speaker's speech, in samples.
         end: where it ends there.
         labels: its phones and words, in samples from ``start``.
     """
@@ -47,7 +46,7 @@ class Speech:
     """All that a speaker said, without noise.
 
     Attributes:
-        samples: float32, full scale 1, shape (S,); silences between the sentences included.
+        samples: full scale 1, shape (S,); silences between the sentences included.
         sentences: what was said, in order.
     """
 
@@ -56,14 +55,10 @@ class Speech:
 
 
 def speak(folder: Path, speaker: Speaker, seconds: float, seed: int, numbers: Iterator[int]) -> None:
-    """Speaks sentences until they last ``seconds``, and stores them in a folder; does nothing if they are there.
+    """Speaks sentences until they last ``seconds``, silences included, and stores them for :func:`read_speech`.
 
-    Args:
-        folder: where :func:`read_speech` finds them.
-        speaker: who speaks.
-        seconds: least length of all the recordings together, silences included.
-        seed: with the name of the speaker it decides on sentences and silences.
-        numbers: the numbers that name the sentences.
+    Does nothing if they are there. Seed and name of the speaker decide on sentences and silences; ``numbers`` name the
+    sentences.
     """
     done = folder / f"{speaker.name}.json"
     if done.is_file():
@@ -87,7 +82,7 @@ def speak(folder: Path, speaker: Speaker, seconds: float, seed: int, numbers: It
 
 
 def read_speech(folder: Path, speaker: Speaker) -> Speech:
-    """Gives what :func:`speak` stored; the samples stay on disk until they are used."""
+    """Reads what :func:`speak` stored; the samples stay on disk until they are used."""
     samples = np.load(folder / f"{speaker.name}.npy", mmap_mode="r")
     records = json.loads((folder / f"{speaker.name}.json").read_text(encoding="utf-8"))
     return Speech(samples, [_sentence(record) for record in records])

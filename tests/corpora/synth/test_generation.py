@@ -88,7 +88,7 @@ def test_timit_reads_it(corpus: Path) -> None:
 def test_a_finished_corpus_is_left_as_it_is(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {path: path.stat().st_mtime_ns for path in corpus.rglob("*")}
     monkeypatch.setattr("asr.corpora.synth.espeak.find_spec", lambda name: None)  # espeak-ng could not be started
-    generate(corpus, jobs=1, snr_db=(5, 25), **SETTINGS)
+    generate(corpus, jobs=1, **SETTINGS)
     assert {path: path.stat().st_mtime_ns for path in corpus.rglob("*")} == before
 
 
@@ -154,7 +154,6 @@ def test_an_empty_folder_will_do_and_progress_is_told(tmp_path: Path) -> None:
         {"minutes": 1, "num_speakers": 2},
         {"minutes": 1, "jobs": 0},
         {"minutes": 1, "seed": -1},
-        {"minutes": 1, "snr_db": (25.0, 5.0)},
     ],
 )
 def test_settings_out_of_range(wrong: dict[str, float], tmp_path: Path) -> None:
