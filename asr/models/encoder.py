@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from torch import Tensor
 
 from asr.errors import ConfigError
-from asr.models.cells.choice import Cell, CellOptions
-from asr.models.cells.initial import Initialisation
+from asr.models.cells.choice import Cell, CellKeywords, CellOptions
 from asr.models.recurrent import RecurrentStack
 from asr.models.subsampled import SubsampledEncoder
 
@@ -34,13 +35,7 @@ class RecurrentEncoder(SubsampledEncoder):
         layer_norm: bool = False,
         residual: bool = False,
         front_cell: Cell | None = None,
-        projection_dim: int = 0,
-        kernel_size: int = 3,
-        zoneout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        forget_bias: float | None = None,
-        chrono_steps: int = 0,
-        init_range: float = 0.0,
+        **options: Unpack[CellKeywords],
     ) -> None:
         """Builds the encoder.
 
@@ -52,17 +47,11 @@ class RecurrentEncoder(SubsampledEncoder):
             bidirectional: whether each layer reads both ways.
             time_stride: feature frames for one encoder frame; with convolutions 1, 2, 3 or 4.
             conv_channels: channels of the two convolutions in front; 0 stacks frames instead.
-            dropout: share of values dropped behind the subsampling and behind each layer.
+            dropout: share of values dropped after the subsampling and after each layer.
             layer_norm: whether each layer's output is normalised over its width.
-            residual: whether a layer's input is added to its output, where their widths agree.
-            front_cell: the kind of unit of the first layer; None is that of the others.
-            projection_dim: hidden values in each direction of "lstm_projected"; 0 is half of its memory's.
-            kernel_size: frequency bins that "conv_lstm" convolves; it needs ``conv_channels``.
-            zoneout: probability of a unit to keep its old value (Krueger et al. 2017).
-            recurrent_dropout: probability of a recurrent value to be cleared for a whole utterance.
-            forget_bias: first bias of the gates that keep; None is 1 for LSTMs, 0 for GRUs.
-            chrono_steps: longest time to remember in encoder frames, from which those biases are drawn; 0 draws none.
-            init_range: recurrent layers' weights are drawn from [-init_range, init_range]; 0 makes them orthogonal.
+            residual: whether a layer's input is added to its output where their widths agree.
+            front_cell: the kind of unit of the first layer; None means that of the others.
+            options: what the units of all layers have in common; see :class:`CellOptions`.
 
         Raises:
             ConfigError: settings that contradict each other, or have no meaning for the kind of unit.
@@ -72,16 +61,9 @@ class RecurrentEncoder(SubsampledEncoder):
             raise ConfigError("encoder", found, "set conv_channels")
         super().__init__(feature_dim, conv_channels, time_stride, dropout)
         width = self.subsampling.output_dim
-        options = CellOptions(
-            zoneout=zoneout,
-            recurrent_dropout=recurrent_dropout,
-            projection_dim=projection_dim,
-            num_bins=width // conv_channels if conv_channels else 1,
-            kernel_size=kernel_size,
-            initial=Initialisation(forget_bias, chrono_steps, init_range),
-        )
+        units = CellOptions(num_bins=width // conv_channels if conv_channels else 1, **options)
         self.recurrent = RecurrentStack(
-            width, hidden_dim, num_layers, cell, bidirectional, dropout, layer_norm, residual, front_cell, options
+            width, hidden_dim, num_layers, cell, bidirectional, dropout, layer_norm, residual, front_cell, units
         )
         self.output_dim = self.recurrent.output_dim
 

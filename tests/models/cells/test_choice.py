@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from typing import get_type_hints
+
 import pytest
 import torch
 from torch import nn
 
 from asr.errors import ConfigError
-from asr.models.cells.choice import Cell, CellOptions, make_cell
+from asr.models.cells.choice import Cell, CellKeywords, CellOptions, make_cell
 from asr.models.cells.gated import LiGRU
+
+
+def test_encoders_take_every_option_but_the_number_of_bins() -> None:
+    assert get_type_hints(CellKeywords) == {k: v for k, v in get_type_hints(CellOptions).items() if k != "num_bins"}
 
 
 @pytest.mark.parametrize(("name", "native"), [("lstm", nn.LSTM), ("gru", nn.GRU), ("rnn", nn.RNN)])
