@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -42,11 +41,6 @@ class LoadedLanguageModel(LoadedModel):
     policy: TextPolicy
     sizes: dict[str, Any]
 
-    @property
-    def text_policy(self) -> str:
-        """The name of the policy."""
-        return self.policy.name
-
     def describe_model(self) -> list[Row]:
         """Returns network, parameters, words and text policy."""
         num_words = len(self.vocabulary) - len(SPECIAL)
@@ -56,15 +50,6 @@ class LoadedLanguageModel(LoadedModel):
             ("words", f"{num_words:,}; {self.num_unknown_types:,} others of its training text share <unk>"),
             ("text policy", f"{self.policy.name} ({self.policy.hash})"),
         ]
-
-
-def load_language_model(path: str | Path) -> LoadedLanguageModel:
-    """Reads a checkpoint and builds its model; see :meth:`Kind.load`.
-
-    Args:
-        path: what Lightning's trainer saved of a ``LanguageModule``.
-    """
-    return LANGUAGE.load(path)
 
 
 def _build(stored: StoredModel) -> LoadedLanguageModel:
@@ -115,3 +100,6 @@ LANGUAGE = Kind(
     settings=_settings,
     build=_build,
 )
+
+load_language_model = LANGUAGE.load
+"""Reads what Lightning's trainer saved of a ``LanguageModule``; see :meth:`Kind.load`."""

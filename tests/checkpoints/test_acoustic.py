@@ -53,7 +53,7 @@ def test_model_comes_back_with_its_weights(tmp_path: Path) -> None:
         assert torch.equal(value, content["state_dict"][f"model.{name}"])
     assert not loaded.model.training
     assert loaded.tokens.state() == content["hyper_parameters"]["tokens"]
-    assert (loaded.text_policy, loaded.training_step, loaded.epoch) == ("upper-no-punctuation", 1234, 3)
+    assert (loaded.policy.name, loaded.training_step, loaded.epoch) == ("upper-no-punctuation", 1234, 3)
     assert loaded.policy.hash == "1fc35153"  # what the name meant when checkpoints held no more of it
     assert loaded.settings["encoder"]["init_args"]["hidden_dim"] == 8
     assert loaded.model.frame_seconds == 0.02

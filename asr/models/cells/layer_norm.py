@@ -31,14 +31,7 @@ class LayerNormLSTM(VanillaLSTM):
     """
 
     def __init__(self, input_dim: int, hidden_dim: int, zoneout: float = 0.0, recurrent_dropout: float = 0.0) -> None:
-        """Makes the weights, zero, and the gains, one.
-
-        Args:
-            input_dim: width of its input, D.
-            hidden_dim: units, H.
-            zoneout: probability of keeping an old value of c and h.
-            recurrent_dropout: probability of clearing a value of h_{t-1} for a whole sequence.
-        """
+        """Makes the weights, zero, and the gains, one; the arguments are those of :class:`RecurrentCell`."""
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
         self.gain_ih_l0 = nn.Parameter(torch.ones(4 * hidden_dim))
         self.gain_hh_l0 = nn.Parameter(torch.ones(4 * hidden_dim))

@@ -33,14 +33,7 @@ class VanillaLSTM(RecurrentCell):
     num_gates: ClassVar[int] = 4
 
     def __init__(self, input_dim: int, hidden_dim: int, zoneout: float = 0.0, recurrent_dropout: float = 0.0) -> None:
-        """Makes the weights, all zero.
-
-        Args:
-            input_dim: width of its input, D.
-            hidden_dim: units, H.
-            zoneout: probability of keeping an old value of c and h.
-            recurrent_dropout: probability of clearing a value of h_{t-1} for a whole sequence.
-        """
+        """Makes the weights, all zero; the arguments are those of :class:`RecurrentCell`."""
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
         rows = self.num_gates * hidden_dim
         self.weight_ih_l0 = nn.Parameter(torch.zeros(rows, input_dim))
