@@ -1,4 +1,4 @@
-"""The kinds of unit by name, and what can be asked of each."""
+"""The kinds of unit by name, and their options."""
 
 from __future__ import annotations
 
@@ -97,22 +97,22 @@ class CellOptions:
 
 
 def make_cell(cell: Cell, input_dim: int, hidden_dim: int, options: CellOptions | None = None) -> nn.Module:
-    """Gives one direction of one layer: torch's own module where it has the unit, and ours where it has not.
+    """Returns one direction of one layer: torch's own module where it has the unit, otherwise ours.
 
-    Zoneout and recurrent dropout call for our own "lstm", "gru" and "rnn", whose weights have the names and the layout
-    of torch's, so that a checkpoint runs with them and without.
+    Zoneout and recurrent dropout need our own "lstm", "gru" and "rnn", whose weights have the names and the layout of
+    torch's, so that a checkpoint runs with or without them.
 
     Args:
         cell: the kind of unit; "rnn" is the plain tanh unit.
         input_dim: width of its input.
         hidden_dim: units.
-        options: what else it is; None is nothing.
+        options: of the unit; None means the defaults.
 
     Returns:
         A module from (B, T, input_dim) to (B, T, hidden_dim) and its last state.
 
     Raises:
-        ConfigError: options that have no meaning for the kind of unit.
+        ConfigError: an option does not apply to the kind of unit.
     """
     options = CellOptions() if options is None else options
     options.initial.check(cell)

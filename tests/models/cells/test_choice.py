@@ -26,7 +26,7 @@ def test_torchs_own_wherever_it_has_the_unit(name: Cell, native: type[nn.RNNBase
     [
         ("lstm", CellOptions(projection_dim=3), "cell lstm: takes no projection_dim"),
         ("lstm_projected", CellOptions(projection_dim=6), "projection_dim is 6 and hidden_dim 6"),
-        ("conv_lstm", CellOptions(num_bins=4), "hidden_dim 6 is no multiple of the 4 frequency bins"),
+        ("conv_lstm", CellOptions(num_bins=4), "hidden_dim 6 is not a multiple of the 4 frequency bins"),
         ("conv_lstm", CellOptions(num_bins=2, kernel_size=2), "kernel_size 2 is even"),
     ],
 )
