@@ -13,10 +13,9 @@ from asr.checkpoints.kind import Kind, LoadedModel, Row, check_files, parameters
 from asr.checkpoints.reading import StoredModel
 from asr.checkpoints.weights import load_network, num_values
 from asr.errors import ConfigError
-from asr.lm.frequent import choose_vocabulary
 from asr.lm.recurrent import RecurrentLM
 from asr.lm.sentences import SentenceReader
-from asr.lm.vocabulary import BEGIN, SPECIAL, Vocabulary, read_words
+from asr.lm.vocabulary import BEGIN, SPECIAL, Vocabulary, choose_vocabulary, read_words
 from asr.text.policy import TextPolicy, get_policy, recorded_policy
 
 _SIZES = ("embedding_dim", "hidden_dim", "num_layers", "tie_weights")
