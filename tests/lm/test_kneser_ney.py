@@ -71,6 +71,7 @@ def test_the_fallback_says_so(caplog):
     with caplog.at_level(logging.WARNING):
         estimate(TEXT, 2)
     line = "order 1: 5, 0, 0, 1 n-grams occur 1, 2, 3, 4 times, too few to estimate discounts; 0.5, 1.0, 1.5 are used"
+    assert caplog.messages == [line]
 
 
 @pytest.mark.parametrize("counts", [[0, 1, 1, 1], [4, 0, 1, 1], [4, 2, 1, 0], [1, 1, 100, 1]])
