@@ -59,7 +59,7 @@ class DamagedTextError(Exception):
 
 
 def utf8_stream(file: BinaryIO) -> BinaryIO:
-    """Gives the bytes of a text in UTF-8, without a byte-order mark.
+    """Returns the bytes of a text in UTF-8, without a byte-order mark.
 
     gzip, xz and bzip2 are unpacked, whatever the file is called, and UTF-16 and UTF-32 are recoded. Other bytes pass as
     they are. Memory is bounded, whatever the bytes unpack to. Reading raises :class:`DamagedTextError` where a file
@@ -72,7 +72,7 @@ def utf8_stream(file: BinaryIO) -> BinaryIO:
 
 
 def guess_encoding(sample: bytes) -> str | None:
-    """Gives the encoding that a text which is not UTF-8 is most likely in, by a name that iconv and Python know.
+    """Returns the encoding that a text which is not UTF-8 is most likely in, by a name that iconv and Python know.
 
     Args:
         sample: lines with bytes beyond ASCII; the more, the surer.
@@ -164,7 +164,7 @@ def _utf8_blocks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _unmarked(head: bytes) -> str:
-    """Gives the encoding of a file without a byte-order mark; UTF-16 has zeros in every other byte of its ASCII."""
+    """Returns the encoding of a file without a byte-order mark; UTF-16 has zeros in every other byte of its ASCII."""
     head = head[:_HEAD]
     even, odd = head[::2].count(0), head[1::2].count(0)
     if head[1:2] == b"\0" and 4 * even < odd:

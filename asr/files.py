@@ -173,7 +173,7 @@ def part_of(path: Path) -> Path:
 
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
-    """Gives a path beside ``path`` to write to, and renames it when the block ends well.
+    """Returns a path beside ``path`` to write to, and renames it when the block ends well.
 
     The name ends as that of ``path`` does, so that writers which go by the ending work. Missing folders are made. A
     device or a pipe, such as ``/dev/stdout``, is written to as it is.

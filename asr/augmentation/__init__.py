@@ -1,1 +1,1 @@
-"""What training does to waveforms and features, and nothing else ever does."""
+"""What training, and nothing else, does to waveforms and features."""

@@ -1,4 +1,4 @@
-"""What every augmentation is: it acts in training alone, outside autocast, and by each utterance's own seed."""
+"""The base of augmentations, which act only in training, outside autocast, and by each utterance's own seed."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Stage(enum.Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """What there is to know of an optimiser step.
+    """An optimiser step, as augmentations see it.
 
     Attributes:
         seed: 0 <= seed < 2**63, equal on all ranks.
-        joints: frame at which the second of two joined utterances begins, 0 where one is alone, shape (B,); None in
-            steps that join none.
+        joints: first frame of the second of two joined utterances, 0 for a single one, shape (B,); None in steps that
+            join none.
     """
 
     seed: int = 0
@@ -42,15 +42,15 @@ ANY_STEP = Step()
 
 
 class Augmentation(nn.Module, ABC):
-    """Changes each utterance of a batch by its own seed, whatever shares the batch or the step.
+    """Changes each utterance of a batch by its own seed, independently of the rest of the batch.
 
-    A front end is the first argument of every constructor: it says the sample rate and what a frame holds. Nothing is
-    kept in a checkpoint.
+    A front end is the first argument of every constructor: it determines the sample rate and the content of a frame.
+    Nothing is stored in a checkpoint.
 
     Attributes:
         stage: what it acts on.
-        turn: place within its stage; what has the same turn acts in the order of the list.
-        recordings: that it needs, which are read before training begins.
+        turn: position within its stage; equal turns act in the order of the list.
+        recordings: that it needs, read before training begins.
     """
 
     stage: ClassVar[Stage]
@@ -64,10 +64,10 @@ class Augmentation(nn.Module, ABC):
             values: waveforms, shape (B, S), or static values or features, shape (B, T, F).
             lengths: samples or frames of each utterance, shape (B,).
             seeds: int64, shape (B,), from :func:`asr.features.random.utterance_seed`.
-            step: that the batch is of.
+            step: of the batch.
 
         Returns:
-            Values and lengths; the same objects outside training, and where there are no samples or frames.
+            Values and lengths; the same objects outside training and without samples or frames.
         """
         if not self.training or values.shape[1] == 0:
             return values, lengths
@@ -76,28 +76,28 @@ class Augmentation(nn.Module, ABC):
 
     @abstractmethod
     def change(self, values: Tensor, lengths: Tensor, seeds: Tensor, step: Step) -> tuple[Tensor, Tensor]:
-        """Does what :meth:`forward` promises, with all tensors on one device and at least one sample or frame."""
+        """Implements :meth:`forward`, with all tensors on one device and at least one sample or frame."""
 
 
 class WaveformAugmentation(Augmentation):
-    """Changes some of the waveforms of a batch, and neither their lengths nor their padding.
+    """Changes some waveforms of a batch, but neither their lengths nor their padding.
 
     Attributes:
-        choice: stream of the number that chooses utterances, and its place in the stream.
+        choice: stream of the number that selects utterances, and its position in the stream.
     """
 
     stage = Stage.WAVEFORMS
     choice: ClassVar[tuple[int, int]]
 
     def __init__(self, probability: float) -> None:
-        """Raises a :class:`ConfigError` unless the share of utterances that are changed is in 0..1."""
+        """Raises a :class:`ConfigError` unless the share of changed utterances is in 0..1."""
         super().__init__()
         if not 0 <= probability <= 1:
             raise ConfigError(f"{type(self).__name__}, probability", f"is {probability}", "give a number in 0..1")
         self.probability = probability
 
     def change(self, values: Tensor, lengths: Tensor, seeds: Tensor, step: Step) -> tuple[Tensor, Tensor]:
-        """Changes the waveforms that are chosen."""
+        """Changes the selected waveforms."""
         if self.probability == 0:
             return values, lengths
         stream, place = self.choice
@@ -110,7 +110,7 @@ class WaveformAugmentation(Augmentation):
         """Returns all waveforms changed, with any padding: (B, S); ``is_own``, (B, S), tells samples from padding."""
 
     def check_range(self, **settings: tuple[float, float]) -> None:
-        """Raises a :class:`ConfigError` for settings that are not the lowest and the highest of a range."""
+        """Raises a :class:`ConfigError` for settings that are not the lower and upper end of a range."""
         for name, bounds in settings.items():
             if len(bounds) != 2 or bounds[0] > bounds[1]:
                 where, found = f"{type(self).__name__}, {name}", f"is {list(bounds)}"

@@ -10,17 +10,12 @@ from asr.augmentation.base import ANY_STEP, Augmentation, Stage, Step
 
 
 class Chain(nn.Module):
-    """Augmentations in the order in which they act: each stage by itself, in each by turns."""
+    """Augmentations in the order in which they act within each stage."""
 
     def __init__(self, augmentations: Iterable[Augmentation] = ()) -> None:
-        """Puts them in order.
-
-        Args:
-            augmentations: in any order; those of one stage and turn keep theirs.
-        """
+        """Sorts the augmentations by turn; those of one stage and turn keep their order."""
         super().__init__()
-        links = sorted(augmentations, key=lambda each: each.turn)
-        self.links = nn.ModuleList(links)
+        self.links = nn.ModuleList(sorted(augmentations, key=lambda each: each.turn))
 
     def __iter__(self) -> Iterator[Augmentation]:
         """Yields the augmentations."""
@@ -34,7 +29,7 @@ class Chain(nn.Module):
         return any(link.stage is Stage.WAVEFORMS for link in self)
 
     def read(self) -> None:
-        """Reads the recordings that they need: a missing one stops a training before its first step.
+        """Reads the recordings needed: a missing one stops a training before its first step.
 
         Raises:
             DataError: a recording cannot be read.
@@ -46,7 +41,7 @@ class Chain(nn.Module):
     def forward(
         self, stage: Stage, values: Tensor, lengths: Tensor, seeds: Tensor, step: Step = ANY_STEP
     ) -> tuple[Tensor, Tensor]:
-        """Changes a batch by all augmentations of a stage; see :meth:`Augmentation.forward`."""
+        """Applies all augmentations of a stage to a batch; see :meth:`Augmentation.forward`."""
         for link in self:
             if link.stage is stage:
                 values, lengths = link(values, lengths, seeds, step)

@@ -1,4 +1,4 @@
-"""Noise that is added: what all kinds share, and white, pink and babble, which are computed."""
+"""Additive noise: the base of all kinds, and computed white noise, pink noise and babble."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ NOISE_KINDS = ("white", "pink", "babble")
 
 
 class Noise(WaveformAugmentation):
-    """Adds noise at a random signal-to-noise ratio, exact over the utterance's own samples; after rooms, if any.
+    """Adds noise at a random signal-to-noise ratio, exact over the utterance's own samples; after any reverberation.
 
-    The number before that which chooses utterances draws the ratio.
+    The ratio is drawn by the number before the one that selects utterances.
     """
 
     turn = 1
 
     def __init__(self, snr_db: tuple[float, float], probability: float) -> None:
-        """Raises a :class:`ConfigError` for settings that are not possible."""
+        """Raises a :class:`ConfigError` for invalid settings."""
         super().__init__(probability)
         self.check_range(snr_db=snr_db)
         self.snr_db = snr_db
@@ -52,9 +52,8 @@ class Noise(WaveformAugmentation):
 class AddNoise(Noise):
     """Adds noise of a random kind.
 
-    White noise is flat, pink noise falls by 3 dB an octave, babble has the long-term spectrum of speech and in four
-    bands the rhythm of syllables. All of it is computed from the utterance's seed: nothing comes from files or from
-    other utterances.
+    White noise is flat, pink noise falls by 3 dB an octave, babble has the long-term spectrum of speech and, in four
+    bands, the rhythm of syllables. All is computed from the utterance's seed, without files or other utterances.
     """
 
     choice = (_NOISE_STREAM, 2)
@@ -76,7 +75,7 @@ class AddNoise(Noise):
             probability: share of the utterances that get noise.
 
         Raises:
-            ConfigError: a setting is not possible.
+            ConfigError: a setting is invalid.
         """
         super().__init__(snr_db, probability)
         if not kinds or not set(kinds) <= set(NOISE_KINDS):
@@ -87,7 +86,7 @@ class AddNoise(Noise):
         self.register_buffer("filters", torch.stack(colours), persistent=False)
 
     def make(self, lengths: Tensor, seeds: Tensor, num_samples: int) -> Tensor:
-        """Makes all kinds and chooses one for each row, which costs no question to the GPU: -> (B, num_samples)."""
+        """Computes all kinds and selects one for each row, without waiting for the GPU: -> (B, num_samples)."""
         white = normal(seeds, num_samples + _NUM_TAPS, _WHITE_STREAM)
         size = 1 << (num_samples + 2 * _NUM_TAPS).bit_length()
         spectrum = torch.fft.rfft(white, n=size) if self.kinds != ("white",) else white

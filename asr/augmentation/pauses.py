@@ -1,4 +1,4 @@
-"""Pauses: silence of several kinds and lengths before utterances, after them and between their words."""
+"""Pauses: silence of several kinds and lengths before, after and between the words of utterances."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from asr.features.random import uniform
 _STREAM = 203
 _PLACES = 3  # before the utterance, inside, after it
 _ROOM_FRAMES = 20  # of the quietest stretch, which room tone is made of
-_GAP_REACH = 30  # frames to each side of a random place in which the quietest is taken
+_GAP_REACH = 30  # frames on each side of a random position that are searched for the quietest
 _NOISE_SECONDS = 1.0
-_NUM_NOISES = 9  # each twice as loud as the one before it, from one step of 16-bit samples
+_NUM_NOISES = 9  # each twice as loud as the one before, from one step of 16-bit samples
 _ABOVE_ROOM = 0.7  # nats, 3 dB, that hiss may be louder than the room tone
 PAUSE_KINDS = ("zeros", "dither", "hiss", "room")
 
 
 class InsertPauses(Augmentation):
-    """Puts pauses before utterances, after them and at quiet places inside, into their static values.
+    """Inserts pauses before utterances, after them and at quiet positions inside, into their static values.
 
-    So it works with cached features and with waveforms alike. A share of the optimiser steps gets pauses, all
-    utterances of a step as many seconds, drawn evenly in their logarithm: their lengths stay together, and no time goes
-    into padding. Each utterance has its own draws for the rest: how its seconds are shared out between before, inside
-    and after, most of them to one or two places; and what each pause is of: zeros, dither of one step of 16-bit
-    samples, hiss between that and 3 dB above the room tone, or room tone, which is the utterance's own quietest 0.2 s
-    to and fro. The place inside is where two utterances are joined, or the quietest within 0.3 s of a random one, most
-    often a gap between words. Pauses are of whole frames: none sees both a pause and what is beside it.
+    So it works with cached features and with waveforms. A share of the optimiser steps gets pauses: all utterances of a
+    step get the same duration, drawn uniformly in its logarithm, so that no time is spent on padding. Each utterance
+    draws the rest by itself: how the duration is divided between before, inside and after, mostly among one or two of
+    them; and the kind of each pause: zeros, dither of one step of 16-bit samples, hiss between that and 3 dB above the
+    room tone, or room tone, the utterance's own quietest 0.2 s played back and forth. The position inside is where two
+    utterances are joined, or the quietest within 0.3 s of a random one, usually a gap between words. Pauses consist of
+    whole frames: none overlaps both a pause and its surroundings.
     """
 
     stage = Stage.STATIC
@@ -47,17 +47,17 @@ class InsertPauses(Augmentation):
         kinds: tuple[str, ...] = PAUSE_KINDS,
         joint_probability: float = 0.5,
     ) -> None:
-        """Checks the settings, and computes the static values of noises.
+        """Checks the settings and computes the static values of noises.
 
         Args:
             frontend: of the model.
             probability: share of the steps that get pauses.
-            joint_probability: the same of the steps whose utterances are joined two by two.
-            seconds: least and most silence that each of their utterances gets in all.
+            joint_probability: likewise of the steps whose utterances are joined in pairs.
+            seconds: least and most silence that each of their utterances gets in total.
             kinds: of "zeros", "dither", "hiss", "room"; each pause is one of them, all equally likely.
 
         Raises:
-            ConfigError: a setting is not possible.
+            ConfigError: a setting is invalid.
         """
         super().__init__()
         if not kinds or not set(kinds) <= set(PAUSE_KINDS):
@@ -94,8 +94,8 @@ class InsertPauses(Augmentation):
         frames = torch.arange(static.shape[1] + num_inserted, device=static.device)
         offsets = frames - starts.unsqueeze(2)  # from the beginning of each pause, (B, 3, T')
         is_pause = (offsets >= 0) & (offsets < pauses.unsqueeze(2))
-        is_behind = offsets >= pauses.unsqueeze(2)
-        sources = (frames - (is_behind * pauses.unsqueeze(2)).sum(1)).clamp(max=static.shape[1] - 1)  # (B, T')
+        is_after = offsets >= pauses.unsqueeze(2)
+        sources = (frames - (is_after * pauses.unsqueeze(2)).sum(1)).clamp(max=static.shape[1] - 1)  # (B, T')
         fill = self._fill(offsets, at_fill, level, lengths)
         sources = torch.where(is_pause.any(1), (is_pause * fill).sum(1), sources)
         pool = torch.cat((static, self.noises.expand(len(static), -1, -1)), dim=1)  # (B, T + P, F)
@@ -118,7 +118,7 @@ class InsertPauses(Augmentation):
         kinds = (at_kind * len(self.kinds)).long()
         first, size = (each.view(-1, 1, 1) for each in _quietest(level, lengths))
         steps = offsets % (2 * size)
-        room = first + torch.minimum(steps, 2 * size - 1 - steps)  # to and fro
+        room = first + torch.minimum(steps, 2 * size - 1 - steps)  # back and forth
         loudest = level.gather(1, first.view(-1, 1)) + _ABOVE_ROOM
         num_noises = (self.noise_levels <= loudest).sum(1).clamp(min=1).view(-1, 1, 1)
         zeros = torch.full_like(offsets, level.shape[1])
@@ -145,14 +145,14 @@ def _make_noises(frontend: FrontEnd) -> Tensor:
 
 
 def _share_out(draws: Tensor, num_frames: int) -> Tensor:
-    """Returns frames for each place, by the fourth powers of draws, so that few places get most: (B, 3) -> (B, 3)."""
+    """Divides frames among positions by the fourth powers of draws, so that few get most: (B, 3) -> (B, 3)."""
     parts = draws.square().square() + 1e-6
     ends = (num_frames * parts.cumsum(1) / parts.sum(1, keepdim=True)).round().long()
     return ends.diff(dim=1, prepend=torch.zeros_like(ends[:, :1]))
 
 
 def _quietest(level: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns where the quietest stretch of each utterance begins, and its frames, shape (B,) each: (B, T), (B,)."""
+    """Returns the first frame and the frames of each utterance's quietest stretch, shape (B,) each: (B, T), (B,)."""
     width = min(_ROOM_FRAMES, level.shape[1])
     own = level.masked_fill(~own_frames(level, lengths), torch.inf)
     means = F.avg_pool1d(own.unsqueeze(1), width, stride=1).squeeze(1)

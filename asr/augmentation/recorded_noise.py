@@ -16,11 +16,10 @@ _STREAM = 231
 class AddRecordedNoise(Noise):
     """Adds a random stretch of a random recording.
 
-    All recordings are equally likely. A recording that is shorter than the utterance is repeated. Which recording,
-    stretch and ratio it is depends on the utterance's seed and length alone. Where a recording is silent for the whole
-    stretch, nothing is added.
+    All recordings are equally likely. A recording shorter than the utterance is repeated. The recording, the stretch
+    and the ratio depend only on the utterance's seed and length. If the whole stretch is silent, nothing is added.
 
-    The recordings are kept in memory as 16-bit integers, 0.12 GB an hour at 16 kHz, on each device.
+    The recordings stay in memory as 16-bit integers, 0.12 GB an hour at 16 kHz, on each device.
     """
 
     choice = (_STREAM, 3)
@@ -29,7 +28,7 @@ class AddRecordedNoise(Noise):
     def __init__(
         self, frontend: FrontEnd, manifest: str, snr_db: tuple[float, float], probability: float = 1.0
     ) -> None:
-        """Checks the settings; the recordings are read by ``recordings.read()``, or when the first batch comes.
+        """Checks the settings; ``recordings.read()`` or the first batch reads the recordings.
 
         Args:
             frontend: of the model.
@@ -38,7 +37,7 @@ class AddRecordedNoise(Noise):
             probability: share of the utterances that get noise.
 
         Raises:
-            ConfigError: a setting is not possible.
+            ConfigError: a setting is invalid.
         """
         super().__init__(snr_db, probability)
         self.recordings = Recordings(manifest, frontend.sample_rate)
@@ -52,6 +51,6 @@ class AddRecordedNoise(Noise):
         bank = self.recordings.on(seeds.device)
         draws = uniform(seeds, 2, _STREAM)
         chosen = bank.choose(draws[:, 0])
-        room = bank.lengths[chosen] - lengths  # samples by which the stretch can be moved without a jump in it
+        room = bank.lengths[chosen] - lengths  # samples by which the stretch can move without a jump
         room = torch.where(room >= 0, room + 1, bank.lengths[chosen])
         return bank.cut(chosen, (draws[:, 1].double() * room).long(), num_samples)

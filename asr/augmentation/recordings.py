@@ -97,15 +97,15 @@ class Bank:
         return Bank(self.samples.to(device), self.starts.to(device), self.lengths.to(device), self.longest)
 
     def choose(self, draws: Tensor) -> Tensor:
-        """Turns numbers in [0, 1) into recordings, all equally likely: (B,) -> (B,)."""
+        """Maps numbers in [0, 1) to recordings, all equally likely: (B,) -> (B,)."""
         return (draws.double() * len(self.lengths)).long()
 
     def cut(self, chosen: Tensor, offsets: Tensor, num_samples: int) -> Tensor:
-        """Returns stretches of recordings that begin anew at their end.
+        """Returns stretches of recordings, which are repeated cyclically.
 
         Args:
             chosen: a recording for each row, shape (B,).
-            offsets: its sample to begin with, shape (B,).
+            offsets: first sample, shape (B,).
             num_samples: length of the stretches.
 
         Returns:
@@ -117,10 +117,10 @@ class Bank:
 
 
 class Recordings:
-    """What a list names, read when it is first asked for, at the latest.
+    """The recordings of a list, read on first use at the latest.
 
-    It is no buffer of the module that uses it: checkpoints do not hold it, loading one does not need the files, and
-    the copies that weight averaging makes share it.
+    They are not buffers of the module that uses them: checkpoints do not hold them, loading one does not need the
+    files, and the copies of weight averaging share them.
     """
 
     def __init__(
@@ -130,24 +130,24 @@ class Recordings:
         prepare: Callable[[Tensor], Tensor] | None = None,
         is_single_channel: bool = False,
     ) -> None:
-        """Keeps the settings and touches no file.
+        """Stores the settings without opening a file.
 
         Args:
             manifest: the list, as :func:`read_list` takes it.
             sample_rate: Hz; files at another rate are resampled.
-            prepare: called with each waveform, shape (S,), once when it is read.
-            is_single_channel: whether files with several channels are refused; else their mean is taken.
+            prepare: called with each waveform, shape (S,), after it is read.
+            is_single_channel: whether files with several channels are refused; otherwise their mean is used.
         """
         self.manifest, self.sample_rate = manifest, sample_rate
         self._prepare, self._is_single_channel = prepare, is_single_channel
         self._bank: Bank | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Recordings:
-        """Shares the recordings, which nobody changes."""
+        """Shares the recordings, which never change."""
         return self
 
     def read(self) -> Bank:
-        """Reads the files, unless they have been read.
+        """Reads the files once.
 
         Raises:
             DataError: the list or a file cannot be read, or a file is silent; with list, line and file.
@@ -161,7 +161,7 @@ class Recordings:
         return self._bank
 
     def on(self, device: torch.device) -> Bank:
-        """Returns the recordings on a device, where they stay."""
+        """Moves the recordings to a device and returns them."""
         self._bank = self.read().to(device)
         return self._bank
 
@@ -192,7 +192,7 @@ def _lines(path: Path) -> Iterator[str]:
         try:
             yield from (line.decode("utf-8-sig").strip() for line in lines)
         except UnicodeDecodeError:
-            raise DataError(path, "is not UTF-8 text, so no list of audio files", _FORM) from None
+            raise DataError(path, "is not UTF-8 text, so not a list of audio files", _FORM) from None
 
 
 def _parse_object(line: str, where: str, folder: Path) -> Segment:
@@ -221,7 +221,7 @@ def _lhotse_file(recording: dict[str, Any], where: str) -> Path:
     source = sources[0] if isinstance(sources, list) and len(sources) == 1 else {}
     is_file = isinstance(source, dict) and source.get("type") == "file" and isinstance(source.get("source"), str)
     if not is_file or recording.get("transforms"):
-        found = "its recording is not one file as it lies on the disk"
+        found = "its recording is not a single unchanged file"
         raise DataError(where, found, "list recordings whose only source is a file, without transforms")
     return Path(source["source"])
 

@@ -1,4 +1,4 @@
-"""Reverberation: each utterance is heard in a room of its own."""
+"""Reverberation: each utterance in a room of its own."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _DIRECT = 0.5  # of the peak: the direct path is the first sample of a recorded 
 
 
 class Convolution(WaveformAugmentation):
-    """Convolves each utterance with an impulse response, and keeps its length and its power.
+    """Convolves each utterance with an impulse response, keeping its length and its power.
 
-    The first tap of a response is the direct path, so that nothing moves in time. What would be heard beyond the
-    utterance's own end is cut off.
+    The first tap of a response is the direct path, so that nothing moves in time. What extends beyond the utterance's
+    own end is cut off.
     """
 
     choice = (_CHOICE_STREAM, 0)
@@ -32,7 +32,7 @@ class Convolution(WaveformAugmentation):
         """Returns an impulse response for each seed, at any level: (B,) -> (B, R)."""
 
     def change_all(self, waveforms: Tensor, lengths: Tensor, is_own: Tensor, seeds: Tensor) -> Tensor:
-        """Lets all waveforms resound."""
+        """Reverberates all waveforms."""
         heard = convolve(waveforms.masked_fill(~is_own, 0.0), self.responses(seeds))
         before, after = energies(waveforms, is_own), energies(heard, is_own)
         return torch.where(after > 0, (before / after).sqrt(), 0.0).unsqueeze(1) * heard
@@ -41,9 +41,8 @@ class Convolution(WaveformAugmentation):
 class Reverberate(Convolution):
     """Reverberation of generated rooms: a direct path and a tail of noise that decays exponentially.
 
-    The tail begins one sample after the direct path and loses 60 dB in the reverberation time T60; the response ends
-    when the longest of all tails has done so. Energy of the direct path and of the tail have just the ratio that was
-    drawn.
+    The tail begins one sample after the direct path and loses 60 dB in the reverberation time T60; responses have the
+    length of the longest possible tail. The energies of direct path and tail have exactly the ratio drawn.
 
     **Source**: Polack 1988, "La transmission de l'énergie sonore dans les salles"; the statistical model in Habets
     2007, "Single- and multi-microphone speech dereverberation using spectral enhancement", section 2.3.
@@ -67,7 +66,7 @@ class Reverberate(Convolution):
             probability: share of the utterances that are changed.
 
         Raises:
-            ConfigError: a setting is not possible.
+            ConfigError: a setting is invalid.
         """
         super().__init__(probability)
         self.check_range(t60_seconds=t60_seconds, direct_to_reverberant_db=direct_to_reverberant_db)
@@ -77,7 +76,7 @@ class Reverberate(Convolution):
         self.sample_rate = frontend.sample_rate
 
     def responses(self, seeds: Tensor) -> Tensor:
-        """Makes a room for each seed: (B,) -> (B, R), the first tap is 1."""
+        """Generates a room for each seed: (B,) -> (B, R); the first tap is 1."""
         draws = uniform(seeds, 2, _ROOM_STREAM)
         t60, ratio_db = (
             low + (high - low) * draws[:, place, None]
@@ -93,14 +92,14 @@ class Reverberate(Convolution):
 class ReverberateRecorded(Convolution):
     """Reverberation of rooms whose impulse responses were recorded, or simulated by another program.
 
-    All responses are equally likely; which one it is depends on the utterance's seed. What comes before the direct
-    path, the first sample that is at least half as strong as the strongest, is cut off.
+    All responses are equally likely, chosen by the utterance's seed. What precedes the direct path, the first sample at
+    least half as strong as the strongest, is cut off.
     """
 
     recordings: Recordings
 
     def __init__(self, frontend: FrontEnd, manifest: str, probability: float = 1.0) -> None:
-        """Checks the settings; the responses are read by ``recordings.read()``, or when the first batch comes.
+        """Checks the settings; ``recordings.read()`` or the first batch reads the responses.
 
         Args:
             frontend: of the model.
@@ -109,7 +108,7 @@ class ReverberateRecorded(Convolution):
             probability: share of the utterances that are changed.
 
         Raises:
-            ConfigError: a setting is not possible.
+            ConfigError: a setting is invalid.
         """
         super().__init__(probability)
         rate = frontend.sample_rate
@@ -128,14 +127,7 @@ class ReverberateRecorded(Convolution):
 
 
 def convolve(waveforms: Tensor, responses: Tensor) -> Tensor:
-    """Returns the first S samples of each waveform's convolution with its response, by FFT.
-
-    Args:
-        waveforms: shape (B, S), S >= 1.
-        responses: shape (B, R), R >= 1.
-
-    Returns:
-        Shape (B, S).
+    """Returns the first S samples of convolutions with responses, by FFT: (B, S), (B, R) -> (B, S), S and R >= 1.
 
     Example:
         >>> convolve(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 0.0, 10.0]])).round().tolist()
@@ -149,7 +141,7 @@ def convolve(waveforms: Tensor, responses: Tensor) -> Tensor:
 
 
 def from_direct_path(response: Tensor) -> Tensor:
-    """Returns an impulse response without what comes before its direct path: (S,) -> (R,).
+    """Returns an impulse response from its direct path on: (S,) -> (R,).
 
     Example:
         >>> from_direct_path(torch.tensor([0.0, 0.1, -0.6, 1.0, 0.2])).tolist()

@@ -1,4 +1,4 @@
-"""Masks over time and frequency: stretches of frames and bands of bins that training does not see."""
+"""Masks over time and frequency: stretches of frames and bands of bins hidden in training."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _STREAM = 201
 class SpecAugment(Augmentation):
     """Masks stretches of time and bands of frequency with 0, the mean of normalised features.
 
-    Of an utterance of T frames, each time mask hides a uniform number of frames from 0 to
-    ``min(max_time_width, floor(max_time_fraction * T / num_time_masks))``, so that all of them together never hide
-    more than ``max_time_fraction``. Masks may overlap.
+    In an utterance of T frames, each time mask hides a uniform number of frames from 0 to
+    ``min(max_time_width, floor(max_time_fraction * T / num_time_masks))``, so that together they hide at most
+    ``max_time_fraction``. Masks may overlap.
 
-    Source: Park et al. (2019), https://arxiv.org/abs/1904.08779, without time warping; adaptive size as Park et al.
+    **Source**: Park et al. (2019), https://arxiv.org/abs/1904.08779, without time warping; adaptive size as Park et al.
         (2020), https://arxiv.org/abs/1912.05533.
     """
 
@@ -38,7 +38,7 @@ class SpecAugment(Augmentation):
         """Checks the settings.
 
         Args:
-            frontend: of the model; values and their differences are masked alike.
+            frontend: of the model; values and their differences get the same masks.
             num_time_masks: stretches of time to hide.
             max_time_width: longest stretch in frames.
             max_time_fraction: largest part of an utterance that all its time masks may hide, 0 to 1.

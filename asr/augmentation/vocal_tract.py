@@ -18,31 +18,31 @@ _WARP_STREAM = 202
 class VocalTractPerturbation(Augmentation):
     """Stretches the frequency axis of each utterance by its own factor, as a shorter or longer vocal tract does.
 
-    The value of a bin with centre f is read, between bins, at ``f / factor`` up to 80 % of the band, and from there on
-    along the straight line that ends at the band's upper edge.
+    The value of a bin with centre f is interpolated at ``f / factor`` up to 80 % of the band, and above that along the
+    straight line to the band's upper edge.
 
     **Source**: Jaitly & Hinton 2013, "Vocal tract length perturbation improves speech recognition"; the broken line as
-    in Lee & Rose 1998, here on the features and not on the filters.
+    in Lee & Rose 1998, here applied to the features instead of the filters.
     """
 
     stage = Stage.FEATURES
     centres: Tensor
 
     def __init__(self, frontend: FrontEnd, max_factor: float) -> None:
-        """Computes where the bins lie.
+        """Computes the centres of the bins.
 
         Args:
-            frontend: of the model; it gives log-mel energies and their differences, which are stretched alike.
-            max_factor: factors are drawn from 1 / max_factor to max_factor, evenly in their logarithm.
+            frontend: of the model; its log-mel energies and their differences are stretched alike.
+            max_factor: factors are drawn from 1 / max_factor to max_factor, uniformly in their logarithm.
 
         Raises:
-            ConfigError: the factor is below 1, or the front end gives something else.
+            ConfigError: the factor is below 1, or the front end computes other features.
         """
         super().__init__()
         if max_factor < 1:
             raise ConfigError("VocalTractPerturbation, max_factor", f"is {max_factor}", "give 1 or more")
         if frontend.kind != "fbank" or frontend.use_energy:
-            found = "the front end gives other values than log-mel energies"
+            found = "the front end computes features other than log-mel energies"
             raise ConfigError("VocalTractPerturbation", found, "leave it out, or choose frontend=fbank80")
         num_mels = frontend.static_dim
         self.max_factor, self.num_groups, self.high_freq = max_factor, frontend.delta_order + 1, frontend.high_freq
@@ -65,7 +65,7 @@ class VocalTractPerturbation(Augmentation):
         return stretched.flatten(2), lengths  # (B, T, G, M) -> (B, T, F)
 
     def _places(self, seeds: Tensor) -> Tensor:
-        """Returns where each bin is read, counted in bins, shape (B, num_mels)."""
+        """Returns the position at which each bin is read, in bins, shape (B, num_mels)."""
         draws = uniform(seeds, 1, _WARP_STREAM)
         factors = ((2.0 * draws - 1.0) * math.log(self.max_factor)).exp()
         knee = 0.8 * self.high_freq * factors.clamp(max=1.0)  # in the stretched spectrum, so that the source is in band

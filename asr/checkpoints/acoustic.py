@@ -38,11 +38,6 @@ class Loaded(LoadedModel):
     policy: TextPolicy
     settings: dict[str, Any]
 
-    @property
-    def text_policy(self) -> str:
-        """The name of the policy."""
-        return self.policy.name
-
     def describe_model(self) -> list[Row]:
         """Returns encoder, front end, input, output, parameters, tokens and text policy."""
         frontend = self.model.frontend
@@ -54,15 +49,6 @@ class Loaded(LoadedModel):
             tokens_row("tokens", self.tokens),
             ("text policy", f"{self.policy.name} ({self.policy.hash})"),
         ]
-
-
-def load_checkpoint(path: str | Path) -> Loaded:
-    """Reads a checkpoint and builds its model; see :meth:`Kind.load`.
-
-    Args:
-        path: what Lightning's trainer saved of a ``CTCModule``: a dict with ``hyper_parameters`` and ``state_dict``.
-    """
-    return ACOUSTIC.load(path)
 
 
 def _build(stored: StoredModel) -> Loaded:
@@ -114,3 +100,6 @@ ACOUSTIC = Kind(
     settings=_settings,
     build=_build,
 )
+
+load_checkpoint = ACOUSTIC.load
+"""Reads what Lightning's trainer saved of a ``CTCModule``: a dict with ``hyper_parameters`` and ``state_dict``."""

@@ -96,12 +96,24 @@ def check_arguments(made: type, arguments: Mapping[str, Any], *given: str, large
         inspect.signature(made).bind(**dict.fromkeys(given), **arguments)
     except TypeError as error:
         raise BuildError(f"{made.__name__}: {error}") from None
-    hints = typing.get_type_hints(made.__init__)  # type: ignore[misc]
+    hints = _types_of_parameters(made)
     for name, value in arguments.items():
+        if name not in hints:
+            raise BuildError(f"{made.__name__}: got an unexpected keyword argument {shown(name)}")
         if not _fits(value, hints[name]):
             raise BuildError(f"{made.__name__}: {name} is {shown(value)}, not {_described(hints[name])}")
         if isinstance(value, int) and abs(value) > max(largest, _SMALL):
             raise BuildError(f"{made.__name__}: {name} is {value}, more than there are weights")
+
+
+def _types_of_parameters(made: type) -> dict[str, Any]:
+    """Returns the types of a class's parameters by name, among them the keys of ``**options: Unpack[...]``."""
+    hints = typing.get_type_hints(made.__init__)  # type: ignore[misc]
+    for name, parameter in inspect.signature(made).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            (keywords,) = get_args(hints.pop(name))
+            hints |= typing.get_type_hints(keywords)
+    return hints
 
 
 def _fits(value: Any, hint: Any) -> bool:

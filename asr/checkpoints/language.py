@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,12 +13,11 @@ from asr.checkpoints.kind import Kind, LoadedModel, Row, check_files, parameters
 from asr.checkpoints.reading import StoredModel
 from asr.checkpoints.weights import load_network, num_values
 from asr.errors import ConfigError
-from asr.lm.frequent import choose_vocabulary
 from asr.lm.recurrent import RecurrentLM
 from asr.lm.sentence_models import RecurrentSentenceModel, SentenceModel
 from asr.lm.sentences import SentenceReader
 from asr.lm.storage import load_ngram
-from asr.lm.vocabulary import BEGIN, SPECIAL, Vocabulary, read_words
+from asr.lm.vocabulary import BEGIN, SPECIAL, Vocabulary, choose_vocabulary, read_words
 from asr.text.policy import TextPolicy, get_policy, recorded_policy
 
 _SIZES = ("embedding_dim", "hidden_dim", "num_layers", "tie_weights")
@@ -49,11 +47,6 @@ class LoadedLanguageModel(LoadedModel):
         """The network as a model of whole sentences, wherever it runs."""
         return RecurrentSentenceModel(self.network, self.vocabulary)
 
-    @property
-    def text_policy(self) -> str:
-        """The name of the policy."""
-        return self.policy.name
-
     def describe_model(self) -> list[Row]:
         """Returns network, parameters, words and text policy."""
         num_words = len(self.vocabulary) - len(SPECIAL)
@@ -63,30 +56,6 @@ class LoadedLanguageModel(LoadedModel):
             ("words", f"{num_words:,}; {self.num_unknown_types:,} others of its training text share <unk>"),
             ("text policy", f"{self.policy.name} ({self.policy.hash})"),
         ]
-
-
-def load_language_model(path: str | Path) -> LoadedLanguageModel:
-    """Reads a checkpoint and builds its model; see :meth:`Kind.load`.
-
-    Args:
-        path: what Lightning's trainer saved of a ``LanguageModule``.
-    """
-    return LANGUAGE.load(path)
-
-
-def load_sentence_model(path: Path) -> tuple[SentenceModel, TextPolicy | None]:
-    """Returns an n-gram or recurrent model, and the text policy of its training text where its file says so.
-
-    Args:
-        path: .arpa, .arpa.gz or .npz, or a checkpoint: .ckpt.
-
-    Raises:
-        AsrError: the file cannot be read, or is no language model.
-    """
-    if path.suffix != ".ckpt":
-        return load_ngram(path), None
-    loaded = load_language_model(path)
-    return loaded.sentence_model, loaded.policy
 
 
 def _build(stored: StoredModel) -> LoadedLanguageModel:
@@ -137,3 +106,21 @@ LANGUAGE = Kind(
     settings=_settings,
     build=_build,
 )
+
+load_language_model = LANGUAGE.load
+"""Reads what Lightning's trainer saved of a ``LanguageModule``; see :meth:`Kind.load`."""
+
+
+def load_sentence_model(path: Path) -> tuple[SentenceModel, TextPolicy | None]:
+    """Returns an n-gram or recurrent model, and the text policy of its training text where its file says so.
+
+    Args:
+        path: .arpa, .arpa.gz or .npz, or a checkpoint: .ckpt.
+
+    Raises:
+        AsrError: the file cannot be read, or is no language model.
+    """
+    if path.suffix != ".ckpt":
+        return load_ngram(path), None
+    loaded = load_language_model(path)
+    return loaded.sentence_model, loaded.policy

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -75,15 +74,6 @@ class LoadedPronouncer(LoadedModel):
             return False
 
 
-def load_pronouncer(path: str | Path) -> LoadedPronouncer:
-    """Reads a checkpoint and builds its model; see :meth:`Kind.load`.
-
-    Args:
-        path: what Lightning's trainer saved of a ``PronunciationModule``.
-    """
-    return PRONUNCIATION.load(path)
-
-
 def _build(stored: StoredModel) -> LoadedPronouncer:
     letters, phones = (TokenTable.from_state(stored.settings[name]) for name in ("letters", "phones"))
     sizes = {name: stored.settings[name] for name in _SIZES}
@@ -124,3 +114,6 @@ PRONUNCIATION = Kind(
     settings=_settings,
     build=_build,
 )
+
+load_pronouncer = PRONUNCIATION.load
+"""Reads what Lightning's trainer saved of a ``PronunciationModule``; see :meth:`Kind.load`."""

@@ -10,12 +10,13 @@ from torch import Tensor
 from asr.errors import ConfigError, DataError
 from asr.features.description import read_description, write_description
 from asr.features.frontend import FrontEnd
+from asr.features.normalisation import own_frames
 
 
 class Statistics:
-    """Counts frames, batch by batch, towards the mean and deviation of each feature.
+    """Accumulates the mean and deviation of each feature over batches of frames.
 
-    Sums are kept in float64 on the CPU; parts counted by different processes are added with :meth:`merge`.
+    Sums are float64 on the CPU; :meth:`merge` adds those of other processes.
 
     Example:
         >>> statistics = Statistics(1)
@@ -25,23 +26,19 @@ class Statistics:
     """
 
     def __init__(self, feature_dim: int) -> None:
-        """Starts with no frames.
-
-        Args:
-            feature_dim: values of a frame, F.
-        """
+        """Starts without frames, of ``feature_dim`` values each."""
         self.num_frames = 0
         self._mean = torch.zeros(feature_dim, dtype=torch.float64)
         self._squares = torch.zeros(feature_dim, dtype=torch.float64)  # sum of squared distances from the mean
 
     def update(self, features: Tensor, lengths: Tensor) -> None:
-        """Counts the frames of a batch.
+        """Adds the frames of a batch.
 
         Args:
             features: before normalisation (:meth:`FrontEnd.add_deltas`), shape (B, T, F).
             lengths: frames of each utterance, shape (B,).
         """
-        frames = torch.arange(features.shape[1], device=features.device) < lengths.to(features.device).unsqueeze(1)
+        frames = own_frames(features, lengths)
         part = Statistics(features.shape[2])
         part.num_frames = int(frames.sum())
         if not part.num_frames:
@@ -52,9 +49,9 @@ class Statistics:
         self.merge(part)
 
     def merge(self, other: Statistics) -> None:
-        """Adds the frames that another one counted.
+        """Adds the frames of another instance.
 
-        Source: Chan, Golub & LeVeque (1979), which stays exact where differences of large sums would not.
+        **Source**: Chan, Golub & LeVeque (1979), which stays exact where differences of large sums would not.
         """
         total = self.num_frames + other.num_frames
         if not total:
@@ -93,7 +90,7 @@ def load_statistics(path: str | Path, frontend: FrontEnd) -> None:
     """Sets the statistics of a front end to those that :func:`save_statistics` wrote.
 
     Raises:
-        DataError: the file is missing, or not one of statistics.
+        DataError: the file is missing or holds no statistics.
         ConfigError: they belong to a front end with other settings.
     """
     content = read_description(path, frontend)

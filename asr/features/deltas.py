@@ -1,11 +1,11 @@
-"""Differences of features over time, as Kaldi's add-deltas computes them."""
+"""Differences of features over time, as computed by Kaldi's add-deltas."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-_WINDOW = 2  # frames on each side that a first difference looks at
+_WINDOW = 2  # frames on each side that a first difference uses
 
 
 def add_deltas(features: Tensor, lengths: Tensor, order: int) -> Tensor:
@@ -17,12 +17,12 @@ def add_deltas(features: Tensor, lengths: Tensor, order: int) -> Tensor:
     Args:
         features: shape (B, T, F); the content of padding frames does not matter.
         lengths: frames of each utterance, shape (B,).
-        order: 0 leaves the features as they are.
+        order: 0 leaves the features unchanged.
 
     Returns:
-        Features, then their differences, shape (B, T, F * (order + 1)). Padding frames have no meaning.
+        Features, then their differences, shape (B, T, F * (order + 1)). Padding frames are arbitrary.
 
-    Source: Kaldi, ``feat/feature-functions.cc`` (DeltaFeatures).
+    **Source**: Kaldi, ``feat/feature-functions.cc`` (DeltaFeatures).
 
     Example:
         >>> ramp = torch.arange(7.0).reshape(1, 7, 1)

@@ -1,4 +1,4 @@
-"""Files that say which front end made what lies beside or in them."""
+"""Files that record which front end computed the features in or next to them."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def read_description(path: str | Path, frontend: FrontEnd) -> dict[str, Any]:
 
     Args:
         path: the file.
-        frontend: whose static values have to be those that the file speaks of.
+        frontend: whose static values must be those that the file describes.
 
     Raises:
-        DataError: the file is missing, or another one.
-        ConfigError: it speaks of other static values; the settings that differ are named.
+        DataError: the file is missing or of another kind.
+        ConfigError: it describes other static values; the settings that differ are named.
     """
     remedy = "write it again with: asr features"
     try:

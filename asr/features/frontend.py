@@ -24,20 +24,20 @@ _INT16_STEP = 1.0 / 32768
 _ABOVE_SILENCE = 0.5  # nats, 2 dB
 _DITHER_STREAM = 101
 _CACHED_FRAMES = 512
-_DEFINITION = 1  # part of the fingerprint: raise it when the static values of the same settings change
+_DEFINITION = 1  # part of the fingerprint: increase it when the static values of the same settings change
 
 
 class FrontEnd(nn.Module):
     """Log-mel energies or cepstra with energy, differences and normalisation.
 
     Frame t is centred at sample ``hop_length * t + hop_length // 2`` and an utterance of S samples has
-    ``T = (S + hop_length // 2) // hop_length`` frames: at each of its own ends the waveform is reflected, as often as
-    it takes (Kaldi with ``snip_edges=False``). So a row of a batch does not depend on the others, nor on its padding.
+    ``T = (S + hop_length // 2) // hop_length`` frames: the waveform is reflected at its own ends, repeatedly if needed
+    (Kaldi with ``snip_edges=False``). So a row of a batch depends neither on the others nor on its padding.
 
-    Samples are between -1 and 1, where Kaldi takes 16-bit integers. The floor of the energies, float32's epsilon, then
-    lies near the rounding noise of 16-bit samples, so that digital silence looks like silence and not like an outlier.
+    Samples are between -1 and 1, where Kaldi takes 16-bit integers. The floor of the energies, float32's epsilon, is
+    then near the rounding noise of 16-bit samples, so that digital silence is not an outlier.
 
-    The work is done in float32, also under autocast, and the module's buffers stay float32 when it is cast.
+    All computation is float32, also under autocast, and the module's buffers stay float32 when it is cast.
 
     Attributes:
         sample_rate: Hz.
@@ -47,7 +47,7 @@ class FrontEnd(nn.Module):
         static_dim: values of a frame before differences.
         feature_dim: values of a frame, ``static_dim * (delta_order + 1)``.
 
-    Source: Kaldi, ``feat/feature-{window,fbank,mfcc}.cc``; equal to ``torchaudio.compliance.kaldi`` to 1e-4.
+    **Source**: Kaldi, ``feat/feature-{window,fbank,mfcc}.cc``; equal to ``torchaudio.compliance.kaldi`` to 1e-4.
     """
 
     window: Tensor
@@ -77,24 +77,24 @@ class FrontEnd(nn.Module):
         """Computes windows and filters.
 
         Args:
-            kind: log-mel energies, or cepstra (MFCC) made from them.
+            kind: log-mel energies, or cepstra (MFCC) computed from them.
             sample_rate: Hz of the waveforms.
             num_mels: mel filters.
-            num_ceps: cepstra, C0 included; only for "mfcc".
+            num_ceps: cepstra including C0; only for "mfcc".
             frame_length_ms: milliseconds that a frame sees.
             frame_shift_ms: milliseconds from one frame to the next.
             low_freq: lower edge of the filters in Hz.
             high_freq: upper edge of the filters in Hz; 0 or less counts from the Nyquist frequency.
-            use_energy: put the log energy of the frame before the log-mel energies, or in the place of C0.
-            delta_order: differences to append; 2 with ``num_mels=40, use_energy=True`` gives the 123 values of
-                Graves, Mohamed and Hinton (2013).
+            use_energy: put the log energy of the frame before the log-mel energies, or in place of C0.
+            delta_order: differences to append; 2 with ``num_mels=40, use_energy=True`` yields the 123 values of
+                Graves, Mohamed & Hinton 2013.
             cmvn: "global" normalises each value by its mean and deviation over the training set,
-                "utterance" by those of its utterance, pauses included, "speech" by those of its utterance's speech,
-                which pauses do not move (:func:`asr.features.normalisation.normalise_by_speech`).
+                "utterance" by those of its utterance including pauses, "speech" by those of its utterance's speech,
+                which pauses do not affect (:func:`asr.features.normalisation.normalise_by_speech`).
             dither: deviation of Gaussian noise in steps of 16-bit samples (Kaldi's default is 1), in training only.
 
         Raises:
-            ConfigError: a setting is not possible, or contradicts another.
+            ConfigError: a setting is invalid or contradicts another.
         """
         super().__init__()
         self._settings: dict[str, Any] = {
@@ -121,7 +121,7 @@ class FrontEnd(nn.Module):
         self.static_dim = num_ceps if kind == "mfcc" else num_mels + use_energy
         self.feature_dim = self.static_dim * (delta_order + 1)
         self._register_buffers()
-        self._is_ready = False  # has_statistics where no GPU has to be asked for it
+        self._is_ready = False  # has_statistics without waiting for a GPU
         self._silent_level = self._measure_silence() if cmvn == "speech" else 0.0
 
     def _register_buffers(self) -> None:
@@ -140,23 +140,23 @@ class FrontEnd(nn.Module):
         self.register_buffer("has_statistics", torch.tensor(False))
 
     def settings(self) -> dict[str, Any]:
-        """Returns the arguments that make the same front end again."""
+        """Returns the arguments of this front end's constructor."""
         return dict(self._settings)
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that two front ends share when their static values are the same for every waveform."""
+        """16 hex digits, equal for front ends that compute the same static values of every waveform."""
         static = static_settings(self._settings)
         content = {name: value if isinstance(value, str) else float(value) for name, value in static.items()}
         return hashlib.sha256(json.dumps([_DEFINITION, content], sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def needs_statistics(self) -> bool:
-        """Whether :meth:`set_statistics` has to come first: CMVN is "global" and nothing was set or loaded."""
+        """Whether :meth:`set_statistics` must be called first: CMVN is "global" and nothing was set or loaded."""
         return self.cmvn == "global" and not self._is_ready
 
     def frame_lengths(self, sample_lengths: Tensor) -> Tensor:
-        """Returns the frames of utterances of so many samples: ``(S + hop_length // 2) // hop_length``."""
+        """Returns the numbers of frames for numbers of samples: ``(S + hop_length // 2) // hop_length``."""
         return (sample_lengths + self.hop_length // 2) // self.hop_length
 
     def forward(
@@ -165,7 +165,7 @@ class FrontEnd(nn.Module):
         """Returns the features of a batch.
 
         Args:
-            waveforms: shape (B, S); the content of padding does not matter.
+            waveforms: shape (B, S); padding may be arbitrary.
             waveform_lengths: samples of each utterance, shape (B,).
             seeds: int64, shape (B,); needed in training with dither.
 
@@ -173,13 +173,13 @@ class FrontEnd(nn.Module):
             Features, shape (B, T, feature_dim), with padding frames 0, and the frames of each utterance, shape (B,).
 
         Raises:
-            ConfigError: global statistics are wanted and not set, or dither and no seeds.
+            ConfigError: global statistics are needed and not set, or dither lacks seeds.
         """
         static, lengths = self.static(waveforms, waveform_lengths, seeds)
         return self.complete(static, lengths), lengths
 
     def static(self, waveforms: Tensor, waveform_lengths: Tensor, seeds: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Returns the values of each frame by itself: what a feature cache holds.
+        """Returns the values of single frames, which a feature cache holds.
 
         Args and Raises: as for :meth:`forward`.
 
@@ -202,7 +202,7 @@ class FrontEnd(nn.Module):
             return clear_padding(features, lengths), lengths
 
     def add_deltas(self, static: Tensor, lengths: Tensor) -> Tensor:
-        """Returns features before normalisation, shape (B, T, feature_dim): what global statistics are counted on."""
+        """Returns features before normalisation, shape (B, T, feature_dim), for global statistics."""
         with torch.autocast(static.device.type, enabled=False):
             return clear_padding(deltas.add_deltas(static.float(), lengths, self.delta_order), lengths)
 
@@ -210,7 +210,7 @@ class FrontEnd(nn.Module):
         """Returns the features of static values, from a cache or from :meth:`static`: differences and normalisation.
 
         Args:
-            static: shape (B, T, static_dim); the content of padding frames does not matter.
+            static: shape (B, T, static_dim); padding frames may be arbitrary.
             lengths: frames of each utterance, shape (B,).
 
         Returns:
@@ -236,12 +236,12 @@ class FrontEnd(nn.Module):
             return normalise_by_utterance(features, lengths)
 
     def levels(self, static: Tensor) -> Tensor:
-        """Returns the log energies, natural, that static values hold, smoothed by cepstra: (B, T, F) -> (B, T, L)."""
+        """Returns the natural log energies of static values, smoothed if those are cepstra: (B, T, F) -> (B, T, L)."""
         return static if self.to_levels is None else static @ self.to_levels
 
     @torch.no_grad()
     def _measure_silence(self) -> float:
-        """Returns the mean level that is 2 dB above digital silence with dither of one step, the loudest there is."""
+        """Returns the mean level 2 dB above the loudest digital silence, that with dither of one step."""
         steps = 2 * torch.randint(2, (1, self.sample_rate), generator=torch.Generator().manual_seed(0)) - 1
         extended = self._extend(_INT16_STEP * steps, torch.tensor([self.sample_rate]))
         static = self._frames_to_features(extended, self.sample_rate // self.hop_length)
@@ -251,7 +251,7 @@ class FrontEnd(nn.Module):
         """Sets mean and deviation of each feature, shape (feature_dim,); deviations below 0.01 count as 0.01.
 
         Raises:
-            ConfigError: they are of another dimension, or not finite.
+            ConfigError: they have another dimension or are not finite.
         """
         for values in (mean, std):
             if tuple(values.shape) != (self.feature_dim,) or not bool(values.isfinite().all()):
@@ -263,7 +263,7 @@ class FrontEnd(nn.Module):
         self._is_ready = True
 
     def _extend(self, waveforms: Tensor, waveform_lengths: Tensor) -> Tensor:
-        """Reflects each utterance at its own ends: (B, S) -> (B, S + samples that frames see beyond the ends)."""
+        """Reflects each utterance at its own ends: (B, S) -> (B, S + samples of frames beyond the ends)."""
         left = self.window_length // 2 - self.hop_length // 2
         right = self.window_length  # more than the last frame reaches beyond the end
         lengths = waveform_lengths.clamp(min=1).unsqueeze(1)
@@ -273,7 +273,7 @@ class FrontEnd(nn.Module):
         return torch.cat((waveforms.gather(1, _reflect(steps[:left] - left, lengths)), extended), dim=1)
 
     def _frames_to_features(self, extended: Tensor, num_frames: int) -> Tensor:
-        """Computes frames block by block, so that a CPU's caches hold them: -> (B, T, static_dim)."""
+        """Computes frames in blocks that fit a CPU's caches: -> (B, T, static_dim)."""
         block = num_frames if extended.is_cuda else max(1, _CACHED_FRAMES // len(extended))
         overlap = self.window_length - self.hop_length
         parts = []
@@ -287,7 +287,7 @@ class FrontEnd(nn.Module):
         """Computes the values of frames: (B, T, window_length) -> (B, T, static_dim)."""
         frames = frames - frames.mean(2, keepdim=True)
         energy = frames.square().sum(2, keepdim=True).clamp(min=_FLOOR).log() if self.use_energy else None
-        # A frame's first sample has no predecessor to subtract, but there the window is 0.
+        # A frame's first sample has no predecessor to subtract, but the window is 0 there.
         frames = (frames[..., 1:] - _PREEMPHASIS * frames[..., :-1]) * self.window[1:]
         frames = F.pad(frames, (1, self.fft_length - self.window_length))
         spectrum = torch.fft.rfft(frames)
@@ -313,6 +313,6 @@ class FrontEnd(nn.Module):
 
 
 def _reflect(samples: Tensor, lengths: Tensor) -> Tensor:
-    """Returns the places inside utterances, shape (B, 1), that mirrors at their ends show at ``samples``."""
+    """Returns the positions inside utterances, of lengths (B, 1), that reflection at their ends maps to ``samples``."""
     samples = samples.remainder(2 * lengths)
     return torch.minimum(samples, 2 * lengths - 1 - samples)

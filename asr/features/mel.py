@@ -1,4 +1,4 @@
-"""Windows, mel filters and cepstra as Kaldi defines them."""
+"""Windows, mel filters and cepstra, as defined by Kaldi."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CEPSTRAL_LIFTER = 22.0
 def povey_window(window_length: int) -> Tensor:
     """Returns the Hann window to the power 0.85, which is 0 at both edges, shape (window_length,).
 
-    Source: Kaldi, ``feat/feature-window.cc``, window type "povey".
+    **Source**: Kaldi, ``feat/feature-window.cc``, window type "povey".
     """
     return torch.hann_window(window_length, periodic=False).pow(0.85)
 
@@ -21,7 +21,7 @@ def povey_window(window_length: int) -> Tensor:
 def mel_filters(num_mels: int, fft_length: int, sample_rate: int, low_freq: float, high_freq: float) -> Tensor:
     """Returns triangular filters, equally wide on the mel scale ``1127 ln(1 + f / 700)``.
 
-    A filter without any FFT bin under it is a column of zeros: its log energy would say nothing.
+    A filter that covers no FFT bin is a column of zeros.
 
     Args:
         num_mels: number of filters.
@@ -33,7 +33,7 @@ def mel_filters(num_mels: int, fft_length: int, sample_rate: int, low_freq: floa
     Returns:
         Weights of the power spectrum, shape (fft_length / 2 + 1, num_mels); 0 at the Nyquist frequency.
 
-    Source: Kaldi, ``feat/mel-computations.cc``, in float32 and in its order: narrow filters feel the rounding.
+    **Source**: Kaldi, ``feat/mel-computations.cc``, in float32 and in its order: rounding affects narrow filters.
         Equal to ``torchaudio.compliance.kaldi.get_mel_banks`` to the bit.
 
     Example:
@@ -55,7 +55,7 @@ def cepstral_transform(num_mels: int, num_ceps: int) -> Tensor:
 
     ``log_mels @ cepstral_transform`` are the cepstra; the first, C0, is ``sum(log_mels) / sqrt(num_mels)``.
 
-    Source: Kaldi, ``matrix/matrix-functions.cc`` (ComputeDctMatrix) and ``feat/mel-computations.cc``
+    **Source**: Kaldi, ``matrix/matrix-functions.cc`` (ComputeDctMatrix) and ``feat/mel-computations.cc``
         (ComputeLifterCoeffs).
 
     Example:
@@ -71,15 +71,15 @@ def cepstral_transform(num_mels: int, num_ceps: int) -> Tensor:
 
 
 def level_transforms(cepstra: Tensor | None, use_energy: bool) -> tuple[Tensor | None, Tensor | None]:
-    """Returns what turns static values into log energies, and what turns these back.
+    """Returns the transforms of static values to log energies and back.
 
     Args:
-        cepstra: what made cepstra of log-mel energies, shape (num_mels, num_ceps); None where there are none.
-        use_energy: whether the log energy stands in the place of C0.
+        cepstra: transform of log-mel energies to cepstra, shape (num_mels, num_ceps); None without cepstra.
+        use_energy: whether the log energy replaces C0.
 
     Returns:
-        The transforms, shapes (F, L) and (L, F): of cepstra to smoothed log-mel energies, or where C0 is not among them
-        to the log energy alone. None for both where static values are log energies as they are.
+        The transforms, shapes (F, L) and (L, F): of cepstra to smoothed log-mel energies or, if C0 is replaced, to the
+        log energy alone; None for both if static values are log energies themselves.
 
     Example:
         >>> to_levels, from_levels = level_transforms(cepstral_transform(23, 13), use_energy=False)

@@ -11,25 +11,25 @@ from asr.features.stretches import Stretches, find_stretches
 
 SMALLEST_STD = 0.01
 
-_NUM_BANDS = 6  # that levels are averaged to: the noise of a single filter swings too much to tell speech by it
+_NUM_BANDS = 6  # that levels are averaged to: the noise of a single filter varies too much to detect speech
 _SMOOTHING = 5  # frames, for the same reason
-_NOISE_SHARE = 0.1  # of the audible frames lies below the noise: pauses make up more of any utterance
-_NUM_LOUDEST = 15  # frames: the reference is the least of them, so that a knock of 0.1 s does not set it
+_NOISE_SHARE = 0.1  # of the audible frames is below the noise: pauses make up more of any utterance
+_NUM_LOUDEST = 15  # frames: the reference is the smallest of them, so that a knock of 0.1 s does not set it
 _LEAST_CONTRAST = 1.0  # nats, the mean over the bands (4 dB): steady noise has 0.4, speech in noise as loud as it 2
-_LEAST_SHARE = 0.35  # of the utterance's largest reference, lest faint noise between long pauses be taken for speech
-_SPEECH_FROM = (0.4, 0.6)  # of the reference's contrast: below it is no speech, above it is, between it counts in part
-_SPEECH_TO = (1.2, 1.5)  # the same for what is too loud to be speech beside the rest
-_NOISE_TO = 0.2  # of the reference's contrast: what has least contrast is noise, what has so much more is none
-_PRIOR_LEVEL, _PRIOR_STD = 4.0, 1.5  # nats: of the one frame that is always counted, above the noise
+_LEAST_SHARE = 0.35  # of the utterance's largest reference: faint noise between long pauses is not speech
+_SPEECH_FROM = (0.4, 0.6)  # of the reference's contrast: below it is not speech, above it is, in between partly
+_SPEECH_TO = (1.2, 1.5)  # likewise for sounds too loud to be speech
+_NOISE_TO = 0.2  # of the reference's contrast: the least contrast is noise, so much more is not
+_PRIOR_LEVEL, _PRIOR_STD = 4.0, 1.5  # nats above the noise, of the one frame that is always counted
 
 
 def own_frames(features: Tensor, lengths: Tensor) -> Tensor:
-    """Returns which frames are an utterance's own and not padding: (B, T, *), (B,) -> (B, T)."""
+    """Returns which frames belong to an utterance and not to padding: (B, T, *), (B,) -> (B, T)."""
     return torch.arange(features.shape[1], device=features.device) < lengths.to(features.device).unsqueeze(1)
 
 
 def clear_padding(features: Tensor, lengths: Tensor) -> Tensor:
-    """Returns features with padding frames 0, shape (B, T, F), whatever was in them."""
+    """Returns features with padding frames set to 0, shape (B, T, F)."""
     return features.masked_fill(~own_frames(features, lengths).unsqueeze(2), 0.0)
 
 
@@ -59,17 +59,17 @@ def normalise_by_speech(
 ) -> Tensor:
     """Returns features with differences that have mean 0 and deviation 1 over the speech of each stretch.
 
-    Stretches lie between pauses of a second and more, and most utterances are one (see :func:`find_stretches`). No
-    level lies below the noise under the speech (see :func:`find_speech`), so that digital silence looks like the
-    recording's own pauses. Every stretch is taken to have one frame of speech 17 dB above its noise, beside what is
-    found: what has no speech in it lies far below 0, as pauses do.
+    Stretches lie between pauses of a second or more, and most utterances are one (see :func:`find_stretches`). Levels
+    are raised to the noise under the speech (see :func:`find_speech`), so that digital silence looks like the
+    recording's own pauses. Every stretch has one additional frame of speech, 17 dB above its noise: a stretch without
+    speech is far below 0, as pauses are.
 
     Args:
         static: static values, shape (B, T, F), padding frames 0.
         lengths: frames of each utterance, shape (B,).
         delta_order: differences to append.
         silent_level: mean level of digital silence, with its dither.
-        to_levels: static values to log energies, shape (F, L); None where they are such.
+        to_levels: static values to log energies, shape (F, L); None if they are log energies.
         from_levels: back again, shape (L, F).
 
     Returns:
@@ -81,7 +81,7 @@ def normalise_by_speech(
     weights, noise, stretches = find_speech(levels, lengths, silent_level)
     raised, prior_std = torch.maximum(levels, stretches.spread(noise)), levels.new_ones(levels.shape[2])
     prior_mean = noise + _PRIOR_LEVEL
-    if from_levels is not None:  # what the levels do not say of the static values stays as it is
+    if from_levels is not None:  # the part of static values that levels do not determine is kept
         raised, prior_mean = static + (raised - levels) @ from_levels, prior_mean @ from_levels
         prior_std = (prior_std @ from_levels).abs().clamp(min=1.0)
     features = clear_padding(add_deltas(raised, lengths, delta_order), lengths)
@@ -93,24 +93,24 @@ def normalise_by_speech(
 
 @torch.no_grad()
 def find_speech(levels: Tensor, lengths: Tensor, silent_level: float) -> tuple[Tensor, Tensor, Stretches]:
-    """Tells the frames of speech from pauses, however long these are, and measures the noise under the speech.
+    """Distinguishes frames of speech from pauses of any length, and measures the noise under the speech.
 
-    Frames at ``silent_level`` or below it, averaged over their levels, are digital silence, which says nothing about
-    the recording; nor do long pauses (see :func:`find_stretches`), unless there is nothing else. Of the other frames
-    in a stretch, the contrast is how far their levels, averaged to 6 bands and over 5 frames, exceed the 10 %
-    quantiles of these bands in the mean; the reference is the 15th largest contrast. A frame's weight rises from 0 at
-    0.4 of the reference to 1 at 0.6 of it, half of the range in dB between noise and speech, and falls to 0 again from
-    1.2 to 1.5, for knocks and clicks. The noise is the mean of the frames of least contrast. A reference below 4 dB, as
-    in noise without speech, or below 0.35 of the largest in the utterance counts as that: nothing is speech then.
+    Frames whose mean level is at most ``silent_level`` are digital silence and are ignored; so are long pauses (see
+    :func:`find_stretches`), unless there is nothing else. The contrast of the other frames in a stretch is the mean
+    excess of their levels, averaged to 6 bands and over 5 frames, over the 10 % quantiles of these bands; the reference
+    is the 15th largest contrast. A frame's weight rises from 0 at 0.4 of the reference to 1 at 0.6 of it, half of the
+    range in dB between noise and speech, and falls to 0 again from 1.2 to 1.5, for knocks and clicks. The noise is the
+    mean of the frames of least contrast. The reference is at least 4 dB and at least 0.35 of the largest in the
+    utterance: nothing in noise alone is speech.
 
     Args:
-        levels: log energies, natural, shape (B, T, F); the content of padding frames has to be finite.
+        levels: log energies, natural, shape (B, T, F); the content of padding frames must be finite.
         lengths: frames of each utterance, shape (B,).
         silent_level: mean level of digital silence, with its dither.
 
     Returns:
         The weights, between 0 and 1, shape (B, T), 0 for padding; the noise of each stretch, shape (B, K, F),
-        ``silent_level`` where all is silence; and the stretches.
+        ``silent_level`` in silence; and the stretches.
     """
     is_own = own_frames(levels, lengths)
     is_audible = is_own & (levels.mean(2) > silent_level)
@@ -137,13 +137,13 @@ def find_speech(levels: Tensor, lengths: Tensor, silent_level: float) -> tuple[T
 def weighted_statistics(
     features: Tensor, weights: Tensor, stretches: Stretches, prior_mean: Tensor, prior_std: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Returns mean and deviation of each stretch over weighted frames and one more, so that there is always one.
+    """Returns mean and deviation of each stretch over weighted frames and one more, so that there is one.
 
     Args:
         features: shape (B, T, F), padding frames 0.
         weights: of each frame, 0 or more, shape (B, T).
         stretches: which frames are counted together.
-        prior_mean: of the frame that is counted beside them, shape (B, K, F).
+        prior_mean: of the additional frame, shape (B, K, F).
         prior_std: its deviation, shape (F,).
 
     Returns:
@@ -158,7 +158,7 @@ def weighted_statistics(
 
 
 def smooth(values: Tensor, is_counted: Tensor) -> Tensor:
-    """Returns the mean over the five frames around each one, of those that count: (B, T, F), (B, T) -> (B, T, F)."""
+    """Returns the mean over the counted frames among the five around each frame: (B, T, F), (B, T) -> (B, T, F)."""
     counted = is_counted.unsqueeze(2).to(values.dtype)
     return _sum_around(values * counted) / _sum_around(counted).clamp(min=1.0)
 

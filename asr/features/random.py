@@ -1,4 +1,4 @@
-"""Random numbers that depend on a seed and a position alone: the same in any batch, order, worker and device."""
+"""Random numbers that depend only on a seed and a position: the same in any batch, order, worker and device."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def utterance_seed(seed: int, epoch: int, utterance_id: str) -> int:
 
 
 def uniform(seeds: Tensor, num: int, stream: int = 0) -> Tensor:
-    """Returns ``num`` numbers for each seed, uniform in [0, 1); asking for more does not change the first ones.
+    """Returns ``num`` numbers for each seed, uniform in [0, 1); a larger ``num`` does not change the first ones.
 
     Args:
         seeds: int64, shape (B,).
         num: numbers for each seed.
-        stream: numbers of different streams are independent: one for each use.
+        stream: a different one for each use, whose numbers are independent.
 
     Returns:
         float32 multiples of 2**-24, shape (B, num), equal on all devices.
 
-    Source: splitmix64 (Steele, Lea & Flood 2014), read at any position of its sequence.
+    **Source**: splitmix64 (Steele, Lea & Flood 2014), read at any position of its sequence.
 
     Example:
         >>> torch.equal(uniform(torch.tensor([7]), 3), uniform(torch.tensor([5, 7]), 9)[1:, :3])
@@ -50,13 +50,13 @@ def normal(seeds: Tensor, num: int, stream: int = 0) -> Tensor:
 
     Args:
         seeds: int64, shape (B,).
-        num: numbers for each seed; asking for more does not change the first ones.
-        stream: numbers of different streams are independent: one for each use.
+        num: numbers for each seed; a larger value does not change the first ones.
+        stream: a different one for each use, whose numbers are independent.
 
     Returns:
-        float32, shape (B, num), equal on all devices to rounding.
+        float32, shape (B, num), equal on all devices up to rounding.
 
-    Source: Box and Muller (1958), on :func:`uniform`'s sequence.
+    **Source**: Box and Muller (1958), on :func:`uniform`'s sequence.
     """
     bits = _bits(seeds, (num + 1) // 2, stream)
     radius = (-2.0 * (_fraction(bits, 40) + 2.0**-25).log()).sqrt()

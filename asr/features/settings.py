@@ -1,4 +1,4 @@
-"""What a front end's settings may be."""
+"""The settings of a front end, and their limits."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 from asr.errors import ConfigError
 
 _MAX_RATE, _MAX_MELS = 1_000_000, 4096  # Hz, filters
-_MAX_FILTERS = 1 << 22  # mel filters times samples of a frame: what others wrote must not take all memory
+_MAX_FILTERS = 1 << 22  # mel filters times samples of a frame: a file from elsewhere must not exhaust the memory
 
 
 def static_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Returns those settings of a front end that its static values follow from.
+    """Returns the settings of a front end that determine its static values.
 
     Example:
         >>> static_settings({"kind": "fbank", "num_mels": 80, "num_ceps": 13, "cmvn": "none"})
@@ -44,7 +44,7 @@ def check_types(settings: Mapping[str, object], known: Mapping[str, object], whe
 
 
 def check_settings(settings: dict[str, Any]) -> None:
-    """Raises a :class:`ConfigError` that names the first setting of a front end that cannot be."""
+    """Raises a :class:`ConfigError` that names the first invalid setting of a front end."""
     nyquist = settings["sample_rate"] / 2
     upper = settings["high_freq"] if settings["high_freq"] > 0 else settings["high_freq"] + nyquist
     shift, length = settings["frame_shift_ms"], settings["frame_length_ms"]
@@ -69,8 +69,8 @@ def check_settings(settings: dict[str, Any]) -> None:
 
 
 def check_filters(filters: Tensor) -> None:
-    """Raises a :class:`ConfigError` when a mel filter, a column of (bins, num_mels), has no bin under it."""
+    """Raises a :class:`ConfigError` if a mel filter, a column of (bins, num_mels), covers no bin."""
     empty = [number for number, total in enumerate(filters.sum(0).tolist(), start=1) if total == 0]
     if empty:
-        found = f"filter {empty[0]} of {filters.shape[1]} is too narrow to see any bin of the spectrum"
+        found = f"filter {empty[0]} of {filters.shape[1]} is too narrow to cover any bin of the spectrum"
         raise ConfigError("front end, num_mels", found, "take fewer filters, longer frames or a higher low_freq")

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _LONG_PAUSE = 100  # frames, 1 s
-_MARGIN = 10  # frames of a long pause beside sound, which are taken for the sound's own silence
+_MARGIN = 10  # frames of a long pause next to sound, which count as the sound's own silence
 _SHORTEST_SOUND = 30  # frames; what is shorter, such as a click, is part of the pause
 _WINDOW = 51  # frames, half a second, in which levels are compared
 _STEADY = 2.0  # nats: levels of pauses swing by less in half a second, 0.4 those of noise; speech by 3 and more
@@ -39,15 +39,15 @@ class Stretches:
         return spread.view(batch_size, num_frames, values.shape[2])
 
     def quantile(self, values: Tensor, is_counted: Tensor, share: float) -> Tensor:
-        """Returns a quantile of each value over those frames of a stretch that count.
+        """Returns a quantile of each value over the counted frames of each stretch.
 
         Args:
             values: shape (B, T, F).
             is_counted: shape (B, T).
-            share: of the frames that lie below the quantile; between two frames it is interpolated.
+            share: of the frames below the quantile, which is interpolated between two frames.
 
         Returns:
-            Shape (B, K, F); without meaning where no frame counts.
+            Shape (B, K, F); arbitrary where no frame counts.
         """
         counts = self.sum(is_counted.unsqueeze(2).float()).long()  # (B, K, 1)
         places = share * (counts - 1).clamp(min=0)
@@ -57,7 +57,7 @@ class Stretches:
         return torch.lerp(at_below, at_above, places - below)
 
     def nth_largest(self, values: Tensor, is_counted: Tensor, number: int) -> Tensor:
-        """Returns the n-th largest value of the frames of each stretch that count, or the least of fewer.
+        """Returns the n-th largest value over the counted frames of each stretch, or the smallest of fewer.
 
         Args:
             values: shape (B, T, F).
@@ -73,7 +73,7 @@ class Stretches:
 
     def _ranked(self, values: Tensor, is_counted: Tensor, counts: Tensor, ranks: Tensor) -> list[Tensor]:
         """Returns the values at ranks (B, K, R) of each stretch, counted from its least: R tensors (B, K, F)."""
-        numbers = self.numbers.masked_fill(~is_counted, self.count).unsqueeze(2)  # what does not count goes to the end
+        numbers = self.numbers.masked_fill(~is_counted, self.count).unsqueeze(2)  # uncounted frames go to the end
         keys = (values.double() + _APART * numbers).transpose(1, 2).sort(dim=2).values  # (B, F, T)
         places = (counts.cumsum(1) - counts + ranks).clamp(max=keys.shape[2] - 1)  # (B, K, R)
         found = keys.unsqueeze(3).expand(-1, -1, -1, places.shape[2])
@@ -84,19 +84,19 @@ class Stretches:
 
 
 def find_stretches(levels: Tensor, is_own: Tensor) -> tuple[Stretches, Tensor]:
-    """Divides utterances in the middle of long pauses, by which whatever was said is told apart.
+    """Divides utterances in the middle of long pauses.
 
-    A long pause is a second in which no half changes by more than 9 dB, be it silent or not: speech changes all the
-    time, noise and room tone do not. Clicks in it do not count. Before the first sound and after the last one nothing
-    is divided.
+    A long pause is a second in which neither half changes by more than 9 dB, silent or not: speech changes constantly,
+    noise and room tone do not. Clicks within it are ignored. Nothing is divided before the first sound or after the
+    last one.
 
     Args:
         levels: log energies, natural, averaged to a few bands and over some frames, shape (B, T, F).
         is_own: which frames are the utterance's own, shape (B, T).
 
     Returns:
-        The stretches, at most one for each second of the longest utterance, and one more; and which frames lie in long
-        pauses, shape (B, T).
+        The stretches, at most one more than seconds of the longest utterance; and which frames are in long pauses,
+        shape (B, T).
     """
     frames = torch.arange(levels.shape[1], device=levels.device)
     apart = is_own.unsqueeze(2)
@@ -121,9 +121,9 @@ def _largest(values: Tensor) -> Tensor:
 
 
 def _run(is_there: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns for each frame of a run of True how many there are up to it, and how many from it on, itself included."""
+    """Returns for each frame of a run of True its length up to and from that frame, both including the frame."""
     num_frames = is_there.shape[1]
     frames = torch.arange(num_frames, device=is_there.device)
     before = torch.where(is_there, -1, frames).cummax(1).values
-    behind = torch.where(is_there, num_frames, frames).flip(1).cummin(1).values.flip(1)
-    return frames - before, behind - frames
+    after = torch.where(is_there, num_frames, frames).flip(1).cummin(1).values.flip(1)
+    return frames - before, after - frames

@@ -1,4 +1,4 @@
-"""ARPA files of n-gram models, read and written part by part, compressed or not."""
+"""ARPA files of n-gram models, read and written in parts, compressed or not."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ _LN10 = float(np.log(10.0))
 def read_arpa(path: str | Path) -> NGramModel:
     r"""Reads an n-gram model with back-off.
 
-    The base-10 logarithms become natural ones. ``<UNK>``, ``<S>`` and ``</S>`` are taken for their small letters.
-    ``<s>`` gets no probability, whatever the file says. A file without ``<unk>``, ``<s>`` or ``</s>`` gives them none
-    (10^-99). Contexts that a pruned file leaves out come back with the probability that back-off gives them, so that
-    all probabilities are the file's.
+    Base-10 logarithms become natural ones. ``<UNK>``, ``<S>`` and ``</S>`` are read as their lower-case forms. ``<s>``
+    gets no probability, whatever the file says; nor do ``<unk>`` and ``</s>`` where they are missing (10^-99). Contexts
+    that a pruned file omits are restored with their back-off probability, so that all probabilities are the file's.
 
     **Source**: the format as SRILM's ``ngram-format(5)`` describes it: ``\data\``, ``ngram N=COUNT``, ``\N-grams:``,
-    lines of probability, words and (optional) back-off weight between tabs or blanks, ``\end\``.
+    lines of probability, words and (optional) back-off weight separated by tabs or blanks, ``\end\``.
 
     Args:
         path: the file, compressed or not.
@@ -45,15 +44,15 @@ def read_arpa(path: str | Path) -> NGramModel:
 
 
 def _model(path: str | Path, vocabulary: Vocabulary, sections: list[Section]) -> NGramModel:
-    """Returns the model of what was read."""
+    """Returns the model of the sections read."""
     while len(sections) > 1 and not len(sections[-1].words) and not sections[-2].backoffs.any():
-        sections.pop()  # an order without n-grams, and no weight that leads to it
+        sections.pop()  # an order without n-grams, to which no weight leads
     unigrams = sections[0]
     log_probs, backoffs = np.full(len(vocabulary), -99.0), np.zeros(len(vocabulary))
     log_probs[unigrams.words[:, 0]], backoffs[unigrams.words[:, 0]] = unigrams.log_probs, unigrams.backoffs
     log_probs[BEGIN] = -99.0
     for word_id in {UNKNOWN, BEGIN, END} - set(unigrams.words[:, 0].tolist()):
-        logger.warning("%s: has no %s; it gets the probability 10^-99", path, SPECIAL[word_id])
+        logger.warning("%s: has no %s; its probability is set to 10^-99", path, SPECIAL[word_id])
     higher = sections[1:]
     while True:
         try:
@@ -61,7 +60,7 @@ def _model(path: str | Path, vocabulary: Vocabulary, sections: list[Section]) ->
             break
         except MissingContextsError as error:
             _add(higher[error.contexts.shape[1] - 2], error.contexts)
-            logger.warning("%s: %s; they get what back-off gives them", path, error)
+            logger.warning("%s: %s; they get their back-off probabilities", path, error)
     for section, sorting in zip(higher, sortings, strict=True):
         _refuse_doubled(path, vocabulary, section, sorting)
     all_log_probs, all_backoffs = (
@@ -82,7 +81,7 @@ def _model(path: str | Path, vocabulary: Vocabulary, sections: list[Section]) ->
 
 
 def _add(section: Section, words: npt.NDArray[np.int32]) -> None:
-    """Adds n-grams whose probability is still to be found."""
+    """Adds n-grams whose probability is not known yet."""
     section.words = np.concatenate([section.words, words])
     section.log_probs = np.concatenate([section.log_probs, np.full(len(words), np.nan)])
     section.backoffs = np.concatenate([section.backoffs, np.zeros(len(words))])
@@ -94,13 +93,13 @@ def _refuse_doubled(path: str | Path, vocabulary: Vocabulary, section: Section, 
     if len(doubled):
         shown = " ".join(vocabulary.words[word_id] for word_id in words[doubled[0]])
         line = section.first_line + int(sorting[doubled[0] + 1])
-        raise DataError(f"{path}:{line}", f"{shown!r} stands there twice", REMEDY)
+        raise DataError(f"{path}:{line}", f"{shown!r} occurs twice", REMEDY)
 
 
 def write_arpa(model: NGramModel, path: str | Path) -> None:
-    """Writes a model as ARPA, whole or not at all, compressed if the name ends in ``.gz``.
+    """Writes a model as ARPA, completely or not at all, compressed if the name ends in ``.gz``.
 
-    Back-off weights of n-grams that no longer one begins with are left out where they are 1.
+    Back-off weights of 1 are omitted for n-grams that are not the context of a longer one.
 
     Raises:
         DataError: the file cannot be written.
@@ -119,7 +118,7 @@ def write_arpa(model: NGramModel, path: str | Path) -> None:
 
 
 def _rows(model: NGramModel, arcs: npt.NDArray[np.int64], order: int) -> Iterator[str]:
-    """Gives the lines of n-grams of one order."""
+    """Yields the lines of n-grams of one order."""
     names = model.vocabulary.words
     columns = []
     place = arcs

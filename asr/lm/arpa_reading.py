@@ -1,4 +1,4 @@
-r"""The text of ARPA files: words and numbers, section by section, with errors that name the line."""
+r"""The text of ARPA files: words and numbers by section, with errors that name the line."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from asr.lm.vocabulary import SPECIAL
 
 REMEDY = "check the file, or make it with: asr lm train"
 
-_LINES = 100_000  # in memory at a time, at most
-_BYTES = 1 << 23  # of them, about
+_LINES = 100_000  # most lines in memory at a time
+_BYTES = 1 << 23  # about their size
 _COUNT = re.compile(rb"ngram\s+(\d{1,9})\s*=\s*(\d{1,18})")
 _DATA, _END = rb"\data\ ".strip(), rb"\end\ ".strip()
-_LEAST, _MOST = -99.0, 99.0  # base-10 logarithms; what is written below the first cannot come
+_LEAST, _MOST = -99.0, 99.0  # base-10 logarithms; what is below the first is impossible
 _CAPITALS = {b"<UNK>": 0, b"<S>": 1, b"</S>": 2}  # as in the files of LibriSpeech
 
 
@@ -32,7 +32,7 @@ class Section:
         first_line: line of the first.
         words: word ids, shape (G, order).
         log_probs: base-10 logarithms of probabilities, from -99 to 0, shape (G,).
-        backoffs: base-10 logarithms of back-off weights, 0 where there is none, shape (G,).
+        backoffs: base-10 logarithms of back-off weights, 0 if there is none, shape (G,).
     """
 
     first_line: int
@@ -46,16 +46,16 @@ class Section:
         return cls(first_line, np.empty((0, order), dtype=np.int32), np.empty(0), np.empty(0))
 
     def resize(self, size: int) -> None:
-        """Makes room for so many n-grams, or cuts off those behind them."""
+        """Sets the number of n-grams; surplus ones are cut off."""
         for array in (self.words, self.log_probs, self.backoffs):
             array.resize((size, *array.shape[1:]), refcheck=False)
 
 
 class ArpaReader:
-    """Reads one file from its first line to its last, in memory that grows with what is there, not with its counts."""
+    """Reads one file in a single pass; memory grows with the n-grams found, not with the counts announced."""
 
     def __init__(self, path: str, lines: BinaryIO) -> None:
-        """Begins before the first line.
+        """Starts before the first line.
 
         Args:
             path: the file, for the errors.
@@ -80,7 +80,7 @@ class ArpaReader:
 
     def _header(self) -> list[int]:
         if not self._lines.skip_to(_DATA):
-            raise DataError(self._path, r"is no ARPA file: \data\ does not stand in it", REMEDY)
+            raise DataError(self._path, r"is not an ARPA file: it has no \data\ line", REMEDY)
         counts: list[int] = []
         begin = self._lines.number
         while not (found := self._lines.next_filled()).startswith(b"\\") and found:
@@ -121,7 +121,7 @@ class ArpaReader:
         return section
 
     def _learn(self, filled: list[list[bytes]], rows: list[list[bytes]]) -> None:
-        """Gives ids to the words of unigrams; the three symbols come first wherever they stand."""
+        """Assigns ids to the words of unigrams; the three symbols have the first ids wherever they occur."""
         for row in filled:
             if row[0].startswith(b"\\"):
                 return  # the next section: there are fewer than were announced
@@ -136,9 +136,7 @@ class ArpaReader:
                     raise not_utf8(self._path) from None
             if word_id in self._seen:
                 place = next(place for place, each in enumerate(rows, start=1) if each is row)
-                raise DataError(
-                    f"{self._path}:{self._lines.number + place}", f"{_shown(row[1])} stands there twice", REMEDY
-                )
+                raise DataError(f"{self._path}:{self._lines.number + place}", f"{_shown(row[1])} occurs twice", REMEDY)
             self._seen.add(word_id)
 
     def _fill(self, section: Section, part: slice, rows: list[list[bytes]], order: int, highest: int) -> None:
@@ -159,7 +157,7 @@ class ArpaReader:
         np.maximum(backoffs, _LEAST, out=backoffs)
 
     def _fault(self, rows: list[list[bytes]], order: int, highest: int) -> DataError:
-        """Returns the error of the first row that is not as it should be."""
+        """Returns the error for the first malformed row."""
         for row in rows:
             self._lines.number += 1
             found = self._row_fault(row, order, highest) if row else ""
@@ -178,7 +176,7 @@ class ArpaReader:
             return f"{len(row)} fields where a {order}-gram has {order + 1}{either}"
         for word in row[1 : order + 1]:
             if word not in self._ids:
-                return f"{_shown(word)} is no unigram"
+                return f"{_shown(word)} is not a unigram"
         if not _is_number(row[0], most=0.0):
             return f"{_shown(row[0])} where a log probability of at most 0 must be"
         if has_weight and not _is_number(row[-1], _MOST):
@@ -194,14 +192,14 @@ class _Lines:
     """Lines read ahead in blocks of bounded size.
 
     Attributes:
-        number: of the line that was given last; who takes many counts them.
+        number: of the line returned last; callers of :meth:`take` advance it themselves.
     """
 
     def __init__(self, lines: BinaryIO) -> None:
         self._lines, self._block, self._place, self.number = lines, list[bytes](), 0, 0
 
     def skip_to(self, wanted: bytes) -> bool:
-        """Goes behind the next line that is this one but for blanks around it; says whether there is one."""
+        """Moves past the next line that equals ``wanted`` but for surrounding blanks; says whether there is one."""
         while block := self.take(_LINES):
             for place, line in enumerate(block, start=1):
                 if wanted in line and line.strip() == wanted:
@@ -212,25 +210,25 @@ class _Lines:
         return False
 
     def next(self) -> bytes:
-        """Returns the next line, nothing at the end."""
+        """Returns the next line; nothing at the end."""
         line = self.take(1)
         self.number += len(line)
         return line[0] if line else b""
 
     def next_filled(self) -> bytes:
-        """Returns the next line that holds more than blanks, without those around it, nothing at the end."""
+        """Returns the next line that is not blank, stripped; nothing at the end."""
         while line := self.next():
             if line.strip():
                 return line.strip()
         return b""
 
     def put_back(self) -> None:
-        """Puts back the line that was given last."""
+        """Puts back the line returned last."""
         self._place -= 1
         self.number -= 1
 
     def take(self, count: int) -> list[bytes]:
-        """Returns up to so many lines, none at the end."""
+        """Returns at most ``count`` lines; none at the end."""
         if self._place == len(self._block):
             last = self._block[-1:]  # may be put back
             self._block, self._place = last + self._lines.readlines(_BYTES), len(last)

@@ -1,4 +1,4 @@
-"""Counts of n-grams, collected chunk by chunk."""
+"""Counts of n-grams, collected in chunks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _KEY_BITS = 63
 
 @dataclass(frozen=True)
 class NGramCounts:
-    """How often each n-gram of one order occurs in sentences with n-1 times ``<s>`` before and ``</s>`` behind.
+    """How often each n-gram of one order occurs in sentences with ``<s>`` n-1 times before and ``</s>`` after them.
 
-    So that every word and every ``</s>`` is the end of exactly one of them, and the counts of shorter n-grams are sums
-    over those that end alike.
+    So every word and every ``</s>`` ends exactly one n-gram, and the counts of shorter n-grams are sums over those with
+    the same ending.
 
     Attributes:
-        vocabulary: what the ids mean.
+        vocabulary: the words of the ids.
         words: the n-grams, sorted by last word, then the one before it, and so on to the first, shape (G, n).
         counts: how often each occurs, shape (G,).
     """
@@ -43,11 +43,11 @@ class NGramCounts:
         return int(self.words.shape[1])
 
     def of_order(self, order: int) -> tuple[Words, Counts, Counts]:
-        """Gives the n-grams of this or a lower order that begin with ``<s>`` at most once.
+        """Returns the n-grams of this or a lower order that begin with ``<s>`` at most once.
 
         Returns:
-            The n-grams, shape (G, order); how often each occurs; and the count that Kneser-Ney takes: the number of
-            different words before it, but how often it occurs for the highest order and where it begins with ``<s>``.
+            The n-grams, shape (G, order); how often each occurs; and the adjusted count of Kneser-Ney: the number of
+            different words before it, or how often it occurs if it has the highest order or begins with ``<s>``.
 
         Example:
             >>> words, raw, adjusted = count_ngrams([["a", "a"]], 2).of_order(1)
@@ -64,11 +64,11 @@ class NGramCounts:
             adjusted = np.where(words[:, 0] == BEGIN, raw, different)
         if order == 1:
             return words, raw, adjusted
-        is_whole = words[:, 1] != BEGIN  # what begins with <s> twice stands among the shorter ones
+        is_whole = words[:, 1] != BEGIN  # what begins with <s> twice is among the shorter ones
         return words[is_whole], raw[is_whole], adjusted[is_whole]
 
     def _begins(self, order: int) -> Counts:
-        """Gives the rows where the last words are others than in the row before, shape (G of that order,)."""
+        """Returns the rows whose last words differ from those of the row before, shape (G of that order,)."""
         last = self.words[:, self.order - order :]
         is_new = np.ones(len(last), dtype=bool)
         is_new[1:] = (last[1:] != last[:-1]).any(axis=1)
@@ -83,18 +83,18 @@ def count_ngrams(
     is_closed: bool = True,
     chunk_size: int = _CHUNK,
 ) -> NGramCounts:
-    """Counts the n-grams of sentences, which are read once; memory grows with the different n-grams and the chunk.
+    """Counts the n-grams of sentences, which are read once; memory grows with the distinct n-grams and the chunk.
 
     Args:
         sentences: the words of each.
         order: the length of the n-grams.
-        vocabulary: the words to begin with; None for none.
-        is_closed: whether a vocabulary that is given is all there is, and other words count as ``<unk>``; else they
-            join it, in the order in which they come.
-        chunk_size: words that are counted at a time; larger takes more memory.
+        vocabulary: the initial words; None for none.
+        is_closed: whether words outside a given vocabulary count as ``<unk>``; otherwise they join it in the order of
+            their occurrence.
+        chunk_size: words counted at a time; larger takes more memory.
 
     Raises:
-        DataError: there are no sentences, or ``<s>`` or ``</s>`` stands in one.
+        DataError: there are no sentences, or one holds ``<s>`` or ``</s>``.
         ValueError: the order is not positive.
 
     Example:
@@ -134,7 +134,7 @@ def _ids(vocabulary: Vocabulary | None, is_closed: bool) -> dict[str, int]:
 
 
 def _chunks(sentences: Iterable[Sequence[str]], ids: dict[str, int], order: int, size: int) -> Iterator[Words]:
-    """Gives the ids of whole sentences with their ends, at least ``size`` of them at a time but for the last chunk."""
+    """Yields the ids of whole sentences with their ends, at least ``size`` at a time except in the last chunk."""
     begins = [BEGIN] * (order - 1)
     chunk = array("i")
     for sentence in sentences:
@@ -156,7 +156,7 @@ def _merged(tables: Sequence[tuple[Words, Counts]]) -> tuple[Words, Counts]:
 
 
 def _unique(words: Words, counts: Counts | None = None) -> tuple[Words, Counts]:
-    """Gives the different rows, sorted by the last column first, and the sums of their counts (1 each if not given)."""
+    """Returns the unique rows, sorted by the last column first, and the sums of their counts (1 each if not given)."""
     rows = _sorted_rows(words)
     words = words[rows]
     is_new = np.ones(len(words), dtype=bool)
@@ -168,7 +168,7 @@ def _unique(words: Words, counts: Counts | None = None) -> tuple[Words, Counts]:
 
 
 def _sorted_rows(words: Words) -> npt.NDArray[np.int64]:
-    """Gives the order of rows by last column, then the one before; several ids are packed into one key to sort by."""
+    """Returns the order of rows by last column, then the one before; several ids are packed into one sort key."""
     bits = max(int(words.max(initial=0)).bit_length(), 1)
     width = _KEY_BITS // bits
     keys = []

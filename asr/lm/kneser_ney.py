@@ -18,17 +18,17 @@ from asr.lm.vocabulary import BEGIN, Vocabulary
 logger = logging.getLogger(__name__)
 
 FALLBACK = (0.5, 1.0, 1.5)
-"""Discounts where the text is too small, or its words too few and too frequent, to estimate them."""
+"""Discounts for texts that are too small, or whose words are too few and too frequent, to estimate them."""
 
 
 @dataclass(frozen=True)
 class Discounts:
-    """What is taken off the counts of one order.
+    """The discounts of one order.
 
     Attributes:
         values: discounts of counts 1, 2 and from 3.
         counts_of_counts: how many n-grams have the count 1, 2, 3, 4.
-        is_estimated: False where the counts of counts gave none and FALLBACK is taken.
+        is_estimated: False if the counts of counts allow no estimate and FALLBACK is used.
     """
 
     values: tuple[float, float, float]
@@ -37,12 +37,12 @@ class Discounts:
 
     @classmethod
     def of(cls, counts_of_counts: Sequence[int]) -> Discounts:
-        """Gives the discounts D_j = j - (j + 1) Y t_{j+1} / t_j with Y = t_1 / (t_1 + 2 t_2), j = 1, 2, 3.
+        """Returns the discounts D_j = j - (j + 1) Y t_{j+1} / t_j with Y = t_1 / (t_1 + 2 t_2), j = 1, 2, 3.
 
-        FALLBACK is taken where some t_j is 0 or some D_j is not between 0 and j.
+        FALLBACK is used if some t_j is 0 or some D_j is not between 0 and j.
 
-        **Source**: Chen and Goodman, "An empirical study of smoothing techniques for language modeling", TR-10-98,
-        equation 26; the values to fall back on are those of KenLM's ``--discount_fallback``.
+        **Source**: Chen & Goodman 1998, "An empirical study of smoothing techniques for language modeling", TR-10-98,
+        eq. 26; the fallback values are those of KenLM's ``--discount_fallback``.
 
         Args:
             counts_of_counts: t_1 to t_4, how many n-grams have the count j.
@@ -63,12 +63,12 @@ class Discounts:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A model and what it was estimated by.
+    """A model and how it was estimated.
 
     Attributes:
         model: the model.
         discounts: of each order from 1.
-        num_counted: different n-grams of each order in the text, before pruning; of order 1 it is V without ``<s>``.
+        num_counted: distinct n-grams of each order in the text, before pruning; for order 1, V without ``<s>``.
     """
 
     model: NGramModel
@@ -84,18 +84,7 @@ def estimate(
     is_closed: bool = True,
     prune: Sequence[int] = (),
 ) -> NGramModel:
-    """Gives the n-gram model of sentences; see :func:`estimate_from_counts`.
-
-    Args:
-        sentences: the words (phones, pieces) of each; they are read once.
-        order: the length of the longest n-grams.
-        vocabulary: words that the model has in any case; None for none.
-        is_closed: whether words that are not in a vocabulary that is given count as ``<unk>``; else they join it.
-        prune: n-grams that occur as often or less are left out, for each order from 1, as KenLM's ``--prune``.
-
-    Raises:
-        DataError: there are no sentences, or ``<s>`` or ``</s>`` stands in one.
-        ConfigError: ``prune`` is not ascending from 0, or has more values than there are orders.
+    """Returns the n-gram model of sentences; see :func:`count_ngrams` and :func:`estimate_from_counts`.
 
     Example:
         >>> model = estimate([["a", "b"], ["a", "c"]], order=2)
@@ -107,30 +96,30 @@ def estimate(
 
 
 def estimate_from_counts(counts: NGramCounts, prune: Sequence[int] = ()) -> Estimate:
-    """Gives the interpolated modified Kneser-Ney model of counts.
+    """Returns the interpolated modified Kneser-Ney model of counts.
 
-    With a(hw) the count that :meth:`NGramCounts.of_order` calls adjusted and D its discount,
+    With a(hw) the adjusted count of :meth:`NGramCounts.of_order` and D its discount,
 
         p(w | h) = (a(hw) - D(a(hw))) / sum_x a(hx) + gamma(h) p(w | h'),    h' being h without its first word,
 
-    gamma(h) being what the discounts, and the n-grams that are pruned, leave. Under the unigrams lies the uniform
-    distribution over the vocabulary with ``<unk>`` and ``</s>``, but without ``<s>``, which has no probability:
+    gamma(h) being the mass freed by discounting and pruning. Unigrams are interpolated with the uniform distribution
+    over the vocabulary with ``<unk>`` and ``</s>``, but without ``<s>``, which has no probability:
 
         p(w) = (a(w) - D(a(w))) / sum_x a(x) + gamma / (V - 1).
 
-    So ``<unk>`` and words that are in the vocabulary, but not in the text, get gamma / (V - 1) each; where the text has
-    words outside a closed vocabulary, ``<unk>`` is counted as a word like any other.
+    So ``<unk>`` and words of the vocabulary that the text lacks get gamma / (V - 1) each; where the text has words
+    outside a closed vocabulary, ``<unk>`` is counted like any other word.
 
-    **Source**: Chen and Goodman 1998, section 3; pruning, ``<s>`` and ``<unk>`` as KenLM's lmplz has them (Heafield et
-    al., "Scalable modified Kneser-Ney language model estimation", ACL 2013).
+    **Source**: Chen & Goodman 1998, section 3; pruning, ``<s>`` and ``<unk>`` as in KenLM's lmplz, Heafield et al.
+    2013, "Scalable modified Kneser-Ney language model estimation".
 
     Args:
         counts: of the highest order.
-        prune: n-grams that occur as often or less are left out, for each order from 1 (where it must be 0); the last
-            value holds for the orders above.
+        prune: n-grams that occur so often or less are dropped, for each order from 1, as with KenLM's ``--prune``; see
+            :func:`check_prune`.
 
     Raises:
-        ConfigError: ``prune`` is not ascending from 0, or has more values than there are orders.
+        ConfigError: as for :func:`check_prune`.
     """
     thresholds = check_prune(prune, counts.order)
     tree, raw, adjusted = _tree_of(counts)
@@ -145,10 +134,10 @@ def estimate_from_counts(counts: NGramCounts, prune: Sequence[int] = ()) -> Esti
 
 
 def check_prune(prune: Sequence[int], order: int) -> list[int]:
-    """Gives the pruning threshold of each order from 1; the last value holds for the orders above.
+    """Returns the pruning threshold of each order from 1; the last value holds for all higher orders.
 
     Raises:
-        ConfigError: the values do not ascend from 0, or there are more than orders.
+        ConfigError: the values do not ascend from 0, or there are more values than orders.
 
     Example:
         >>> check_prune([0, 1], 4)
@@ -162,7 +151,7 @@ def check_prune(prune: Sequence[int], order: int) -> list[int]:
 
 
 def _tree_of(counts: NGramCounts) -> tuple[NGramTree, Ids, Ids]:
-    """Gives the n-grams of all orders; how often each occurs, and its adjusted count, shapes (A,)."""
+    """Returns the n-grams of all orders; how often each occurs, and its adjusted count, shape (A,) each."""
     vocabulary_size = len(counts.vocabulary)
     levels = [counts.of_order(order) for order in range(1, counts.order + 1)]
     tree, sortings = build_tree(vocabulary_size, [words for words, _, _ in levels[1:]])
@@ -181,7 +170,7 @@ def _discounts(adjusted: Ids, order: int) -> Discounts:
     discounts = Discounts.of(t.tolist())
     if not discounts.is_estimated:
         logger.warning(
-            "order %d: %s n-grams occur 1, 2, 3, 4 times, which gives no discounts; %s, %s, %s are taken instead",
+            "order %d: %s n-grams occur 1, 2, 3, 4 times, too few to estimate discounts; %s, %s, %s are used",
             order,
             ", ".join(map(str, discounts.counts_of_counts)),
             *FALLBACK,
@@ -190,7 +179,7 @@ def _discounts(adjusted: Ids, order: int) -> Discounts:
 
 
 def _smoothed(tree: NGramTree, adjusted: Ids, discounts: Sequence[Discounts], keep: Mask) -> tuple[LogProbs, LogProbs]:
-    """Gives natural-log probabilities and back-off weights of all n-grams, shapes (A,); right for those kept."""
+    """Returns natural-log probabilities and back-off weights of all n-grams, shape (A,); valid for those kept."""
     taken = np.zeros(len(adjusted))
     for order, each in enumerate(discounts, start=1):
         span = tree.span(order)

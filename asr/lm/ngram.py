@@ -16,25 +16,25 @@ from asr.lm.vocabulary import BEGIN, END, Vocabulary
 LogProbs = npt.NDArray[np.float64]
 
 NEVER = -99 * float(np.log(10))
-"""Natural-log probability of what cannot come, such as ``<s>``: ARPA files write -99."""
+"""Natural-log probability of what cannot occur, such as ``<s>``; ARPA files write -99."""
 
 
 @dataclass(frozen=True, eq=False)
 class NGramModel:
-    """An n-gram model as a machine that reads words: states are contexts, arcs are n-grams.
+    """An n-gram model as an automaton over words: states are contexts, arcs are n-grams.
 
-    The probability of word w after state h is that of the arc, and where there is none, the back-off weight of h times
-    the probability of w after a shorter context:
+    The probability of word w after state h is that of the arc or, if there is none, the back-off weight of h times the
+    probability of w after a shorter context:
 
         log p(w | h) = log_probs[arc] if (h, w) has an arc, else backoffs[h] + log p(w | backoff_states[h]).
 
-    State 0 is the empty context, has an arc for each of the V words and nothing to back off to. A state without arcs or
-    weight of its own is never entered: the shorter one that acts the same is.
+    State 0 is the empty context; it has an arc for each of the V words and no back-off. A state without arcs or weight
+    of its own is never entered: the equivalent shorter one is.
 
     Attributes:
         vocabulary: the V words.
-        num_ngrams: n-grams of each order from 1; A in all. S = 1 + those below the highest order.
-        arc_offsets: where the arcs of each state begin, and A at the end, shape (S + 1,).
+        num_ngrams: n-grams of each order from 1; A in total. S = 1 + those below the highest order.
+        arc_offsets: first arc of each state, and A at the end, shape (S + 1,).
         arc_labels: word of each arc, ascending within a state, shape (A,).
         arc_log_probs: natural-log probability of each arc, shape (A,).
         arc_next_states: state after each arc, shape (A,).
@@ -53,13 +53,13 @@ class NGramModel:
 
     @classmethod
     def assemble(cls, vocabulary: Vocabulary, tree: NGramTree, log_probs: LogProbs, backoffs: LogProbs) -> NGramModel:
-        """Gives the model of a tree of n-grams.
+        """Returns the model of a tree of n-grams.
 
         Args:
             vocabulary: the V words.
             tree: the n-grams.
             log_probs: natural-log probability of each, shape (A,).
-            backoffs: natural-log back-off weight of each as a context, shape (A,); of the highest order it is not read.
+            backoffs: natural-log back-off weight of each as a context, shape (A,); unused for the highest order.
         """
         num_states = tree.num_contexts
         offsets = np.searchsorted(tree.contexts, np.arange(num_states + 1))
@@ -105,14 +105,14 @@ class NGramModel:
 
     @cached_property
     def arc_keys(self) -> Ids:
-        """State times V plus label of each arc, ascending, shape (A,): what arcs are found by."""
+        """State times V plus label of each arc, ascending, shape (A,): the search keys of arcs."""
         return self.arc_contexts * len(self.vocabulary) + self.arc_labels
 
     def lookup(self, states: npt.NDArray[Any], labels: npt.NDArray[Any]) -> tuple[LogProbs, Ids]:
-        """Gives the natural-log probabilities of words, and the states after them.
+        """Returns the natural-log probabilities of words, and the states after them.
 
         Args:
-            states: states, any shape.
+            states: any shape.
             labels: word ids, same shape.
         """
         states, labels = np.broadcast_arrays(states, labels)
@@ -130,18 +130,11 @@ class NGramModel:
         return log_probs.reshape(shape), self.arc_next_states[arcs].astype(np.int64).reshape(shape)
 
     def next_states(self, states: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Ids:
-        """Gives the states after words; see :meth:`lookup`."""
+        """Returns the states after words; see :meth:`lookup`."""
         return self.lookup(states, labels)[1]
 
     def word_log_probs(self, sentences: Sequence[npt.NDArray[np.int32]]) -> list[LogProbs]:
-        """Gives the natural-log probability of each word and of the end, after what stands before it.
-
-        Args:
-            sentences: word ids of B sentences, shapes (L,).
-
-        Returns:
-            B arrays of shapes (L + 1,).
-        """
+        """Returns natural-log probabilities of words of sentences, shape (L,) each, and their ends: (L + 1,) each."""
         lengths = np.array([len(sentence) + 1 for sentence in sentences], dtype=np.int64)
         labels = np.full((len(sentences), int(lengths.max(initial=0))), END, dtype=np.int64)
         for row, sentence in enumerate(sentences):
@@ -154,12 +147,9 @@ class NGramModel:
         return [row[:length] for row, length in zip(log_probs, lengths, strict=True)]
 
     def log_prob(self, sentence: Sequence[str]) -> float:
-        """Gives the natural-log probability of a sentence with its end; unknown words count as ``<unk>``.
-
-        Args:
-            sentence: its words.
+        """Returns the natural-log probability of a sentence and its end; unknown words count as ``<unk>``.
 
         Raises:
-            DataError: ``<s>`` or ``</s>`` stands among the words.
+            DataError: ``<s>`` or ``</s>`` is among the words.
         """
         return float(self.word_log_probs([self.vocabulary.encode(sentence)])[0].sum())

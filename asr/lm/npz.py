@@ -1,4 +1,4 @@
-"""The compact binary form of n-gram models: arrays in a zip archive, checked before they are trusted."""
+"""The compact binary form of n-gram models: arrays in a zip archive, checked before use."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _HEADER = re.compile(rb"\{'descr': '([<>|][iuf][1248])', 'fortran_order': False,
 
 
 def write_npz(model: NGramModel, path: str | Path) -> None:
-    """Writes a model, whole or not at all, bit for bit.
+    """Writes a model bit for bit, completely or not at all.
 
     Raises:
         DataError: the file cannot be written.
@@ -52,13 +52,13 @@ def read_npz(path: Path) -> NGramModel:
     """Reads what :func:`write_npz` wrote; memory is bounded by the size of the file.
 
     Raises:
-        DataError: the file cannot be read, is no such file, or its arrays do not make a model.
+        DataError: the file cannot be read, is of another kind, or its arrays do not form a model.
     """
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             arrays = _Arrays(path, archive)
             if arrays.text("format") != _FORMAT:
-                raise DataError(path, "is no n-gram model of this program", _REMEDY)
+                raise DataError(path, "is not an n-gram model of this program", _REMEDY)
             vocabulary = Vocabulary(tuple(arrays.text("words").split("\n")))
             num_ngrams = tuple(arrays.read("num_ngrams", np.int64).tolist())
             values = {name: arrays.read(name, dtype) for name, dtype in _ARRAYS.items()}
@@ -66,7 +66,7 @@ def read_npz(path: Path) -> NGramModel:
         raise DataError(path, error.found, _REMEDY) from None
     except FileNotFoundError:
         raise DataError(path, "no such file", "check the path") from None
-    except Exception as error:  # zipfile meets damage in whatever it is reading: names, sizes, flags
+    except Exception as error:  # zipfile fails on damage wherever it is: names, sizes, flags
         raise DataError(path, f"cannot be read ({type(error).__name__}: {error})", _REMEDY) from None
     if not _is_whole(len(vocabulary), num_ngrams, values):
         raise DataError(path, "is damaged: its arrays do not belong together", _REMEDY)
@@ -78,21 +78,17 @@ def read_npz(path: Path) -> NGramModel:
 
 
 class _Arrays:
-    """The arrays of an archive, read one by one with the type and length that they must have."""
+    """The arrays of an archive, each read with its required type and length."""
 
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        """Refuses archives that would fill the memory."""
+        """Raises a :class:`DataError` for an archive that would fill the memory."""
         size, unpacked = path.stat().st_size, sum(info.file_size for info in archive.infolist())
         if unpacked > max(_LEAST_LIMIT, _MOST_RATIO * size):
             raise DataError(path, f"would unpack to {unpacked:,} bytes out of {size:,}, which no model does", _REMEDY)
         self._path, self._archive = path, archive
 
     def read(self, name: str, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """Returns an array of one dimension.
-
-        Raises:
-            DataError: it is missing or something else.
-        """
+        """Returns a one-dimensional array; raises a :class:`DataError` if it is missing or of another type."""
         try:
             info = self._archive.getinfo(f"{name}.npy")
         except KeyError:
@@ -101,19 +97,19 @@ class _Arrays:
         end = 10 + int.from_bytes(content[8:10], "little")
         header = _HEADER.fullmatch(content[10:end]) if content.startswith(_MAGIC) else None
         if header is None or np.dtype(header[1].decode()).newbyteorder("=") != dtype:
-            raise DataError(self._path, f"cannot be read (ValueError: {name} is no array of its type)", _REMEDY)
+            raise DataError(self._path, f"cannot be read (ValueError: {name} is not an array of its type)", _REMEDY)
         stored = np.frombuffer(content, np.dtype(header[1].decode()), offset=end)
         if len(stored) != int(header[2]):
             raise DataError(self._path, f"is damaged: {name} is cut short", _REMEDY)
         return stored.astype(dtype)
 
     def text(self, name: str) -> str:
-        """Returns a text that is kept as bytes."""
+        """Returns a text that is stored as bytes."""
         return self.read(name, np.uint8).tobytes().decode()
 
 
 def _is_whole(vocabulary_size: int, num_ngrams: tuple[int, ...], arrays: dict[str, npt.NDArray[Any]]) -> bool:
-    """Says whether arrays belong together: a damaged file may not lead out of them later, nor in circles."""
+    """Says whether arrays are consistent: a damaged file must not lead to indices out of range or to endless loops."""
     if not 1 <= len(num_ngrams) <= _MOST_ORDER or num_ngrams[0] != vocabulary_size or min(num_ngrams) < 0:
         return False
     num_arcs, num_states = sum(num_ngrams), 1 + sum(num_ngrams[:-1])
@@ -137,7 +133,7 @@ def _is_whole(vocabulary_size: int, num_ngrams: tuple[int, ...], arrays: dict[st
 
 
 def _has_probabilities(arrays: dict[str, npt.NDArray[Any]]) -> bool:
-    """Says whether log probabilities are such, minus infinity among them; weights above 10^99 are none."""
+    """Says whether log probabilities are at most 0, minus infinity included, and back-off weights at most 10^99."""
     return bool((arrays["arc_log_probs"] <= _ROUNDING).all() and (arrays["backoffs"] <= -NEVER).all())
 
 

@@ -1,4 +1,4 @@
-"""How well a language model foresees a text."""
+"""How well a language model predicts a text."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from asr.errors import DataError
 from asr.lm.sentence_models import SentenceModel
 from asr.lm.vocabulary import UNKNOWN
 
-_BATCH = 4096  # sentences scored side by side
+_BATCH = 4096  # sentences scored together
 
 
 @dataclass(frozen=True)
 class Perplexity:
-    """What a model says of a text. Every sentence has its words and its end to foresee.
+    """How well a model predicts a text: the words of every sentence and its end.
 
     Attributes:
         num_sentences: sentences.
         num_words: words, without the ends of sentences.
         log_prob: natural-log probability of all words and ends.
-        oov_log_prob: the part of ``log_prob`` that is of unknown words, as ``<unk>``.
-        oovs: the unknown words and how often each occurs.
+        oov_log_prob: the part of ``log_prob`` due to unknown words, as ``<unk>``.
+        oovs: how often each unknown word occurs.
     """
 
     num_sentences: int
@@ -55,7 +55,7 @@ class Perplexity:
 
     @property
     def without_oovs(self) -> float:
-        """The perplexity of the known words and the ends; unknown words count only as what stands before others."""
+        """The perplexity of the known words and the ends; unknown words count only as context."""
         num_known = self.num_words + self.num_sentences - self.num_oovs
         return _perplexity(self.log_prob - self.oov_log_prob, num_known)
 
@@ -75,16 +75,16 @@ class Perplexity:
 
 
 def measure_perplexity(model: SentenceModel, sentences: Iterable[Sequence[str]]) -> Perplexity:
-    """Gives the perplexity of sentences, which are read once and not held.
+    """Returns the perplexity of sentences, which are read once and not stored.
 
-    **Source**: as KenLM's ``query`` counts: ends of sentences are foreseen, beginnings are not.
+    **Source**: KenLM's ``query``, which predicts the ends of sentences but not their beginnings.
 
     Args:
         model: the model.
         sentences: the words of each.
 
     Raises:
-        DataError: there are no sentences, ``<s>`` or ``</s>`` stands in one, or the model gives what is no probability.
+        DataError: there are no sentences, one holds ``<s>`` or ``</s>``, or a probability is not finite.
 
     Example:
         >>> from asr.lm.kneser_ney import estimate
@@ -108,13 +108,13 @@ def measure_perplexity(model: SentenceModel, sentences: Iterable[Sequence[str]])
     if not num_words:
         raise DataError("text", "holds no words", "give text with one sentence a line")
     if not math.isfinite(log_prob):
-        found = f"gives the text the natural-log probability {log_prob}"
+        found = f"assigns the text the natural-log probability {log_prob}"
         raise DataError("language model", found, "check the model: its numbers are damaged, or far too large")
     return Perplexity(num_sentences, num_words, log_prob, oov_log_prob, oovs)
 
 
 def _perplexity(log_prob: float, count: int) -> float:
-    """Returns exp(-log_prob / count); infinity where that is beyond floating point."""
+    """Returns exp(-log_prob / count); infinity if that overflows."""
     try:
         return math.exp(-log_prob / count)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""A recurrent language model: words in, log-probabilities of the next words out."""
+"""The recurrent language model: words to log-probabilities of the next words."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch.nn import functional as F
 from asr.lm.vocabulary import BEGIN
 
 State = tuple[Tensor, Tensor]
-"""Outputs and cells of all layers behind the latest word, each of shape (num_layers, B, hidden_dim)."""
+"""Outputs and cells of all layers after the latest word, each of shape (num_layers, B, hidden_dim)."""
 
 _RANGE = 0.1
 
 
 class RecurrentLM(nn.Module):
-    """LSTM layers between an embedding of words and a softmax over all of them; ``<s>`` alone is never foreseen.
+    """LSTM layers between an embedding of words and a softmax over all words but ``<s>``.
 
     **Source**: Zaremba et al. 2014 for dropout between layers only; Press & Wolf 2017 and Inan et al. 2017 for weights
-    that embedding and output share.
+    shared by embedding and output.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class RecurrentLM(nn.Module):
         """Builds the model.
 
         Args:
-            vocabulary_size: words with the three symbols, V.
-            embedding_dim: width of a word on its way in and out.
+            vocabulary_size: words including the three symbols, V.
+            embedding_dim: width of a word's embedding.
             hidden_dim: units of a layer.
             num_layers: layers.
-            dropout: share of values dropped in front of, between and behind the layers.
-            tie_weights: whether a word has the same weights on its way in and out.
+            dropout: share of values dropped before, between and after the layers.
+            tie_weights: whether embedding and output share their weights.
         """
         super().__init__()
         self.vocabulary_size, self.hidden_dim, self.num_layers = vocabulary_size, hidden_dim, num_layers
@@ -61,25 +61,23 @@ class RecurrentLM(nn.Module):
         self.register_buffer("_never", never, persistent=False)
 
     def forward(self, word_ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Gives the log-probabilities of the word behind each word.
-
-        What stands behind a place, padding too, does not change what comes out there.
+        """Returns the log-probabilities of the word after each word; later words and padding do not affect them.
 
         Args:
-            word_ids: word ids, ``<s>`` first where a sentence begins, shape (B, L).
-            state: what the words before left behind; None where there are none.
+            word_ids: ids with ``<s>`` at the beginning of a sentence, shape (B, L).
+            state: after earlier words; None if there are none.
 
         Returns:
-            Natural-log probabilities, shape (B, L, V), and the state behind the last place.
+            Natural-log probabilities, shape (B, L, V), and the state after the last word.
         """
         hidden, state = self.read(word_ids, state)
         return self.logits(hidden).log_softmax(dim=-1), state
 
     def read(self, word_ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Gives what :meth:`logits` goes by, shape (B, L, embedding_dim), and the state; see :meth:`forward`."""
+        """Returns the input of :meth:`logits`, shape (B, L, embedding_dim), and the state; see :meth:`forward`."""
         hidden, state = self.layers(self.dropout(self.embedding(word_ids)), state)  # (B, L) -> (B, L, H)
         return self.dropout(self.narrowing(hidden)), state
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Gives the scores of all words before the softmax, shape (..., embedding_dim) -> (..., V)."""
+        """Returns the scores of all words before the softmax, shape (..., embedding_dim) -> (..., V)."""
         return F.linear(hidden, self.output.weight, self.output.bias + self._never)

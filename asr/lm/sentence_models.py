@@ -1,4 +1,4 @@
-"""Recurrent language models as models of whole sentences, read side by side in batches."""
+"""Recurrent language models as models of whole sentences, evaluated in batches."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ class SentenceModel(Protocol):
         """The words that it knows."""
 
     def word_log_probs(self, sentences: Sequence[npt.NDArray[np.int32]]) -> list[npt.NDArray[np.float64]]:
-        """Gives the natural-log probability of each word and of the end, after what stands before it.
+        """Returns the natural-log probability of each word and of the end, given the words before.
 
         Args:
-            sentences: word ids of B sentences, shapes (L,).
+            sentences: word ids of B sentences, shape (L,) each.
 
         Returns:
-            B arrays of shapes (L + 1,).
+            B arrays, shape (L + 1,) each.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class RecurrentSentenceModel:
-    """A recurrent model that reads each sentence from its beginning.
+    """A recurrent model that starts each sentence in its initial state.
 
     Attributes:
         network: in evaluation mode, on any device.
         vocabulary: its V words.
-        batch_words: most words of a padded batch; a batch takes V times as many floats.
+        batch_words: largest number of words in a padded batch, which takes V times as many floats.
     """
 
     network: RecurrentLM
@@ -50,14 +50,7 @@ class RecurrentSentenceModel:
 
     @torch.inference_mode()
     def word_log_probs(self, sentences: Sequence[npt.NDArray[np.int32]]) -> list[npt.NDArray[np.float64]]:
-        """Gives the natural-log probability of each word and of the end, after what stands before it.
-
-        Args:
-            sentences: word ids of B sentences, shapes (L,).
-
-        Returns:
-            B arrays of shapes (L + 1,).
-        """
+        """Returns the natural-log probabilities of words; see :meth:`SentenceModel.word_log_probs`."""
         found: dict[int, npt.NDArray[np.float64]] = {}
         for indices in self._batches([len(sentence) + 1 for sentence in sentences]):
             log_probs = self._log_probs([sentences[index] for index in indices])
@@ -66,7 +59,7 @@ class RecurrentSentenceModel:
         return [found[index] for index in range(len(sentences))]
 
     def _batches(self, lengths: Sequence[int]) -> list[list[int]]:
-        """Gives sentences of like lengths together."""
+        """Returns batches of sentences of similar lengths."""
         batches: list[list[int]] = []
         for index in sorted(range(len(lengths)), key=lengths.__getitem__):
             if not batches or lengths[index] * (len(batches[-1]) + 1) > self.batch_words:

@@ -1,4 +1,4 @@
-"""Sentences from text files: one a line, words between blanks."""
+"""Sentences from text files: one a line, words separated by blanks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from asr.text.tokens import TokenTable
 
 @dataclass
 class SentenceReader:
-    """Reads sentences from files, one file after the other, without holding them.
+    """Reads sentences from files, one file after another, without storing them.
 
     Attributes:
         paths: text files, compressed or not (``.gz``), one sentence a line.
-        policy: what is done to each line; None takes it as it is.
-        num_sentences: sentences given in the latest reading.
-        num_empty: lines without words in the latest reading; they are no sentences.
+        policy: applied to each line; None leaves it unchanged.
+        num_sentences: sentences of the latest reading.
+        num_empty: lines without words in the latest reading, which are skipped.
     """
 
     paths: Iterable[str | Path]
@@ -29,7 +29,7 @@ class SentenceReader:
     num_empty: int = 0
 
     def __iter__(self) -> Iterator[list[str]]:
-        """Gives the words of each sentence.
+        """Yields the words of each sentence.
 
         Raises:
             DataError: a file cannot be read, or a line holds ``<s>`` or ``</s>`` or breaks the policy, with the line.

@@ -1,4 +1,4 @@
-"""Files of n-gram models: ARPA, or a compact binary one."""
+"""Files of n-gram models: ARPA or a compact binary form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from asr.lm.npz import read_npz, write_npz
 
 
 def load_ngram(path: str | Path) -> NGramModel:
-    """Reads a model from ``.npz``, or from ARPA under any other name, compressed or not.
+    """Reads a model from ``.npz``, or as ARPA under any other name, compressed or not.
 
     Raises:
         DataError: the file cannot be read or is malformed.
@@ -20,10 +20,10 @@ def load_ngram(path: str | Path) -> NGramModel:
 
 
 def save_ngram(model: NGramModel, path: str | Path) -> None:
-    """Writes a model as its name says: ``.npz`` (fast to load, bit for bit), ``.arpa`` or ``.arpa.gz``.
+    """Writes a model in the form of its name: ``.npz`` (fast to load, bit for bit), ``.arpa`` or ``.arpa.gz``.
 
     Raises:
-        UsageError: the name ends otherwise.
+        UsageError: the name has another ending.
         DataError: the file cannot be written.
     """
     check_name(path)
@@ -34,10 +34,6 @@ def save_ngram(model: NGramModel, path: str | Path) -> None:
 
 
 def check_name(path: str | Path) -> None:
-    """Refuses a name that does not say the form of a model.
-
-    Raises:
-        UsageError: it ends neither in .arpa, .arpa.gz nor .npz.
-    """
+    """Raises a :class:`UsageError` if a name ends neither in .arpa, .arpa.gz nor .npz."""
     if not Path(path).name.endswith((".arpa", ".arpa.gz", ".npz")):
         raise UsageError(path, "the name does not say the form", "let it end in .arpa, .arpa.gz or .npz")

@@ -10,9 +10,9 @@ from asr.lm.ngram import NGramModel
 
 
 class NGramTensors(nn.Module):
-    """The arcs and back-off weights of an :class:`NGramModel` as buffers, so that ``to(device)`` moves them.
+    """The arcs and back-off weights of an :class:`NGramModel` as buffers, which ``to(device)`` moves.
 
-    Every loop is over the n-1 contexts that a state may back off to; all else is for the whole batch at once.
+    Every loop is over the n-1 contexts that a state may back off to; all else is done for the whole batch at once.
 
     Attributes:
         vocabulary_size: V.
@@ -40,7 +40,7 @@ class NGramTensors(nn.Module):
         self.order = model.order
         self.start_state = model.start_state
         widths = np.diff(model.arc_offsets)[1:]
-        self._most_arcs = int(widths.max(initial=0))  # of a state but the empty context
+        self._most_arcs = int(widths.max(initial=0))  # of a state other than the empty context
         for name in ("arc_offsets", "arc_labels", "arc_next_states", "arc_keys", "backoff_states"):
             self.register_buffer(name, torch.from_numpy(getattr(model, name).astype(np.int64)), persistent=False)
         for name in ("arc_log_probs", "backoffs"):
@@ -48,20 +48,13 @@ class NGramTensors(nn.Module):
             self.register_buffer(name, values, persistent=False)
 
     def scores(self, states: torch.Tensor) -> torch.Tensor:
-        """Gives the natural-log probabilities of all words after each state, with exact back-off; for small V.
-
-        Args:
-            states: states, shape (B,).
-
-        Returns:
-            Natural-log probabilities, shape (B, V).
-        """
+        """Returns the natural-log probabilities, shape (B, V), of all words after states, shape (B,); for small V."""
         chain, weights = [states], [torch.zeros_like(states, dtype=self.backoffs.dtype)]
         for _ in range(self.order - 1):
             weights.append(weights[-1] + self.backoffs[chain[-1]])
             chain.append(self.backoff_states[chain[-1]])
         result = weights[-1][:, None] + self.arc_log_probs[: self.vocabulary_size]  # (B, V): the empty context
-        result = nn.functional.pad(result, (0, 1))  # column V takes what is no arc
+        result = nn.functional.pad(result, (0, 1))  # column V collects what is not an arc
         places = torch.arange(self._most_arcs, device=states.device)
         for state, weight in zip(reversed(chain[:-1]), reversed(weights[:-1]), strict=True):
             arcs = self.arc_offsets[state][:, None] + places  # (B, most arcs)
@@ -72,16 +65,11 @@ class NGramTensors(nn.Module):
         return result[:, : self.vocabulary_size]
 
     def lookup(self, states: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gives the natural-log probabilities of words, and the states after them, with exact back-off.
-
-        Arcs are found by binary search, so that V may be large.
+        """Returns the natural-log probabilities of words, and the states after them, by binary search: V may be large.
 
         Args:
-            states: states, any shape.
+            states: any shape.
             labels: word ids, same shape.
-
-        Returns:
-            Natural-log probabilities and states, same shape.
         """
         log_probs = torch.zeros_like(states, dtype=self.backoffs.dtype)
         arcs = labels  # those of the empty context, which has one for each word

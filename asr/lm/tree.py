@@ -1,4 +1,4 @@
-"""The tree of n-grams: which there are, which context and which shorter n-gram each one has."""
+"""The tree of n-grams, with the context and the next shorter n-gram of each."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Mask = npt.NDArray[np.bool_]
 
 
 class MissingContextsError(Exception):
-    """Some n-grams are there, but not what is left of them without their last word.
+    """Some n-grams lack their context, the n-gram without the last word.
 
     Attributes:
-        contexts: the n-grams that are missing, each one once, shape (G, order).
+        contexts: the missing n-grams, without repeats, shape (G, order).
     """
 
     def __init__(self, contexts: npt.NDArray[np.int32]) -> None:
-        """Keeps the contexts."""
+        """Stores the contexts."""
         super().__init__(f"{len(contexts)} contexts of {contexts.shape[1]} words are missing")
         self.contexts = contexts
 
@@ -32,10 +32,10 @@ class NGramTree:
 
     Attributes:
         vocabulary_size: V; every word is an n-gram of order 1, in the order of the ids.
-        num_ngrams: how many n-grams there are of each order from 1.
+        num_ngrams: number of n-grams of each order from 1.
         contexts: node of each n-gram without its last word, ascending, shape (A,).
         labels: last word of each n-gram, ascending within a context, shape (A,).
-        suffixes: node of the longest n-gram that each one ends in, itself left aside, shape (A,).
+        suffixes: node of the longest proper suffix of each n-gram that is in the tree, shape (A,).
     """
 
     vocabulary_size: int
@@ -45,7 +45,7 @@ class NGramTree:
     suffixes: Ids
 
     def span(self, order: int) -> slice:
-        """Gives where the n-grams of an order stand."""
+        """Returns the positions of the n-grams of an order."""
         first = sum(self.num_ngrams[: order - 1])
         return slice(first, first + self.num_ngrams[order - 1])
 
@@ -55,10 +55,10 @@ class NGramTree:
         return 1 + sum(self.num_ngrams[:-1])
 
     def kept(self, keep: Mask) -> NGramTree:
-        """Gives the tree of some of the n-grams.
+        """Returns the tree of some of the n-grams.
 
         Args:
-            keep: which ones stay, shape (A,); with each one its context and its suffix must, and all of order 1.
+            keep: which to keep, shape (A,), with the context and the suffix of each, and all of order 1.
         """
         nodes = np.concatenate([[0], np.cumsum(keep)])  # old node -> new node
         num_ngrams = tuple(int(keep[self.span(order + 1)].sum()) for order in range(len(self.num_ngrams)))
@@ -69,17 +69,17 @@ class NGramTree:
 
 
 def build_tree(vocabulary_size: int, words: list[npt.NDArray[np.int32]]) -> tuple[NGramTree, list[Ids]]:
-    """Gives the tree of n-grams in any order.
+    """Returns the tree of n-grams in any order.
 
     Args:
         vocabulary_size: V.
-        words: the n-grams of order 2, 3 and so on, each one once, shapes (G, 2), (G, 3) …
+        words: the n-grams of order 2, 3 and so on, without repeats, shapes (G, 2), (G, 3) …
 
     Returns:
-        The tree; and for each of ``words`` the order in which the tree has its rows.
+        The tree; and for each of ``words`` the order of its rows in the tree.
 
     Raises:
-        MissingContextsError: an n-gram's context is not there.
+        MissingContextsError: an n-gram's context is missing.
 
     Example:
         >>> tree, _ = build_tree(3, [np.array([[2, 1], [1, 2]], dtype=np.int32)])
@@ -131,7 +131,7 @@ class _Builder:
         return sorting
 
     def _nodes(self, words: npt.NDArray[np.int32]) -> Ids:
-        """Gives the nodes of n-grams of one order, -1 for those that are not there."""
+        """Returns the nodes of n-grams of one order, -1 for missing ones."""
         nodes = words[:, 0].astype(np.int64) + 1
         for order in range(2, words.shape[1] + 1):
             level = self.levels[order - 1]
@@ -142,7 +142,7 @@ class _Builder:
 
 
 def find(keys: Ids, wanted: Ids) -> Ids:
-    """Gives the places of wanted keys among sorted ones, -1 for those that are not there.
+    """Returns the positions of wanted keys among sorted ones, -1 for missing ones.
 
     Example:
         >>> find(np.array([2, 5]), np.array([5, 3])).tolist()

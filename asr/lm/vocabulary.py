@@ -1,9 +1,10 @@
-"""The words that a language model knows, and the three symbols that are no words."""
+"""The words of a language model, and the three symbols that are not words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,31 +25,27 @@ _VARIANT = re.compile(r"(.+)\([0-9]+\)")
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words (or phones, or pieces of words); the place of one is its id.
+    """Words (or phones, or pieces of words); the position of each is its id.
 
     Attributes:
-        words: ``<unk>``, ``<s>``, ``</s>`` and then the words, each one once, V in all.
+        words: ``<unk>``, ``<s>``, ``</s>``, then the words without repeats, V in total.
     """
 
     words: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Checks the words.
-
-        Raises:
-            DataError: the three symbols are not first, or a word is there twice, is empty or holds white space.
-        """
+        """Raises a :class:`DataError` if the symbols are not first, or a word is repeated, empty or has white space."""
         if self.words[: len(SPECIAL)] != SPECIAL:
             raise DataError("vocabulary", f"begins with {self.words[:3]}", f"it must begin with {SPECIAL}")
         if len(self.ids) != len(self.words):
             doubled = next(word for place, word in enumerate(self.words) if self.ids[word] != place)
-            raise DataError("vocabulary", f"{doubled!r} stands in it twice", "leave one out")
+            raise DataError("vocabulary", f"{doubled!r} occurs in it twice", "leave one out")
         if not all(self.words) or len(" ".join(self.words).split(" ")) != len(self.words):
             raise DataError("vocabulary", "holds an empty word or one with a blank", "leave it out")
 
     @classmethod
     def of(cls, words: Iterable[str]) -> Vocabulary:
-        """Gives the vocabulary of these words in their order; repeats and the three symbols among them are dropped.
+        """Returns the vocabulary of words in their order; repeats and the three symbols among them are dropped.
 
         Example:
             >>> Vocabulary.of(["b", "a", "b"]).words
@@ -57,7 +54,7 @@ class Vocabulary:
         return cls(tuple(dict.fromkeys((*SPECIAL, *words))))
 
     def __len__(self) -> int:
-        """Gives V, the number of words with the three symbols."""
+        """Returns V, the number of words including the three symbols."""
         return len(self.words)
 
     @cached_property
@@ -66,10 +63,10 @@ class Vocabulary:
         return {word: word_id for word_id, word in enumerate(self.words)}
 
     def encode(self, sentence: Sequence[str]) -> npt.NDArray[np.int32]:
-        """Gives the ids of words, shape (L,); that of ``<unk>`` for words that are not in the vocabulary.
+        """Returns the ids of words, shape (L,); that of ``<unk>`` for words that are not in the vocabulary.
 
         Raises:
-            DataError: ``<s>`` or ``</s>`` stands among the words.
+            DataError: ``<s>`` or ``</s>`` is among the words.
 
         Example:
             >>> Vocabulary.of(["a"]).encode(["a", "b"]).tolist()
@@ -80,15 +77,11 @@ class Vocabulary:
 
 
 def refuse_ends(sentence: Sequence[str], where: str = "") -> None:
-    """Refuses words that are written like the ends of a sentence, which the model sets itself.
-
-    Raises:
-        DataError: ``<s>`` or ``</s>`` stands among the words.
-    """
+    """Raises a :class:`DataError` if ``<s>`` or ``</s>``, which the model itself adds, is among the words."""
     for symbol in (SPECIAL[BEGIN], SPECIAL[END]):
         if symbol in sentence:
             where = where or f"sentence {' '.join(sentence)[:40]!r}"
-            raise DataError(where, f"{symbol!r} stands among the words", "take it out: every sentence has its ends")
+            raise DataError(where, f"{symbol!r} is among the words", "remove it: the model adds the ends of sentences")
 
 
 def read_words(path: str | Path, policy: TextPolicy | None = None) -> tuple[list[str], int]:
@@ -98,10 +91,10 @@ def read_words(path: str | Path, policy: TextPolicy | None = None) -> tuple[list
 
     Args:
         path: the file, compressed or not (``.gz``).
-        policy: what is done to each word; what becomes no word or several is left out and counted.
+        policy: applied to each word; results of no word or several words are left out and counted.
 
     Returns:
-        The words, each one once, in the order of the file; and how many entries the policy left out.
+        The words without repeats, in the order of the file; and how many entries were left out.
 
     Raises:
         DataError: the file cannot be read or holds no words.
@@ -123,3 +116,29 @@ def read_words(path: str | Path, policy: TextPolicy | None = None) -> tuple[list
     if not words:
         raise DataError(path, "holds no words", "write one word a line; phones may follow it")
     return list(words), num_left_out
+
+
+def choose_vocabulary(
+    sentences: Iterable[Sequence[str]], min_count: int, words: Collection[str] | None = None
+) -> tuple[Vocabulary, int]:
+    """Returns the vocabulary of a text, the most frequent words first, and how many distinct words it leaves out.
+
+    Args:
+        sentences: the words of each, read once and not stored.
+        min_count: least number of occurrences of a word; ignored if ``words`` are given.
+        words: the vocabulary, if it is already chosen.
+
+    Example:
+        >>> vocabulary, num_unknown = choose_vocabulary([["b", "a"], ["b", "c"], ["c", "b"]], min_count=2)
+        >>> vocabulary.words[3:], num_unknown
+        (('b', 'c'), 1)
+    """
+    counts = Counter(word for sentence in sentences for word in sentence)
+    for symbol in SPECIAL:  # a word written <unk> is not one
+        counts.pop(symbol, None)
+    if words is not None:
+        vocabulary = Vocabulary.of(words)
+    else:
+        by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        vocabulary = Vocabulary.of(word for word, count in by_count if count >= min_count)
+    return vocabulary, sum(word not in vocabulary.ids for word in counts)

@@ -13,20 +13,20 @@ from asr.features.frontend import FrontEnd
 
 
 class Encoder(Protocol):
-    """What the acoustic model asks of an encoder, a module from features to encoded frames."""
+    """What the acoustic model needs of an encoder: a module that turns features into encoded frames."""
 
     output_dim: int
     time_stride: int
 
     def __call__(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives encoded frames (B, N, D) and their lengths (B,) for features (B, T, F) and lengths (B,)."""
+        """Returns encoded frames (B, N, D) and their lengths (B,) for features (B, T, F) and lengths (B,)."""
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
-        """Gives the encoder frames of feature frames, shape (B,)."""
+        """Returns the numbers of encoder frames for numbers of feature frames, shape (B,)."""
 
 
 class AcousticModel(nn.Module):
-    """Waveforms or cached features to the log-probabilities of tokens.
+    """Turns waveforms or features into log-probabilities of tokens.
 
     **Source**: Graves et al. 2006 for the output layer: one linear map, softmax over tokens and blank.
     """
@@ -35,12 +35,12 @@ class AcousticModel(nn.Module):
     encoder: Encoder
 
     def __init__(self, frontend: FrontEnd, encoder: nn.Module, num_tokens: int) -> None:
-        """Puts the three together.
+        """Assembles the model.
 
         Args:
             frontend: waveforms to features.
             encoder: features to encoded frames.
-            num_tokens: tokens with blank, V.
+            num_tokens: tokens including blank, V.
         """
         super().__init__()
         self.frontend = frontend
@@ -53,7 +53,7 @@ class AcousticModel(nn.Module):
         return self.encoder.time_stride * self.frontend.hop_length / self.frontend.sample_rate
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives log-probabilities for waveforms.
+        """Returns log-probabilities for waveforms.
 
         Args:
             waveforms: samples in [-1, 1] at the front end's rate, shape (B, S).
@@ -64,23 +64,11 @@ class AcousticModel(nn.Module):
         """
         return self.classify(*self.frontend(waveforms, lengths))
 
-    def from_features(self, static: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives log-probabilities for cached features.
-
-        Args:
-            static: the front end's static features, shape (B, T, static_dim).
-            lengths: frames of each, shape (B,).
-
-        Returns:
-            Natural-log posteriors, shape (B, N, V), and their lengths, shape (B,).
-        """
-        return self.classify(self.frontend.complete(static, lengths), lengths)
-
     def classify(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives log-probabilities for complete features, augmented or not.
+        """Returns log-probabilities for complete features, augmented or not.
 
         Args:
-            features: what the front end gives, shape (B, T, F).
+            features: output of the front end, shape (B, T, F).
             lengths: frames of each, shape (B,).
 
         Returns:
@@ -91,19 +79,17 @@ class AcousticModel(nn.Module):
         return torch.log_softmax(logits.float(), dim=2), encoded_lengths
 
     def classify_layers(self, features: Tensor, lengths: Tensor, layers: Sequence[int]) -> tuple[list[Tensor], Tensor]:
-        """Gives log-probabilities out of lower layers too, through the same output layer.
+        """Returns log-probabilities of lower layers as well, computed by the same output layer.
 
-        Args:
-            features: what the front end gives, shape (B, T, F).
-            lengths: frames of each, shape (B,).
+        Args besides those of :meth:`classify`:
             layers: lower layers of the encoder, counted from 1.
 
         Returns:
-            Natural-log posteriors in float32, each of shape (B, N, V), first those of these layers, then those of
+            Natural-log posteriors in float32, each of shape (B, N, V): those of ``layers``, then those of
             :meth:`classify`; and their lengths, shape (B,).
 
         Raises:
-            ConfigError: the encoder cannot show its layers, has not so many, or their width is not that of its output.
+            ConfigError: the encoder does not expose its layers, has too few, or their width is not that of its output.
         """
         if not layers:
             log_probs, encoded_lengths = self.classify(features, lengths)

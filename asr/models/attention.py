@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_BASE = 10000.0  # the slowest pair of values turns once in 2 pi times this many frames
+_BASE = 10000.0  # the slowest pair of values completes a rotation in 2 pi times this many frames
 
 
 def rotate(vectors: Tensor) -> Tensor:
-    """Turns each frame's vector by angles that grow with its place, so that dot products see distances only.
+    """Rotates each frame's vector by angles proportional to its position: dot products depend on distances alone.
 
-    Values e and e + E/2 of the vector at place n are turned together, by n * 10000^(-2e/E) radians.
+    Values e and e + E/2 of the vector at position n are rotated together, by n * 10000^(-2e/E) radians.
 
     **Source**: Su et al. 2021 (RoFormer), eq. 34, with the halves of the vector as pairs.
 
@@ -20,7 +20,7 @@ def rotate(vectors: Tensor) -> Tensor:
         vectors: queries or keys, shape (..., N, E) with E even.
 
     Returns:
-        The same, turned, shape (..., N, E).
+        The rotated vectors, shape (..., N, E).
 
     Example:
         >>> rotate(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))  # by 0 and by 1 radian
@@ -39,9 +39,9 @@ def rotate(vectors: Tensor) -> Tensor:
 class SelfAttention(nn.Module):
     """Layer norm, then attention of several heads from each frame to all frames of its utterance.
 
-    For each head ``softmax(R q (R k)^T / sqrt(E)) v`` with the turning R of :func:`rotate`; padding gets no weight.
+    Each head computes ``softmax(R q (R k)^T / sqrt(E)) v``, R being :func:`rotate`; padding has no weight.
 
-    **Source**: Vaswani et al. 2017, eq. 1; the norm in front, Xiong et al. 2020.
+    **Source**: Vaswani et al. 2017, eq. 1; pre-norm, Xiong et al. 2020.
     """
 
     def __init__(self, width: int, num_heads: int, dropout: float = 0.0) -> None:
@@ -53,11 +53,11 @@ class SelfAttention(nn.Module):
             dropout: share of attention weights and of outputs dropped.
 
         Raises:
-            ValueError: if the heads do not share the width evenly, or not in pairs of values.
+            ValueError: the width is not a multiple of twice the number of heads.
         """
         super().__init__()
         if width % (2 * num_heads):
-            raise ValueError(f"a width of {width} does not give {num_heads} heads of an even width each")
+            raise ValueError(f"a width of {width} cannot be split into {num_heads} heads of an even width each")
         self.num_heads = num_heads
         self.norm = nn.LayerNorm(width)
         self.queries_keys_values = nn.Linear(width, 3 * width)
@@ -65,14 +65,14 @@ class SelfAttention(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, frames: Tensor, attended: Tensor) -> Tensor:
-        """Attends.
+        """Attends from each frame.
 
         Args:
             frames: padded frames, shape (B, N, D).
             attended: which frames may be attended to, at least one of each utterance, shape (B, N).
 
         Returns:
-            Frames, shape (B, N, D); padding holds no meaning, and no NaN.
+            Frames, shape (B, N, D); the content of padding is arbitrary, but never NaN.
         """
         batch_size, num_frames, width = frames.shape
         projected = self.queries_keys_values(self.norm(frames))

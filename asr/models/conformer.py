@@ -1,4 +1,4 @@
-"""The Conformer as an encoder: attention for what is far, a convolution for what is near."""
+"""The Conformer encoder: attention for distant context, a convolution for near context."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from asr.models.subsampled import SubsampledEncoder, attended_frames
 
 
 class ConvolutionModule(nn.Module):
-    """Gated linear unit, convolution over time in each channel by itself, layer norm, SiLU, linear map.
+    """Gated linear unit, depthwise convolution over time, layer norm, SiLU, linear map.
 
-    Padding is cleared before the convolution, and layer norm stands in the place of batch norm, whose statistics would
-    take in padding and the other utterances of the batch.
+    Padding is cleared before the convolution, and layer norm replaces batch norm, whose statistics would include
+    padding and the other utterances of the batch.
 
-    **Source**: Gulati et al. 2020, section 2.2, figure 2, but for the norm.
+    **Source**: Gulati et al. 2020, section 2.2, figure 2, except for the norm.
     """
 
     def __init__(self, width: int, kernel_size: int, dropout: float = 0.0) -> None:
@@ -42,7 +42,7 @@ class ConvolutionModule(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
-        """Gives frames, shape (B, N, D), for frames (B, N, D) and which of them are no padding, (B, N)."""
+        """Returns frames, shape (B, N, D), for frames (B, N, D) and their validity, (B, N)."""
         gated = F.glu(self.gated(self.norm(frames)), dim=2).masked_fill(~valid.unsqueeze(2), 0.0)
         convolved = self.depthwise(gated.transpose(1, 2)).transpose(1, 2)  # (B, N, D) -> (B, D, N) and back
         return self.dropout(self.output(F.silu(self.inner_norm(convolved))))  # type: ignore[no-any-return]
@@ -81,7 +81,7 @@ class ConformerLayer(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
-        """Gives frames, shape (B, N, D), for frames (B, N, D) and which of them are no padding, (B, N)."""
+        """Returns frames, shape (B, N, D), for frames (B, N, D) and their validity, (B, N)."""
         for branch in (self.before, self.attention, self.convolution, self.behind):
             frames = branch(frames, valid)
         return self.norm(frames)  # type: ignore[no-any-return]
@@ -108,17 +108,14 @@ class ConformerEncoder(SubsampledEncoder):
     ) -> None:
         """Builds the encoder.
 
-        Args:
-            feature_dim: values of a feature frame, F.
-            hidden_dim: width of an encoded frame; each head has an even share of it.
+        Args besides those of :class:`SubsampledEncoder`:
+            hidden_dim: width of an encoded frame, which the heads share evenly.
             num_layers: layers.
             num_heads: heads of attention in each layer.
             feedforward_dim: width inside each feed-forward block.
             kernel_size: encoder frames that a convolution sees, an odd number.
-            time_stride: feature frames for one encoder frame; with convolutions 1, 2, 3 or 4.
-            conv_channels: channels of the two convolutions in front; 0 stacks frames instead.
-            dropout: share of values dropped behind the subsampling and in each layer.
-            stochastic_depth: share of utterances that skip a branch of the last layer in training; earlier ones fewer.
+            dropout: share of values dropped after the subsampling and in each layer.
+            stochastic_depth: share of utterances that skip a branch of the last layer in training, fewer before it.
         """
         super().__init__(feature_dim, conv_channels, time_stride, dropout)
         self.output_dim = hidden_dim
@@ -129,7 +126,7 @@ class ConformerEncoder(SubsampledEncoder):
         )
 
     def encode(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Gives encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
+        """Returns encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
         attended = attended_frames(lengths, frames.size(1))
         hidden = self.entrance(frames)  # (B, N, *) -> (B, N, D)
         for layer in self.layers:

@@ -9,12 +9,12 @@ from asr.errors import ConfigError
 
 
 def move(network: nn.Module, device: str | torch.device, named: str = "device") -> torch.device:
-    """Moves a network to a device, and returns the device.
+    """Moves a network to a device and returns the device.
 
     Args:
-        network: in whichever mode.
+        network: in any mode.
         device: "cpu", "cuda" or "cuda:N".
-        named: what the error calls it, such as an option.
+        named: name of the setting in the error, such as an option.
 
     Raises:
         ConfigError: the device cannot be used.

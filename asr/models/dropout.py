@@ -9,13 +9,13 @@ _LEVELS = 2**16
 
 
 class Dropout(nn.Module):
-    """As ``nn.Dropout``; on a CPU one draw of 64 bits decides on four values, a quarter of the time of ``bernoulli_``.
+    """``nn.Dropout``, with four values decided by one draw of 64 bits on a CPU: a quarter of ``bernoulli_``'s time.
 
-    The share that is dropped is there a multiple of 1 / 65536.
+    On a CPU the share of values dropped is a multiple of 1 / 65536.
     """
 
     def __init__(self, p: float) -> None:
-        """Keeps the share.
+        """Stores the share.
 
         Args:
             p: share of values dropped in training, from 0 up to but not including 1.
@@ -34,5 +34,5 @@ class Dropout(nn.Module):
         return values * (kept.to(values.dtype) * (_LEVELS / (_LEVELS - threshold)))
 
     def extra_repr(self) -> str:
-        """Returns what stands between the brackets when the module is printed."""
+        """Returns the settings for the printed form."""
         return f"p={self.p}"

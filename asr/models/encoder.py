@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from torch import Tensor
 
 from asr.errors import ConfigError
-from asr.models.cells.choice import Cell, CellOptions
-from asr.models.cells.initial import Initialisation
+from asr.models.cells.choice import Cell, CellKeywords, CellOptions
 from asr.models.recurrent import RecurrentStack
 from asr.models.subsampled import SubsampledEncoder
 
@@ -14,11 +15,7 @@ from asr.models.subsampled import SubsampledEncoder
 class RecurrentEncoder(SubsampledEncoder):
     """Subsampling, then a stack of recurrent layers: the deep bidirectional LSTM of this project.
 
-    **Source**: Graves, Mohamed & Hinton 2013, with the convolutions of Amodei et al. 2016 in front where asked.
-
-    Attributes:
-        output_dim: width D of an encoded frame.
-        time_stride: feature frames for one encoder frame.
+    **Source**: Graves, Mohamed & Hinton 2013, optionally after the convolutions of Amodei et al. 2016.
     """
 
     def __init__(
@@ -34,62 +31,33 @@ class RecurrentEncoder(SubsampledEncoder):
         layer_norm: bool = False,
         residual: bool = False,
         front_cell: Cell | None = None,
-        projection_dim: int = 0,
-        kernel_size: int = 3,
-        zoneout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        forget_bias: float | None = None,
-        chrono_steps: int = 0,
-        init_range: float = 0.0,
+        **options: Unpack[CellKeywords],
     ) -> None:
         """Builds the encoder.
 
-        Args:
-            feature_dim: values of a feature frame, F.
-            hidden_dim: units in each direction of each layer.
-            num_layers: recurrent layers.
-            cell: the kind of unit.
-            bidirectional: whether each layer reads both ways.
-            time_stride: feature frames for one encoder frame; with convolutions 1, 2, 3 or 4.
-            conv_channels: channels of the two convolutions in front; 0 stacks frames instead.
-            dropout: share of values dropped behind the subsampling and behind each layer.
-            layer_norm: whether each layer's output is normalised over its width.
-            residual: whether a layer's input is added to its output, where their widths agree.
-            front_cell: the kind of unit of the first layer; None is that of the others.
-            projection_dim: hidden values in each direction of "lstm_projected"; 0 is half of its memory's.
-            kernel_size: frequency bins that "conv_lstm" convolves; it needs ``conv_channels``.
-            zoneout: probability of a unit to keep its old value (Krueger et al. 2017).
-            recurrent_dropout: probability of a recurrent value to be cleared for a whole utterance.
-            forget_bias: first bias of the gates that keep; None is 1 for LSTMs, 0 for GRUs.
-            chrono_steps: longest time to remember in encoder frames, from which those biases are drawn; 0 draws none.
-            init_range: recurrent layers' weights are drawn from [-init_range, init_range]; 0 makes them orthogonal.
+        Args besides those of :class:`SubsampledEncoder` and :class:`RecurrentStack`:
+            dropout: share of values dropped after the subsampling and after each layer.
+            options: of the units of all layers; see :class:`CellOptions`.
 
         Raises:
-            ConfigError: settings that contradict each other, or have no meaning for the kind of unit.
+            ConfigError: settings contradict each other or do not apply to the kind of unit.
         """
         if "conv_lstm" in (cell, front_cell) and not conv_channels:
-            found = "conv_lstm needs frequency bins, which frames stacked on one another do not have"
+            found = "conv_lstm needs frequency bins, which stacked frames do not have"
             raise ConfigError("encoder", found, "set conv_channels")
         super().__init__(feature_dim, conv_channels, time_stride, dropout)
         width = self.subsampling.output_dim
-        options = CellOptions(
-            zoneout=zoneout,
-            recurrent_dropout=recurrent_dropout,
-            projection_dim=projection_dim,
-            num_bins=width // conv_channels if conv_channels else 1,
-            kernel_size=kernel_size,
-            initial=Initialisation(forget_bias, chrono_steps, init_range),
-        )
+        units = CellOptions(num_bins=width // conv_channels if conv_channels else 1, **options)
         self.recurrent = RecurrentStack(
-            width, hidden_dim, num_layers, cell, bidirectional, dropout, layer_norm, residual, front_cell, options
+            width, hidden_dim, num_layers, cell, bidirectional, dropout, layer_norm, residual, front_cell, units
         )
         self.output_dim = self.recurrent.output_dim
 
     def encode(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Gives encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
+        """Returns encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
         return self.recurrent(frames, lengths)  # type: ignore[no-any-return]
 
     def outputs(self, features: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Gives the output of every recurrent layer, the last of which is what :meth:`forward` gives."""
+        """Returns the outputs of all recurrent layers and their lengths; the last one is that of :meth:`forward`."""
         frames, encoded_lengths = self.subsampling(features, lengths)  # (B, T, F) -> (B, N, *)
         return self.recurrent.outputs(self.dropout(frames), encoded_lengths), encoded_lengths

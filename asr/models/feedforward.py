@@ -1,4 +1,4 @@
-"""Layers that see one frame at a time, and an encoder of them over windows of frames."""
+"""Feed-forward blocks, and an encoder of them over windows of frames."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from asr.models.subsampled import SubsampledEncoder
 
 
 class FeedForward(nn.Module):
-    """Layer norm, a wider layer with SiLU (x * sigmoid(x)), and back to the width of a frame.
+    """Layer norm, a wider layer with SiLU (x * sigmoid(x)), and a linear map back to the width of a frame.
 
-    **Source**: Vaswani et al. 2017, eq. 2; norm in front and SiLU as in Gulati et al. 2020, figure 4.
+    **Source**: Vaswani et al. 2017, eq. 2; pre-norm and SiLU as in Gulati et al. 2020, figure 4.
     """
 
     def __init__(self, width: int, feedforward_dim: int, dropout: float = 0.0) -> None:
@@ -21,8 +21,8 @@ class FeedForward(nn.Module):
 
         Args:
             width: of a frame, D.
-            feedforward_dim: width of the layer between.
-            dropout: share of values dropped behind each of the two layers.
+            feedforward_dim: width of the inner layer.
+            dropout: share of values dropped after each of the two layers.
         """
         super().__init__()
         self.norm = nn.LayerNorm(width)
@@ -30,13 +30,13 @@ class FeedForward(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, frames: Tensor, _mask: Tensor | None = None) -> Tensor:
-        """Gives frames, shape (B, N, D), for frames (B, N, D); no frame sees another, so no mask is needed."""
+        """Returns frames, shape (B, N, D), for frames (B, N, D); frames are independent, so the mask is unused."""
         widened = self.dropout(F.silu(self.widen(self.norm(frames))))
         return self.dropout(self.narrow(widened))  # type: ignore[no-any-return]
 
 
 def windows(frames: Tensor, lengths: Tensor, context: int) -> Tensor:
-    """Puts each frame side by side with those before and behind it, zeros beyond the utterance's ends.
+    """Concatenates each frame with those before and after it, with zeros beyond the utterance's ends.
 
     Args:
         frames: padded frames, shape (B, N, D).
@@ -44,7 +44,7 @@ def windows(frames: Tensor, lengths: Tensor, context: int) -> Tensor:
         context: frames on each side, C.
 
     Returns:
-        Windows, shape (B, N, (2 C + 1) D), the frames of a window in their order.
+        Windows, shape (B, N, (2 C + 1) D), the frames of each in their order.
 
     Example:
         >>> import torch
@@ -58,9 +58,7 @@ def windows(frames: Tensor, lengths: Tensor, context: int) -> Tensor:
 
 
 class FeedForwardEncoder(SubsampledEncoder):
-    """Subsampling, then a deep network without memory over a window of frames.
-
-    It sees ``context`` encoder frames on each side and nothing else: the yardstick for what memory is worth.
+    """Subsampling, then a deep network without memory over a window of frames: the baseline for the value of memory.
 
     **Source**: windowed networks for speech, Hinton et al. 2012; residual blocks, He et al. 2016.
     """
@@ -79,16 +77,13 @@ class FeedForwardEncoder(SubsampledEncoder):
     ) -> None:
         """Builds the encoder.
 
-        Args:
-            feature_dim: values of a feature frame, F.
+        Args besides those of :class:`SubsampledEncoder`:
             hidden_dim: width of an encoded frame.
             num_layers: residual blocks of two layers each.
-            context: encoder frames on each side that a frame sees.
+            context: encoder frames seen on each side of a frame.
             feedforward_dim: width inside a block.
-            time_stride: feature frames for one encoder frame; with convolutions 1, 2, 3 or 4.
-            conv_channels: channels of the two convolutions in front; 0 stacks frames instead.
-            dropout: share of values dropped behind the subsampling and in each block.
-            stochastic_depth: share of utterances that skip the last block in training; earlier ones fewer.
+            dropout: share of values dropped after the subsampling and in each block.
+            stochastic_depth: share of utterances that skip the last block in training, fewer before it.
         """
         super().__init__(feature_dim, conv_channels, time_stride, dropout)
         self.context, self.output_dim = context, hidden_dim
@@ -100,7 +95,7 @@ class FeedForwardEncoder(SubsampledEncoder):
         self.norm = nn.LayerNorm(hidden_dim)
 
     def encode(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Gives encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
+        """Returns encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
         hidden = self.entrance(windows(frames, lengths, self.context))  # (B, N, *) -> (B, N, D)
         valid = valid_frames(lengths, frames.size(1))
         for block in self.blocks:

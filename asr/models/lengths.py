@@ -1,4 +1,4 @@
-"""The only place where numbers of frames are turned into numbers of encoder frames."""
+"""The only place where numbers of feature frames become numbers of encoder frames."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def subsampled_lengths(lengths: Tensor, time_stride: int) -> Tensor:
-    """Gives the encoder frames N = ceil(T / time_stride) of T feature frames.
+    """Returns the encoder frames N = ceil(T / time_stride) of T feature frames.
 
-    A convolution of kernel 3, padding 1 and stride s gives ``(T - 1) // s + 1 = ceil(T / s)`` frames, stacking s frames
-    gives as many, and ``ceil(ceil(T / a) / b) = ceil(T / (a * b))``: one formula holds for every kind of subsampling.
+    A convolution of kernel 3, padding 1 and stride s yields ``(T - 1) // s + 1 = ceil(T / s)`` frames, as does stacking
+    s frames, and ``ceil(ceil(T / a) / b) = ceil(T / (a * b))``: one formula holds for every kind of subsampling.
 
     Args:
         lengths: feature frames T of each utterance, shape (B,).
@@ -52,7 +52,7 @@ def clear_padding(frames: Tensor, lengths: Tensor) -> Tensor:
         lengths: frames of each utterance, shape (B,).
 
     Returns:
-        The same with zeros from each utterance's end on, shape (B, T, ...).
+        The same with zeros after the end of each utterance, shape (B, T, ...).
     """
     valid = valid_frames(lengths, frames.size(1))
     return frames.masked_fill(~valid.view(*valid.shape, *[1] * (frames.dim() - 2)), 0.0)

@@ -1,4 +1,4 @@
-"""Letters of a word in, log-probabilities of its phones out."""
+"""The pronunciation model: letters of a word to log-probabilities of its phones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asr.text.tokens import TokenTable
 
 
 def pad_letters(words: Sequence[str], letters: TokenTable) -> tuple[Tensor, Tensor]:
-    """Gives the letter ids of words, padded with 0, shape (B, L), and how many each has, shape (B,).
+    """Returns the letter ids of words, padded with 0, shape (B, L), and their numbers, shape (B,).
 
     Raises:
         DataError: a letter is not in the table.
@@ -30,10 +30,10 @@ def pad_letters(words: Sequence[str], letters: TokenTable) -> tuple[Tensor, Tens
 class Pronouncer(nn.Module):
     """Deep bidirectional LSTM over the letters of a word, trained with CTC: grapheme to phoneme.
 
-    A letter gives several frames, for words such as "W" and "X" have more phones than letters.
+    Each letter has several frames because words such as "W" and "X" have more phones than letters.
 
     **Source**: Rao et al. 2015, "Grapheme-to-phoneme conversion using long short-term memory recurrent neural
-    networks". They repeat letters in front of the layers; here the output layer gives all frames of a letter, at a
+    networks". They repeat letters before the layers; here the output layer computes all frames of a letter, at a
     fraction of the cost.
     """
 
@@ -50,13 +50,13 @@ class Pronouncer(nn.Module):
         """Builds the model.
 
         Args:
-            num_letters: letters, with one in front of them that stands in padding.
-            num_tokens: V, phones with the blank.
-            letter_dim: width of a letter on its way in.
+            num_letters: letters including the padding symbol, whose id is 0.
+            num_tokens: V, phones including the blank.
+            letter_dim: width of a letter's embedding.
             hidden_dim: units in each direction of each layer.
             num_layers: layers.
             frames_per_letter: R, frames for each letter.
-            dropout: share of values dropped behind each layer.
+            dropout: share of values dropped after each layer.
         """
         super().__init__()
         self.num_tokens, self.frames_per_letter = num_tokens, frames_per_letter
@@ -67,7 +67,7 @@ class Pronouncer(nn.Module):
         self.output = nn.Linear(self.layers.output_dim, frames_per_letter * num_tokens)
 
     def forward(self, letters: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives the posteriors of words; what stands in padding changes none of them.
+        """Returns the posteriors of words; the content of padding does not affect them.
 
         Args:
             letters: letter ids, shape (B, L).

@@ -13,18 +13,16 @@ from asr.models.cells.choice import Cell, CellOptions, make_cell
 from asr.models.dropout import Dropout
 from asr.models.lengths import valid_frames
 
-__all__ = ["Cell", "CellOptions", "RecurrentLayer", "RecurrentStack", "make_cell", "reversal_index", "reverse"]
-
 
 def reversal_index(lengths: Tensor, num_frames: int) -> Tensor:
-    """Gives the index that reverses each utterance within its own length and leaves padding where it is.
+    """Returns the index that reverses each utterance within its own length and leaves padding in place.
 
     Args:
         lengths: frames of each utterance, shape (B,).
         num_frames: frames of the padded batch, T.
 
     Returns:
-        Index for :func:`reverse`, its own inverse, shape (B, T).
+        Index for :func:`reverse`; it is its own inverse; shape (B, T).
 
     Example:
         >>> reversal_index(torch.tensor([2, 3]), 3)
@@ -37,24 +35,16 @@ def reversal_index(lengths: Tensor, num_frames: int) -> Tensor:
 
 
 def reverse(frames: Tensor, index: Tensor) -> Tensor:
-    """Puts the frames of each utterance in the order of an index.
-
-    Args:
-        frames: padded frames, shape (B, T, D).
-        index: from :func:`reversal_index`, shape (B, T).
-
-    Returns:
-        Frames, shape (B, T, D).
-    """
+    """Reorders padded frames, shape (B, T, D), by an index from :func:`reversal_index`, shape (B, T)."""
     return frames.gather(1, index.unsqueeze(2).expand(-1, -1, frames.size(2)))
 
 
 class RecurrentLayer(nn.Module):
-    """One layer, in one direction or in two.
+    """One layer in one or two directions.
 
-    Two directions are two modules of one direction, the second fed with each utterance reversed within its own length:
+    Two directions are two unidirectional modules, the second fed with each utterance reversed within its own length:
     the same numbers as packed sequences, several times faster on CPU, and cuDNN's fast paths stay open on GPU, where
-    the two run side by side: a frame of one alone leaves most of the processor idle.
+    both run concurrently because a frame of one alone leaves most of the processor idle.
 
     **Source**: Graves & Schmidhuber 2005 for two directions.
     """
@@ -74,7 +64,7 @@ class RecurrentLayer(nn.Module):
             hidden_dim: units in each direction.
             cell: the kind of unit.
             bidirectional: whether a second module reads the utterance backwards.
-            options: what else the units are; None is nothing.
+            options: of the units; None means the defaults.
         """
         super().__init__()
         options = CellOptions() if options is None else options
@@ -84,16 +74,16 @@ class RecurrentLayer(nn.Module):
         self.back = make_cell(cell, input_dim, hidden_dim, options) if bidirectional else None
 
     def forward(self, frames: Tensor, index: Tensor, valid: Tensor | None = None) -> Tensor:
-        """Runs over all frames; what stands in padding reaches no frame of an utterance.
+        """Runs over all frames; the content of padding does not affect any valid frame.
 
         Args:
             frames: padded frames, shape (B, T, input_dim).
             index: from :func:`reversal_index`, shape (B, T).
-            valid: True for frames, False for padding, shape (B, T); None where all are frames.
+            valid: True for frames, False for padding, shape (B, T); None if there is no padding.
 
         Returns:
-            Frames, shape (B, T, output_dim); padding holds no meaning. Of a convolutional unit each bin has the
-            channels of both directions side by side.
+            Frames, shape (B, T, output_dim); the content of padding is arbitrary. Each bin of a convolutional unit
+            holds the concatenated channels of both directions.
         """
         if self.back is None:
             return _run(self.ahead, frames, valid)
@@ -109,10 +99,10 @@ class RecurrentLayer(nn.Module):
 
 
 class _Beside:
-    """A second stream of a GPU, begun after the work of the first so far and waited for at the end; on CPU nothing.
+    """A second stream of a GPU: starts after the current work of the first, which waits for it at the end.
 
-    Autograd runs a backward pass on the streams of the forward pass, so gradients of two directions run side by side
-    too.
+    Autograd runs the backward pass on the streams of the forward pass, so the gradients of both directions are
+    concurrent too. On a CPU it does nothing.
     """
 
     _streams: ClassVar[dict[torch.device, torch.cuda.Stream]] = {}
@@ -122,7 +112,7 @@ class _Beside:
         if device.type == "cuda":
             if device not in self._streams:
                 self._streams[device] = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-                torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)  # DDP begins on the first one
+                torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)  # DDP starts on the first one
             self._side = self._streams[device]
 
     def __enter__(self) -> _Beside:
@@ -135,24 +125,24 @@ class _Beside:
             torch.cuda.current_stream(self._side.device).wait_stream(self._side)
 
     def stream(self) -> AbstractContextManager[object]:
-        """Gives the context in which work goes to the second stream."""
+        """Returns the context that sends work to the second stream."""
         return nullcontext() if self._side is None else torch.cuda.stream(self._side)
 
     def hand_over(self, made: Tensor) -> None:
-        """Keeps memory of the second stream until the first has read it."""
+        """Keeps memory of the second stream alive until the first has read it."""
         if self._side is not None:
             made.record_stream(torch.cuda.current_stream(self._side.device))
 
 
 def _run(cell: nn.Module, frames: Tensor, valid: Tensor | None) -> Tensor:
-    """Runs one direction: a module of torch's, or a cell of ours, which may have to know the padding."""
+    """Runs one direction: a module of torch's or a cell of ours, which may need to know the padding."""
     takes_valid = isinstance(cell, RecurrentCell) and cell.takes_valid
     output: Tensor = (cell(frames, valid) if takes_valid else cell(frames))[0]
     return output
 
 
 class RecurrentStack(nn.Module):
-    """Layers on top of one another, with dropout, layer norm and residual connections between them."""
+    """A stack of layers with dropout, layer norm and residual connections between them."""
 
     def __init__(
         self,
@@ -175,11 +165,11 @@ class RecurrentStack(nn.Module):
             num_layers: layers.
             cell: the kind of unit.
             bidirectional: whether each layer reads both ways.
-            dropout: share of values dropped behind each layer.
+            dropout: share of values dropped after each layer.
             layer_norm: whether each layer's output is normalised over its width (Ba et al. 2016).
-            residual: whether a layer's input is added to its output, where their widths agree.
-            front_cell: the kind of unit of the first layer; None is that of the others.
-            options: what else the units are; None is nothing.
+            residual: whether a layer's input is added to its output where their widths agree.
+            front_cell: the kind of unit of the first layer; None means that of the others.
+            options: of the units; None means the defaults.
         """
         super().__init__()
         layers, norms, width = [], [], input_dim
@@ -195,19 +185,15 @@ class RecurrentStack(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Runs all layers.
-
-        Args:
-            frames: padded frames, shape (B, T, input_dim).
-            lengths: frames of each utterance, shape (B,).
+        """Runs all layers over padded frames, shape (B, T, input_dim), with lengths, shape (B,).
 
         Returns:
-            Frames, shape (B, T, output_dim); padding holds no meaning.
+            Frames, shape (B, T, output_dim); the content of padding is arbitrary.
         """
         return self.outputs(frames, lengths)[-1]
 
     def outputs(self, frames: Tensor, lengths: Tensor) -> list[Tensor]:
-        """Gives the output of every layer, the last of which is what :meth:`forward` gives."""
+        """Returns the outputs of all layers; the last one is that of :meth:`forward`."""
         index, valid = reversal_index(lengths, frames.size(1)), valid_frames(lengths, frames.size(1))
         outputs = []
         for layer, norm in zip(self.layers, self.norms, strict=True):

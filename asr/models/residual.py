@@ -1,4 +1,4 @@
-"""Branches that are added to their input."""
+"""Residual branches."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor, nn
 class Residual(nn.Module):
     """Adds ``scale`` times a branch to its input; in training the branch may be skipped for whole utterances.
 
-    **Source**: stochastic depth, Huang et al. 2016, with the branch divided by its chance so that its mean stays.
+    **Source**: stochastic depth, Huang et al. 2016, with the branch divided by its probability to keep the mean.
     """
 
     def __init__(self, branch: nn.Module, scale: float = 1.0, skip_rate: float = 0.0) -> None:
         """Builds it.
 
         Args:
-            branch: called with frames (B, N, D) and a mask (B, N); gives frames (B, N, D).
+            branch: called with frames (B, N, D) and a mask (B, N); returns frames (B, N, D).
             scale: weight of the branch.
             skip_rate: share of utterances that skip the branch in training, below 1.
 
@@ -29,7 +29,7 @@ class Residual(nn.Module):
         self.branch, self.scale, self.skip_rate = branch, scale, skip_rate
 
     def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
-        """Gives ``frames + scale * branch(frames, mask)``, shape (B, N, D)."""
+        """Returns ``frames + scale * branch(frames, mask)``, shape (B, N, D)."""
         output = self.scale * self.branch(frames, mask)
         if self.training and self.skip_rate:
             kept = torch.rand(frames.size(0), 1, 1, device=frames.device) >= self.skip_rate
@@ -38,13 +38,9 @@ class Residual(nn.Module):
 
 
 def skip_rates(last: float, num_layers: int) -> list[float]:
-    """Gives each layer's share of skipped branches: it grows with depth, up to that of the last layer.
+    """Returns the share of skipped branches of each layer, which grows with depth up to ``last``.
 
     **Source**: Huang et al. 2016, eq. 4.
-
-    Args:
-        last: share of the last layer.
-        num_layers: layers.
 
     Example:
         >>> skip_rates(0.5, 4)

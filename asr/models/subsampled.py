@@ -1,4 +1,4 @@
-"""What encoders share that are made of blocks of one width: subsampling in front, lengths, and a mask behind."""
+"""What all encoders share: subsampling, lengths, and the mask for attention."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from asr.models.subsampling import ConvSubsampling, FrameStacking
 
 
 class SubsampledEncoder(nn.Module, ABC):
-    """Subsampling and dropout, then whatever :meth:`encode` does with the frames; N = ceil(T / time_stride).
+    """Subsampling and dropout, then what :meth:`encode` does with the frames; N = ceil(T / time_stride).
 
     Attributes:
         output_dim: width D of an encoded frame.
@@ -22,13 +22,13 @@ class SubsampledEncoder(nn.Module, ABC):
     output_dim: int
 
     def __init__(self, feature_dim: int, conv_channels: int, time_stride: int, dropout: float) -> None:
-        """Builds what stands in front.
+        """Builds the subsampling.
 
         Args:
             feature_dim: values of a feature frame, F.
-            conv_channels: channels of the two convolutions in front; 0 stacks frames instead.
+            conv_channels: channels of the two convolutions before the layers; 0 stacks frames instead.
             time_stride: feature frames for one encoder frame; with convolutions 1, 2, 3 or 4.
-            dropout: share of values dropped behind the convolutions.
+            dropout: share of values dropped after the convolutions.
         """
         super().__init__()
         self.subsampling = (
@@ -40,38 +40,34 @@ class SubsampledEncoder(nn.Module, ABC):
         self.time_stride = time_stride
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
-        """Gives the encoder frames N = ceil(T / time_stride) of T feature frames, shape (B,)."""
+        """Returns the numbers of encoder frames for numbers of feature frames, shape (B,)."""
         return subsampled_lengths(lengths, self.time_stride)
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Encodes.
-
-        Args:
-            features: shape (B, T, F).
-            lengths: feature frames, shape (B,).
+        """Encodes features, shape (B, T, F), of which ``lengths``, shape (B,), are valid.
 
         Returns:
-            Encoded frames, shape (B, N, D), and their lengths, shape (B,); padding holds no meaning.
+            Encoded frames, shape (B, N, D), and their lengths, shape (B,); the content of padding is arbitrary.
         """
         frames, encoded_lengths = self.subsampling(features, lengths)  # (B, T, F) -> (B, N, *)
         return self.encode(self.dropout(frames), encoded_lengths), encoded_lengths
 
     @abstractmethod
     def encode(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Gives encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
+        """Returns encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
 
 
 def attended_frames(lengths: Tensor, num_frames: int) -> Tensor:
-    """Marks the frames that may be attended to: those of each utterance, and never none.
+    """Marks the frames that may be attended to: the valid ones, but at least one of each utterance.
 
-    An empty utterance keeps its first frame, so that no softmax runs over nothing and no NaN comes about.
+    An empty utterance keeps its first frame: a softmax over nothing would be NaN.
 
     Args:
         lengths: frames of each utterance, shape (B,).
         num_frames: frames of the padded batch, N.
 
     Returns:
-        True where attention may look, shape (B, N).
+        True where attention is allowed, shape (B, N).
 
     Example:
         >>> import torch

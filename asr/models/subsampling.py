@@ -1,4 +1,4 @@
-"""From feature frames to fewer and richer encoder frames."""
+"""Subsampling: many feature frames to fewer, wider encoder frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TIME_STRIDES: dict[int, tuple[int, int]] = {1: (1, 1), 2: (2, 1), 3: (3, 1), 4: 
 
 
 class FrameStacking(nn.Module):
-    """Puts ``time_stride`` frames side by side; N = ceil(T / time_stride)."""
+    """Concatenates each ``time_stride`` frames; N = ceil(T / time_stride)."""
 
     def __init__(self, feature_dim: int, time_stride: int = 1) -> None:
         """Builds it.
@@ -25,11 +25,7 @@ class FrameStacking(nn.Module):
         self.time_stride, self.output_dim = time_stride, feature_dim * time_stride
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Stacks frames; the last stack of an utterance is filled with zeros.
-
-        Args:
-            features: shape (B, T, F).
-            lengths: feature frames, shape (B,).
+        """Stacks features, shape (B, T, F), with lengths, shape (B,); the last stack is filled with zeros.
 
         Returns:
             Frames, shape (B, N, F * time_stride), and their lengths, shape (B,).
@@ -43,9 +39,9 @@ class FrameStacking(nn.Module):
 class ConvSubsampling(nn.Module):
     """Two 3x3 convolutions over time and frequency; N = ceil(T / time_stride).
 
-    Padding is cleared before each convolution, so that an utterance sees the same zeros behind its end in any batch.
-    Each convolution halves the frequency axis. Weights begin so large that what comes out is about as large as what
-    went in: PyTorch's own beginning makes it ten times smaller, and the plateau where all is blank longer.
+    Padding is cleared before each convolution, so that zeros follow each utterance in any batch. Each convolution
+    halves the frequency axis. The initial weights preserve the scale of the input: PyTorch's default makes it ten
+    times smaller and prolongs the plateau on which every frame is blank.
 
     **Source**: He et al. 2015, "Delving deep into rectifiers", eq. 10, for the weights.
     """
@@ -73,17 +69,13 @@ class ConvSubsampling(nn.Module):
         for parameter in self.convolutions.parameters():
             if parameter.ndim > 1:
                 nn.init.kaiming_normal_(parameter, nonlinearity="relu")
-                parameter.data = parameter.data.to(memory_format=torch.channels_last)  # as gradients come
+                parameter.data = parameter.data.to(memory_format=torch.channels_last)  # the layout of its gradients
             else:
                 nn.init.zeros_(parameter)
         self.output_dim = channels * -(-feature_dim // 4)
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Convolves.
-
-        Args:
-            features: shape (B, T, F).
-            lengths: feature frames, shape (B,).
+        """Convolves features, shape (B, T, F), with lengths, shape (B,).
 
         Returns:
             Frames, shape (B, N, output_dim), and their lengths, shape (B,).

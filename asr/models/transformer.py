@@ -1,4 +1,4 @@
-"""The Transformer as an encoder: attention in place of recurrence."""
+"""The Transformer encoder: attention in place of recurrence."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from asr.models.subsampled import SubsampledEncoder, attended_frames
 
 
 class TransformerLayer(nn.Module):
-    """Self-attention, then a feed-forward block, each with its norm in front and added to its input.
+    """Self-attention, then a feed-forward block, both pre-norm and added to their input.
 
-    **Source**: Vaswani et al. 2017, section 3.1; norms in front, Xiong et al. 2020.
+    **Source**: Vaswani et al. 2017, section 3.1; pre-norm, Xiong et al. 2020.
     """
 
     def __init__(
@@ -33,14 +33,14 @@ class TransformerLayer(nn.Module):
         self.feedforward = Residual(FeedForward(width, feedforward_dim, dropout), skip_rate=skip_rate)
 
     def forward(self, frames: Tensor, attended: Tensor) -> Tensor:
-        """Gives frames, shape (B, N, D), for frames (B, N, D) and which of them may be attended to, (B, N)."""
+        """Returns frames, shape (B, N, D), for frames (B, N, D) and which of them may be attended to, (B, N)."""
         return self.feedforward(self.attention(frames, attended), attended)  # type: ignore[no-any-return]
 
 
 class TransformerEncoder(SubsampledEncoder):
     """Subsampling, then layers of self-attention over the whole utterance.
 
-    **Source**: Vaswani et al. 2017 behind convolutions, as in Dong, Xu & Xu 2018; rotary positions, Su et al. 2021.
+    **Source**: Vaswani et al. 2017 after convolutions, as in Dong, Xu & Xu 2018; rotary positions, Su et al. 2021.
     """
 
     def __init__(
@@ -57,16 +57,13 @@ class TransformerEncoder(SubsampledEncoder):
     ) -> None:
         """Builds the encoder.
 
-        Args:
-            feature_dim: values of a feature frame, F.
-            hidden_dim: width of an encoded frame; each head has an even share of it.
+        Args besides those of :class:`SubsampledEncoder`:
+            hidden_dim: width of an encoded frame, which the heads share evenly.
             num_layers: layers.
             num_heads: heads of attention in each layer.
             feedforward_dim: width inside a feed-forward block.
-            time_stride: feature frames for one encoder frame; with convolutions 1, 2, 3 or 4.
-            conv_channels: channels of the two convolutions in front; 0 stacks frames instead.
-            dropout: share of values dropped behind the subsampling and in each layer.
-            stochastic_depth: share of utterances that skip a branch of the last layer in training; earlier ones fewer.
+            dropout: share of values dropped after the subsampling and in each layer.
+            stochastic_depth: share of utterances that skip a branch of the last layer in training, fewer before it.
         """
         super().__init__(feature_dim, conv_channels, time_stride, dropout)
         self.output_dim = hidden_dim
@@ -78,7 +75,7 @@ class TransformerEncoder(SubsampledEncoder):
         self.norm = nn.LayerNorm(hidden_dim)
 
     def encode(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Gives encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
+        """Returns encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
         attended = attended_frames(lengths, frames.size(1))
         hidden = self.entrance(frames)  # (B, N, *) -> (B, N, D)
         for layer in self.layers:

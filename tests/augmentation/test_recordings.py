@@ -62,7 +62,7 @@ def test_lhotse_recordings_and_cuts(tmp_path, make_audio):
     assert np.corrcoef(samples[0][4000:12000], samples[1])[0, 1] > 0.99999
     faster = lhotse.CutSet.from_cuts([cut.perturb_speed(1.1)])
     faster.to_file(tmp_path / "faster.jsonl")
-    with pytest.raises(DataError, match=r"faster\.jsonl:1: its recording is not one file as it lies on the disk"):
+    with pytest.raises(DataError, match=r"faster\.jsonl:1: its recording is not a single unchanged file"):
         read_list(tmp_path / "faster.jsonl")
 
 
@@ -98,7 +98,7 @@ LINES = {
     "missing file": ("list.txt", "good.wav\n\ngone.wav", "list.txt:3: {folder}/gone.wav: no such file; check the path"),
     "no audio": ("list.txt", "list.txt", "list.txt:1: {folder}/list.txt: is a text file, not audio; check the path"),
     "silent": ("list.txt", "good.wav\nsilent.wav", "list.txt:2: {folder}/silent.wav: is silent; take it out"),
-    "an audio file for a list": ("good.wav", None, "good.wav: is not UTF-8 text, so no list of audio files"),
+    "an audio file for a list": ("good.wav", None, "good.wav: is not UTF-8 text, so not a list of audio files"),
     "a folder": ("", None, "is a folder, not a list of audio files; list its files"),
     "no gzip": ("list.txt.gz", "good.wav", "list.txt.gz: is no whole gzip file; make or copy it again"),
     "no JSON": ("list.jsonl", "good.wav", "list.jsonl:1: is not a JSON object"),

@@ -64,5 +64,7 @@ def test_names_what_cannot_be() -> None:
     with pytest.raises(ConfigError, match=r"max_factor: is 0\.9; give 1 or more"):
         make_warp(0.9)
     for settings in ({"use_energy": True}, {"kind": "mfcc"}):
-        with pytest.raises(ConfigError, match="VocalTractPerturbation: the front end gives other values than log-mel"):
+        with pytest.raises(
+            ConfigError, match="VocalTractPerturbation: the front end computes features other than log-mel"
+        ):
             make_warp(1.1, **settings)

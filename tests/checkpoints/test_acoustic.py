@@ -53,7 +53,7 @@ def test_model_comes_back_with_its_weights(tmp_path: Path) -> None:
         assert torch.equal(value, content["state_dict"][f"model.{name}"])
     assert not loaded.model.training
     assert loaded.tokens.state() == content["hyper_parameters"]["tokens"]
-    assert (loaded.text_policy, loaded.training_step, loaded.epoch) == ("upper-no-punctuation", 1234, 3)
+    assert (loaded.policy.name, loaded.training_step, loaded.epoch) == ("upper-no-punctuation", 1234, 3)
     assert loaded.policy.hash == "1fc35153"  # what the name meant when checkpoints held no more of it
     assert loaded.settings["encoder"]["init_args"]["hidden_dim"] == 8
     assert loaded.model.frame_seconds == 0.02
@@ -173,6 +173,9 @@ def test_torch_files_of_another_kind(tmp_path: Path, content: Any, message: str)
         ("encoder", ENCODER, "missing a required argument: 'hidden_dim'"),
         ("encoder", {**ENCODER, "init_args": {"hidden_units": 3}}, "'hidden_units'|missing a required"),
         ("encoder", {**ENCODER, "init_args": {"feature_dim": 3}}, "multiple values for|missing a required"),
+        ("encoder", sized(hidden_units=3), "unexpected keyword argument 'hidden_units'"),
+        ("encoder", sized(options={"zoneout": 0.1}), "unexpected keyword argument 'options'"),
+        ("encoder", sized(zoneout="0.1"), "zoneout is '0.1', not float"),
         ("encoder", sized(hidden_dim=True), "hidden_dim is True, not int"),
         ("encoder", sized(hidden_dim=8.0), "hidden_dim is 8.0, not int"),
         ("encoder", sized(hidden_dim="8"), "hidden_dim is '8', not int"),

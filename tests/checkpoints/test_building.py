@@ -91,6 +91,31 @@ def test_every_encoder_and_cell_comes_back(tmp_path: Path, encoder: Any, argumen
     assert all(torch.equal(again[name], value) for name, value in model.state_dict().items())
 
 
+def test_settings_of_a_checkpoint_written_when_every_option_was_a_parameter_of_the_encoder() -> None:
+    written = {
+        "hidden_dim": 10,
+        "num_layers": 2,
+        "cell": "lstm_projected",
+        "bidirectional": True,
+        "time_stride": 2,
+        "conv_channels": 2,
+        "dropout": 0.1,
+        "layer_norm": True,
+        "residual": False,
+        "front_cell": "conv_lstm",
+        "projection_dim": 0,
+        "kernel_size": 3,
+        "zoneout": 0.1,
+        "recurrent_dropout": 0.2,
+        "forget_bias": None,
+        "chrono_steps": 0,
+        "init_range": 0.0,
+    }
+    check_arguments(ENCODERS[0], written, "feature_dim", largest=100)
+    ahead = ENCODERS[0](20, **written).recurrent.layers[1].ahead
+    assert (type(ahead).__name__, ahead.zoneout, ahead.recurrent_dropout) == ("ProjectedLSTM", 0.1, 0.2)
+
+
 MAKERS = [
     *(lambda encoder=encoder, more=more: encoder(20, **SMALL[encoder.__name__], **more) for encoder, more in CASES),
     lambda: RecurrentLM(50, 8, 9, 2),

@@ -78,6 +78,23 @@ def test_every_choice_builds(group: str, name: str) -> None:
     assert len(cli.trainer.callbacks) >= len(config["callbacks"])
 
 
+def test_options_of_units_are_settings_of_the_encoder() -> None:
+    encoder = "model.encoder.init_args"
+    trainer = ["trainer.logger=false", "trainer.accelerator=cpu"]
+    needed = ["corpus=none", "name=none", *trainer, f"{encoder}.hidden_dim=8"]
+    config = resolve(compose_config([*needed, f"+{encoder}.zoneout=0.25", f"+{encoder}.forget_bias=null"]))
+    config["model"]["tokens"] = LETTERS
+    module = build(config).model
+    assert module.model.encoder.recurrent.layers[0].ahead.zoneout == 0.25
+    kept = module.hparams["encoder"]["init_args"]
+    assert (kept["zoneout"], kept["forget_bias"]) == (0.25, None)
+    for setting, message in (("zoneout=much", "zoneout"), ("zone_out=0.1", "zone_out")):
+        config = resolve(compose_config([*needed, f"+{encoder}.{setting}"]))
+        config["model"]["tokens"] = LETTERS
+        with pytest.raises(ConfigError, match=message):
+            build(config)
+
+
 def test_sweeps() -> None:
     assert expand_sweep(["seed=0,1", "model=lstm,gru"]) == [
         ["seed=0", "model=lstm"],

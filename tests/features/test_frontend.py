@@ -324,7 +324,7 @@ def test_fingerprint_tells_static_values_apart():
         ({"high_freq": 8001.0}, "high_freq: is 8001.0; it has to be at most 8000 Hz"),
         ({"delta_order": -1}, "delta_order: is -1"),
         ({"dither": -1.0}, "dither: is -1.0"),
-        ({"num_mels": 200}, "num_mels: filter 3 of 200 is too narrow to see any bin of the spectrum; take fewer"),
+        ({"num_mels": 200}, "num_mels: filter 3 of 200 is too narrow to cover any bin of the spectrum; take fewer"),
     ],
 )
 def test_impossible_settings(settings, line):

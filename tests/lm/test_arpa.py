@@ -93,7 +93,7 @@ def test_symbols_in_capitals_or_left_out(tmp_path, caplog):
     (tmp_path / "m.arpa").write_text(SMALL.replace("<unk>", "b"))
     with caplog.at_level(logging.WARNING):
         assert log10(read_arpa(tmp_path / "m.arpa"), "<unk>", "a") == -99.2
-    assert caplog.messages == [f"{tmp_path / 'm.arpa'}: has no <unk>; it gets the probability 10^-99"]
+    assert caplog.messages == [f"{tmp_path / 'm.arpa'}: has no <unk>; its probability is set to 10^-99"]
 
 
 def test_contexts_that_are_left_out_come_back(tmp_path, caplog):
@@ -104,7 +104,7 @@ def test_contexts_that_are_left_out_come_back(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         model = read_arpa(tmp_path / "m.arpa")
     assert caplog.messages == [
-        f"{tmp_path / 'm.arpa'}: 1 contexts of 2 words are missing; they get what back-off gives them"
+        f"{tmp_path / 'm.arpa'}: 1 contexts of 2 words are missing; they get their back-off probabilities"
     ]
     assert log10(model, "<unk>", "a") == -1.1
     assert log10(model, "a", "a", "<unk>") == -0.7
@@ -125,7 +125,7 @@ def fault(tmp_path, text):
 @pytest.mark.parametrize(
     ("old", "new", "found"),
     [
-        (r"\data" + "\\", "", r": is no ARPA file: \data\ does not stand in it"),
+        (r"\data" + "\\", "", r": is not an ARPA file: it has no \data\ line"),
         ("ngram 2=2", "ngram 3=2", ":3: 'ngram 3=2' where 'ngram 2=COUNT' must be"),
         ("ngram 1=4\nngram 2=2", "", ":2: no unigrams are announced"),
         ("ngram 1=4", "ngram 1=5", r":11: '\\2-grams:' where a 1-gram must be: fewer than were announced"),
@@ -136,14 +136,14 @@ def fault(tmp_path, text):
         ("-0.5 a -0.2", "-0.5 a inf", ":7: 'inf' where a back-off weight of at most 99 must be"),
         ("ngram 2=2", "ngram 2=" + 5000 * "9", f":3: 'ngram 2={32 * '9'}' where 'ngram 2=COUNT' must be"),
         (r"\2-grams:", r"\3-grams:", r":11: '\\3-grams:' where '\2-grams:' must be"),
-        ("-0.1 <s> a", "-0.1 <s> b", ":12: 'b' is no unigram"),
+        ("-0.1 <s> a", "-0.1 <s> b", ":12: 'b' is not a unigram"),
         ("-0.1 <s> a", "x <s> a", ":12: 'x' where a log probability of at most 0 must be"),
         ("-0.4 a a", "0.4 a a", ":13: '0.4' where a log probability of at most 0 must be"),
         ("-0.4 a a", "nan a a", ":13: 'nan' where a log probability of at most 0 must be"),
         ("-0.4 a a", "-0.4 a a -0.1", ":13: 4 fields where a 2-gram has 3"),
         ("-0.5 a -0.2", "-0.5 a b", ":7: 'b' where a back-off weight must be"),
-        ("-0.4 a a", "-0.4 <s> a", ":13: '<s> a' stands there twice"),
-        ("-0.9 <unk>", "-0.9 a", ":9: 'a' stands there twice"),
+        ("-0.4 a a", "-0.4 <s> a", ":13: '<s> a' occurs twice"),
+        ("-0.9 <unk>", "-0.9 a", ":9: 'a' occurs twice"),
         ("\\end\\", "", r":15: \end\ is missing after the last n-gram"),
     ],
 )

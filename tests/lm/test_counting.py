@@ -60,7 +60,7 @@ def test_words_outside_a_vocabulary():
 def test_bad_text():
     with pytest.raises(DataError, match="text: holds no sentences; give text"):
         count_ngrams([], 2)
-    with pytest.raises(DataError, match="sentence 'a </s> b': '</s>' stands among the words; take it out"):
+    with pytest.raises(DataError, match="sentence 'a </s> b': '</s>' is among the words; remove it"):
         count_ngrams([["a", "</s>", "b"]], 2)
     with pytest.raises(ValueError, match=r"order must be positive. Found 0"):
         count_ngrams([["a"]], 0)

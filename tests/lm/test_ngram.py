@@ -37,7 +37,7 @@ def test_a_sentence_begins_and_ends(make_text, tmp_path):
     expected = sum(reference.log_prob(known[i], known[:i]) for i in range(1, 5))
     assert model.log_prob(text[1:-1]) == pytest.approx(expected, abs=1e-5)
     assert model.log_prob([]) == pytest.approx(reference.log_prob("</s>", ("<s>",)), abs=1e-5)
-    with pytest.raises(DataError, match="'<s>' stands among the words"):
+    with pytest.raises(DataError, match="'<s>' is among the words"):
         model.log_prob(["<s>", "a"])
 
 

@@ -70,12 +70,12 @@ def test_minus_infinity_is_what_cannot_come(tmp_path, make_text):
 
 def test_files_of_something_else(tmp_path, make_text):
     model, path = estimate(make_text(0), 2), tmp_path / "m.npz"
-    assert damaged(model, path, format=np.frombuffer(b"other", np.uint8)) == "is no n-gram model of this program"
+    assert damaged(model, path, format=np.frombuffer(b"other", np.uint8)) == "is not an n-gram model of this program"
     assert damaged(model, path, backoffs=None) == "cannot be read (KeyError: it has no backoffs)"
     for words in (np.array([object()]), np.zeros((2, 2), np.uint8), np.array(["a"]), np.array(1)):
-        assert damaged(model, path, words=words) == "cannot be read (ValueError: words is no array of its type)"
+        assert damaged(model, path, words=words) == "cannot be read (ValueError: words is not an array of its type)"
     assert damaged(model, path, words=np.array([255], np.uint8)).startswith("cannot be read (UnicodeDecodeError")
-    assert damaged(model, path, words=np.frombuffer(b"<unk>\n<s>\n</s>\na\na", np.uint8)) == "'a' stands in it twice"
+    assert damaged(model, path, words=np.frombuffer(b"<unk>\n<s>\n</s>\na\na", np.uint8)) == "'a' occurs in it twice"
     path.write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(DataError, match=r"m.npz: cannot be read .*; make it with: asr lm convert"):
         read_npz(path)
@@ -98,10 +98,10 @@ def repacked(path, member, change):
     [
         (lambda data: data[:-8], "is damaged: arc_log_probs is cut short"),
         (lambda data: data[:-3], "cannot be read (ValueError: buffer size must be a multiple"),
-        (lambda data: data.replace(b"<f8", b"<i8"), "cannot be read (ValueError: arc_log_probs is no array of its"),
-        (lambda data: data.replace(b"(", b"(9999", 1), "cannot be read (ValueError: arc_log_probs is no array"),
-        (lambda data: data.replace(b"{", b"[" * 60, 1), "cannot be read (ValueError: arc_log_probs is no array"),
-        (lambda data: b"", "cannot be read (ValueError: arc_log_probs is no array of its type)"),
+        (lambda data: data.replace(b"<f8", b"<i8"), "cannot be read (ValueError: arc_log_probs is not an array of its"),
+        (lambda data: data.replace(b"(", b"(9999", 1), "cannot be read (ValueError: arc_log_probs is not an array"),
+        (lambda data: data.replace(b"{", b"[" * 60, 1), "cannot be read (ValueError: arc_log_probs is not an array"),
+        (lambda data: b"", "cannot be read (ValueError: arc_log_probs is not an array of its type)"),
     ],
 )
 def test_damage_under_a_right_sum(tmp_path, make_text, change, found):

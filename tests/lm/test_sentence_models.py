@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from asr.lm.frequent import choose_vocabulary
 from asr.lm.perplexity import measure_perplexity
 from asr.lm.recurrent import RecurrentLM
 from asr.lm.sentence_models import RecurrentSentenceModel
-from asr.lm.vocabulary import BEGIN, END, SPECIAL, Vocabulary
+from asr.lm.vocabulary import BEGIN, END, SPECIAL, Vocabulary, choose_vocabulary
 
 VOCABULARY = Vocabulary.of(list("ABCD"))
 SENTENCES = [["A"], [], ["B", "C", "?"], ["D"] * 20, ["A", "A"], ["C", "B"]]

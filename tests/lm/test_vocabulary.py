@@ -25,7 +25,7 @@ def test_words_of_a_lexicon(tmp_path):
     ("words", "found"),
     [
         (("a", "b"), "begins with"),
-        (("<unk>", "<s>", "</s>", "a", "a"), "'a' stands in it twice"),
+        (("<unk>", "<s>", "</s>", "a", "a"), "'a' occurs in it twice"),
         (("<unk>", "<s>", "</s>", ""), "holds an empty word"),
         (("<unk>", "<s>", "</s>", "a b"), "one with a blank"),
     ],
@@ -42,5 +42,5 @@ def test_sentences_of_files(tmp_path):
     assert list(reader) == list(reader) == [["A", "B"], ["C"], ["IT'S"]]
     assert (reader.num_sentences, reader.num_empty) == (3, 2)
     (tmp_path / "b.txt").write_text("a\n<s> b </s>\n")
-    with pytest.raises(DataError, match=r"b.txt:2: '<s>' stands among the words; take it out: every sentence has its"):
+    with pytest.raises(DataError, match=r"b.txt:2: '<s>' is among the words; remove it: the model adds the"):
         list(SentenceReader([tmp_path / "b.txt"]))

@@ -57,5 +57,5 @@ def test_dropout_acts_in_training_only() -> None:
 
 @pytest.mark.parametrize(("width", "num_heads"), [(10, 4), (12, 4)])
 def test_heads_need_an_even_share(width: int, num_heads: int) -> None:
-    with pytest.raises(ValueError, match=f"a width of {width} does not give {num_heads} heads of an even width"):
+    with pytest.raises(ValueError, match=f"a width of {width} cannot be split into {num_heads} heads of an even width"):
         SelfAttention(width, num_heads)

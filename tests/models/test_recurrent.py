@@ -3,7 +3,8 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from asr.models.recurrent import Cell, RecurrentLayer, RecurrentStack, make_cell, reversal_index, reverse
+from asr.models.cells.choice import Cell, make_cell
+from asr.models.recurrent import RecurrentLayer, RecurrentStack, reversal_index, reverse
 
 NATIVE = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 

@@ -52,7 +52,7 @@ def test_one_file_carries_the_words_and_the_policy(trained: Path) -> None:
     loaded = load_language_model(trained / "best.ckpt")
     assert loaded.vocabulary.words[:3] == ("<unk>", "<s>", "</s>")
     assert set(loaded.vocabulary.words[3:]) == {word.upper() for line in SENTENCES for word in line.split()}
-    assert (loaded.text_policy, loaded.num_unknown_types) == ("upper-no-punctuation", 0)
+    assert (loaded.policy.name, loaded.num_unknown_types) == ("upper-no-punctuation", 0)
     assert loaded.policy == get_policy("upper-no-punctuation")  # this version of it
     assert not loaded.network.training
     assert loaded.network.output.weight is loaded.network.embedding.weight

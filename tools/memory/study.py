@@ -16,7 +16,6 @@ from torch import Generator, Tensor, nn
 from asr.errors import ConfigError, DataError
 from asr.files import written_whole
 from asr.models.cells.choice import Cell, CellOptions, make_cell
-from asr.models.cells.initial import Initialisation
 from asr.training.schedules import Constant, OneCycle
 from tools.memory.tasks import MEMORY_TASKS, MemoryTask
 
@@ -138,7 +137,7 @@ def build_cell(trial: Trial, input_dim: int) -> nn.Module:
     """
     options = CellOptions(
         projection_dim=trial.hidden_dim // 2 if trial.cell == "lstm_projected" else 0,
-        initial=Initialisation(chrono_steps=trial.length if trial.chrono else 0),
+        chrono_steps=trial.length if trial.chrono else 0,
     )
     return make_cell(cast(Cell, trial.cell), input_dim, trial.hidden_dim, options)
 

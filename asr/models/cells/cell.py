@@ -1,4 +1,4 @@
-"""What all own cells share: names of weights, zoneout, recurrent dropout."""
+"""What all cells of our own share: names of weights, zoneout, recurrent dropout."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from asr.errors import ConfigError
 
 
 class RecurrentCell(nn.Module, ABC):
-    """One direction of one layer, in the place of ``nn.LSTM(..., batch_first=True)``; its state begins as zero.
+    """One direction of one layer, in place of ``nn.LSTM(..., batch_first=True)``; its initial state is zero.
 
-    Zoneout keeps each unit's old value with probability z in training, and takes the mean of the two in evaluation:
+    Zoneout keeps each unit's old value with probability z in training and takes the expected value in evaluation:
     s_t = z s_{t-1} + (1 - z) n_t. Recurrent dropout clears the same values of h_{t-1} at every frame of an utterance,
-    in the recurrent products alone, and scales the others by 1 / (1 - p); evaluation is without. Each call draws anew,
-    so each direction has masks of its own.
+    in the recurrent products alone, and scales the others by 1 / (1 - p); it is off in evaluation. Each call draws new
+    masks, so each direction has its own.
 
-    **Source**: zoneout, Krueger et al. 2017, eq. 5 (one probability for memory and hidden values here); one mask per
-    sequence, Gal & Ghahramani 2016, Semeniuta et al. 2016.
+    **Source**: zoneout, Krueger et al. 2017, eq. 5 (here with one probability for memory and hidden values); one mask
+    per sequence, Gal & Ghahramani 2016, Semeniuta et al. 2016.
 
     Attributes:
-        takes_valid: whether :meth:`forward` takes, second, which frames are valid, (B, T), for statistics of the batch.
+        takes_valid: whether :meth:`forward` takes the validity of frames, (B, T), for statistics of the batch.
         gate_rows: rows of each gate in the weights.
-        num_bins: frequency bins by which its values are ordered; 1 where there are none.
+        num_bins: frequency bins by which its values are ordered; 1 if there are none.
     """
 
     takes_valid: ClassVar[bool] = False
 
     def __init__(self, input_dim: int, hidden_dim: int, zoneout: float = 0.0, recurrent_dropout: float = 0.0) -> None:
-        """Keeps the sizes.
+        """Stores the settings.
 
         Args:
             input_dim: width of its input, D.
@@ -52,25 +52,30 @@ class RecurrentCell(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor | tuple[Tensor, Tensor]]:
-        """Runs over all frames.
-
-        Args:
-            frames: padded frames, shape (B, T, input_dim).
+        """Runs over padded frames, shape (B, T, input_dim).
 
         Returns:
-            Frames, shape (B, T, H), and the state behind the last frame, padding or not, as torch's modules give it.
+            Frames, shape (B, T, H), and the state after the last frame, padding or not, in the form of torch's modules.
         """
 
     def extra_repr(self) -> str:
-        """Gives the sizes for printing."""
+        """Returns the settings for the printed form."""
         noise = f", zoneout={self.zoneout}, recurrent_dropout={self.recurrent_dropout}"
         return f"{self.input_dim}, {self.hidden_dim}{noise if self.zoneout or self.recurrent_dropout else ''}"
 
+    def add_torch_weights(self, num_gates: int) -> None:
+        """Creates weights, all zero, with the names and the layout of torch's module of so many gates."""
+        rows = num_gates * self.hidden_dim
+        self.weight_ih_l0 = nn.Parameter(torch.zeros(rows, self.input_dim))
+        self.weight_hh_l0 = nn.Parameter(torch.zeros(rows, self.hidden_dim))
+        self.bias_ih_l0 = nn.Parameter(torch.zeros(rows))
+        self.bias_hh_l0 = nn.Parameter(torch.zeros(rows))
+
     def zones(self, like: Tensor, *shape: int) -> Tensor | None:
-        """Draws which values zoneout keeps, or gives its mean in evaluation; None without zoneout.
+        """Draws the values that zoneout keeps, or returns the expectation in evaluation; None without zoneout.
 
         Args:
-            like: gives the type and the device.
+            like: has the type and the device.
             shape: frames first.
         """
         if not self.zoneout:
@@ -80,10 +85,10 @@ class RecurrentCell(nn.Module, ABC):
         return like.new_tensor(self.zoneout).expand(shape)
 
     def mask(self, like: Tensor, *shape: int) -> Tensor | None:
-        """Draws the mask of a sequence's recurrent dropout, zeros and 1 / (1 - p); None where there is none.
+        """Draws the mask of a sequence's recurrent dropout, zeros and 1 / (1 - p); None if it is off.
 
         Args:
-            like: gives the type and the device.
+            like: has the type and the device.
             shape: without frames.
         """
         if not (self.recurrent_dropout and self.training):

@@ -1,9 +1,9 @@
-"""The kinds of unit by name, and what can be asked of each."""
+"""The kinds of unit by name, and their options."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, TypedDict
 
 from torch import nn
 
@@ -50,48 +50,69 @@ _OWN: dict[str, type[RecurrentCell]] = {
 }
 
 
+class CellKeywords(TypedDict, total=False):
+    """The fields of :class:`CellOptions` that encoders take as keywords."""
+
+    zoneout: float
+    recurrent_dropout: float
+    projection_dim: int
+    kernel_size: int
+    forget_bias: float | None
+    chrono_steps: int
+    init_range: float
+
+
 @dataclass(frozen=True)
 class CellOptions:
-    """What can be asked of a unit beside its kind.
+    """Options of a unit, whatever its kind; see :class:`Initialisation` for the last three.
 
     Attributes:
-        zoneout: probability of a unit to keep its old value in training.
-        recurrent_dropout: probability of a value of h_{t-1} to be cleared for a whole utterance in training.
-        projection_dim: hidden values of "lstm_projected", which alone takes it; 0 is half of its memory's.
-        num_bins: frequency bins of "conv_lstm"; others do not look at it.
-        kernel_size: bins that a convolution of "conv_lstm" sees; others do not look at it.
-        initial: the weights that training begins with.
+        num_bins: frequency bins of "conv_lstm"; ignored by the other kinds.
+        zoneout: probability that a unit keeps its old value in training (Krueger et al. 2017).
+        recurrent_dropout: probability that a value of h_{t-1} is cleared for a whole utterance in training.
+        projection_dim: hidden values of "lstm_projected", the only kind that takes it; 0 means half of its memory.
+        kernel_size: frequency bins that a convolution of "conv_lstm" sees; ignored by the other kinds.
+        forget_bias: initial bias of the gates that keep the memory; None means 1 for LSTMs and 0 for GRUs.
+        chrono_steps: longest time to remember in frames, from which those biases are drawn; 0 draws none.
+        init_range: initial weights are drawn from [-init_range, init_range]; 0 makes them orthogonal.
     """
 
+    num_bins: int = 1
     zoneout: float = 0.0
     recurrent_dropout: float = 0.0
     projection_dim: int = 0
-    num_bins: int = 1
     kernel_size: int = 3
-    initial: Initialisation = field(default_factory=Initialisation)
+    forget_bias: float | None = None
+    chrono_steps: int = 0
+    init_range: float = 0.0
+
+    @property
+    def initial(self) -> Initialisation:
+        """The weights that training begins with."""
+        return Initialisation(self.forget_bias, self.chrono_steps, self.init_range)
 
     def output_dim(self, cell: Cell, hidden_dim: int) -> int:
-        """Gives the hidden values of one direction of a kind of unit."""
+        """Returns the number of hidden values in one direction of a kind of unit."""
         return (self.projection_dim or hidden_dim // 2) if cell == "lstm_projected" else hidden_dim
 
 
 def make_cell(cell: Cell, input_dim: int, hidden_dim: int, options: CellOptions | None = None) -> nn.Module:
-    """Gives one direction of one layer: torch's own module where it has the unit, and ours where it has not.
+    """Returns one direction of one layer: torch's own module where it has the unit, otherwise ours.
 
-    Zoneout and recurrent dropout call for our own "lstm", "gru" and "rnn", whose weights have the names and the layout
-    of torch's, so that a checkpoint runs with them and without.
+    Zoneout and recurrent dropout need our own "lstm", "gru" and "rnn", whose weights have the names and the layout of
+    torch's, so that a checkpoint runs with or without them.
 
     Args:
         cell: the kind of unit; "rnn" is the plain tanh unit.
         input_dim: width of its input.
         hidden_dim: units.
-        options: what else it is; None is nothing.
+        options: of the unit; None means the defaults.
 
     Returns:
         A module from (B, T, input_dim) to (B, T, hidden_dim) and its last state.
 
     Raises:
-        ConfigError: options that have no meaning for the kind of unit.
+        ConfigError: an option does not apply to the kind of unit.
     """
     options = CellOptions() if options is None else options
     options.initial.check(cell)

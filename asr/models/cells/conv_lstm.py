@@ -13,19 +13,12 @@ from asr.models.cells.scan import scan
 
 
 class ConvLSTM(RecurrentCell):
-    """The peephole LSTM with a convolution over frequency in the place of each matrix.
+    """The peephole LSTM with a convolution over frequency in place of each matrix.
 
-    ::
-
-        i = sigma(W_i # x_t + U_i # h_{t-1} + p_i * c_{t-1} + b_i)
-        f = sigma(W_f # x_t + U_f # h_{t-1} + p_f * c_{t-1} + b_f)
-        c_t = f * c_{t-1} + i * tanh(W_g # x_t + U_g # h_{t-1} + b_g)
-        o = sigma(W_o # x_t + U_o # h_{t-1} + p_o * c_t + b_o)
-        h_t = o * tanh(c_t)
-
-    ``#`` convolves over bins with zeros at both ends, ``*`` weighs each bin and channel by itself. A frame's values lie
-    bin after bin, all channels of a bin together, in and out: that is how the convolutional subsampling gives them.
-    With a kernel of 1 on one bin it is :class:`asr.models.cells.lstm.PeepholeLSTM`.
+    The equations are those of :class:`asr.models.cells.lstm.PeepholeLSTM`, where each matrix W or U becomes a
+    convolution over bins with zeros at both ends, and each peephole p has a weight for each bin and channel. The values
+    of a frame lie bin after bin, all channels of a bin together, in and out, as the convolutional subsampling orders
+    them. With a kernel of 1 on one bin it is the peephole LSTM.
 
     **Source**: Shi et al. 2015, eq. 3, over frequency instead of the two axes of an image.
     """
@@ -41,21 +34,17 @@ class ConvLSTM(RecurrentCell):
     ) -> None:
         """Makes the weights, all zero.
 
-        Args:
-            input_dim: width of its input, bins times input channels.
-            hidden_dim: units, bins times channels C.
-            num_bins: bins F.
+        Args besides those of :class:`RecurrentCell`:
+            num_bins: bins F; they divide ``input_dim`` and ``hidden_dim`` into channels.
             kernel_size: bins that a convolution sees, K.
-            zoneout: probability of keeping an old value of c and h.
-            recurrent_dropout: probability of clearing a value of h_{t-1} for a whole sequence.
 
         Raises:
-            ConfigError: the bins do not divide the widths, or the kernel is even.
+            ConfigError: a width is not a multiple of the bins, or the kernel is even.
         """
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
         for name, width in (("input_dim", input_dim), ("hidden_dim", hidden_dim)):
             if width % num_bins:
-                found = f"{name} {width} is no multiple of the {num_bins} frequency bins"
+                found = f"{name} {width} is not a multiple of the {num_bins} frequency bins"
                 raise ConfigError("cell conv_lstm", found, f"take a multiple of {num_bins}")
         if kernel_size % 2 == 0:
             raise ConfigError("cell conv_lstm", f"kernel_size {kernel_size} is even", "take an odd one")
@@ -67,7 +56,7 @@ class ConvLSTM(RecurrentCell):
         self.peephole_l0 = nn.Parameter(torch.zeros(3, num_bins, self.channels))
 
     def project(self, frames: Tensor) -> Tensor:
-        """Gives the input products of all frames, shape (T, F, B, 4, C): one matrix product over stacked windows."""
+        """Returns the input products of all frames, shape (T, F, B, 4, C): one matrix product over stacked windows."""
         bins, taps = self.num_bins, self.weight_ih_l0.size(2)
         image = frames.view(*frames.shape[:2], bins, -1).permute(1, 2, 0, 3)  # (B, T, F * *) -> (T, F, B, *)
         padded = F.pad(image, (0, 0, 0, 0, taps // 2, taps // 2))
@@ -76,7 +65,7 @@ class ConvLSTM(RecurrentCell):
         return products.view(*products.shape[:3], 4, self.channels)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Runs over all frames; gives h, shape (B, T, F * C), and the last h and c, shape (1, B, F * C)."""
+        """Runs over all frames; returns h, shape (B, T, F * C), and the last h and c, shape (1, B, F * C)."""
         batch_size, num_frames, _ = frames.shape
         shape = (self.num_bins, batch_size, self.channels)
         weight = self.weight_hh_l0

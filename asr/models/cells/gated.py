@@ -17,7 +17,7 @@ MOMENTUM = 0.05
 
 
 class HiddenCell(RecurrentCell):
-    """A cell whose only state is its hidden value."""
+    """A cell whose hidden value is its only state."""
 
     num_gates: ClassVar[int]
 
@@ -43,22 +43,18 @@ class VanillaRNN(HiddenCell):
 
     ``h_t = tanh(W x_t + b + U h_{t-1} + b')``
 
-    **Source**: Elman 1990. ``nn.RNN`` is faster on GPU; this one is for zoneout and recurrent dropout.
+    **Source**: Elman 1990. ``nn.RNN`` is faster on GPU; this one supports zoneout and recurrent dropout.
     """
 
     num_gates = 1
 
     def __init__(self, input_dim: int, hidden_dim: int, zoneout: float = 0.0, recurrent_dropout: float = 0.0) -> None:
-        """Makes the weights, all zero; the arguments are those of :class:`RecurrentCell`."""
+        """Creates the weights, all zero; the arguments are those of :class:`RecurrentCell`."""
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
-        rows = self.num_gates * hidden_dim
-        self.weight_ih_l0 = nn.Parameter(torch.zeros(rows, input_dim))
-        self.weight_hh_l0 = nn.Parameter(torch.zeros(rows, hidden_dim))
-        self.bias_ih_l0 = nn.Parameter(torch.zeros(rows))
-        self.bias_hh_l0 = nn.Parameter(torch.zeros(rows))
+        self.add_torch_weights(self.num_gates)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Runs over all frames; gives h, shape (B, T, H), and the last h, shape (1, B, H)."""
+        """Runs over all frames; returns h, shape (B, T, H), and the last h, shape (1, B, H)."""
         projected = F.linear(frames.transpose(0, 1), self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)
         return self._run(TanhRecurrence(), self.weight_hh_l0, projected)
 
@@ -72,14 +68,14 @@ class VanillaGRU(VanillaRNN):
         n = tanh(W_n x_t + b_n + r * (U_n h_{t-1} + b'_n))
         h_t = (1 - z) * n + z * h_{t-1}
 
-    **Source**: Cho et al. 2014, with the reset gate behind the product as in cuDNN and ``nn.GRU``. ``nn.GRU`` is faster
-    on GPU; this one is for zoneout and recurrent dropout.
+    **Source**: Cho et al. 2014, with the reset gate after the product as in cuDNN and ``nn.GRU``. ``nn.GRU`` is faster
+    on GPU; this one supports zoneout and recurrent dropout.
     """
 
     num_gates = 3
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Runs over all frames; gives h, shape (B, T, H), and the last h, shape (1, B, H)."""
+        """Runs over all frames; returns h, shape (B, T, H), and the last h, shape (1, B, H)."""
         projected = F.linear(frames.transpose(0, 1), self.weight_ih_l0, self.bias_ih_l0)
         return self._run(GruRecurrence(), self.weight_hh_l0, projected, self.bias_hh_l0)
 
@@ -92,8 +88,8 @@ class LiGRU(HiddenCell):
         z = sigma(BN(W_z x_t) + U_z h_{t-1})                n = max(0, BN(W_n x_t) + U_n h_{t-1})
         h_t = z * h_{t-1} + (1 - z) * n
 
-    In training BN takes mean and variance of each value over the valid frames of the batch, so padding leaks nothing;
-    in evaluation it takes their running averages, so an utterance does not depend on what shares its batch.
+    In training BN uses mean and variance of each value over the valid frames of the batch, so padding has no effect;
+    in evaluation it uses their running averages, so an utterance does not depend on the rest of its batch.
 
     **Source**: Ravanelli et al. 2018, eq. 5-7; running averages with a momentum of 0.05.
     """
@@ -104,7 +100,7 @@ class LiGRU(HiddenCell):
     running_variance: Tensor
 
     def __init__(self, input_dim: int, hidden_dim: int, zoneout: float = 0.0, recurrent_dropout: float = 0.0) -> None:
-        """Makes the weights, zero, and BN's gains, one; the arguments are those of :class:`RecurrentCell`."""
+        """Creates the weights, all zero, and BN's gains, all one; the arguments are those of :class:`RecurrentCell`."""
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
         rows = self.num_gates * hidden_dim
         self.weight_ih_l0 = nn.Parameter(torch.zeros(rows, input_dim))
@@ -119,7 +115,7 @@ class LiGRU(HiddenCell):
 
         Args:
             frames: padded frames, shape (B, T, input_dim).
-            valid: True for frames, False for padding, shape (B, T); None where all are frames.
+            valid: True for frames, False for padding, shape (B, T); None if there is no padding.
 
         Returns:
             h of all frames, shape (B, T, H), and of the last, shape (1, B, H).
@@ -134,7 +130,7 @@ class LiGRU(HiddenCell):
         return self._run(LightRecurrence(), self.weight_hh_l0, normed)
 
     def _moments(self, projected: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Gives mean and variance over valid frames, shape (2 * H,), and moves the running averages towards them."""
+        """Returns mean and variance over valid frames, shape (2 * H,), and updates the running averages."""
         if valid is None:
             weights = projected.new_ones(*projected.shape[:2], 1)
         else:

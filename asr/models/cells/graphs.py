@@ -1,8 +1,8 @@
-"""A recurrence on a GPU: the kernels of all its frames are one launch.
+"""A recurrence on a GPU: the kernels of all frames in a single launch.
 
-A recurrence launches some ten small kernels a frame, and on a GPU the time goes into launching them one by one. A graph
-holds those of a whole pass, for tensors of the same shapes. So that shapes come again, frames and utterances are filled
-up with zeros to round numbers: no utterance's values depend on how many others or frames after it there are.
+A recurrence launches about ten small kernels a frame, and on a GPU launching them one by one takes most of the time. A
+graph holds those of a whole pass for tensors of given shapes. So that shapes recur, frames and utterances are padded
+with zeros to round numbers: the values of an utterance depend neither on other utterances nor on frames after it.
 
 **Source**: CUDA's stream capture, as in ``torch.cuda.graph``.
 """
@@ -23,11 +23,11 @@ from asr.models.cells.recurrence import Recurrence, Tensors
 
 Shapes = tuple[tuple[str, tuple[int, ...], torch.dtype], ...]
 
-_MAX_GRAPHS = 256  # of a stream; the one that was used longest ago goes first
+_MAX_GRAPHS = 256  # of a stream; the least recently used one is dropped
 _ALIGNMENT = 256  # bytes
 
 FRAMES_STEP, BATCH_STEP = 32, 4
-"""Frames and utterances are filled up to multiples of these."""
+"""Frames and utterances are padded to multiples of these."""
 
 _WITH_FRAMES = ("projected", "zone_cell", "zone_hidden")
 _WITH_UTTERANCES = (*_WITH_FRAMES, "mask")
@@ -42,11 +42,11 @@ class Size(NamedTuple):
 
     @classmethod
     def of(cls, projected: Tensor) -> Size:
-        """Gives those of input products, shape (T, ..., B, G, H)."""
+        """Returns the size of input products, shape (T, ..., B, G, H)."""
         return cls(projected.size(0), projected.size(-3))
 
     def rounded(self) -> Size:
-        """Gives the size that graphs are made for.
+        """Returns the padded size, for which graphs are captured.
 
         Example:
             >>> Size(200, 13).rounded()
@@ -56,7 +56,7 @@ class Size(NamedTuple):
 
 
 def run(recurrence: Recurrence, given: Tensors) -> tuple[Tensor, Tensor, Tensors]:
-    """Gives output, state and what is kept, as ``recurrence.run`` does; what is kept has the rounded size.
+    """Returns output, state and saved tensors like ``recurrence.run``; the saved tensors have the rounded size.
 
     Args:
         recurrence: the equations; equal ones launch the same kernels.
@@ -79,22 +79,22 @@ def run(recurrence: Recurrence, given: Tensors) -> tuple[Tensor, Tensor, Tensors
 def gradients(
     recurrence: Recurrence, kept: Tensors, output: Tensor, state: Tensor | None, names: Sequence[str]
 ) -> Tensors:
-    """Gives what ``recurrence.gradients`` gives.
+    """Returns the gradients of ``recurrence.gradients``.
 
-    A gradient of the state arrives before the frames that were filled in: with one, kernels are launched one by one.
+    A gradient of the state arrives before the padding frames: then kernels are launched one by one.
 
     Args:
         recurrence: the equations.
-        kept: what :func:`run` kept.
+        kept: tensors that :func:`run` saved.
         output: gradient of the output, shape (T, ..., B, R).
-        state: gradient of the state, shape (..., B, C); None where nothing depends on it.
-        names: of the tensors that :func:`run` was given.
+        state: gradient of the state, shape (..., B, C); None if nothing depends on it.
+        names: of the tensors passed to :func:`run`.
     """
     size = Size(output.size(0), output.size(-2))
     full = size.rounded()
     if state is not None:
-        behind = full.frames - size.frames
-        begun = {name: value[: len(value) - behind] for name, value in kept.items() if _grows(name, names)}
+        excess = full.frames - size.frames
+        begun = {name: value[: len(value) - excess] for name, value in kept.items() if _grows(name, names)}
         arriving = (fill_up(value, full, has_frames=False) for value in (output, state))
         found = recurrence.gradients(kept | begun, *arriving)
     else:
@@ -111,17 +111,17 @@ def gradients(
 
 
 def _memory(kept: Tensors) -> Tensor:
-    """Gives the memory before each frame and behind the last, shape (T + 1, ..., B, C)."""
+    """Returns the memory before each frame and after the last, shape (T + 1, ..., B, C)."""
     return kept["cells" if "cells" in kept else "hidden"]
 
 
 def _grows(name: str, names: Sequence[str]) -> bool:
-    """Says whether something that is kept has frames: all that a pass makes, and of what it is given the zones."""
+    """Says whether a saved tensor has frames: all results of a pass do, and of its inputs the zones."""
     return name not in names or name in _WITH_FRAMES
 
 
 def fill_up(value: Tensor, size: Size, *, has_frames: bool, batch_dim: int = -2) -> Tensor:
-    """Gives a tensor with zeros behind its utterances, and behind its frames, dimension 0, where it has any.
+    """Returns a tensor padded with zeros after its utterances and, if it has any, after its frames (dimension 0).
 
     Example:
         >>> fill_up(torch.ones(1, 1, 2), Size(2, 2), has_frames=True).tolist()
@@ -141,15 +141,15 @@ def _filled(name: str, value: Tensor, size: Size) -> Tensor:
 
 
 class GraphCache:
-    """The graphs of one stream, which run one after the other.
+    """The graphs of one stream, which run sequentially.
 
-    Their inputs and outputs lie in one arena and what is between in one pool: memory is that of the largest pass, not
-    of all. The first pass of a kind and shape runs as it is and tells the shapes of what it gives; the second is
-    captured; from then on it is launched.
+    Their inputs and outputs share one arena and their intermediate values one pool: memory is that of the largest
+    pass, not of all. The first pass of a kind and shape runs directly and reveals the shapes of its results; the second
+    is captured; later ones are launched.
     """
 
     def __init__(self, device: torch.device) -> None:
-        """Starts without graphs, on one device."""
+        """Starts without graphs."""
         self._device = device
         self._known: dict[Hashable, Shapes] = {}
         self._graphs: OrderedDict[Hashable, tuple[torch.cuda.CUDAGraph, Tensors, Tensors]] = OrderedDict()
@@ -158,11 +158,11 @@ class GraphCache:
         self._arena: Tensor | None = None
 
     def run(self, kind: Hashable, function: Callable[[Tensors], Tensors], tensors: Tensors) -> Tensors:
-        """Gives what a function gives, on memory of its own.
+        """Returns the results of a function, in memory of their own.
 
         Args:
-            kind: all that the function's kernels follow from, beside the shapes.
-            function: launches kernels, and asks nothing of the GPU.
+            kind: with the shapes, all that determines the function's kernels.
+            function: launches kernels and never waits for the GPU.
             tensors: by name.
         """
         key = (kind, _shapes(tensors))
@@ -201,7 +201,7 @@ class GraphCache:
         return graph, inputs, outputs
 
     def _place(self, shapes: Shapes) -> list[Tensor]:
-        """Gives room in the arena; what older graphs use stays as long as they do."""
+        """Returns space in the arena; that of older graphs lives as long as they do."""
         sizes = [prod(shape) * dtype.itemsize for _, shape, dtype in shapes]
         ends = list(accumulate(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes))
         room = 0 if self._arena is None else len(self._arena)
@@ -218,7 +218,7 @@ _caches: dict[tuple[torch.device, int], GraphCache] = {}
 
 
 def graph_cache(device: torch.device) -> GraphCache:
-    """Gives the cache of the stream that a device's work goes to now."""
+    """Returns the cache of a device's current stream."""
     key = device, torch.cuda.current_stream(device).cuda_stream
     if key not in _caches:
         _caches[key] = GraphCache(device)
@@ -226,7 +226,7 @@ def graph_cache(device: torch.device) -> GraphCache:
 
 
 def takes_graphs(tensor: Tensor) -> bool:
-    """Says whether a tensor is on a GPU whose work is not being captured by someone else."""
+    """Says whether a tensor is on a GPU whose work is not being captured elsewhere."""
     return tensor.is_cuda and not torch.cuda.is_current_stream_capturing()
 
 

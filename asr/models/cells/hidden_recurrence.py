@@ -1,7 +1,7 @@
 """Recurrences whose only state is the hidden value: the plain RNN, the GRU and the light GRU.
 
 Shapes: ``T`` frames, ``B`` batch, ``G`` gates, ``H`` units. Each takes the tensors "projected" x, (T, B, G, H);
-"recurrent" U, (G * H, H); where wanted "mask" m, (B, H), on h_{t-1} in the products, and "zone_hidden" z_h, (T, B, H),
+"recurrent" U, (G * H, H); optionally "mask" m, (B, H), on h_{t-1} in the products, and "zone_hidden" z_h, (T, B, H),
 for h_t = z_h * h_{t-1} + (1 - z_h) * n with n the cell's new value.
 """
 
@@ -20,7 +20,7 @@ class HiddenForward:
     """Buffers of a forward pass, bound frame by frame before the loop."""
 
     def __init__(self, given: Tensors) -> None:
-        """Makes the buffers."""
+        """Allocates the buffers."""
         self.given, projected = given, given["projected"]
         self.num_frames, batch_size, _, width = projected.shape
         self.inputs = projected.flatten(2).unbind()
@@ -39,23 +39,23 @@ class HiddenForward:
         self.fresh = self.fresh_buffer.unbind()
 
     def mask_source(self, frame: int) -> Tensor:
-        """Gives what the recurrent products see, shape (B, H)."""
+        """Returns what the recurrent products see, shape (B, H)."""
         if self.mask is not None:
             torch.mul(self.hidden[frame], self.mask, out=self.source[frame])
         return self.source[frame]
 
     def add_products(self, frame: int) -> None:
-        """Adds the recurrent products to the input's."""
+        """Adds the recurrent products to the input products."""
         torch.addmm(self.inputs[frame], self.mask_source(frame), self.weight, out=self.sums[frame])
 
     def keep_zones(self, frame: int) -> None:
-        """Keeps the units that zoneout holds."""
+        """Applies zoneout."""
         if self.zone_hidden is not None:
             kept = self.zone_hidden[frame]
             torch.lerp(self.fresh[frame], self.hidden[frame], kept, out=self.hidden[frame + 1])
 
     def result(self, **kept: Tensor) -> Pass:
-        """Gives what the pass has made."""
+        """Returns the results of the pass."""
         kept |= {name: value for name, value in self.given.items() if name != "projected"}
         kept |= {"gates": self.gates, "hidden": self.hidden_buffer, "source": self.source_buffer}
         kept["fresh"] = self.fresh_buffer
@@ -63,26 +63,26 @@ class HiddenForward:
 
 
 class HiddenRecurrence(ABC):
-    """What the three share: a backward pass that multiplies known slopes and one matrix a frame.
+    """What the three share: a backward pass of known slopes and one matrix product a frame.
 
     ``dn = (1 - z_h) dh_t``; the sums that the recurrent products enter get ``slope * dn``, and
-    ``dh_{t-1} = z_h dh_t + E dn + m * (U' (slope * dn))`` with E what n keeps of h_{t-1}.
+    ``dh_{t-1} = z_h dh_t + E dn + m * (U' (slope * dn))`` with E the share of h_{t-1} that n keeps.
     """
 
     @abstractmethod
     def run(self, given: Tensors) -> Pass:
-        """Gives h, shape (T, B, H), and the last h, shape (B, H)."""
+        """Returns h, shape (T, B, H), and the last h, shape (B, H)."""
 
     @abstractmethod
     def slopes(self, kept: Tensors) -> tuple[Tensor, Tensor | None]:
-        """Gives the slopes of n by each sum, the recurrent ones last, (T, B, *, H), and E, (T, B, H)."""
+        """Returns the slopes of n with respect to each sum, recurrent ones last, (T, B, *, H), and E, (T, B, H)."""
 
     def name_gradients(self, sums: Tensor) -> Tensors:
-        """Gives the gradients of what is the cell's own, by name, from those of all its sums, shape (T, B, *, H)."""
+        """Returns the gradients of the cell's own tensors by name from those of all its sums, shape (T, B, *, H)."""
         return {"projected": sums}
 
     def gradients(self, kept: Tensors, output: Tensor, state: Tensor) -> Tensors:
-        """Gives the gradients of what was given."""
+        """Returns the gradients of the tensors given."""
         recurrent, mask, zones = kept["recurrent"], kept.get("mask"), kept.get("zone_hidden")
         sums, endurance = self.slopes(kept)
         sums_by_frame, endured = sums.unbind(), None if endurance is None else endurance.unbind()
@@ -113,7 +113,7 @@ class TanhRecurrence(HiddenRecurrence):
     """The plain unit: n = tanh(x_t + U (m * h_{t-1})); G = 1."""
 
     def run(self, given: Tensors) -> Pass:
-        """Gives h, shape (T, B, H), and the last h, shape (B, H)."""
+        """Returns h, shape (T, B, H), and the last h, shape (B, H)."""
         steps = HiddenForward(given)
         for frame in range(steps.num_frames):
             steps.add_products(frame)
@@ -122,7 +122,7 @@ class TanhRecurrence(HiddenRecurrence):
         return steps.result()
 
     def slopes(self, kept: Tensors) -> tuple[Tensor, None]:
-        """Gives the slopes; n keeps nothing of h_{t-1} but what the products see."""
+        """Returns the slopes; n sees h_{t-1} through the products alone."""
         return tanh_slope(torch.ones_like(kept["fresh"]), kept["fresh"], torch.empty_like(kept["fresh"])).unsqueeze(
             2
         ), None
@@ -130,7 +130,7 @@ class TanhRecurrence(HiddenRecurrence):
 
 @dataclass(frozen=True)
 class GruRecurrence(HiddenRecurrence):
-    """The GRU in torch's form: the reset gate stands behind the recurrent product.
+    """The GRU in torch's form, with the reset gate after the recurrent product.
 
     ::
 
@@ -141,7 +141,7 @@ class GruRecurrence(HiddenRecurrence):
     """
 
     def run(self, given: Tensors) -> Pass:
-        """Gives h, shape (T, B, H), and the last h, shape (B, H)."""
+        """Returns h, shape (T, B, H), and the last h, shape (B, H)."""
         steps, bias, width = HiddenForward(given), given["bias_products"], given["recurrent"].size(1)
         product_buffer = torch.empty_like(steps.gates)
         products = product_buffer.flatten(2).unbind()
@@ -158,7 +158,7 @@ class GruRecurrence(HiddenRecurrence):
         return steps.result(products=product_buffer)
 
     def slopes(self, kept: Tensors) -> tuple[Tensor, Tensor]:
-        """Gives the slopes by x_n + r q, then by the sums of r and z and by q, and the update gate."""
+        """Returns the slopes with respect to x_n + r q, the sums of r and z, and q; and the update gate."""
         reset, update, new = (kept["gates"][:, :, gate] for gate in range(3))
         frames, batch_size, _, width = kept["gates"].shape
         slopes = reset.new_empty(frames, batch_size, 4, width)
@@ -169,7 +169,7 @@ class GruRecurrence(HiddenRecurrence):
         return slopes, update
 
     def name_gradients(self, sums: Tensor) -> Tensors:
-        """Gives the gradients of the input products and of the bias of the recurrent ones."""
+        """Returns the gradients of the input products and of the bias of the recurrent ones."""
         projected = torch.stack([sums[:, :, 1], sums[:, :, 2], sums[:, :, 0]], dim=2)
         return {"projected": projected, "bias_products": sums[:, :, 1:].sum((0, 1)).flatten()}
 
@@ -183,7 +183,7 @@ class LightRecurrence(HiddenRecurrence):
     """
 
     def run(self, given: Tensors) -> Pass:
-        """Gives h, shape (T, B, H), and the last h, shape (B, H)."""
+        """Returns h, shape (T, B, H), and the last h, shape (B, H)."""
         steps = HiddenForward(given)
         update, new = (steps.gates[:, :, gate].unbind() for gate in range(2))
         for frame in range(steps.num_frames):
@@ -194,7 +194,7 @@ class LightRecurrence(HiddenRecurrence):
         return steps.result()
 
     def slopes(self, kept: Tensors) -> tuple[Tensor, Tensor]:
-        """Gives the slopes of both gates, and the update gate."""
+        """Returns the slopes of both gates, and the update gate."""
         update, new = (kept["gates"][:, :, gate] for gate in range(2))
         slopes = torch.empty_like(kept["gates"])
         sigmoid_slope(kept["hidden"][:-1] - new, update, slopes[:, :, 0])

@@ -1,4 +1,4 @@
-"""The weights that a recurrent layer begins with."""
+"""The initial weights of recurrent layers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from asr.errors import ConfigError
 
 
 class KeepGate(NamedTuple):
-    """Where the bias of the gate that keeps the memory stands.
+    """The gate that keeps the memory.
 
     Attributes:
         position: of the gate among the rows of the biases.
-        sign: 1 where a large bias keeps, -1 where a large bias lets in.
-        bias: what it begins with.
-        entry: position of an input gate of its own, None without.
+        sign: 1 if a large bias keeps the memory, -1 if it replaces the memory.
+        bias: initial value.
+        entry: position of a separate input gate; None without one.
     """
 
     position: int
@@ -39,33 +39,33 @@ KEEP_GATES: dict[str, KeepGate] = {
 
 
 RECURRENT_GAINS: dict[str, float] = {"lstm_no_forget": 0.25, "lstm_peephole_cell": 0.25}
-"""What orthogonal recurrent weights are multiplied by, where it is not 1.
+"""Gains of orthogonal recurrent weights that differ from 1.
 
-A memory that only adds up, or that is seen through whole matrices without being squashed, is chaotic with a gain of 1:
-it blows rounding up until a transcript depends on the size of the batch.
+A memory that only accumulates, or that is seen through full matrices without being squashed, is chaotic with a gain of
+1: it amplifies rounding until a transcript depends on the size of the batch.
 """
 
 
 PRODUCT_GAINS: dict[str, float] = {"lstm_layer_norm": 0.5}
-"""Gains of normalised products, where they are not 1.
+"""Gains of normalised products that differ from 1.
 
-Gates summed of two normed products of variance 1 leave the range in which gradients are of one size: in the layer-norm
-LSTM they grow 10^11-fold in 1000 frames, with gains of 0.5 to 4- or 5-fold in 200 (``tools/memory``).
+The sum of two normalised products of variance 1 leaves the range in which gradients keep their size: in the layer-norm
+LSTM they grow 10^11-fold in 1000 frames; with gains of 0.5, 4- or 5-fold in 200 (``tools/memory``).
 """
 
 
 @dataclass(frozen=True)
 class Initialisation:
-    """How weights begin: orthogonal recurrent ones and a forget bias of 1 unless something else is asked for.
+    """Initial weights: by default orthogonal recurrent weights and a forget bias of 1.
 
     **Source**: orthogonal recurrent weights, Saxe et al. 2014; forget bias, Gers et al. 2000, Jozefowicz et al. 2015;
     chrono, Tallec & Ollivier 2018, section 3: forget bias log(u), input bias -log(u), u uniform in [1, T_max - 1];
     uniform weights, Graves, Mohamed & Hinton 2013 with 0.1.
 
     Attributes:
-        forget_bias: bias of the gate that keeps the memory, of a GRU its update gate; None is 1 for LSTMs, 0 for GRUs,
-            and a drawn value where all weights are.
-        chrono_steps: the longest time to remember in frames, T_max; 0 draws no time scales.
+        forget_bias: bias of the gate that keeps the memory, in a GRU the update gate; None means 1 for LSTMs, 0 for
+            GRUs, and a drawn value if all weights are drawn.
+        chrono_steps: T_max, the longest time to remember in frames; 0 draws no time scales.
         init_range: all weights and biases are drawn from [-init_range, init_range]; 0 keeps the orthogonal ones.
     """
 
@@ -74,11 +74,7 @@ class Initialisation:
     init_range: float = 0.0
 
     def check(self, cell: str) -> None:
-        """Checks that the settings have a meaning for a kind of unit.
-
-        Raises:
-            ConfigError: they have none.
-        """
+        """Raises a :class:`ConfigError` if the settings contradict each other or do not apply to a kind of unit."""
         where = f"cell {cell}"
         if self.chrono_steps and self.forget_bias is not None:
             raise ConfigError(where, "forget_bias and chrono_steps both set the same bias", "leave one of them out")
@@ -95,7 +91,7 @@ class Initialisation:
 
         Args:
             cell: the kind of unit.
-            module: with weights named as in torch's modules.
+            module: its weights have the names of torch's modules.
             hidden_dim: rows of a gate.
         """
         for name, parameter in module.named_parameters():
@@ -127,7 +123,7 @@ def _orthogonal_by_gate(weight: Tensor, hidden_dim: int, gain: float) -> None:
 
 
 def _begin(name: str, parameter: Tensor, hidden_dim: int, cell: str) -> None:
-    """Draws one parameter by the kind that its name says."""
+    """Initialises one parameter according to its name."""
     if name.startswith("weight_hh"):
         _orthogonal_by_gate(parameter, hidden_dim, RECURRENT_GAINS.get(cell, 1.0))
     elif name.startswith("weight"):

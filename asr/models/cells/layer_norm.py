@@ -18,27 +18,20 @@ EPSILON = 1e-5
 
 
 class LayerNormLSTM(VanillaLSTM):
-    """The LSTM with normalised products and a normalised view of its memory.
+    """The LSTM with normalised products and a normalised memory at its output.
 
     ::
 
-        (i, f, g, o) = LN(U h_{t-1}; q) + LN(W x_t; p) + b      each over all four gates at once, with gains q and p
+        (i, f, g, o) = LN(U h_{t-1}; q) + LN(W x_t; p) + b      each over all four gates together, with gains q and p
         c_t = sigma(f) * c_{t-1} + sigma(i) * tanh(g)
         h_t = sigma(o) * tanh(LN(c_t; r, s))
 
-    **Source**: Ba, Kiros & Hinton 2016, eq. 20-22; the shifts of the first two norms and b are one sum, and stand in
-    the two biases of ``nn.LSTM``.
+    **Source**: Ba, Kiros & Hinton 2016, eq. 20-22; the shifts of the first two norms and b are one sum, kept in the two
+    biases of ``nn.LSTM``.
     """
 
     def __init__(self, input_dim: int, hidden_dim: int, zoneout: float = 0.0, recurrent_dropout: float = 0.0) -> None:
-        """Makes the weights, zero, and the gains, one.
-
-        Args:
-            input_dim: width of its input, D.
-            hidden_dim: units, H.
-            zoneout: probability of keeping an old value of c and h.
-            recurrent_dropout: probability of clearing a value of h_{t-1} for a whole sequence.
-        """
+        """Creates the weights, all zero, and the gains, all one; the arguments are those of :class:`RecurrentCell`."""
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
         self.gain_ih_l0 = nn.Parameter(torch.ones(4 * hidden_dim))
         self.gain_hh_l0 = nn.Parameter(torch.ones(4 * hidden_dim))
@@ -46,12 +39,12 @@ class LayerNormLSTM(VanillaLSTM):
         self.bias_memory_l0 = nn.Parameter(torch.zeros(hidden_dim))
 
     def project(self, frames: Tensor) -> Tensor:
-        """Gives the normalised input products of all frames, shape (T, B, 4 * H)."""
+        """Returns the normalised input products of all frames, shape (T, B, 4 * H)."""
         products, bias = F.linear(frames.transpose(0, 1), self.weight_ih_l0), self.bias_ih_l0 + self.bias_hh_l0
         return F.layer_norm(products, self.gain_ih_l0.shape, self.gain_ih_l0, bias, EPSILON)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, State]:
-        """Runs over all frames; gives h, shape (B, T, H), and the last h and c, shape (1, B, H)."""
+        """Runs over all frames; returns h, shape (B, T, H), and the last h and c, shape (1, B, H)."""
         return self._run(
             frames,
             LayerNormRecurrence(),
@@ -63,27 +56,27 @@ class LayerNormLSTM(VanillaLSTM):
 
 @dataclass(frozen=True)
 class LayerNormRecurrence(LstmRecurrence):
-    """Equations of the LSTM with the recurrent products normalised over all gates, and the memory where it is shown.
+    """Equations of the LSTM with recurrent products normalised over all gates, and memory normalised at the output.
 
     ``a_t = x_t + LN(U (m * h_{t-1}); q)`` and ``o * tanh(LN(n; r, s))``; F = K = 1, no peepholes, no projection.
-    Tensors beside those of :class:`LstmRecurrence`: "gain_products" q, (G * C,), "gain_memory" r and "bias_memory" s,
-    (C,).
+    Tensors in addition to those of :class:`LstmRecurrence`: "gain_products" q, (G * C,), "gain_memory" r and
+    "bias_memory" s, (C,).
     """
 
     def forward_pass(self, given: Tensors) -> LstmForward:
-        """Gives the steps of a forward pass."""
+        """Returns the steps of a forward pass."""
         return LayerNormForward(given, self.gating, self.memory_only)
 
     def backward_pass(self, kept: Tensors, output: Tensor, state: Tensor) -> LstmBackward:
-        """Gives the steps of a backward pass."""
+        """Returns the steps of a backward pass."""
         return LayerNormBackward(kept, output, state, self.gating, self.memory_only)
 
 
 class LayerNormForward(LstmForward):
-    """Forward pass that also keeps the mean and the inverse deviation of each norm."""
+    """Forward pass that also saves the mean and the inverse deviation of each norm."""
 
     def __init__(self, given: Tensors, gating: Gating, memory_only: bool) -> None:
-        """Makes the buffers."""
+        """Allocates the buffers."""
         super().__init__(given, gating, memory_only)
         self.product_buffer = torch.empty_like(self.gates).flatten(3)
         self.products = self.product_buffer.flatten(1, 2).unbind()
@@ -91,7 +84,7 @@ class LayerNormForward(LstmForward):
         self.memory_moments: list[tuple[Tensor, Tensor]] = []
 
     def recur(self, frame: int) -> None:
-        """Adds the normalised recurrent products to the input's."""
+        """Adds the normalised recurrent products to the input products."""
         if self.mask is not None:
             torch.mul(self.seen[frame], self.mask, out=self.masked[frame])
         product, gain = self.products[frame], self.given["gain_products"]
@@ -101,14 +94,14 @@ class LayerNormForward(LstmForward):
         torch.add(self.inputs[frame], normed, out=self.sums[frame])
 
     def squash(self, frame: int) -> Tensor:
-        """Gives the squashed normalised memory, shape (1, B, C)."""
+        """Returns the squashed normalised memory, shape (1, B, C)."""
         gain, bias = self.given["gain_memory"], self.given["bias_memory"]
         normed, mean, scale = torch.native_layer_norm(self.fresh[frame], gain.shape, gain, bias, EPSILON)
         self.memory_moments.append((mean, scale))
         return torch.tanh(normed, out=self.squashed[frame])
 
     def result(self) -> Pass:
-        """Gives what the pass has made."""
+        """Returns the results of the pass."""
         output, state, kept = super().result()
         kept["products"] = self.product_buffer
         for name, moments in (("product", self.product_moments), ("memory", self.memory_moments)):
@@ -139,19 +132,19 @@ class LayerNormBackward(LstmBackward):
         return before
 
     def unsquash(self, frame: int) -> None:
-        """Adds the gradient that comes through the normalised memory."""
-        slope = self.exposed[frame].mul_(self.emitted)  # from here on the gradient of the norm's result
+        """Adds the gradient through the normalised memory."""
+        slope = self.exposed[frame].mul_(self.emitted)  # now the gradient of the norm's result
         gain = self.kept["gain_memory"]
         self.cell.add_(self._through_norm("memory", frame, slope, self.memory_values[frame], gain))
 
     def leave_memory(self, frame: int) -> None:
-        """Passes the gradient through the gates of the memory, then through the norm of the products."""
+        """Propagates the gradient through the gates of the memory, then through the norm of the products."""
         super().leave_memory(frame)
         value, gain = self.product_values[frame], self.kept["gain_products"]
         self.products[frame].copy_(self._through_norm("product", frame, self.sums[frame], value, gain))
 
     def result(self) -> Tensors:
-        """Gives the gradients by name."""
+        """Returns the gradients by name."""
         kept, (frames, _, batch_size, width) = self.kept, self.exposure.shape
         norms = []
         for name, values in (("product", kept["products"]), ("memory", kept["fresh"])):

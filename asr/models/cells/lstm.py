@@ -26,34 +26,23 @@ class VanillaLSTM(RecurrentCell):
         c_t = f * c_{t-1} + i * g                   h_t = o * tanh(c_t)
 
     **Source**: Hochreiter & Schmidhuber 1997; forget gate, Gers, Schmidhuber & Cummins 2000. ``nn.LSTM`` is faster on
-    GPU; this one is for zoneout and recurrent dropout.
+    GPU; this one supports zoneout and recurrent dropout.
     """
 
     gating: ClassVar[Gating] = "forget"
     num_gates: ClassVar[int] = 4
 
     def __init__(self, input_dim: int, hidden_dim: int, zoneout: float = 0.0, recurrent_dropout: float = 0.0) -> None:
-        """Makes the weights, all zero.
-
-        Args:
-            input_dim: width of its input, D.
-            hidden_dim: units, H.
-            zoneout: probability of keeping an old value of c and h.
-            recurrent_dropout: probability of clearing a value of h_{t-1} for a whole sequence.
-        """
+        """Creates the weights, all zero; the arguments are those of :class:`RecurrentCell`."""
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
-        rows = self.num_gates * hidden_dim
-        self.weight_ih_l0 = nn.Parameter(torch.zeros(rows, input_dim))
-        self.weight_hh_l0 = nn.Parameter(torch.zeros(rows, hidden_dim))
-        self.bias_ih_l0 = nn.Parameter(torch.zeros(rows))
-        self.bias_hh_l0 = nn.Parameter(torch.zeros(rows))
+        self.add_torch_weights(self.num_gates)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, State]:
-        """Runs over all frames; gives h, shape (B, T, H), and the last h and c, shape (1, B, H)."""
+        """Runs over all frames; returns h, shape (B, T, H), and the last h and c, shape (1, B, H)."""
         return self._run(frames, LstmRecurrence(self.gating))
 
     def project(self, frames: Tensor) -> Tensor:
-        """Gives the input products of all frames, shape (T, B, G * H)."""
+        """Returns the input products of all frames, shape (T, B, G * H)."""
         return F.linear(frames.transpose(0, 1), self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)
 
     def _run(self, frames: Tensor, recurrence: LstmRecurrence, **own: Tensor) -> tuple[Tensor, State]:
@@ -74,7 +63,7 @@ class VanillaLSTM(RecurrentCell):
 
 
 class UnforgettingLSTM(VanillaLSTM):
-    """The LSTM of 1997: no forget gate, the memory only adds up; gates in the order i, g, o.
+    """The LSTM of 1997, without forget gate: the memory only accumulates; gates in the order i, g, o.
 
     ::
 
@@ -89,7 +78,7 @@ class UnforgettingLSTM(VanillaLSTM):
 
 
 class CoupledLSTM(VanillaLSTM):
-    """The LSTM that forgets as much as it takes in, one gate for both; gates in the order i, g, o.
+    """The LSTM with coupled input and forget gates: one gate for both; gates in the order i, g, o.
 
     ::
 
@@ -103,7 +92,7 @@ class CoupledLSTM(VanillaLSTM):
 
 
 class PeepholeLSTM(VanillaLSTM):
-    """The peephole LSTM as Gers and Graves have it: gates see x_t, h_{t-1} and, unit by unit, the memory.
+    """The peephole LSTM of Gers and Graves: gates see x_t, h_{t-1} and, unit by unit, the memory.
 
     ::
 
@@ -113,24 +102,24 @@ class PeepholeLSTM(VanillaLSTM):
         o = sigma(W_o x_t + U_o h_{t-1} + p_o * c_t + b_o)
         h_t = o * tanh(c_t)
 
-    With peepholes of zero it is ``nn.LSTM``, whose weights it takes by name. The form without h_{t-1} is
+    With peepholes of zero it is ``nn.LSTM``, and its other weights have the same names. The form without h_{t-1} is
     :class:`MemoryGatedLSTM`.
 
     **Source**: Gers, Schraudolph & Schmidhuber 2002; Graves, Mohamed & Hinton 2013, eq. 3-7 (diagonal weights).
     """
 
     def __init__(self, input_dim: int, hidden_dim: int, zoneout: float = 0.0, recurrent_dropout: float = 0.0) -> None:
-        """Makes the weights; ``peephole_l0`` holds p_i, p_f and p_o, shape (3, H)."""
+        """Creates the weights; ``peephole_l0`` holds p_i, p_f and p_o, shape (3, H)."""
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
         self.peephole_l0 = nn.Parameter(torch.zeros(3, hidden_dim))
 
     def forward(self, frames: Tensor) -> tuple[Tensor, State]:
-        """Runs over all frames; gives h, shape (B, T, H), and the last h and c, shape (1, B, H)."""
+        """Runs over all frames; returns h, shape (B, T, H), and the last h and c, shape (1, B, H)."""
         return self._run(frames, LstmRecurrence(), peepholes=self.peephole_l0.view(1, 1, 3, -1))
 
 
 class MemoryGatedLSTM(VanillaLSTM):
-    """The peephole LSTM as some texts write it: all gates see c_{t-1} by whole matrices, and nothing sees h_{t-1}.
+    """The peephole LSTM of some texts: all gates see c_{t-1} through full matrices, and nothing sees h_{t-1}.
 
     ::
 
@@ -140,26 +129,25 @@ class MemoryGatedLSTM(VanillaLSTM):
         h_t = o * tanh(c_t)
 
     ``weight_hh_l0`` holds U in the order i, f, c, o. The form with h_{t-1} and diagonal weights is
-    :class:`PeepholeLSTM`. Recurrent dropout clears values of c_{t-1} in the products, never on the carousel.
+    :class:`PeepholeLSTM`. Recurrent dropout clears values of c_{t-1} in the products only, never in the memory.
 
-    **Source**: this form stands in encyclopedias and tutorials under the name of Gers & Schmidhuber 2001, whose own
-    units see h_{t-1} too.
+    **Source**: encyclopedias and tutorials attribute this form to Gers & Schmidhuber 2001, whose units see h_{t-1} too.
     """
 
     def forward(self, frames: Tensor) -> tuple[Tensor, State]:
-        """Runs over all frames; gives h, shape (B, T, H), and the last h and c, shape (1, B, H)."""
+        """Runs over all frames; returns h, shape (B, T, H), and the last h and c, shape (1, B, H)."""
         return self._run(frames, LstmRecurrence(memory_only=True))
 
 
 class ProjectedLSTM(VanillaLSTM):
-    """The LSTM whose hidden values are fewer than its memory; names and layout of ``nn.LSTM(proj_size=R)``'s weights.
+    """The LSTM with fewer hidden values than memory values; names and layout of ``nn.LSTM(proj_size=R)``'s weights.
 
     ::
 
         c_t as in the LSTM                          h_t = W_r (o * tanh(c_t))
 
-    **Source**: Sak, Senior & Beaufays 2014, without the part of the output that does not recur. On CPU torch's own has
-    no fast path, warns of that, and pays autograd for each frame.
+    **Source**: Sak, Senior & Beaufays 2014, without the non-recurrent projection. On CPU torch's own module has no fast
+    path, warns about it, and records each frame in autograd.
     """
 
     def __init__(
@@ -170,11 +158,11 @@ class ProjectedLSTM(VanillaLSTM):
         zoneout: float = 0.0,
         recurrent_dropout: float = 0.0,
     ) -> None:
-        """Makes the weights; ``projection_dim`` hidden values R, ``weight_hr_l0`` has shape (R, H)."""
+        """Creates the weights; ``projection_dim`` is R, and ``weight_hr_l0`` has shape (R, H)."""
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
         self.weight_hh_l0 = nn.Parameter(torch.zeros(4 * hidden_dim, projection_dim))
         self.weight_hr_l0 = nn.Parameter(torch.zeros(projection_dim, hidden_dim))
 
     def forward(self, frames: Tensor) -> tuple[Tensor, State]:
-        """Runs over all frames; gives h, shape (B, T, R), and the last h (1, B, R) and c (1, B, H)."""
+        """Runs over all frames; returns h, shape (B, T, R), and the last h (1, B, R) and c (1, B, H)."""
         return self._run(frames, LstmRecurrence(), projection=self.weight_hr_l0)

@@ -13,8 +13,8 @@ class LstmBackward:
     """Gradients of a forward pass.
 
     With the letters of :class:`asr.models.cells.lstm_recurrence.LstmRecurrence`, the gradient of the new memory ``dn``
-    and of the emitted value ``dm`` give those of all gates by factors that the forward pass has fixed, and ``dn``
-    reaches c_{t-1} by a factor too, peepholes included::
+    and of the emitted value ``dm`` yield those of all gates through factors fixed by the forward pass, and ``dn``
+    reaches c_{t-1} through a factor too, peepholes included::
 
         dn = (1 - z_c) dc_t + A dm        A = o tanh'(n) + p_o tanh(n) sigma'(o)
         dc_{t-1} = z_c dc_t + E dn        E = f + p_f c_{t-1} sigma'(f) + p_i g sigma'(i)
@@ -33,7 +33,7 @@ class LstmBackward:
         self._bind(output, state)
 
     def _factors(self, gating: Gating) -> tuple[Tensor, Tensor, Tensor]:
-        """Gives the slopes of all gates, (T, F, B, G, C), and the factors A and E without peepholes, (T, F, B, C)."""
+        """Returns the slopes of all gates, (T, F, B, G, C), and the factors A and E without peepholes, (T, F, B, C)."""
         gates, squashed = self.kept["gates"], self.kept["squashed"]
         entry, candidate, opening = (gates[..., n, :] for n in (0, -2, -1))
         slopes = torch.empty_like(gates)
@@ -82,7 +82,7 @@ class LstmBackward:
             self.projected_buffer = output.new_empty(output.shape)
 
     def arrive(self, frame: int) -> None:
-        """Gathers the gradient of h_t from above and from the frame behind it."""
+        """Sums the gradients of h_t from the layer above and from the next frame."""
         if self.memory_only or frame + 1 == self.num_frames:
             self.hidden.copy_(self.arriving[frame])
         elif self.is_plain:
@@ -98,14 +98,14 @@ class LstmBackward:
             torch.mm(self.hidden[0], self.projection, out=self.emitted[0])
 
     def recurred(self, frame: int) -> Tensor:
-        """Gives the gradient of what the recurrent products saw, shape (F, B, R)."""
+        """Returns the gradient of the input of the recurrent products, shape (F, B, R)."""
         self.padded.zero_()
         for window, weight in zip(self.windows, self.weights, strict=True):
             window.addmm_(self.products[frame], weight)
         return self.inner if self.mask is None else self.inner.mul_(self.mask)
 
     def leave_output(self, frame: int) -> None:
-        """Passes the gradient through the output gate into the memory."""
+        """Propagates the gradient through the output gate into the memory."""
         self.output_slopes[frame].mul_(self.emitted)
         if self.zone_cell is not None:
             torch.mul(self.cell, self.zone_cell[frame], out=self.carried_cell)
@@ -113,11 +113,11 @@ class LstmBackward:
         self.unsquash(frame)
 
     def unsquash(self, frame: int) -> None:
-        """Adds the gradient that comes through the squashed memory."""
+        """Adds the gradient through the squashed memory."""
         self.cell.addcmul_(self.emitted, self.exposed[frame])
 
     def leave_memory(self, frame: int) -> None:
-        """Passes the gradient through the gates of the memory and turns the carousel back by one frame."""
+        """Propagates the gradient through the gates of the memory to the frame before."""
         self.memory_slopes[frame].mul_(self.cell_by_gate)
         self.cell.mul_(self.endured[frame])
         if self.zone_cell is not None:
@@ -126,7 +126,7 @@ class LstmBackward:
             self.cell.add_(self.recurred(frame))
 
     def result(self) -> Tensors:
-        """Gives the gradients by name; those of weights are sums over time."""
+        """Returns the gradients by name; those of weights are sums over time."""
         products, source = self.products_buffer.flatten(3).flatten(0, 2), self.kept["source"][:-1]
         taps, bins = self.recurrent.size(0), self.gates_buffer.size(1)
         seen = (source[:, tap : tap + bins].flatten(0, 2) for tap in range(taps))

@@ -16,7 +16,7 @@ class LstmForward:
     """Buffers of a forward pass, bound frame by frame before the loop."""
 
     def __init__(self, given: Tensors, gating: Gating, memory_only: bool) -> None:
-        """Makes the buffers; a step writes into them and allocates nothing."""
+        """Allocates the buffers; steps write into them and allocate nothing."""
         self.given, self.gating, self.memory_only = given, gating, memory_only
         projected, recurrent = given["projected"], given["recurrent"]
         self.num_frames, bins, batch_size, _, width = projected.shape
@@ -65,7 +65,7 @@ class LstmForward:
         self.emitted = self.shown if self.emitted_buffer is None else self.emitted_buffer.unbind()
 
     def recur(self, frame: int) -> None:
-        """Adds the recurrent products to the input's."""
+        """Adds the recurrent products to the input products."""
         if self.mask is not None:
             torch.mul(self.seen[frame], self.mask, out=self.masked[frame])
         sums, added = self.sums[frame], self.inputs[frame]
@@ -74,7 +74,7 @@ class LstmForward:
             added = sums
 
     def remember(self, frame: int) -> None:
-        """Opens the gates of the memory and turns the carousel by one frame."""
+        """Computes the gates of the memory and the memory of the next frame."""
         gates, cell, fresh = self.sigmoids[frame], self.cells[frame], self.fresh[frame]
         if self.peep_in is not None:
             gates.addcmul_(self.peep_in, self.before[frame])
@@ -90,11 +90,11 @@ class LstmForward:
             torch.lerp(fresh, cell, self.zone_cell[frame], out=self.cells[frame + 1])
 
     def squash(self, frame: int) -> Tensor:
-        """Gives the squashed memory, shape (F, B, C)."""
+        """Returns the squashed memory, shape (F, B, C)."""
         return torch.tanh(self.fresh[frame], out=self.squashed[frame])
 
     def emit(self, frame: int) -> None:
-        """Opens the output gate on the squashed memory."""
+        """Computes the output gate and the hidden value."""
         gate = self.output_gate[frame]
         if self.peep_out is not None:
             gate.addcmul_(self.peep_out, self.fresh[frame])
@@ -105,7 +105,7 @@ class LstmForward:
             torch.lerp(self.shown[frame], self.hidden[frame], self.zone_hidden[frame], out=self.hidden[frame + 1])
 
     def result(self) -> Pass:
-        """Gives what the pass has made."""
+        """Returns the results of the pass."""
         kept = {name: value for name, value in self.given.items() if name != "projected"}
         kept |= {"gates": self.gates, "cells": self.cell_buffer, "fresh": self.fresh_buffer}
         kept |= {"squashed": self.squashed_buffer, "source": self.source}

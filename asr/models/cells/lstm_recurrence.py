@@ -1,7 +1,7 @@
-"""The recurrence of the LSTM family: the carousel with or without forget gate, peepholes, projection and zoneout.
+"""The recurrence of the LSTM family, with or without forget gate, peepholes, projection and zoneout.
 
-Shapes: ``T`` frames, ``F`` frequency bins (1 where nothing is convolved), ``B`` batch, ``G`` gates, ``C`` memory
-values, ``R`` hidden values (C without projection), all of a bin; ``K`` taps of the convolution over bins (1 without).
+Shapes: ``T`` frames, ``F`` frequency bins (1 without convolution), ``B`` batch, ``G`` gates, ``C`` memory
+values, ``R`` hidden values (C without projection), all per bin; ``K`` taps of the convolution over bins (1 without).
 A convolution over bins is K matrix products on shifted windows of the bins, so a plain layer is the case F = K = 1.
 """
 
@@ -18,11 +18,11 @@ from asr.models.cells.recurrence import Pass, Tensors
 
 @dataclass(frozen=True)
 class LstmRecurrence:
-    """Equations of the LSTM behind its input products.
+    """Equations of the LSTM after its input products.
 
     ::
 
-        a_t = x_t + U (m * s_{t-1})                      s = h, or c where only the memory is seen
+        a_t = x_t + U (m * s_{t-1})                      s = h, or c if memory_only
         i = sigma(a_i + p_i * c_{t-1})    f = sigma(a_f + p_f * c_{t-1})    g = tanh(a_g)
         n = f * c_{t-1} + i * g                          coupled: f = 1 - i; never: f = 1
         c_t = z_c * c_{t-1} + (1 - z_c) * n
@@ -30,11 +30,11 @@ class LstmRecurrence:
         h_t = z_h * h_{t-1} + (1 - z_h) * W (o * tanh(n))
 
     Tensors: "projected" x, (T, F, B, G, C), gates in the order i, f, g, o or i, g, o; "recurrent" U, (K, G * C, R);
-    and, where wanted, "peepholes" p, (F, 1, G - 1, C), for i, f, o; "projection" W, (R, C), with F = 1; "mask" m,
+    and, optionally, "peepholes" p, (F, 1, G - 1, C), for i, f, o; "projection" W, (R, C), with F = 1; "mask" m,
     (F, B, R); "zone_cell" z_c, (T, F, B, C) and "zone_hidden" z_h, (T, F, B, R).
 
     Attributes:
-        gating: what keeps the memory.
+        gating: which gate keeps the memory.
         memory_only: whether the products see c_{t-1} and not h_{t-1}; then F = K = 1.
     """
 
@@ -42,15 +42,15 @@ class LstmRecurrence:
     memory_only: bool = False
 
     def forward_pass(self, given: Tensors) -> LstmForward:
-        """Gives the steps of a forward pass."""
+        """Returns the steps of a forward pass."""
         return LstmForward(given, self.gating, self.memory_only)
 
     def backward_pass(self, kept: Tensors, output: Tensor, state: Tensor) -> LstmBackward:
-        """Gives the steps of a backward pass."""
+        """Returns the steps of a backward pass."""
         return LstmBackward(kept, output, state, self.gating, self.memory_only)
 
     def run(self, given: Tensors) -> Pass:
-        """Gives h, shape (T, F, B, R), and the last c, shape (F, B, C)."""
+        """Returns h, shape (T, F, B, R), and the last c, shape (F, B, C)."""
         steps = self.forward_pass(given)
         for frame in range(steps.num_frames):
             steps.recur(frame)
@@ -59,7 +59,7 @@ class LstmRecurrence:
         return steps.result()
 
     def gradients(self, kept: Tensors, output: Tensor, state: Tensor) -> Tensors:
-        """Gives the gradients of what was given."""
+        """Returns the gradients of the tensors given."""
         steps = self.backward_pass(kept, output, state)
         for frame in reversed(range(steps.num_frames)):
             steps.arrive(frame)

@@ -1,4 +1,4 @@
-"""Each cell frame by frame, as its equations stand in the papers, for plain autograd: what tests hold the cells to."""
+"""Each cell frame by frame, as written in the papers, for plain autograd: the reference that tests compare with."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Weights = dict[str, Tensor]
 
 
 class Before(NamedTuple):
-    """What a cell has from the frame before.
+    """The state after the frame before.
 
     Attributes:
-        seen: what the recurrent products see, h_{t-1} or c_{t-1}, under recurrent dropout, shape (B, R).
+        seen: input of the recurrent products, h_{t-1} or c_{t-1}, after recurrent dropout, shape (B, R).
         hidden: h_{t-1}, shape (B, R).
         memory: c_{t-1}, shape (B, H).
     """
@@ -31,16 +31,16 @@ class Before(NamedTuple):
 
 
 Step = Callable[[Weights, Tensor, Before], tuple[Tensor, Tensor]]
-"""From a frame, (B, D), and what was before to h_t, (B, R), and c_t, (B, H)."""
+"""Maps a frame, (B, D), and the state before it to h_t, (B, R), and c_t, (B, H)."""
 
 
 @dataclass
 class Noise:
-    """What training drew.
+    """The random masks of training.
 
     Attributes:
-        mask: recurrent dropout's, shape (B, R); None without.
-        zones: what zoneout keeps of c and h, or of h alone, each (T, B, H); empty without.
+        mask: of recurrent dropout, shape (B, R); None without.
+        zones: of zoneout for c and h, or for h alone, each (T, B, H); empty without.
     """
 
     mask: Tensor | None = None
@@ -98,7 +98,7 @@ def _lstm_layer_norm(weights: Weights, frame: Tensor, before: Before) -> tuple[T
 
 
 def _conv_lstm(weights: Weights, frame: Tensor, before: Before) -> tuple[Tensor, Tensor]:
-    """Works on images (B, C, F) with torch's convolution."""
+    """Uses torch's convolution on images (B, C, F)."""
     num_bins, margin = weights["peephole_l0"].size(1), weights["weight_hh_l0"].size(2) // 2
     values = (frame, before.seen, before.memory)
     image, seen, memory = (value.view(len(value), num_bins, -1).transpose(1, 2) for value in values)
@@ -124,7 +124,7 @@ def _gru(weights: Weights, frame: Tensor, before: Before) -> tuple[Tensor, Tenso
 
 
 def _ligru(weights: Weights, frame: Tensor, before: Before) -> tuple[Tensor, Tensor]:
-    """Takes frames whose input products are normalised already."""
+    """Takes the normalised input products as frames."""
     update, new = (frame + before.seen @ weights["weight_hh_l0"].T).chunk(2, dim=1)
     return (1 - update.sigmoid()) * new.relu() + update.sigmoid() * before.hidden, before.memory
 
@@ -137,7 +137,7 @@ STEPS: dict[Cell, Step] = {
     "lstm_no_forget": _lstm_no_forget,
     "lstm_coupled": _lstm_coupled,
     "lstm_peephole": _lstm_peephole,
-    "lstm_peephole_cell": _lstm,  # which sees the memory
+    "lstm_peephole_cell": _lstm,  # on the memory
     "lstm_layer_norm": _lstm_layer_norm,
     "lstm_projected": _lstm_projected,
     "conv_lstm": _conv_lstm,
@@ -145,7 +145,7 @@ STEPS: dict[Cell, Step] = {
 
 
 def normed_inputs(weights: Weights, frames: Tensor, valid: Tensor) -> Tensor:
-    """Returns the light GRU's input products by torch's batch norm over the valid frames; zero in padding.
+    """Returns the light GRU's input products after torch's batch norm over the valid frames; zero in padding.
 
     Args:
         weights: of the cell.
@@ -169,7 +169,7 @@ def unroll(cell: Cell, weights: Weights, frames: Tensor, hidden_dim: int, output
         frames: shape (B, T, D).
         hidden_dim: values of the memory, H.
         output_dim: hidden values, R.
-        noise: what training drew.
+        noise: random masks of training.
     """
     batch_size, num_frames, _ = frames.shape
     hidden, memory = frames.new_zeros(batch_size, output_dim), frames.new_zeros(batch_size, hidden_dim)

@@ -1,4 +1,4 @@
-"""A recurrence over time as one node of autograd's graph, with a backward pass written by hand."""
+"""A recurrence over time as one node of autograd's graph, with a hand-written backward pass."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class _Scan(torch.autograd.Function):
 
 
 def scan(recurrence: Recurrence, given: dict[str, Tensor | None]) -> tuple[Tensor, Tensor]:
-    """Runs a recurrence over all frames; one node in the graph of gradients, once differentiable.
+    """Runs a recurrence over all frames as one node of autograd's graph, differentiable once.
 
-    All work is done in the type of the recurrent weights, also under autocast: sums over hundreds of frames do not fit
-    half precision. On a GPU the kernels of all frames are one launch: :mod:`asr.models.cells.graphs`.
+    All computation uses the type of the recurrent weights, also under autocast: half precision is too coarse for sums
+    over hundreds of frames. On a GPU the kernels of all frames are one launch: :mod:`asr.models.cells.graphs`.
 
     Args:
         recurrence: the equations.
-        given: its tensors by name; those that are None are left out.
+        given: its tensors by name; None values are left out.
 
     Returns:
         Hidden values of all frames, time first, and the last frame's memory.

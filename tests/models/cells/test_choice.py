@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from typing import get_type_hints
+
 import pytest
 import torch
 from torch import nn
 
 from asr.errors import ConfigError
-from asr.models.cells.choice import Cell, CellOptions, make_cell
+from asr.models.cells.choice import Cell, CellKeywords, CellOptions, make_cell
 from asr.models.cells.gated import LiGRU
+
+
+def test_encoders_take_every_option_but_the_number_of_bins() -> None:
+    assert get_type_hints(CellKeywords) == {k: v for k, v in get_type_hints(CellOptions).items() if k != "num_bins"}
 
 
 @pytest.mark.parametrize(("name", "native"), [("lstm", nn.LSTM), ("gru", nn.GRU), ("rnn", nn.RNN)])
@@ -20,7 +26,7 @@ def test_torchs_own_wherever_it_has_the_unit(name: Cell, native: type[nn.RNNBase
     [
         ("lstm", CellOptions(projection_dim=3), "cell lstm: takes no projection_dim"),
         ("lstm_projected", CellOptions(projection_dim=6), "projection_dim is 6 and hidden_dim 6"),
-        ("conv_lstm", CellOptions(num_bins=4), "hidden_dim 6 is no multiple of the 4 frequency bins"),
+        ("conv_lstm", CellOptions(num_bins=4), "hidden_dim 6 is not a multiple of the 4 frequency bins"),
         ("conv_lstm", CellOptions(num_bins=2, kernel_size=2), "kernel_size 2 is even"),
     ],
 )

@@ -8,7 +8,7 @@ import torch
 
 from asr.errors import ConfigError
 from asr.models.cells.choice import Cell, CellOptions, make_cell
-from asr.models.cells.initial import KEEP_GATES, PRODUCT_GAINS, Initialisation
+from asr.models.cells.initial import KEEP_GATES, PRODUCT_GAINS
 
 HIDDEN_DIM = 400
 
@@ -16,7 +16,7 @@ HIDDEN_DIM = 400
 def biases(name: Cell, **initial: float | None) -> tuple[torch.Tensor, ...]:
     """Gives the biases of each gate; torch's two are one sum."""
     torch.manual_seed(0)
-    cell = make_cell(name, 8, HIDDEN_DIM, CellOptions(num_bins=1, initial=Initialisation(**initial)))
+    cell = make_cell(name, 8, HIDDEN_DIM, CellOptions(**initial))
     second = getattr(cell, "bias_hh_l0", None)
     return (cell.bias_ih_l0.data + (0.0 if second is None else second.data)).split(HIDDEN_DIM)
 
@@ -49,7 +49,7 @@ def test_chrono_draws_time_scales_up_to_the_longest(name: Cell) -> None:
 @pytest.mark.parametrize("name", get_args(Cell))
 def test_uniform_weights(name: Cell) -> None:
     torch.manual_seed(0)
-    cell = make_cell(name, 8, 64, CellOptions(num_bins=4, initial=Initialisation(init_range=0.1)))
+    cell = make_cell(name, 8, 64, CellOptions(num_bins=4, init_range=0.1))
     drawn = torch.cat([value.flatten() for key, value in cell.named_parameters() if not key.startswith("gain")])
     assert drawn.min().item() == pytest.approx(-0.1, abs=1e-3)
     assert drawn.max().item() == pytest.approx(0.1, abs=1e-3)
@@ -95,7 +95,7 @@ def test_the_same_draws_as_ever() -> None:
 )
 def test_settings_without_a_meaning(name: Cell, settings: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        make_cell(name, 4, 6, CellOptions(initial=Initialisation(**settings)))
+        make_cell(name, 4, 6, CellOptions(**settings))
 
 
 def test_gradients_of_the_layer_norm_lstm_do_not_explode() -> None:
