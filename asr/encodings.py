@@ -1,4 +1,4 @@
-"""Bytes of texts: unpacked, recoded to UTF-8, and what encoding they are in where that cannot be done."""
+"""Bytes of texts: unpacked and recoded to UTF-8, or their likely encoding if that is not possible."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ LONGEST_LINE = 1 << 27
 
 _BLOCK = 1 << 18
 _SMALL, _MOST_RATIO = 1 << 24, 200  # bytes that a file may always unpack to, and times its own size beyond that
-_HEAD = 4096  # bytes that the encoding is told from
+_HEAD = 4096  # bytes that determine the encoding
 _XZ_MEMORY = 1 << 28  # bytes; what xz -9 wrote takes a quarter of it
 _GZIP, _XZ, _BZIP2 = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh"
-_MARKS = (  # UTF-32 before UTF-16, whose mark its own begins with
+_MARKS = (  # UTF-32 before UTF-16, whose mark is its beginning
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_CANDIDATES = (  # by names that iconv and Python share; of equally likely ones the first is named
+_CANDIDATES = (  # by names that iconv and Python share; the first of equally likely ones is returned
     *("ISO-8859-1", "WINDOWS-1252", "MACINTOSH", "WINDOWS-1250", "ISO-8859-2", "WINDOWS-1251", "KOI8-R"),
     *("GB18030", "EUC-JP", "SHIFT_JIS", "EUC-KR", "BIG5"),
 )
@@ -39,13 +39,13 @@ _FREQUENT_HAN = {  # lead bytes of the first level of each standard, the frequen
     "SHIFT_JIS": (0x88, 0x98),
     "BIG5": (0xA4, 0xC6),
 }
-_LIKELY = 0.55  # mean weight of the characters beyond ASCII in the right encoding; others rarely give more than 0.4
+_LIKELY = 0.55  # mean weight of the characters beyond ASCII in the right encoding; others rarely reach 0.4
 _COMMON_LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôöõøœùúûüýÿßąćęłńśźżčěďňřťůőűășţ")
 _COMMON_MARKS = frozenset("\u00a0\u2018\u2019\u201c\u201d\u2013\u2014\u2026€«»¿¡°£")
 
 
 class DamagedTextError(Exception):
-    """The bytes of a file are no text.
+    """The bytes of a file are not text.
 
     Attributes:
         found: what was found.
@@ -53,7 +53,7 @@ class DamagedTextError(Exception):
     """
 
     def __init__(self, found: str, remedy: str = "make or copy it again") -> None:
-        """Keeps both."""
+        """Stores both."""
         super().__init__(found)
         self.found, self.remedy = found, remedy
 
@@ -61,8 +61,8 @@ class DamagedTextError(Exception):
 def utf8_stream(file: BinaryIO) -> BinaryIO:
     """Returns the bytes of a text in UTF-8, without a byte-order mark.
 
-    gzip, xz and bzip2 are unpacked, whatever the file is called, and UTF-16 and UTF-32 are recoded. Other bytes pass as
-    they are. Memory is bounded, whatever the bytes unpack to. Reading raises :class:`DamagedTextError` where a file
+    gzip, xz and bzip2 are unpacked, whatever the file's name, and UTF-16 and UTF-32 are recoded. Other bytes pass
+    unchanged. Memory is bounded, whatever the bytes unpack to. Reading raises :class:`DamagedTextError` if a file
     cannot be unpacked or recoded, or has a line longer than :data:`LONGEST_LINE`.
 
     Args:
@@ -72,13 +72,13 @@ def utf8_stream(file: BinaryIO) -> BinaryIO:
 
 
 def guess_encoding(sample: bytes) -> str | None:
-    """Returns the encoding that a text which is not UTF-8 is most likely in, by a name that iconv and Python know.
+    """Returns the likely encoding of a text that is not UTF-8, by a name known to iconv and Python.
 
     Args:
-        sample: lines with bytes beyond ASCII; the more, the surer.
+        sample: lines with bytes beyond ASCII; the more, the more reliable.
 
     Returns:
-        The name; None where no encoding that is tried gives what people write.
+        The name; None if no candidate results in plausible text.
 
     Example:
         >>> guess_encoding("déjà vu".encode("latin-1")), guess_encoding("привет".encode("koi8-r"))
@@ -98,7 +98,7 @@ def guess_encoding(sample: bytes) -> str | None:
 
 
 def _weight(text: str, place: int, encoding: str) -> float:
-    """Returns how likely a character beyond ASCII is in what people write in an encoding, from -1 to 1."""
+    """Returns how plausible a character beyond ASCII is in a text of an encoding, from -1 to 1."""
     before, character, after = text[place - 1], text[place], text[place + 1]
     if character in _COMMON_LATIN:
         return 1.0
@@ -109,7 +109,7 @@ def _weight(text: str, place: int, encoding: str) -> float:
     if "\u0410" <= character <= "\u044f" or character in "ёЁ":
         return 1.0 if character.islower() else 0.7
     if "\u3040" <= character <= "\u30ff":
-        return 1.0 if encoding in ("EUC-JP", "SHIFT_JIS") else 0.2  # kana are in the Chinese standards, too
+        return 1.0 if encoding in ("EUC-JP", "SHIFT_JIS") else 0.2  # kana are in the Chinese standards too
     if "\uac00" <= character <= "\ud7a3" or character in "、。「」":
         return 1.0
     if "\u4e00" <= character <= "\u9fff":
@@ -143,7 +143,7 @@ class _Joined(io.RawIOBase):
 
 
 def _limited(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Passes blocks on until a line is too long for a text."""
+    """Yields blocks until a line is too long for a text."""
     length = 0
     for block in blocks:
         end = block.rfind(b"\n")
@@ -164,7 +164,7 @@ def _utf8_blocks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _unmarked(head: bytes) -> str:
-    """Returns the encoding of a file without a byte-order mark; UTF-16 has zeros in every other byte of its ASCII."""
+    """Returns the encoding of a file without a byte-order mark; ASCII in UTF-16 has zeros in every other byte."""
     head = head[:_HEAD]
     even, odd = head[::2].count(0), head[1::2].count(0)
     if head[1:2] == b"\0" and 4 * even < odd:
@@ -198,7 +198,7 @@ def _unpacked(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _bounded(packed: Iterator[bytes], unpack: Callable[[Iterator[bytes]], Iterator[bytes]]) -> Iterator[bytes]:
-    """Unpacks blocks until they hold far more than a text that was packed into so few."""
+    """Yields unpacked blocks until they exceed what a text of the packed size can hold."""
     num_packed = num_unpacked = 0
 
     def counted() -> Iterator[bytes]:
@@ -226,7 +226,7 @@ def _gunzipped(packed: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _decompressed(packed: Iterator[bytes], form: str) -> Iterator[bytes]:
-    """Unpacks streams that follow one another, with padding between them."""
+    """Unpacks concatenated streams, with padding between them."""
     decompressor = None
     try:
         for block in packed:

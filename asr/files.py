@@ -1,4 +1,4 @@
-"""Files: texts read in the encoding and compression in which they lie; files written whole or not at all."""
+"""Files: texts read in any encoding and compression; files written completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from asr.errors import DataError
 _SAMPLE = 1 << 16  # bytes that an encoding is guessed from
 _SHOWN = 30  # characters
 _LONGEST_NAME = 255  # bytes of a file's name, on nearly all file systems
-PART = ".part"  # how names of files begin that are not whole yet
+PART = ".part"  # prefix of the names of unfinished files
 _LONGEST_ENDING = 20  # bytes after the last dot that count as an ending
 
 
@@ -28,11 +28,11 @@ _LONGEST_ENDING = 20  # bytes after the last dot that count as an ending
 def open_lines(path: str | Path) -> Iterator[BinaryIO]:
     """Opens a text for reading its bytes in UTF-8, without a byte-order mark; line ends stay.
 
-    Files that gzip, xz or bzip2 compressed are unpacked, and UTF-16 and UTF-32 are recoded. Other bytes pass unchecked.
+    Files compressed by gzip, xz or bzip2 are unpacked; UTF-16 and UTF-32 are recoded. Other bytes pass unchecked.
 
     Raises:
         DataError: the file is missing, damaged or a named pipe, unpacks to far more than texts do, or a line has no
-            end; also where that shows while it is read.
+            end; this may also be raised while it is read.
     """
     path = Path(path)
     if "\0" in str(path):
@@ -58,7 +58,7 @@ def open_text(path: str | Path) -> Iterator[TextIO]:
     """Opens a text for reading as :func:`open_lines` does.
 
     Raises:
-        DataError: the file is missing, damaged or not Unicode, with the line, also where that shows while it is read.
+        DataError: the file is missing, damaged or not Unicode, with the line; possibly while it is read.
     """
     with open_lines(path) as raw, TextIOWrapper(raw, encoding="utf-8", newline="") as text:
         try:
@@ -83,10 +83,7 @@ def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
 
 
 def not_utf8(path: str | Path) -> DataError:
-    """Returns the error for a text that is not Unicode: the first such line, its encoding, the command to convert it.
-
-    The encoding is guessed from the lines that are not Unicode; the first such word is shown as it reads in it.
-    """
+    """Returns the error for a text that is not Unicode: the first such line and word, the likely encoding, a remedy."""
     path = Path(path)
     if not path.is_file():
         return DataError(path, "is not UTF-8 text", "save it as UTF-8")  # a pipe, which is not read again
@@ -130,7 +127,7 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def _conversion(path: Path, encoding: str) -> str:
-    """Returns the command that converts a text to UTF-8, into a file with the same ending beside it."""
+    """Returns the command that converts a text to UTF-8, into a file with the same ending next to it."""
     unpack = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2"}.get(path.suffix)
     plain = path.with_suffix("") if unpack else path
     source, target = (shlex.quote(str(each)) for each in (path, plain.with_name(f"{plain.stem}.utf8{plain.suffix}")))
@@ -139,13 +136,9 @@ def _conversion(path: Path, encoding: str) -> str:
 
 
 def fitting(name: str, room: int = _LONGEST_NAME) -> str:
-    """Returns a file name, cut before its ending where a file system takes no longer ones.
+    """Returns a file name without folders, shortened before its ending to at most ``room`` bytes.
 
-    A digest of the whole takes the place of what is left out, so that no two names become one.
-
-    Args:
-        name: a file name without folders.
-        room: bytes that it may have.
+    A digest of the whole name replaces what is cut, so that different names stay different.
 
     Example:
         >>> fitting("talk.srt"), len(fitting(300 * "x" + ".srt")), fitting("0123456789abcdefghi.txt", 20)
@@ -157,32 +150,25 @@ def fitting(name: str, room: int = _LONGEST_NAME) -> str:
     ending = os.fsencode(Path(name).suffix)
     end = b"-" + hashlib.sha256(whole).hexdigest()[:8].encode() + (ending if len(ending) <= _LONGEST_ENDING else b"")
     kept = whole[: room - len(end)]
-    if whole[len(kept)] & 0xC0 == 0x80:  # within a character, whose beginning goes, too
+    if whole[len(kept)] & 0xC0 == 0x80:  # within a character, whose beginning is dropped too
         kept = kept.rstrip(bytes(range(0x80, 0xC0)))[:-1]
     return os.fsdecode(kept + end)
 
 
 def part_of(path: Path) -> Path:
-    """Returns a name beside ``path`` for what is not whole yet: unlike any other's, in whichever container or machine.
-
-    It ends as the name of ``path`` does, and is no longer than a name may be.
-    """
+    """Returns a unique name next to ``path`` for an unfinished file, with the same ending and not too long."""
     mark = f"{PART}{secrets.token_hex(8)}-"
     return path.with_name(mark + fitting(path.name, _LONGEST_NAME - len(mark)))
 
 
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
-    """Returns a path beside ``path`` to write to, and renames it when the block ends well.
+    """Yields a path to write to, next to ``path`` and with its ending, and renames it if the block succeeds.
 
-    The name ends as that of ``path`` does, so that writers which go by the ending work. Missing folders are made. A
-    device or a pipe, such as ``/dev/stdout``, is written to as it is.
-
-    Args:
-        path: the file to write or replace.
+    Missing folders are created. A device or a pipe, such as ``/dev/stdout``, is written to directly.
 
     Raises:
-        DataError: if the folder or file cannot be written, with the reason; an old file is still there then.
+        DataError: the folder or file cannot be written, with the reason; an old file is kept then.
 
     Example:
         >>> import tempfile
@@ -206,12 +192,12 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         ) from error
     finally:
         if beside != path:
-            with suppress(OSError):  # of a file system that is read-only, that is no file to remove
+            with suppress(OSError):  # on a read-only file system there is nothing to remove
                 beside.unlink()
 
 
 def _beside(path: Path) -> Path:
-    """Returns where to write to; that is the path itself where it is a device or a pipe, which nothing replaces."""
+    """Returns the path to write to: the path itself if it is a device or a pipe, which cannot be replaced."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -228,9 +214,9 @@ def _beside(path: Path) -> Path:
 
 @contextmanager
 def open_written(path: str | Path) -> Iterator[BinaryIO]:
-    """Opens a file for writing bytes that appears whole or not at all, through gzip if its name ends in ``.gz``.
+    """Opens a file for writing bytes completely or not at all, through gzip if its name ends in ``.gz``.
 
-    Equal contents give equal files.
+    Equal contents result in equal files.
 
     Raises:
         DataError: the file cannot be written.

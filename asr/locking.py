@@ -1,4 +1,4 @@
-"""Folders that one process at a time writes to, and what killed ones have left in them."""
+"""Folders written to by one process at a time, and files that killed processes left in them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ logger = logging.getLogger(__name__)
 
 
 def leftovers(path: Path, older_than: float = 0.0) -> list[Path]:
-    """Returns what killed writers of ``path`` have left beside it.
+    """Returns the files that killed writers of ``path`` left next to it.
 
     Args:
         path: the file or folder; ``*`` stands for anything in its name.
-        older_than: seconds since the last change, where living writers cannot be excluded.
+        older_than: seconds since the last change, if live writers cannot be excluded.
     """
     found = path.parent.glob(f"{PART}*-{path.name}")
     return [each for each in found if not older_than or time.time() - each.lstat().st_mtime > older_than]
@@ -34,15 +34,15 @@ def leftovers(path: Path, older_than: float = 0.0) -> list[Path]:
 
 @contextmanager
 def locked(path: str | Path, doing: str, remedy: str) -> Iterator[None]:
-    """Holds a lock for the length of the block, on this machine and others that see the same folder.
+    """Holds a lock during the block, on this machine and others that see the same folder.
 
-    The system gives it back when the process ends, in whichever way; what stands in the file names its holder. Where
-    the file system knows no locks, that is said and nothing is held.
+    The system releases it when the process ends in any way; the content of the file names its holder. If the file
+    system has no locks, a warning says so and nothing is held.
 
     Args:
-        path: the lock's file, made if it is not there.
+        path: the lock's file, created if needed.
         doing: what is done under it, such as "a training".
-        remedy: what to do while another holds it.
+        remedy: what to do while another process holds it.
 
     Raises:
         DataError: another process holds it, or the file cannot be written.

@@ -1,4 +1,4 @@
-"""What a process takes of the machine: cores, threads, and memory that the C library keeps."""
+"""A process's use of the machine: cores, threads, and memory kept by the C library."""
 
 from __future__ import annotations
 
@@ -12,31 +12,27 @@ _MOST = 2**31 - 1
 
 
 def num_cores(root: Path = Path("/")) -> int:
-    """Returns how many cores this process may use: those it may run on, less where a container has a quota of time.
-
-    Args:
-        root: where ``proc`` and ``sys`` lie.
-    """
+    """Returns how many cores this process may use, given its affinity and its container's quota under ``root``."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([allowed, *(int(quota) for quota in _quotas(root))]))
 
 
 def num_processes() -> int:
-    """Returns how many processes side by side fill the cores, each with the threads of ``OMP_NUM_THREADS``."""
+    """Returns how many concurrent processes fill the cores, each with the threads of ``OMP_NUM_THREADS``."""
     threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     return max(1, num_cores() // max(1, int(threads) if threads.isdecimal() else 1))
 
 
 def use_one_thread() -> None:
-    """Lets each process compute in one thread, unless ``OMP_NUM_THREADS`` says otherwise; children inherit it.
+    """Makes each process compute in one thread, unless ``OMP_NUM_THREADS`` says otherwise; children inherit it.
 
-    Threads that share a step of a recurrent layer wait for one another in every frame, and stand still as soon as
-    another program takes a core from one of them: cores are filled by processes and by batches side by side.
+    Threads that share a step of a recurrent layer wait for one another in every frame, and all stall as soon as another
+    program takes a core from one of them: cores are filled by processes and concurrent batches instead.
     """
     if "OMP_NUM_THREADS" in os.environ:
         return
     os.environ["OMP_NUM_THREADS"] = "1"
-    if "torch" in sys.modules:  # which has read the environment when it was loaded
+    if "torch" in sys.modules:  # which read the environment when it was loaded
         sys.modules["torch"].set_num_threads(1)
 
 
@@ -49,12 +45,12 @@ def is_first_rank() -> bool:
 
 
 def keep_memory() -> bool:
-    """Tells glibc to keep the memory of tensors that are gone for the next ones; ``CAROUSEL_KEEP_MEMORY=0`` forbids it.
+    """Tells glibc to reuse the memory of freed tensors, unless ``CAROUSEL_KEEP_MEMORY=0``.
 
-    By itself it hands every large block back, and the kernel clears the same pages anew in every step.
+    By default it returns every large block, and the kernel clears the same pages again in every step.
 
     Returns:
-        Whether it was done; other C libraries are left as they are.
+        Whether it was done; other C libraries are not changed.
     """
     if sys.platform != "linux" or os.environ.get("CAROUSEL_KEEP_MEMORY") == "0":
         return False
@@ -65,7 +61,7 @@ def keep_memory() -> bool:
 
 
 def _quotas(root: Path) -> list[float]:
-    """Returns the cores' worth of time that each control group around this process grants, of either version."""
+    """Returns the quota, in cores, of each control group of this process, of either version."""
     quotas = []
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, group = line.split(":", 2)

@@ -1,4 +1,4 @@
-"""JSON as programs and people write it: parsed strictly, each value asked for by the type that it must have."""
+"""JSON written by programs and people: parsed strictly, each value read by its required type."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ _SHOWN = 40  # characters
 
 @dataclass(frozen=True)
 class Record:
-    """A JSON object whose values are asked for by name and type; what is missing or of another type is an error.
+    """A JSON object whose values are read by name and type.
+
+    Methods that return a value raise a :class:`DataError` if it is missing or not of their type.
 
     Attributes:
         fields: the values by name.
         where: file and line, for the errors.
-        kind: what it is then said not to be, such as "is no score file".
+        kind: beginning of the errors, such as "is no score file".
         remedy: what to do about an error.
-        place: which object of the file or line it is, such as "words[2]: ".
+        place: position of the object in the file or line, such as "words[2]: ".
     """
 
     fields: Mapping[str, Any]
@@ -38,7 +40,7 @@ class Record:
         """Returns the record of a parsed value.
 
         Raises:
-            DataError: it is no object.
+            DataError: it is not an object.
         """
         record = cls(value if isinstance(value, dict) else {}, str(where), kind, remedy)
         if not isinstance(value, dict):
@@ -47,10 +49,10 @@ class Record:
 
     @classmethod
     def read(cls, path: str | Path, kind: str, remedy: str) -> Record:
-        """Reads the object that a file holds.
+        """Reads the object in a file.
 
         Raises:
-            DataError: the file cannot be read, or holds something else.
+            DataError: the file cannot be read or holds something else.
         """
         try:
             with open_text(path) as lines:
@@ -60,11 +62,7 @@ class Record:
         return cls.of(value, path, kind, remedy)
 
     def text(self, name: str) -> str:
-        """Returns a string.
-
-        Raises:
-            DataError: it is missing, or none that can be written in UTF-8.
-        """
+        """Returns a string that can be written in UTF-8."""
         value = self._value(name)
         if not isinstance(value, str):
             raise self.error(name, "a string")
@@ -73,11 +71,7 @@ class Record:
         return value
 
     def number(self, name: str, least: float = -math.inf, most: float = math.inf) -> float:
-        """Returns a finite number from ``least`` to ``most``.
-
-        Raises:
-            DataError: it is missing or none.
-        """
+        """Returns a finite number from ``least`` to ``most``."""
         value = self._value(name)
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1.7e308
         if not is_number or not least <= value <= most:
@@ -86,55 +80,35 @@ class Record:
         return float(value)
 
     def whole(self, name: str, least: int = 0) -> int:
-        """Returns a whole number of at least ``least``.
-
-        Raises:
-            DataError: it is missing or none.
-        """
+        """Returns a whole number of at least ``least``."""
         value = self._value(name)
         if not isinstance(value, int) or isinstance(value, bool) or value < least or value.bit_length() > 62:
             raise self.error(name, f"a whole number from {least}")
         return value
 
     def flag(self, name: str) -> bool:
-        """Returns true or false.
-
-        Raises:
-            DataError: it is missing or neither.
-        """
+        """Returns true or false."""
         value = self._value(name)
         if not isinstance(value, bool):
             raise self.error(name, "true or false")
         return value
 
     def record(self, name: str) -> Record:
-        """Returns an object.
-
-        Raises:
-            DataError: it is missing or none.
-        """
+        """Returns an object."""
         value = self._value(name)
         if not isinstance(value, dict):
             raise self.error(name, "an object in braces")
         return replace(self, fields=value, place=f"{self.place}{name}: ")
 
     def items(self, name: str) -> list[Any]:
-        """Returns a list of anything.
-
-        Raises:
-            DataError: it is missing or none.
-        """
+        """Returns a list of anything."""
         value = self._value(name)
         if not isinstance(value, list):
             raise self.error(name, "a list")
         return value
 
     def records(self, name: str) -> list[Record]:
-        """Returns a list of objects.
-
-        Raises:
-            DataError: it is missing or none.
-        """
+        """Returns a list of objects."""
         values = self.items(name)
         if not all(isinstance(value, dict) for value in values):
             raise self.error(name, "a list of objects in braces")
@@ -143,11 +117,11 @@ class Record:
         ]
 
     def has(self, name: str) -> bool:
-        """Says whether there is a value of that name, and not null."""
+        """Says whether there is a value of that name other than null."""
         return self.fields.get(name) is not None
 
     def error(self, name: str, expected: str) -> DataError:
-        """Returns the error for a value that is not as expected."""
+        """Returns the error for an unexpected value."""
         return self._error(f"{name} is {describe_json(self.fields.get(name))}, not {expected}")
 
     def _value(self, name: str) -> Any:
@@ -163,7 +137,7 @@ def parse_json(text: str, where: str | Path, remedy: str) -> Any:
     """Parses a JSON text; NaN and Infinity become numbers, as Python writes them.
 
     Raises:
-        DataError: it is no JSON, is nested too deep, or an object has a key twice.
+        DataError: it is not JSON, is nested too deeply, or an object has a key twice.
 
     Example:
         >>> parse_json('{"a": [1, null]}', "line 1", "")

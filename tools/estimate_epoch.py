@@ -34,7 +34,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch.utils.data import DataLoader
 
-from asr.cli.train import _quieten_lightning
+from asr.runs.quiet import quieten_lightning
 from asr.configuration.composition import compose_config, resolve
 from asr.data.batch import Batch, Share
 from asr.data.plan import PlannedBatch, plan_epoch
@@ -281,7 +281,7 @@ def run(argv: list[str]) -> None:
         AsrError: for whatever a user can cause.
     """
     options = parse(argv)
-    _quieten_lightning()
+    quieten_lightning()
     warnings.filterwarnings("ignore", "You defined a `validation_step` but have no `val_dataloader`")
     max_epochs = resolve(compose_config(options.overrides))["trainer"]["max_epochs"]
     config = configuration(options.overrides, options.device)

@@ -15,8 +15,8 @@ class Chain(nn.Module):
     def __init__(self, augmentations: Iterable[Augmentation] = ()) -> None:
         """Sorts the augmentations by turn; those of one stage and turn keep their order."""
         super().__init__()
-        ordered: list[Augmentation] = sorted(augmentations, key=lambda each: each.turn)
-        self.links = nn.ModuleList(ordered)
+        links = sorted(augmentations, key=lambda each: each.turn)
+        self.links = nn.ModuleList(links)
 
     def __iter__(self) -> Iterator[Augmentation]:
         """Yields the augmentations."""

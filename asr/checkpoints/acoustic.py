@@ -1,4 +1,4 @@
-"""The record of acoustic models: one file, and nothing beside it, transcribes."""
+"""The record of acoustic models, whose checkpoints transcribe without any other file."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from asr.models.acoustic import AcousticModel
 from asr.text.policy import TextPolicy, recorded_policy
 from asr.text.tokens import TokenTable
 
-_FRAMES = 8  # that a model is tried out on
+_FRAMES = 8  # of the trial run of a model
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded(LoadedModel):
-    """What a checkpoint holds.
+    """An acoustic model from a checkpoint.
 
     Attributes:
         model: on the CPU, in evaluation mode.
         tokens: the table of its outputs.
-        policy: what its training transcripts went through.
-        settings: how front end and encoder were built, as ``class_path`` and ``init_args``.
+        policy: applied to its training transcripts.
+        settings: of front end and encoder, as ``class_path`` and ``init_args``.
     """
 
     model: AcousticModel
@@ -82,7 +82,7 @@ def _part_row(name: str, spec: Mapping[str, Any]) -> Row:
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the state of the token table, where the configuration names its file."""
+    """Returns the state of the token table, whose file the configuration may name."""
     tokens = config["model"]["tokens"]
     return {"tokens": TokenTable.load(Path(tokens)).state() if isinstance(tokens, str) else tokens}
 

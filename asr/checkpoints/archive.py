@@ -1,4 +1,4 @@
-"""The zip archive that a checkpoint is: read only where every reader of zip files would see the same members."""
+"""The zip archive of a checkpoint, read only if every reader of zip files would see the same members."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ENCRYPTED, _SIZES_FOLLOW, _UTF_8 = 0x1, 0x8, 0x800  # bits of a member's flags
 
 @dataclass(frozen=True)
 class Member:
-    """Where the bytes of a member lie.
+    """The position of a member's bytes.
 
     Attributes:
         offset: of the first byte.
@@ -43,8 +43,8 @@ class Archive:
     """A whole archive.
 
     Attributes:
-        content: all bytes of the file, mapped into memory; what is written there never reaches the file.
-        members: by name, without the folder that all of them lie in.
+        content: all bytes of the file, mapped into memory; writing to it never changes the file.
+        members: by name, without their common folder.
     """
 
     content: mmap.mmap
@@ -57,25 +57,25 @@ class Archive:
 
 
 class _LayoutError(Exception):
-    """The archive is whole, and laid out as torch never does it."""
+    """The archive is complete but has a layout that torch never writes."""
 
 
 def read_archive(path: str | Path) -> Archive:
-    """Maps a file into memory and checks that it is a zip archive as torch writes it.
+    """Maps a file into memory and checks that it is a zip archive as written by torch.
 
-    Readers of zip files disagree about archives that are laid out oddly: which of two members of one name counts, where
-    an overlapping or compressed member has its bytes. Here no such archive is read, so there is one reading only; and
-    every member has the sum that was written down for it.
+    Readers of zip files disagree about unusual layouts: which of two members of one name counts, or where the bytes of
+    an overlapping or compressed member are. Such archives are refused, so that only one reading is possible; and every
+    member must have its recorded checksum.
 
     Raises:
-        CheckpointError: the file is missing, damaged, another one, or packed anew by another program.
+        CheckpointError: the file is missing, damaged, of another kind, or repacked by another program.
     """
     path = Path(path)
     _check_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-    except Exception as error:  # zipfile meets damage in whatever it is reading: names, sizes, flags
+    except Exception as error:  # zipfile fails on damage wherever it is: names, sizes, flags
         raise CheckpointError(path, f"is damaged ({str(error)[:200]})", _COPY) from None
     if not any(info.filename.endswith("/data.pkl") for info in infos):
         raise CheckpointError(path, "is a zip archive but not a checkpoint", NOT_ONE)
@@ -94,7 +94,7 @@ def read_archive(path: str | Path) -> Archive:
 
 
 def _check_file(path: Path) -> None:
-    """Tells apart what is wrong with a file that is no zip archive."""
+    """Raises an error that says what is wrong with a file that is not a zip archive."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -159,7 +159,7 @@ def _directory(content: mmap.mmap, num_members: int) -> int:
 
 
 def _member(content: mmap.mmap, info: zipfile.ZipInfo) -> Member:
-    """Returns where a member lies, whose own header has to say what the directory says."""
+    """Returns the position of a member, whose own header must agree with the directory."""
     if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
         raise _LayoutError(f"{info.filename} is compressed")
     if info.flag_bits & _ENCRYPTED:
@@ -189,7 +189,7 @@ def _sum(content: mmap.mmap, member: Member) -> int:
 
 
 def _without_folder(path: Path, members: Mapping[str, Member]) -> dict[str, Member]:
-    """Leaves out the folder that torch puts all members into."""
+    """Strips the folder that torch puts all members into."""
     folder = next(iter(members), "").partition("/")[0] + "/"
     if f"{folder}data.pkl" not in members:
         raise CheckpointError(path, "is a zip archive but not a checkpoint", NOT_ONE)

@@ -1,4 +1,4 @@
-"""What a checkpoint may ask to be built: a closed list of classes, with plain arguments of the types they declare."""
+"""What a checkpoint may have built: a closed list of classes, with plain arguments of their declared types."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ ENCODERS: tuple[type[nn.Module], ...] = (
     ConformerEncoder,
     FeedForwardEncoder,
 )
-"""Each is made from the width of a feature frame, and from arguments that are plain values."""
+"""Each takes the width of a feature frame, and plain values as its other arguments."""
 
 CHANGED = "it was written by another version, or changed"
 _MAX_SHOWN, _MAX_NAMED = 60, 200  # characters in a message: of a value, of another error
 _SOURCES_OF_MEMORY = (torch.empty, torch.zeros, torch.ones, torch.full, torch.arange)
-_FREE_VALUES, _FREE_TENSORS = 1 << 22, 1 << 10  # what any network may take: then what is missing can be named
+_FREE_VALUES, _FREE_TENSORS = 1 << 22, 1 << 10  # allowed to any network, so that missing weights can be named
 _SMALL = 1 << 16  # a whole number that no network is too small for
 
 
 class BuildError(Exception):
-    """Settings ask for what cannot be built, or may not be."""
+    """Settings describe something that cannot or must not be built."""
 
 
 def class_path(made: type) -> str:
@@ -59,12 +59,12 @@ def chosen(spec: Any, choices: tuple[type, ...], what: str) -> tuple[type, dict[
     """Returns the class that ``{"class_path": ..., "init_args": {...}}`` names, and its arguments.
 
     Args:
-        spec: as it stands in a checkpoint or a configuration.
-        choices: classes that it may name, and no others.
-        what: it is for, for messages.
+        spec: from a checkpoint or a configuration.
+        choices: the classes that it may name.
+        what: its purpose, for messages.
 
     Raises:
-        BuildError: it is no such thing, or names another class.
+        BuildError: it has another form or names another class.
     """
     if not isinstance(spec, Mapping) or not isinstance(spec.get("class_path"), str):
         raise BuildError(f"the {what} names no class_path")
@@ -86,8 +86,8 @@ def check_arguments(made: type, arguments: Mapping[str, Any], *given: str, large
     Args:
         made: the class.
         arguments: by name.
-        given: names of parameters that are passed in another way.
-        largest: magnitude that no whole number exceeds.
+        given: names of parameters that are passed separately.
+        largest: limit for the magnitude of whole numbers.
 
     Raises:
         BuildError: one is missing, unknown, of another type, not finite or too large.
@@ -117,7 +117,7 @@ def _types_of_parameters(made: type) -> dict[str, Any]:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Says whether a value is of a plain type; of a type that is not plain, no value is."""
+    """Says whether a value has a plain type; False for all types that are not plain."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return any(_fits(value, choice) for choice in get_args(hint))
@@ -142,7 +142,7 @@ def _described(hint: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """Returns a short form of a plain value, and of another one its type: what others wrote may be very large."""
+    """Returns a short form of a plain value, or the type of another one: a file may hold very large values."""
     if not isinstance(value, str | int | float | None):
         return f"a {type(value).__name__}"
     text = repr(value)
@@ -151,7 +151,7 @@ def shown(value: Any) -> str:
 
 @contextmanager
 def building_of(path: str | Path) -> Iterator[None]:
-    """Turns whatever settings from a file can bring about while a model is built into one line that names the file.
+    """Turns any error that a file's settings cause while a model is built into one line that names the file.
 
     Raises:
         CheckpointError: the model cannot be built.
@@ -171,11 +171,11 @@ def building_of(path: str | Path) -> Iterator[None]:
 
 @contextmanager
 def limited_to(num_values: int, num_tensors: int) -> Iterator[None]:
-    """Lets networks be built that are as large as the weights there are, and stops larger ones before they take memory.
+    """Allows networks as large as the stored weights, and stops larger ones before they take memory.
 
     Args:
-        num_values: numbers that all weights together are.
-        num_tensors: weights that there are.
+        num_values: numbers in all stored weights.
+        num_tensors: stored weights.
 
     Raises:
         BuildError: a network needs far more.
@@ -185,7 +185,7 @@ def limited_to(num_values: int, num_tensors: int) -> Iterator[None]:
 
 
 class _Limit(TorchFunctionMode):
-    """Counts what is asked for in this thread of the functions that networks take their memory from."""
+    """Counts what this thread requests from the functions that allocate a network's memory."""
 
     def __init__(self, max_values: int, max_tensors: int) -> None:
         super().__init__()

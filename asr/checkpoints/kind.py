@@ -1,4 +1,4 @@
-"""What has to be known of a kind of model that checkpoints are of: one record for each."""
+"""The interface of the kinds of model that checkpoints hold: one record for each."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LoadedModel(ABC):
-    """A model out of a checkpoint.
+    """A model from a checkpoint.
 
     Attributes:
-        training_step: optimiser steps behind it; None where the file does not say.
-        epoch: epochs begun before it was written, counted from 0; None where the file does not say.
+        training_step, epoch: see :class:`StoredModel`.
     """
 
     training_step: int | None = None
@@ -35,10 +34,10 @@ class LoadedModel(ABC):
 
     @abstractmethod
     def describe_model(self) -> list[Row]:
-        """Returns what is to be said of the model itself."""
+        """Returns the lines about the model itself."""
 
     def describe(self) -> list[Row]:
-        """Returns what ``asr info`` says."""
+        """Returns the lines of ``asr info``."""
         step = "unknown" if self.training_step is None else f"{self.training_step:,}"
         progress = step if self.epoch is None else f"{step} (epoch {self.epoch})"
         return [*self.describe_model(), ("training step", progress)]
@@ -52,18 +51,18 @@ class Kind(Generic[Model]):
     """A kind of model.
 
     Attributes:
-        title: what such a model is called, with its article.
-        task: the ``task`` of configurations that train one; None where they have none.
+        title: name of such a model, with its article.
+        task: the ``task`` of configurations that train one; None if they have none.
         needed: settings that its checkpoints have.
-        incomplete: what is said of a file that holds no model, with the part that is missing as ``{}``.
-        lacking: what is said of a model that lacks settings, with these as ``{}``.
-        remedy: what to do then.
-        named_by: the setting that no other kind has; it says what rows of weights stand for.
+        incomplete: error for a file without a model, with the missing part as ``{}``.
+        lacking: error for a model that lacks settings, with these as ``{}``.
+        remedy: what to do about either.
+        named_by: a setting that no other kind has; it names the rows of weights.
         names: called with that setting; returns the tokens, words or letters in their order.
-        mismatch: what is said of a checkpoint whose names, ``{there}`` in number, are not those of the model that is to
-            take its weights, ``{here}``, and what to do; None where the rows are taken by name.
-        settings: called with a composed configuration; returns the settings that follow from the files it names.
-        build: called with the content of a checkpoint that has all that is needed; returns its model.
+        mismatch: error for a checkpoint whose names, ``{there}`` in number, differ from those of the model that is to
+            take its weights, ``{here}`` in number, and what to do; None if rows are matched by name.
+        settings: called with a composed configuration; returns the settings that depend on the files it names.
+        build: called with a checkpoint that has all needed settings; returns its model.
     """
 
     title: str
@@ -97,13 +96,13 @@ class Kind(Generic[Model]):
 
 
 def check_files(name: str, files: Any) -> None:
-    """Raises a :class:`ConfigError` where a setting is the name of one file, not a list of files."""
+    """Raises a :class:`ConfigError` if a setting is the name of a file instead of a list of files."""
     if isinstance(files, str):
         raise ConfigError(name, f"is {files}, and a list of files is expected", f"write {name}=[{files}]")
 
 
 def settings_row(name: str, made: str, settings: Mapping[str, Any]) -> Row:
-    """Returns the line about something that was made with settings.
+    """Returns the line about an object and its settings.
 
     Example:
         >>> settings_row("encoder", "RecurrentEncoder", {"hidden_dim": 8})

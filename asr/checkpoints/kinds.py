@@ -1,4 +1,4 @@
-"""The kinds of model that there are, and a checkpoint of whichever."""
+"""All kinds of model, and loading a checkpoint of any kind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS: tuple[Kind[LoadedModel], ...] = (ACOUSTIC, LANGUAGE, PRONUNCIATION)
 
 
 def kind_of(settings: Mapping[str, Any]) -> Kind[LoadedModel] | None:
-    """Returns the kind that a checkpoint with these settings is of; None where it is of none.
+    """Returns the kind of a checkpoint with these settings; None if it is of none.
 
     Example:
         >>> kind_of({"vocabulary": "a"}).title
@@ -26,6 +26,6 @@ def kind_of(settings: Mapping[str, Any]) -> Kind[LoadedModel] | None:
 
 
 def load_any(path: str | Path) -> LoadedModel:
-    """Returns the model of a checkpoint of whichever kind; see :meth:`Kind.load`."""
+    """Returns the model of a checkpoint of any kind; see :meth:`Kind.load`."""
     stored = read_model(path, ACOUSTIC.incomplete, ACOUSTIC.remedy)
     return (kind_of(stored.settings) or ACOUSTIC).load_stored(stored)

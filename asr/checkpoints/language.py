@@ -1,4 +1,4 @@
-"""The record of recurrent language models: one file, with its words and its text policy."""
+"""The record of recurrent language models, whose checkpoints hold their words and their text policy."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _REMEDY = "give one that asr train --config-name lm wrote, such as best.ckpt"
 
 @dataclass(frozen=True, eq=False)
 class LoadedLanguageModel(LoadedModel):
-    """What a checkpoint holds.
+    """A language model from a checkpoint.
 
     Attributes:
         network: on the CPU, in evaluation mode.
         vocabulary: its words.
-        num_unknown_types: different words of the training text that share ``<unk>``.
-        policy: what its training text went through.
-        sizes: how the network was built.
+        num_unknown_types: distinct words of the training text that share ``<unk>``.
+        policy: applied to its training text.
+        sizes: of the network.
     """
 
     network: RecurrentLM
@@ -75,11 +75,11 @@ def _build(stored: StoredModel) -> LoadedLanguageModel:
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what a language model is told of the words of its training text; see :class:`LanguageModule`.
+    """Returns a language model's settings that depend on its training text; see :class:`LanguageModule`.
 
     Raises:
-        DataError: a file cannot be read, or breaks the text policy.
-        ConfigError: no word comes so often, or the text is no list of files.
+        DataError: a file cannot be read or violates the text policy.
+        ConfigError: no word is frequent enough, or the text is not a list of files.
     """
     model, files, min_count = config["model"], config["data"]["train_text"], config["min_count"]
     check_files("text", files)

@@ -1,4 +1,4 @@
-"""The values in a checkpoint, put together from its pickle by a closed list of instructions that run no code."""
+"""The values in a checkpoint, built from its pickle by a closed list of instructions that run no code."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ _MAX_BYTES, _MAX_DEPTH, _MAX_VALUES, _MAX_DIMS = 1 << 26, 64, 2_000_000, 16
 
 
 class ForeignError(Exception):
-    """A pickle holds something else than plain values and tensors; the message names it."""
+    """A pickle holds something other than plain values and tensors; the message names it."""
 
 
 def unpickle(pickled: bytes, storage: Storage) -> Any:
     """Returns what a pickle describes: dicts, lists, tuples, texts, numbers and dense tensors.
 
-    The instructions are those that ``torch.save`` writes for such values. Every name in the pickle has to be one of
-    ten, and none of them is looked up: nothing is imported or called because the pickle says so.
+    The instructions are those that ``torch.save`` writes for such values. Every name in the pickle must be one of ten,
+    and none is looked up: the pickle cannot cause anything to be imported or called.
 
     Args:
         pickled: the pickle, of protocol 2.
-        storage: gives the numbers of tensors.
+        storage: returns the numbers of tensors.
 
     Raises:
-        ForeignError: for any other instruction or name, and for values that torch would not have written like this.
+        ForeignError: for any other instruction or name, and for values that torch would not have written so.
     """
     if len(pickled) > _MAX_BYTES:
         raise ForeignError(f"a pickle of {len(pickled):,} bytes")
@@ -71,7 +71,7 @@ def unpickle(pickled: bytes, storage: Storage) -> Any:
 
 
 class _Name(str):
-    """A name that the pickle asks for, one of the closed list."""
+    """A name in the pickle, one of the closed list."""
 
     __slots__ = ()
 
@@ -107,7 +107,7 @@ class _Machine:
         if name in _WIDTHS:
             self.stack.append(tuple(self._take(_WIDTHS[name])))
         elif name == "TUPLE":
-            items = tuple(self._since_mark())  # which puts the stack below back into its place
+            items = tuple(self._since_mark())  # restores the stack below
             self.stack.append(items)
         elif name in ("APPEND", "APPENDS"):
             self._extend(self._take(1) if name == "APPEND" else self._since_mark())
@@ -153,7 +153,7 @@ class _Machine:
         self.stack.append(_Name(name))
 
     def _numbers(self, persistent_id: Any) -> Tensor:
-        """Returns the numbers that tensors are made of; of one name they are of one type and number."""
+        """Returns the numbers of tensors; those of one name have one type and size."""
         if type(persistent_id) is not tuple or len(persistent_id) != 5:
             raise ForeignError("numbers that are not described as torch does")
         kind, dtype_name, key, location, count = persistent_id
@@ -172,7 +172,7 @@ class _Machine:
         raise ForeignError(f"a call of {name.replace(' ', '.')} with arguments")
 
     def _annotate(self, state: Any) -> None:
-        """Takes the versions of modules, which ``nn.Module.state_dict`` keeps as an attribute of its dictionary."""
+        """Stores the versions of modules, which ``nn.Module.state_dict`` keeps as an attribute of its dictionary."""
         target = self.stack[-1]
         if type(target) is not OrderedDict or type(state) is not dict or set(state) != {"_metadata"}:
             raise ForeignError("attributes of an object")
@@ -180,7 +180,7 @@ class _Machine:
 
 
 def _tensor(*arguments: Any) -> Tensor:
-    """Returns a tensor over numbers, of which it may leave out some but show none twice."""
+    """Returns a tensor over numbers, which may omit some of them but repeats none."""
     numbers, offset, size, stride, requires_grad, hooks, *metadata = arguments
     whole = [offset, *size, *stride] if type(size) is tuple and type(stride) is tuple else [None]
     if (
@@ -202,7 +202,7 @@ def _tensor(*arguments: Any) -> Tensor:
 
 
 def _check_extent(value: Any) -> None:
-    """Raises where values hold themselves, are nested deep, or are too many once what is shared counts each time."""
+    """Raises if values contain themselves, are nested deeply, or are too many, counting shared ones repeatedly."""
     waiting, num_values = [(value, 0)], 0
     while waiting:
         inner, depth = waiting.pop()

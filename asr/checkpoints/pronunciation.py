@@ -1,4 +1,4 @@
-"""The record of pronunciation models: one file, with its letters and phones, pronounces words."""
+"""The record of pronunciation models, whose checkpoints hold their letters and phones."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _BATCH_SIZE = 256
 
 @dataclass(frozen=True, eq=False)
 class LoadedPronouncer(LoadedModel):
-    """What a checkpoint holds.
+    """A pronunciation model from a checkpoint.
 
     Attributes:
         network: on the CPU, in evaluation mode.
         letters: the table of letters, in upper case.
         phones: the table of phones.
-        sizes: how the network was built.
+        sizes: of the network.
     """
 
     network: Pronouncer
@@ -50,12 +50,12 @@ class LoadedPronouncer(LoadedModel):
 
     @torch.inference_mode()
     def lexicon(self, words: Iterable[str], beam_size: int = 8, nbest: int = 1) -> Lexicon:
-        """Returns the pronunciations of words, the likeliest first; a word that has none is left out.
+        """Returns the pronunciations of words, most likely first; words without one are left out.
 
         Args:
-            words: in upper case; one with a letter that the model has not learnt has no pronunciation.
+            words: in upper case; one with a letter unknown to the model has no pronunciation.
             beam_size: pronunciations kept in the search.
-            nbest: pronunciations of a word at most.
+            nbest: most pronunciations of a word.
         """
         decoder = PrefixBeamDecoder(self.phones, frame_seconds=1.0, beam_size=beam_size, nbest=nbest)
         known = [word for word in words if self._can_spell(word)]
@@ -91,8 +91,8 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the tables of letters and phones of a lexicon; see :class:`PronunciationModule`.
 
     Raises:
-        DataError: a file cannot be read or is no lexicon.
-        ConfigError: the lexicon is no list of files.
+        DataError: a file cannot be read or is not a lexicon.
+        ConfigError: the lexicon is not a list of files.
     """
     files, keep_stress = config["data"]["lexicon"], config["data"]["keep_stress"]
     check_files("lexicon", files)

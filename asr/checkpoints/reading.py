@@ -1,4 +1,4 @@
-"""What lies in a checkpoint: plain values and tensors, read without running code; settings and weights of a model."""
+"""The content of a checkpoint: plain values and tensors, read without running code; a model's settings and weights."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def read_checkpoint(path: str | Path, is_mapped: bool = True) -> dict[str, Any]:
 
     Args:
         path: the file.
-        is_mapped: whether tensors stay in the file until they are used: its optimiser state, often three quarters of
-            it, then takes no memory.
+        is_mapped: whether tensors stay in the file until they are used; then its optimiser state, often three quarters
+            of it, takes no memory.
 
     Raises:
-        CheckpointError: the file is missing, damaged or no checkpoint.
+        CheckpointError: the file is missing, damaged or not a checkpoint.
     """
     archive = read_archive(path)
     try:
@@ -43,14 +43,14 @@ def read_checkpoint(path: str | Path, is_mapped: bool = True) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class StoredModel:
-    """What a checkpoint holds of a model, before anything of it is built.
+    """The model in a checkpoint, before any of it is built.
 
     Attributes:
         path: the file, for errors.
         settings: arguments of the Lightning module, by name.
         state: its weights, by name.
-        training_step: optimiser steps behind it; None where the file does not say.
-        epoch: epochs begun before it was written, counted from 0; None where the file does not say.
+        training_step: optimiser steps taken; None if the file does not say.
+        epoch: epoch in which it was written, counted from 0; None if the file does not say.
     """
 
     path: Path
@@ -61,15 +61,15 @@ class StoredModel:
 
 
 def read_model(path: str | Path, incomplete: str, remedy: str) -> StoredModel:
-    """Reads what a checkpoint holds of a model; see :func:`read_checkpoint`.
+    """Reads the model in a checkpoint; see :func:`read_checkpoint`.
 
     Args:
         path: the file.
-        incomplete: what is said of a file that holds none, with the part that is missing as ``{}``.
-        remedy: what to do then.
+        incomplete: error for a file without a model, with the missing part as ``{}``.
+        remedy: what to do about it.
 
     Raises:
-        CheckpointError: the file is missing, damaged, no checkpoint, or holds no model.
+        CheckpointError: the file is missing, damaged, not a checkpoint, or holds no model.
     """
     path, content = Path(path), read_checkpoint(path)
     parts = {name: content.get(name) for name in ("hyper_parameters", "state_dict")}
@@ -82,7 +82,7 @@ def read_model(path: str | Path, incomplete: str, remedy: str) -> StoredModel:
 
 
 class _Numbers:
-    """The numbers of an archive's tensors; tensors that share some go on sharing them."""
+    """The numbers of an archive's tensors; tensors that share storage keep sharing it."""
 
     def __init__(self, archive: Archive, is_mapped: bool) -> None:
         order = archive.read("byteorder") if "byteorder" in archive.members else b"little"

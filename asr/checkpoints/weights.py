@@ -1,4 +1,4 @@
-"""The weights of a checkpoint into the network that they are for."""
+"""Loading the weights of a checkpoint into a network."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def load_network(
     call: Callable[[Network], object],
     remedy: str,
 ) -> Network:
-    """Builds a network and loads all its weights, and no others; memory is taken only for weights that are there.
+    """Builds a network and loads exactly its weights; memory is allocated only for stored weights.
 
     Args:
         stored: the checkpoint, whose module has the network as its ``model``.
         make: builds the network.
-        call: runs it on the least there is, so that settings which fit each other and make no sense show at once.
-        remedy: what to do where they do not fit.
+        call: runs it on a minimal input, so that settings that are consistent but meaningless fail at once.
+        remedy: what to do if the weights do not fit.
 
     Returns:
         The network, in evaluation mode.
@@ -61,13 +61,13 @@ def load_network(
 
 
 def num_values(state: Mapping[str, Any]) -> int:
-    """Returns how many numbers are stored of all weights together at the most, whatever they say of themselves."""
+    """Returns an upper bound for the numbers stored of all weights, whatever shapes they claim."""
     stored = [value.untyped_storage() for value in state.values() if isinstance(value, Tensor)]
     return sum({storage.data_ptr(): storage.nbytes() for storage in stored}.values()) // _SMALLEST
 
 
 def _difference(weights: Mapping[str, Any], network: nn.Module) -> str:
-    """Returns what is wrong with the names, shapes and types of weights, empty where nothing is."""
+    """Returns what is wrong with the names, shapes and types of weights; empty if nothing is."""
     expected = network.state_dict(keep_vars=True)
     missing = [name for name in expected if not isinstance(weights.get(name), Tensor)]
     if missing:
@@ -85,7 +85,7 @@ def _difference(weights: Mapping[str, Any], network: nn.Module) -> str:
 
 
 def _overlap(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
-    """Finds weights that are more than what is stored of them, unless the network shares them in the same way."""
+    """Detects weights larger than their storage, unless the network shares them in the same way."""
     stored = {weight.untyped_storage().data_ptr(): weight.untyped_storage().nbytes() for weight in weights.values()}
     needed = {id(tensor): tensor.numel() * weights[name].element_size() for name, tensor in expected.items()}
     if sum(needed.values()) > sum(stored.values()):
@@ -94,6 +94,6 @@ def _overlap(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> s
 
 
 def _some(names: list[str]) -> str:
-    """Names a few and counts the rest, with the verb that fits."""
+    """Names two and counts the rest, with a verb in agreement."""
     rest = f" and {len(names) - 2} more" if len(names) > 2 else ""
     return f"{', '.join(name[:_MAX_SHOWN] for name in names[:2])}{rest} {'is' if len(names) == 1 else 'are'}"

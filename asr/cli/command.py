@@ -105,7 +105,7 @@ def refuse_tuning(parser: argparse.ArgumentParser, verb: str, *others: str) -> N
 
 class _Moved(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        raise UsageError(self.option_strings[0], f"is no option of {parser.prog} any more", f"give {self.const}")
+        raise UsageError(self.option_strings[0], f"is no longer an option of {parser.prog}", f"give {self.const}")
 
 
 def finite(text: str) -> float:

@@ -45,7 +45,7 @@ def _main() -> int:
     if verb == "--version":
         return print_versions()
     if verb in _MOVED:
-        print(f"asr {verb}: is no verb any more; use {_MOVED[verb]}", file=sys.stderr)
+        print(f"asr {verb}: is no longer a verb; use {_MOVED[verb]}", file=sys.stderr)
         return 2
     if verb not in VERBS:
         print(f"asr: {verb}: no such verb; the verbs are {', '.join(VERBS)}", file=sys.stderr)

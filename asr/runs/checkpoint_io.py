@@ -65,5 +65,5 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if not path.exists():
             return
         if path.suffix != ".ckpt" or ".." in path.parts or not path.is_file():
-            raise CheckpointError(path, "is no checkpoint of this run to be removed", "start the run anew")
+            raise CheckpointError(path, "is not a checkpoint of this run, and is not removed", "start the run again")
         path.unlink()

@@ -77,4 +77,4 @@ def fit(trainer: Trainer, model: SteppedModule, data: PlannedData, ckpt_path: st
         if ckpt_path is None or model.has_begun:
             raise
         found = f"training cannot be resumed from it ({type(error).__name__}: {str(error)[:200]})"
-        raise CheckpointError(ckpt_path, found, "take an earlier checkpoint, or begin anew with init_from") from error
+        raise CheckpointError(ckpt_path, found, "take an earlier one, or start a new run with init_from") from error

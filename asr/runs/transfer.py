@@ -88,10 +88,10 @@ def _by_token(
 
 def _tell(path: str | Path, there: tuple[str, ...], here: tuple[str, ...]) -> None:
     known = set(there)
-    anew = [describe(token) for token in here if token not in known]
-    rest = f" and {len(anew) - _NUM_NAMED} more" if len(anew) > _NUM_NAMED else ""
-    named = f"; anew begin {', '.join(anew[:_NUM_NAMED])}{rest}" if anew else ""
-    logger.info("%s: the weights of %d of %d tokens are taken by name%s", path, len(here) - len(anew), len(here), named)
+    new = [describe(token) for token in here if token not in known]
+    rest = f" and {len(new) - _NUM_NAMED} more" if len(new) > _NUM_NAMED else ""
+    named = f"; new are {', '.join(new[:_NUM_NAMED])}{rest}" if new else ""
+    logger.info("%s: the weights of %d of %d tokens are taken by name%s", path, len(here) - len(new), len(here), named)
 
 
 def _misfit(path: str | Path, reason: str) -> CheckpointError:

@@ -112,7 +112,7 @@ LINES = {
     "a command": (
         "list.jsonl",
         '{"id": "a", "sources": [{"type": "command", "source": "rm"}]}',
-        "list.jsonl:1: its recording is not one file",
+        "list.jsonl:1: its recording is not a single unchanged file",
     ),
 }
 

@@ -101,7 +101,7 @@ def test_greedy_decoding_that_tuning_chose_gives_one_hypothesis(
         (
             ["--cuts", "a", "--tune", "x.json"],
             2,
-            "--tune: is no option of asr decode any more; give asr tune decode",
+            "--tune: is no longer an option of asr decode; give asr tune decode",
         ),
         (["--cuts", "a", "--cross-tune"], 2, "give asr tune decode --crosswise FILE"),
         (["--cuts", "a", "--tuning-beam-size", "4"], 2, "give asr tune decode --tuning-beam-size N"),

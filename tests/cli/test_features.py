@@ -101,7 +101,7 @@ def test_impossible_settings(tmp_path, capsys):
     ):
         assert line in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--frontend", "fbank40", change)
     assert "frontend/fbank" in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--frontend", "fbank")
-    assert "--num-mels: is no option of asr features any more; give --frontend NAME num_mels=VALUE" in error_of(
+    assert "--num-mels: is no longer an option of asr features; give --frontend NAME num_mels=VALUE" in error_of(
         capsys, 2, "--cuts", cuts, "--out", out, "--num-mels", 40
     )
     assert "1.0 among them" in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--speeds", 0.9)

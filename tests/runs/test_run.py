@@ -149,7 +149,7 @@ BAD = {
         2,
         "model.encoder: Option 'hiden_dim' is not accepted",
     ),
-    "unknown unit": (["unit=letter"], 2, "'letter' is no unit"),
+    "unknown unit": (["unit=letter"], 2, "'letter' is not a unit"),
     "no token table": (["model.tokens=nowhere/tokens_char.txt"], 1, "nowhere/tokens_char.txt: no such file"),
     "no cuts": (["data.train_cuts=[nowhere.jsonl.gz]"], 1, "nowhere.jsonl.gz"),
     "no checkpoint": (["ckpt_path=nowhere.ckpt"], 1, "nowhere.ckpt: no such file"),
