@@ -78,13 +78,11 @@ def _environment_as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _log_as_it_was() -> Iterator[None]:
-    """Restores the log after a command: its handler writes to a stream that ends with the test."""
+def _no_log_of_a_command() -> None:
+    """Takes away the log of a command that ran in an earlier test, or in a fixture of more tests than this one."""
     log = logging.getLogger("asr")
-    before = log.handlers, log.propagate, log.level
-    yield
-    log.handlers, log.propagate = before[:2]
-    log.setLevel(before[2])
+    log.handlers, log.propagate = [], True
+    log.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

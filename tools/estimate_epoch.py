@@ -34,7 +34,6 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch.utils.data import DataLoader
 
-from asr.runs.quiet import quieten_lightning
 from asr.configuration.composition import compose_config, resolve
 from asr.data.batch import Batch, Share
 from asr.data.plan import PlannedBatch, plan_epoch
@@ -42,6 +41,7 @@ from asr.data.shares import share
 from asr.errors import AsrError, ConfigError, UsageError
 from asr.models.acoustic import AcousticModel
 from asr.runs.building import TrainingCLI, build
+from asr.runs.quiet import quieten_lightning
 from asr.text.tokens import TokenTable
 
 LETTERS = TokenTable("char", ("<blank>", "'", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "|"))

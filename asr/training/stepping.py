@@ -70,10 +70,10 @@ class SteppedModule(lightning.LightningModule):
             self._epoch_sums = torch.zeros(2, dtype=torch.float64)
 
     def on_train_start(self) -> None:
-        """Checks that a resumed run is at the position in the data that its step number implies."""
+        """Checks that a resumed run is at the position in planned data that its step number implies."""
         data = getattr(self.trainer, "datamodule", None)
-        assert isinstance(data, PlannedData)
-        data.check_position(self.trainer.global_step)
+        if isinstance(data, PlannedData):
+            data.check_position(self.trainer.global_step)
 
     def sum_up(self, sums: dict[str, tuple[Tensor, Tensor]], counts: bool) -> None:
         """Starts summing the metrics of a step over all ranks; :meth:`on_after_backward` logs them.
