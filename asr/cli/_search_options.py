@@ -11,7 +11,7 @@ from asr.decoding.settings import HYPS_PER_STATE, DecoderSettings
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from asr.decoding.settings import Coverage
+    from asr.decoding.parts import Coverage
 
 LM_WEIGHT = 0.5
 """Of a language model whose weight is not given."""

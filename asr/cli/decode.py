@@ -35,14 +35,15 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.out and len(arguments.cuts) > 1:
         raise UsageError("--out", f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or give one")
     from asr.checkpoints.acoustic import load_checkpoint
+    from asr.decoding.parts import DecoderParts
     from asr.models.devices import move
     from asr.scoring.hypotheses import write_hypotheses
 
     loaded = load_checkpoint(arguments.checkpoint)
     move(loaded.model, arguments.device, "--device")
-    parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
+    parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
     log_coverage(parts.coverage, settings.lm)
-    decoder = settings.decoder(parts)
+    decoder = parts.decoder(settings)
     label = Path(arguments.settings).stem if arguments.settings else settings.label
     for cuts in arguments.cuts:
         split = Path(cuts).name.removesuffix("_cuts.jsonl.gz")

@@ -93,13 +93,14 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
     from asr.corpora.manifests import read_cuts
     from asr.corpora.targets import target_text
     from asr.data.posteriors import posteriors
+    from asr.decoding.parts import DecoderParts
     from asr.models.devices import move
     from asr.tuning.dev import Dev
     from asr.tuning.sources import Posteriors, rule_of
 
     loaded = load_checkpoint(arguments.checkpoint)
     move(loaded.model, arguments.device, "--device")
-    parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
+    parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
     log_coverage(parts.coverage, settings.lm)
     rule = rule_of(settings, loaded.tokens, loaded.policy)
     target: Literal["char", "phone"] = "phone" if rule.unit == "phone" else "char"
