@@ -17,12 +17,12 @@ _DESCRIPTION = """Packs the audio of cuts into tar shards in Lhotse's Shar forma
 
 A folder of shards has an index beside it, an ordinary cut file: training, decoding and asr features take it in place of
 the cuts. Thousands of files become a few that disks and networks read from end to end: in training,
-data.window_shards=16 draws batches from so many shards at a time."""
+data.mixing.window_shards=16 draws batches from so many shards at a time."""
 
 _EXAMPLES = """\
   asr shards --cuts data/librispeech/train-clean-100_cuts.jsonl.gz --out data/librispeech/shards --shuffle 0
   asr shards --folders /data/shar/train --out data/mine    shards made by Lhotse, or moved: writes the index only
-  asr train experiment=an4/blstm data.train_cuts=[data/an4/shards/train_cuts.jsonl.gz] data.window_shards=8"""
+  asr train experiment=an4/blstm data.train_cuts=[data/an4/shards/train_cuts.jsonl.gz] data.mixing.window_shards=8"""
 
 
 @command

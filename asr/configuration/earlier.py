@@ -1,4 +1,4 @@
-"""Settings as earlier versions had them: augmentations and parts of the objective were settings of the model itself."""
+"""Settings as earlier versions had them: what is in groups now stood among the settings of the model and the data."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from asr.errors import ConfigError
 
 _NAMES = ("reverberate", "add_noise", "pauses", "vocal_tract", "spec_augment")
 _OF_THE_OBJECTIVE = ("consistency", "intermediate", "loss_per")
+_OF_THE_MIXING = ("weights", "window_shards", "joined_steps")
 _SPLIT = {"SpecAugment": "spec_augment", "AddNoise": "noise"}  # what was in one file
 _OF_THE_FRONT_END = ("sample_rate", "num_mels", "low_freq", "high_freq", "num_groups")
 
@@ -31,6 +32,18 @@ def renew(model: Mapping[str, Any]) -> dict[str, Any]:
     return renewed
 
 
+def renew_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of data with those of the mixing where they are now.
+
+    Example:
+        >>> renew_data({"seed": 0, "joined_steps": 0.1})
+        {'seed': 0, 'mixing': {'joined_steps': 0.1}}
+    """
+    renewed = {name: value for name, value in data.items() if name not in _OF_THE_MIXING}
+    mixing = {name: data[name] for name in _OF_THE_MIXING if name in data}
+    return renewed | ({"mixing": mixing} if mixing else {})
+
+
 def _renew_one(spec: Any) -> Any:
     if not isinstance(spec, Mapping) or not str(spec.get("class_path")).startswith("asr.features."):
         return spec
@@ -49,3 +62,5 @@ def check_key(key: str) -> None:
         raise ConfigError(key, "is a setting of earlier versions", f"it is model.augmentation.{rest}")
     if part == "model" and name in _OF_THE_OBJECTIVE:
         raise ConfigError(key, "is a setting of earlier versions", f"it is model.objective.init_args.{rest}")
+    if part == "data" and name in _OF_THE_MIXING:
+        raise ConfigError(key, "is a setting of earlier versions", f"it is data.mixing.{rest}")

@@ -11,7 +11,7 @@ import yaml  # type: ignore[import-untyped]  # which OmegaConf reads with
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from asr.configuration.earlier import renew
+from asr.configuration.earlier import renew, renew_data
 from asr.configuration.settings import leaves
 from asr.errors import ConfigError
 
@@ -42,7 +42,7 @@ def read_saved(path: str) -> DictConfig:
         raise ConfigError(path, "is not a training configuration", _REMEDY)
     _check_references(path, dict(leaves(plain)))
     assert isinstance(saved, DictConfig)
-    saved.model = renew(plain["model"])
+    saved.model, saved.data = renew(plain["model"]), renew_data(plain["data"])
     return saved
 
 

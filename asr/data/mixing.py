@@ -1,17 +1,57 @@
-"""How often the utterances of several corpora come in an epoch."""
+"""Which utterances make up an epoch, and how often those of several corpora come in it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from asr.errors import ConfigError
 
 _BLOCK = 50  # utterances of like length among which those of an epoch are drawn
 _DRAWN = 10  # so many are drawn from a block at the least: their number is rounded
 
 Indices = NDArray[np.int64]
 Lengths = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Which utterances come together in an epoch.
+
+    Attributes:
+        weights: how often the utterances of each training file come in an epoch: 2 is twice, 0.25 a quarter of them,
+            others in each epoch; None is once.
+        window_shards: shards that batches are drawn from at a time, so that shards are read as a whole, one after the
+            other; None draws from all. Epochs that come shortest first draw from all. Each rank reads a part of every
+            shard.
+        joined_steps: share of the steps whose utterances are joined two by two, long ones with short ones, so that what
+            is read does not depend on where recordings begin and end; 0 joins none.
+    """
+
+    weights: list[float] | None = None
+    window_shards: int | None = None
+    joined_steps: float = 0.0
+
+    def check(self, num_files: int) -> None:
+        """Refuses what is out of its range, or does not fit this number of training files.
+
+        Raises:
+            ConfigError: naming the setting.
+        """
+        weights, shards = self.weights, self.window_shards
+        if weights is not None and (len(weights) != num_files or not all(0 < weight < math.inf for weight in weights)):
+            found = f"is {weights} for {num_files} files of data.train_cuts"
+            remedy = "give one number above 0 for each, such as [1, 0.5], or null"
+            raise ConfigError("data.mixing.weights", found, remedy)
+        if shards is not None and shards < 1:
+            raise ConfigError("data.mixing.window_shards", f"is {shards}", "give 1 or more, or null")
+        if not 0 <= self.joined_steps <= 1:
+            found = f"is {self.joined_steps:g}"
+            raise ConfigError("data.mixing.joined_steps", found, "give a share of the steps, 0 to 1")
 
 
 class Mixture:

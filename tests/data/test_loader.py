@@ -110,7 +110,7 @@ class Planned(PlannedData):
 
 
 def test_runs_of_earlier_versions_go_on_if_they_had_one_rank() -> None:
-    data = Planned(0)
+    data = Planned(num_workers=0, max_padded=1.0, max_batch_size=1, seed=0)
     data.load_state_dict({"epoch": 3, "batches_done": 2})
     data.check_position(17)
     with pytest.raises(CheckpointError, match="at step 9, by an earlier version, whose ranks had batches of their own"):
