@@ -97,6 +97,19 @@ class TokenFrames:
         return cls(by_frame.unbind(), ids.unbind(), best.unbind(), ranks.unbind())
 
 
+@dataclass(frozen=True)
+class Step:
+    """What one frame did to the beams, to find the way back by. Shapes (B, K).
+
+    Attributes:
+        sources: which of the prefixes before the frame each prefix comes from.
+        token_ids: the token that the frame added to it, or -1.
+    """
+
+    sources: torch.Tensor
+    token_ids: torch.Tensor
+
+
 def merge_blank_frames(
     log_probs: torch.Tensor, input_lengths: torch.Tensor, blank: int, threshold: float
 ) -> tuple[torch.Tensor, torch.Tensor]:

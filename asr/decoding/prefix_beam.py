@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
+from torch import Tensor
 
 from asr.decoding.alignment import align
-from asr.decoding.beams import TokenFrames, check_beam, merge_blank_frames, random_numbers, require, walk_back
+from asr.decoding.beams import Step, TokenFrames, check_beam, merge_blank_frames, random_numbers, require, walk_back
 from asr.decoding.decoder import TokenPaths, check_log_probs, trace
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.prefix_search import Beams, Extensions, PrefixSearch, Step
+from asr.decoding.prefix_search import Beams, Extensions, PrefixSearch
 from asr.decoding.token_scorer import TokenScorer
 from asr.errors import DataError
 from asr.text.tokens import BLANK, TokenTable
@@ -72,7 +72,7 @@ class PrefixBeamDecoder:
         self.blank_threshold = blank_threshold
 
     @torch.inference_mode()
-    def __call__(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> list[list[Hypothesis]]:
+    def __call__(self, log_probs: Tensor, input_lengths: Tensor) -> list[list[Hypothesis]]:
         """Decodes a batch; see :class:`asr.decoding.decoder.Decoder`."""
         input_lengths = input_lengths.to(log_probs.device)
         check_log_probs(log_probs, input_lengths, len(self.tokens))
@@ -82,9 +82,7 @@ class PrefixBeamDecoder:
         paths = TokenPaths(token_ids, token_lengths, alignment.token_index, scores)
         return trace(paths, log_probs, self.tokens, self.frame_seconds, self.blank)
 
-    def _search(
-        self, log_probs: torch.Tensor, input_lengths: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _search(self, log_probs: Tensor, input_lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Gives the N best sequences: token_ids (B, nbest, L), their lengths and scores, each (B, nbest)."""
         if self.blank_threshold < 1:
             log_probs, input_lengths = merge_blank_frames(log_probs, input_lengths, self.blank, self.blank_threshold)
@@ -98,7 +96,7 @@ class PrefixBeamDecoder:
             extensions, random_numbers(num_tokens, 0).to(device), self.blank, self.beam_threshold, self.token_score
         )
         beams = Beams.start(batch, beam_size, self.blank, device)
-        states = self.lm.start(batch, beam_size, device) if self.lm else None
+        states = self.lm.start(batch, beam_size, device) if self.lm else beams.last  # which nobody reads
         shortest = int(input_lengths.min()) if batch else 0
         own, steps = torch.arange(beam_size, device=device), []
         for frame in range(num_frames):
@@ -114,7 +112,7 @@ class PrefixBeamDecoder:
             steps.append(step)
         return self._best(beams, states, steps)
 
-    def _best(self, beams: Beams, states: Any, steps: list[Step]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _best(self, beams: Beams, states: Tensor, steps: list[Step]) -> tuple[Tensor, Tensor, Tensor]:
         scores = beams.scores
         if self.lm:
             scores = torch.where(scores.isinf(), scores, scores + self.lm_weight * self.lm.finish(states))

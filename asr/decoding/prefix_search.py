@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, TokenFrames, locate
+from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, Step, TokenFrames, locate
 
 _ROOT = 0x243F6A8885A308D3
 """The number of the empty prefix (digits of pi)."""
@@ -112,23 +112,6 @@ class Beams:
         names = [field.name for field in fields(self)]
         return Beams(*(torch.where(active, getattr(self, name), getattr(other, name)) for name in names))
 
-    def find_parents(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Finds for each prefix where in the beam the prefix without its last token is, and whether it is there."""
-        return locate(self.hashes, self.parents)
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one frame did to the beams, to find the way back by. Shapes (B, K).
-
-    Attributes:
-        sources: which of the prefixes before the frame each prefix comes from.
-        token_ids: the token that the frame added to it, or -1.
-    """
-
-    sources: torch.Tensor
-    token_ids: torch.Tensor
-
 
 class PrefixSearch:
     """Moves the beams of a batch on by one frame; all merging of equal prefixes happens here."""
@@ -154,7 +137,7 @@ class PrefixSearch:
         log_probs, beam_size = frames.log_probs[frame], beams.last.shape[1]
         last_log_probs = log_probs.gather(1, beams.last)
         stay_blank = beams.total + log_probs[:, self.blank, None]
-        slots, has_parent = beams.find_parents()
+        slots, has_parent = locate(beams.hashes, beams.parents)
         # A prefix of the beam also gains what its parent passes on by growing into it. To repeat its own last token,
         # the parent must have ended in blank.
         passed = torch.where(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asr.decoding.beams import DEAD, NOBODY, locate
+from asr.decoding.beams import DEAD, NOBODY, Step
 from asr.decoding.lexicon.trie import ROOT
 
 _NO_PREFIX = 0x452821E638D01377
@@ -120,22 +120,9 @@ class LexiconBeams:
             torch.cat([part.stacked_marks for part in parts], dim=1),
         )
 
-    def find_parents(self) -> tuple[Tensor, Tensor]:
-        """Finds for each prefix where in the beam the prefix without its last token is, and whether it is there."""
-        marks = self.marks
-        return locate(marks.hashes, marks.parents)
-
 
 @dataclass(frozen=True)
-class WordStep:
-    """What one frame did to the beams, to find the way back by. Shapes (B, K).
+class WordStep(Step):
+    """A step, and the word that each prefix's new token ended, or -1, shape (B, K)."""
 
-    Attributes:
-        sources: which of the prefixes before the frame each prefix comes from.
-        token_ids: the token that the frame added to it, or -1.
-        words: the word that this token ended, or -1.
-    """
-
-    sources: Tensor
-    token_ids: Tensor
     words: Tensor

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, TokenFrames, best_of_each
+from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, TokenFrames, best_of_each, locate
 from asr.decoding.lexicon.arcs import WeightedTrie
 from asr.decoding.lexicon.beams import LexiconBeams, Marks, Masses, WordStep
 from asr.decoding.lexicon.trie import NO_WORD
@@ -57,7 +57,7 @@ class LexiconSearch:
         )
         total, ends_blank, ends_token, bonus = beams.masses
         last = beams.marks.last
-        slots, has_parent = beams.find_parents()
+        slots, has_parent = locate(beams.marks.hashes, beams.marks.parents)
         # A prefix of the beam also gains what its parent passes on by growing into it. To repeat its own last token,
         # the parent must have ended in blank.
         passed = torch.where(last == last.gather(1, slots), ends_blank.gather(1, slots), total.gather(1, slots))
