@@ -36,7 +36,7 @@ class Layout:
     """What a file consists of.
 
     Attributes:
-        pieces: recordings that follow one another; none where the file can be given to libsndfile as it is.
+        pieces: recordings that follow one another; none where libsndfile can read the file as it is.
         lacking: what its header promises and is not there, in words; empty if the file is whole.
         rest: where another file begins that was appended; 0 if there is none.
     """

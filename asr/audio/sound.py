@@ -68,7 +68,7 @@ class Sound(ABC):
         """Yields the next samples block by block.
 
         Args:
-            count: how many at the most; None for all to the end.
+            count: most samples; None for all to the end.
 
         Yields:
             float32 samples, shape (S, C), at least one.

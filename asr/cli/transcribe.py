@@ -185,7 +185,7 @@ def _survey(recordings: Sequence[Recording], sample_rate: int) -> float | None:
     Returns:
         None where only decoding tells how long a recording is.
     """
-    from asr.audio import peek
+    from asr.audio.waveforms import peek
 
     seconds, is_known, num_resampled = 0.0, True, 0
     for recording in recordings:

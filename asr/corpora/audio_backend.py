@@ -9,7 +9,7 @@ import numpy as np
 from lhotse.audio.backend import LibsndfileBackend, LibsndfileCompatibleAudioInfo
 from numpy.typing import NDArray
 
-from asr.audio import probe, read_segment
+from asr.audio.waveforms import probe, read_segment
 
 MISMATCH = 0.1
 """Seconds by which a file may be shorter or longer than its manifest says: decoders of MP3 differ by so much."""
@@ -18,7 +18,7 @@ _IN_TAR = ".tar/"  # of paths of members, which Lhotse takes out of the archive 
 
 
 class Backend(LibsndfileBackend):  # type: ignore[misc]
-    """Reads whatever :func:`asr.audio.read` does; writes by libsndfile."""
+    """Reads whatever :func:`asr.audio.waveforms.read` does; writes by libsndfile."""
 
     def read_audio(
         self,
@@ -55,7 +55,7 @@ class Backend(LibsndfileBackend):  # type: ignore[misc]
         path_or_fd: Any,
         force_opus_sampling_rate: int | None = None,  # noqa: ARG002 - Lhotse's
     ) -> LibsndfileCompatibleAudioInfo:
-        """Finds out what a file holds, as :func:`asr.audio.probe` does.
+        """Finds out what a file holds, as :func:`asr.audio.waveforms.probe` does.
 
         Raises:
             DataError: it cannot be read.

@@ -16,7 +16,8 @@ from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 from lhotse.audio import AudioSource
 from lhotse.supervision import AlignmentItem
 
-from asr.audio import AudioInfo, probe, samples_to_seconds
+from asr.audio.rates import samples_to_seconds
+from asr.audio.waveforms import AudioInfo, probe
 from asr.corpora.timit_layout import Utterance, complaints, read_layout
 from asr.errors import DataError
 from asr.files import written_whole

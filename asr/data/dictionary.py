@@ -91,7 +91,7 @@ def split_lexicon(
     Args:
         lexicon: words with their phones.
         held_out_every: the last of every so many words is held out.
-        frames_per_letter: frames that a letter gives; CTC needs one for each phone and each repeat.
+        frames_per_letter: frames that stand for a letter; CTC needs one for each phone and each repeat.
 
     Example:
         >>> split_lexicon(Lexicon({"A": (("AH",), ("EY",)), "B": (("B", "IY"),), "W": (("D", "AH", "B"),)}), 2, 2)

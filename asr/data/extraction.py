@@ -24,7 +24,7 @@ from lhotse.cut.data import DataCut
 from lhotse.utils import fastcopy
 
 import asr.corpora.manifests  # noqa: F401  (chooses Lhotse's audio backend, in worker processes too)
-from asr.audio import Seconds
+from asr.audio.rates import Seconds
 from asr.data.dataset import read_waveform
 from asr.errors import AsrError, ConfigError, DataError
 from asr.features.cmvn import Statistics

@@ -1,4 +1,4 @@
-"""A loader that knows where in the epoch it stands, so that training resumes on the very next batch."""
+"""A loader that knows its position in the epoch, so that training resumes with the very next batch."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def read_batches(
         plan: the batches.
         num_workers: processes that read ahead; 0 reads in this one.
         pin_memory: whether batches go to pinned memory, for a GPU.
-        keep_workers: whether the processes wait for the loader to be read again, until :func:`end_workers`: to begin
+        keep_workers: whether the processes wait for the loader to be read again, until :func:`end_workers`: to start
             them anew costs a large training process seconds.
     """
     keeps = keep_workers and num_workers > 0
@@ -149,7 +149,7 @@ def _leave_signals_to_the_main_process(_number: int) -> None:
 
 
 class ResumableLoader(Generic[Read]):
-    """Hands out the batches of an epoch, from the position on.
+    """Yields the batches of an epoch, from the position on.
 
     It is its own ``sampler``, so that Lightning tells it the epoch. ``__iter__`` is a generator because Lightning
     asks for the iterator before it tells the epoch: the plan is made when the first batch is wanted.
@@ -186,7 +186,7 @@ class ResumableLoader(Generic[Read]):
         is_within = 0 < position.batches_done < position.num_batches
         if is_within and position.plan != _checksum(planned):
             found = (
-                f"{position.batches_done} batches of epoch {position.epoch} are done, but these settings give others"
+                f"{position.batches_done} batches of epoch {position.epoch} are done, but these settings plan others"
             )
             remedy = (
                 "resume with the cuts and the settings of data that the run had, or start another run with init_from"
@@ -202,7 +202,7 @@ class ResumableLoader(Generic[Read]):
         end_workers(self._batches)
 
     def set_epoch(self, epoch: int) -> None:
-        """Begins an epoch; the same epoch again goes on where it stood."""
+        """Begins an epoch; the same epoch again continues where it was."""
         if epoch != self.position.epoch:
             self.position.epoch, self.position.batches_done = epoch, 0
 

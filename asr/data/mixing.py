@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from asr.errors import ConfigError
 
 _BLOCK = 50  # utterances of like length among which those of an epoch are drawn
-_DRAWN = 10  # so many are drawn from a block at the least: their number is rounded
+_DRAWN = 10  # so many are drawn from a block, or more: their number is rounded
 
 Indices = NDArray[np.int64]
 Lengths = NDArray[np.float64]
@@ -57,9 +57,10 @@ class Mixing:
 class Mixture:
     """Corpora with weights: 2 brings each utterance twice an epoch, 0.25 a quarter of them, 1.5 all and half once more.
 
-    Every epoch has as many utterances. For a fraction, utterances are sorted by length, and of each fifty neighbours
-    some are drawn, others in the next epoch, until all were there: with a weight of 0.25 in four epochs or five. So an
-    epoch's utterances, sorted, are never longer than ``longest``, and the number of batches need not change.
+    Every epoch has the same number of utterances. For a fraction, utterances are sorted by length, and of each fifty
+    neighbours some are drawn, others in the next epoch, until all have been drawn: with a weight of 0.25 in four epochs
+    or five. So an epoch's utterances, sorted, are never longer than ``longest``, and the number of batches need not
+    change.
 
     Attributes:
         longest: the greatest length that each utterance of an epoch can have, shape (U,), in seconds, in no order.
@@ -68,7 +69,7 @@ class Mixture:
     longest: Lengths
 
     def __init__(self, seconds: Sequence[float], counts: Sequence[int], weights: Sequence[float], seed: int) -> None:
-        """Settles how many come of each corpus.
+        """Decides how many utterances each corpus contributes.
 
         Args:
             seconds: length of each utterance, corpus after corpus.
@@ -84,7 +85,7 @@ class Mixture:
         generator = np.random.default_rng(seed)
         lengths = np.asarray(seconds, dtype=np.float64)
         self._whole: list[tuple[Indices, int]] = []  # utterances, and how often all of them come
-        self._blocks: list[tuple[Indices, int, int]] = []  # utterances, how many are drawn, how often they came before
+        self._blocks: list[tuple[Indices, int, int]] = []  # utterances, how many are drawn, how often each came before
         longest = []
         first = 0
         for count, weight in zip(counts, weights, strict=True):
@@ -112,7 +113,7 @@ class Mixture:
 
 
 def _blocks(by_length: Indices, total: int) -> list[tuple[Indices, int]]:
-    """Divides utterances into blocks of neighbours, with as many to draw from each as its share of the total."""
+    """Divides utterances into blocks of neighbours, each with its share of the total to draw from it."""
     count = len(by_length)
     if not total or not count:
         return []

@@ -85,7 +85,7 @@ class SpeechData(PlannedData):
             ascending_epochs: first epochs in which batches come shortest first (SortaGrad).
             num_workers: loader processes; 0 reads in the training process.
             on_problem: whether utterances that cannot be trained on stop the run or are left out and counted.
-            cmvn_utterances: utterances that global statistics are measured on, at the most.
+            cmvn_utterances: most utterances that global statistics are measured on.
             seed: of the order, the speeds and the augmentation.
             quarantine: where utterances that cannot be trained on are listed.
             mixing: which utterances come together in an epoch.

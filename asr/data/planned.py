@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class PlannedData(lightning.LightningDataModule):
-    """Reads planned batches; the place in the epoch is in the checkpoint, so that a run resumes exactly.
+    """Reads planned batches; the position in the epoch goes into checkpoints, so that a run resumes exactly.
 
     Attributes:
         train_set: what training batches are read from, once it is set up.
@@ -112,7 +112,7 @@ class PlannedData(lightning.LightningDataModule):
         self._endings.append(functools.partial(end_workers, loader))
         return loader
 
-    def teardown(self, stage: str) -> None:  # noqa: ARG002 - what Lightning gives
+    def teardown(self, stage: str) -> None:  # noqa: ARG002 - Lightning's signature
         """Ends the processes that read ahead."""
         for end in self._endings:
             end()

@@ -56,7 +56,7 @@ def read_with(
 ) -> Iterator[tuple[list[str], T]]:
     """Yields what a search finds in the posteriors of all cuts, shortest first; see :func:`posteriors`.
 
-    On a CPU as many batches as there are cores are computed and searched at the same time, each in one thread.
+    On a CPU one batch per core is computed and searched at the same time, each in one thread.
 
     Args:
         search: called with the posteriors of a batch and their lengths, such as a decoder.
@@ -67,7 +67,7 @@ def read_with(
         max_batch_size: most utterances of a batch.
 
     Yields:
-        Utterance ids, and what was found in them.
+        Utterance ids, and what the search found in them.
     """
     dataset = SpeechDataset([Utterance(cut, "", (), {}) for cut in cuts], model.frontend.sample_rate, False, seed=0)
     device = model.output.weight.device
@@ -86,7 +86,7 @@ def read_with(
 def _side_by_side(
     function: Callable[[Batch], tuple[list[str], T]], batches: Iterator[Batch], num_threads: int
 ) -> Iterator[tuple[list[str], T]]:
-    """Yields what a function makes of each batch, in their order; so many are worked on at a time, and no more read."""
+    """Yields a function's results for each batch, in order; reads at most one batch more than there are threads."""
     running: deque[Future[tuple[list[str], T]]] = deque()
     with ThreadPoolExecutor(num_threads) as threads:
         try:

@@ -74,7 +74,7 @@ def divide(lengths: Sequence[float], num_parts: int) -> list[int]:
 
 
 def _stretches(longest: Sequence[float], cost: float) -> list[int]:
-    """Returns the ends of the fewest stretches of which none costs more; a single utterance may."""
+    """Returns the ends of the fewest stretches that cost no more; a single utterance may."""
     ends: list[int] = []
     start = 0
     for place, length in enumerate(longest):

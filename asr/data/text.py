@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SentenceBatch(Moving):
-    """Sentences padded to one length, and what has to be foreseen in them.
+    """Sentences padded to one length, and what is to be predicted in them.
 
     Attributes:
         inputs: ``<s>`` and the words of each sentence, padded with ``</s>``, shape (B, L).

@@ -1,4 +1,4 @@
-"""What beam searches share: the frames that they read, the prefixes that they keep, and the way back."""
+"""What beam searches share: the frames that they read, the prefixes that they keep, and how they are traced back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOBODY, DEAD = 0x13198A2E03707344, 0x24A4093822299F31
 
 
 def random_numbers(count: int, seed: int) -> torch.Tensor:
-    """Gives 64-bit numbers that look random, always the same ones, shape (count,)."""
+    """Returns 64-bit numbers that look random, always the same ones, shape (count,)."""
     return torch.randint(-(2**63), 2**63 - 1, (count,), generator=torch.Generator().manual_seed(seed))
 
 
@@ -118,7 +118,7 @@ def merge_blank_frames(
     The probability of every sequence stays the same but for the paths that show a token in a frame that is dropped,
     less than ``1 - threshold`` of all paths for each such frame.
 
-    Source: Chen et al., "Phone synchronous speech recognition with CTC lattices", 2017.
+    **Source**: Chen et al., "Phone synchronous speech recognition with CTC lattices", 2017.
 
     Args:
         log_probs: natural-log posteriors, shape (B, N, V).
@@ -152,17 +152,17 @@ def merge_blank_frames(
 def best_of_each(
     scores: torch.Tensor, classes: torch.Tensor, count: int, per_class: int = 1, among: int | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gives the best scores, no more than so many of each class.
+    """Returns the best scores, with at most ``per_class`` of each class.
 
-    Source: the N best of each state, their pasts kept apart, are Schwartz and Chow, "The N-best algorithm: an efficient
-    and exact procedure for finding the N most likely sentence hypotheses", 1990.
+    **Source**: the N best of each state, their pasts kept apart, are Schwartz and Chow, "The N-best algorithm: an
+    efficient and exact procedure for finding the N most likely sentence hypotheses", 1990.
 
     Args:
         scores: -inf for what cannot be, shape (B, C).
         classes: integers, equal for those of one class, shape (B, C).
         count: K, at most C.
-        per_class: how many of a class may stay.
-        among: how many of the best scores are looked at; None for all.
+        per_class: most scores of a class.
+        among: how many of the best scores are considered; None for all.
 
     Returns:
         Scores, best first, -inf where there are not enough, and their places among the C, both (B, K).
@@ -179,10 +179,10 @@ def best_of_each(
     ranks = torch.arange(among, device=scores.device)
     bits = among.bit_length()
     keys, _ = ((classes.gather(1, order) * HASH_FACTOR >> bits << bits) + ranks).sort(dim=1)
-    is_behind = torch.zeros_like(keys, dtype=torch.bool)
-    is_behind[:, per_class:] = keys[:, per_class:] >> bits == keys[:, :-per_class] >> bits
+    is_surplus = torch.zeros_like(keys, dtype=torch.bool)
+    is_surplus[:, per_class:] = keys[:, per_class:] >> bits == keys[:, :-per_class] >> bits
     by_class = keys & ((1 << bits) - 1)
-    scores = scores.masked_fill(torch.zeros_like(is_behind).scatter(1, by_class, is_behind), -math.inf)
+    scores = scores.masked_fill(torch.zeros_like(is_surplus).scatter(1, by_class, is_surplus), -math.inf)
     scores, choice = scores.topk(count, dim=1)
     return scores, order.gather(1, choice)
 
@@ -201,10 +201,10 @@ def walk_back(
 
     Returns:
         What was added, the rows in the order of ``added``, shape (R, B, nbest, L), and the tokens of each prefix, shape
-        (B, nbest). Behind them the tokens are 0.
+        (B, nbest). After its end the tokens are 0.
     """
     slots = slots.clone()
-    found = slots.new_full((len(added), *slots.shape, max(1, len(sources))), -1)  # one frame at the least
+    found = slots.new_full((len(added), *slots.shape, max(1, len(sources))), -1)  # at least one frame
     for frame in reversed(range(len(sources))):
         active = slots[: len(sources[frame])]
         for row, columns in zip(found, added, strict=True):

@@ -35,14 +35,14 @@ class BigramViterbiDecoder:
         Args:
             tokens: names the V tokens.
             frame_seconds: seconds from one frame to the next.
-            bigram: natural-log probability of each token, along the columns, behind each token, along the rows, shape
+            bigram: natural-log probability of each token, along the columns, after each token, along the rows, shape
                 (V, V); the row of blank is the start of the sentence, the column of blank its end; -inf forbids.
             lm_weight: what the bigram is multiplied by.
             token_score: natural-log score added per token; above 0 favours longer hypotheses.
             blank: index of blank.
 
         Raises:
-            ConfigError: a bigram of another size, or with values that are no log-probabilities.
+            ConfigError: the bigram has another size, or values that are no log-probabilities.
         """
         if bigram.shape != (len(tokens), len(tokens)):
             found = f"is {tuple(bigram.shape)} for a table of {len(tokens)} tokens"
@@ -67,9 +67,9 @@ class BigramViterbiDecoder:
         return trace(paths, log_probs, self.tokens, self.frame_seconds, self.blank)
 
     def _search(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gives the state of each frame of the best path, (B, N), and its score, (B,).
+        """Returns the state of each frame of the best path, (B, N), and its score, (B,).
 
-        State v is token v itself, state V + v a blank behind it; V + blank is the blank at the beginning.
+        State v is token v itself, state V + v a blank after it; V + blank is the blank at the beginning.
         """
         batch, num_frames, num_tokens = log_probs.shape
         transitions, ends = self.transitions.to(log_probs), self.ends.to(log_probs)

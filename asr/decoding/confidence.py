@@ -9,7 +9,7 @@ ALPHA = 1 / 3
 
 
 def frame_confidence(log_probs: torch.Tensor, blank: int, alpha: float = ALPHA) -> torch.Tensor:
-    r"""Gives how sure each frame is of which token it shows, blank left aside.
+    r"""Returns how sure each frame is of which token it shows, blank left aside.
 
     With q the posteriors of the U = V - 1 tokens, renormalised without blank,
 
@@ -17,10 +17,9 @@ def frame_confidence(log_probs: torch.Tensor, blank: int, alpha: float = ALPHA) 
 
     where H(q) = (sum q^alpha - 1) / (1 - alpha) is Tsallis' entropy: 1 when one token has all, 0 when all are alike.
 
-    Source: Laptev and Ginsburg, "Fast entropy-based methods of word-level confidence estimation for end-to-end
-    automatic speech recognition", 2022, linear normalisation. They leave out the frames that show blank and keep
-    blank in the others; here its share is taken out of these too, since it says how long a token lasts, not which
-    one it is.
+    **Source**: Laptev and Ginsburg, "Fast entropy-based methods of word-level confidence estimation for end-to-end
+    automatic speech recognition", 2022, linear normalisation. They leave out the frames that show blank and keep blank
+    in the others; here its share is taken out of these too, since it says how long a token lasts, not which one it is.
 
     Args:
         log_probs: natural-log posteriors, shape (..., V).

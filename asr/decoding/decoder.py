@@ -40,8 +40,8 @@ class TokenPaths:
     Attributes:
         token_ids: the sequences without blanks, padded, shape (B, K, L).
         token_lengths: tokens of each sequence, shape (B, K).
-        token_index: place of each frame's token in its sequence, -1 for blank and for padding, shape (B, K, N).
-        scores: natural-log scores, best first along K; -inf marks a place that is not taken, shape (B, K).
+        token_index: position of each frame's token in its sequence, -1 for blank and for padding, shape (B, K, N).
+        scores: natural-log scores, best first along K; -inf marks an empty place, shape (B, K).
     """
 
     token_ids: torch.Tensor
@@ -51,7 +51,7 @@ class TokenPaths:
 
 
 def check_log_probs(log_probs: torch.Tensor, input_lengths: torch.Tensor, num_tokens: int) -> None:
-    """Makes sure that a decoder gets what it expects.
+    """Refuses what a decoder cannot read.
 
     Raises:
         ValueError: shapes do not fit each other or the token table.
@@ -72,7 +72,7 @@ def check_log_probs(log_probs: torch.Tensor, input_lengths: torch.Tensor, num_to
 
 
 def paths_of_frames(path: torch.Tensor, scores: torch.Tensor, blank: int) -> TokenPaths:
-    """Gives one path for each utterance as a sequence of tokens: repeats are one token, blanks none.
+    """Returns one path for each utterance as a sequence of tokens: repeats are one token, blanks none.
 
     Args:
         path: the token that each frame shows, blank in padding, shape (B, N).
@@ -95,7 +95,7 @@ def paths_of_frames(path: torch.Tensor, scores: torch.Tensor, blank: int) -> Tok
 def trace(
     paths: TokenPaths, log_probs: torch.Tensor, tokens: TokenTable, frame_seconds: float, blank: int
 ) -> list[list[Hypothesis]]:
-    """Gives the paths as hypotheses, with the times and the confidence of each token and word.
+    """Returns the hypotheses of paths, with the times and the confidence of each token and word.
 
     A token starts with its first frame and ends with its last one: ``start = first * frame_seconds`` and
     ``end = (last + 1) * frame_seconds``. Its confidence is the least over its frames, a word's the least over its

@@ -1,4 +1,4 @@
-"""What every decoder gives: one hypothesis, with times and confidence."""
+"""What every decoder returns: hypotheses with times and confidences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Span:
     confidence: float
 
     def shift(self, seconds: float) -> Span:
-        """Gives the same span ``seconds`` later."""
+        """Returns the same span ``seconds`` later."""
         return replace(self, start=self.start + seconds, end=self.end + seconds)
 
 
@@ -49,17 +49,17 @@ class Hypothesis:
     confidence: float
 
     def shift(self, seconds: float) -> Hypothesis:
-        """Gives the same hypothesis ``seconds`` later in the recording."""
+        """Returns the same hypothesis ``seconds`` later in the recording."""
         tokens = tuple(token.shift(seconds) for token in self.tokens)
         return replace(self, tokens=tokens, words=tuple(word.shift(seconds) for word in self.words))
 
     def to_dict(self) -> dict[str, Any]:
-        """Gives it as plain lists and dicts, for JSON."""
+        """Returns plain lists and dicts, for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Hypothesis:
-        """Reads back what :meth:`to_dict` returned; other keys, such as the utterance id, are left aside.
+        """Reads back what :meth:`to_dict` returned; other keys, such as the utterance id, are ignored.
 
         Raises:
             DataError: as :meth:`from_record`.
@@ -81,7 +81,7 @@ class Hypothesis:
 def _spans(record: Record, name: str) -> tuple[Span, ...]:
     values = record.items(name)
     found = [_plain_span(value) for value in values]
-    if None in found:  # whatever is wrong is named, and whole numbers are taken
+    if None in found:  # names whatever is wrong, and takes whole numbers
         return tuple(map(_span, record.records(name)))
     return tuple(span for span in found if span is not None)
 

@@ -32,31 +32,31 @@ class NGramScorer:
         self.labels = token_labels(model, tokens, blank)
 
     def start(self, batch_size: int, beam_size: int, device: torch.device) -> torch.Tensor:
-        """Gives the states of B times K empty sequences, shape (B, K)."""
+        """Returns the states of B times K empty sequences, shape (B, K)."""
         self.ngram.to(device)
         self.labels = self.labels.to(device)
         return torch.full((batch_size, beam_size), self.ngram.start_state, device=device)
 
     def score(self, states: torch.Tensor) -> torch.Tensor:
-        """Gives the natural-log probabilities of each next token, (B, K, V); blank's are not to be read."""
+        """Returns the natural-log probabilities of each next token, (B, K, V); blank's are meaningless."""
         return self.ngram.scores(states.flatten())[:, self.labels].view(*states.shape, -1)
 
     def advance(
         self, states: torch.Tensor, sources: torch.Tensor, token_ids: torch.Tensor, is_extended: torch.Tensor
     ) -> torch.Tensor:
-        """Gives the states of the sequences that the search keeps, shape (B, K)."""
+        """Returns the states of the sequences that the search keeps, shape (B, K)."""
         before = states.gather(1, sources)
         _, after = self.ngram.lookup(before, self.labels[token_ids])
         return torch.where(is_extended, after, before)
 
     def finish(self, states: torch.Tensor) -> torch.Tensor:
-        """Gives the natural-log probabilities that the sequences end here, shape (B, K)."""
+        """Returns the natural-log probabilities that the sequences end here, shape (B, K)."""
         log_probs, _ = self.ngram.lookup(states, torch.full_like(states, END))
         return log_probs
 
 
 def token_labels(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> torch.Tensor:
-    """Gives the model's id of each token, that of ``<unk>`` where it has none, shape (V,).
+    """Returns the model's id of each token, that of ``<unk>`` where it has none, shape (V,).
 
     Raises:
         DataError: the model knows none of the tokens.
@@ -70,7 +70,7 @@ def token_labels(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> t
 
 
 def bigram_table(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> torch.Tensor:
-    """Gives a bigram as the table of :class:`asr.decoding.bigram_viterbi.BigramViterbiDecoder`.
+    """Returns a bigram as the table of :class:`asr.decoding.bigram_viterbi.BigramViterbiDecoder`.
 
     Args:
         model: of order 1 or 2, over the names of the tokens.
@@ -78,7 +78,7 @@ def bigram_table(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> t
         blank: index of blank.
 
     Returns:
-        Natural-log probability of each token (columns) behind each token (rows); the row of blank is the start of the
+        Natural-log probability of each token (columns) after each token (rows); the row of blank is the start of the
         sentence, its column the end, shape (V, V).
 
     Raises:

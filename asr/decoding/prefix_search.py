@@ -15,7 +15,7 @@ _ROOT = 0x243F6A8885A308D3
 
 @dataclass(frozen=True)
 class Extensions:
-    """Which extensions of which prefixes are looked at, as places in one row of candidates.
+    """Which extensions of which prefixes are considered, as places in one row of candidates.
 
     A row holds K prefixes that stay as they are, then the M extensions, then one place that is never chosen.
 
@@ -44,7 +44,7 @@ class Extensions:
 
         Args:
             beam_size: K.
-            num_best: C, tokens of a frame that are looked at.
+            num_best: C, tokens of a frame that are considered.
             is_sorted: whether the score of an extension is that of its prefix plus that of its token, so that the
                 above holds; if not, all are listed.
             device: where the tensors live.
@@ -64,7 +64,7 @@ class Extensions:
         )
 
     def places(self, slots: torch.Tensor, ranks: torch.Tensor, where: torch.Tensor | None = None) -> torch.Tensor:
-        """Gives the places of extensions of prefixes ``slots`` by tokens ``ranks``; the last place if not listed."""
+        """Returns the places of extensions of prefixes ``slots`` by tokens ``ranks``; the last place if not listed."""
         listed = ranks < self.widths.take(slots)
         return torch.where(
             listed if where is None else listed & where, self.offsets.take(slots) + ranks, -1 % len(self.ranks)
@@ -97,7 +97,7 @@ class Beams:
 
     @classmethod
     def start(cls, batch_size: int, beam_size: int, blank: int, device: torch.device) -> Beams:
-        """Gives beams that hold the empty prefix alone."""
+        """Returns beams that hold the empty prefix alone."""
         impossible = torch.full((batch_size, beam_size), -math.inf, dtype=torch.float64, device=device)
         only_first = impossible.clone()
         only_first[:, 0] = 0.0
@@ -108,7 +108,7 @@ class Beams:
         return cls(only_first, only_first, only_first, impossible, torch.zeros_like(impossible), last, hashes, parents)
 
     def where(self, active: torch.Tensor, other: Beams) -> Beams:
-        """Gives these beams for the active utterances, (B, 1), and the other ones for the rest."""
+        """Returns these beams for the active utterances, (B, 1), and the others for the rest."""
         names = [field.name for field in fields(self)]
         return Beams(*(torch.where(active, getattr(self, name), getattr(other, name)) for name in names))
 
@@ -126,7 +126,7 @@ class PrefixSearch:
     def advance(
         self, beams: Beams, frames: TokenFrames, frame: int, token_bonus: torch.Tensor | None
     ) -> tuple[Beams, Step]:
-        """Gives the beams after one more frame.
+        """Returns the beams after one more frame.
 
         Args:
             beams: the beams before the frame.

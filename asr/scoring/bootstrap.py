@@ -15,17 +15,17 @@ _CHUNK = 2_000_000  # counts that are drawn at a time
 def bootstrap_interval(
     groups: Sequence[ErrorCounts], seed: int = 0, num_samples: int = 10_000, level: float = 0.95
 ) -> tuple[float, float] | None:
-    """Gives the interval in which the error rate lies, were the test repeated with other speakers.
+    """Returns the interval in which the error rate lies, were the test repeated with other speakers.
 
     Each sample draws as many groups as there are, with replacement, and takes the rate of their summed counts; the
     interval cuts ``(1 - level) / 2`` of the samples off at either end. Errors of one speaker come together: groups are
     speakers wherever they are known, for single utterances would make the interval too narrow.
 
-    Source: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", 2004.
+    **Source**: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", 2004.
 
     Args:
         groups: counts of each speaker.
-        seed: of the drawing; the same seed gives the same interval.
+        seed: of the drawing; equal seeds yield equal intervals.
         num_samples: how often the test is repeated.
         level: share of the samples within the interval.
 
@@ -55,14 +55,14 @@ def bootstrap_difference(
     num_samples: int = 10_000,
     level: float = 0.95,
 ) -> tuple[float, float, float] | None:
-    """Gives the interval of the difference between two systems' rates, were the test repeated with other speakers.
+    """Returns the interval of the difference between two systems' rates, were the test repeated with other speakers.
 
     Each sample draws the same speakers for both systems. Where a system has several runs, such as one a seed, it draws
-    as many of these runs, too, and takes their mean: the interval then holds for other seeds as well, though few runs
+    as many of these runs as well and takes their mean: the interval then holds for other seeds as well, though few runs
     make it too narrow.
 
-    Source: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", 2004, for the
-    drawing of speakers and the share of samples with an improvement; the drawing of runs is our own.
+    **Source**: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", 2004, for
+    the drawing of speakers and the share of samples with an improvement; the drawing of runs is our own.
 
     Args:
         first: errors of the first system by group and run, shape (G, K).
@@ -90,14 +90,14 @@ def bootstrap_difference(
 
 
 def _draw(generator: np.random.Generator, size: int, num_samples: int) -> Iterator[NDArray[np.int64]]:
-    """Gives how often each of ``size`` groups is drawn, shape (samples, groups), some samples at a time."""
+    """Yields how often each of ``size`` groups is drawn, shape (samples, groups), some samples at a time."""
     chunk = max(1, _CHUNK // size)
     for start in range(0, num_samples, chunk):
         yield generator.multinomial(size, np.full(size, 1 / size), min(chunk, num_samples - start))
 
 
 def _mean_of_drawn_runs(generator: np.random.Generator, errors: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Draws runs with replacement for each sample and gives their mean errors, shape (samples, runs) to (samples,)."""
+    """Returns mean errors of runs drawn with replacement for each sample, shape (samples, runs) to (samples,)."""
     num_samples, num_runs = errors.shape
     if num_runs == 1:
         return errors[:, 0].astype(np.float64)

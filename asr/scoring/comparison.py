@@ -148,7 +148,7 @@ class Comparison:
         return statistics.fmean(run.counts[key].errors for run in runs)
 
     def to_text(self) -> str:
-        """Gives a table of the runs and what their difference is, rates in percent."""
+        """Returns a table of the runs and their difference, rates in percent."""
         rows = [["system", "runs", "mean rate %", "deviation", "rates %"]]
         for name, runs in (("first", self.first), ("second", self.second)):
             rates = [100 * run.rate for run in runs]
@@ -174,7 +174,7 @@ class Comparison:
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """Gives all of it as plain values, for JSON; rates are fractions, null where they are infinite."""
+        """Returns all of it as plain values, for JSON; rates are fractions, null where they are infinite."""
         test = None if self.test is None else asdict(self.test)
         if test is not None and math.isinf(test["z"]):
             test["z"] = None

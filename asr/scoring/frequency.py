@@ -18,7 +18,7 @@ from asr.scoring.tables import table
 from asr.text.policy import TextPolicy
 
 STARTS = (0, 1, 10, 100, 1000)
-"""The least frequency of each bin; the first is for words that the text does not have."""
+"""The lowest frequency of each bin; the first is for words that the text does not have."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class WordFrequencies:
         return f"{self.num_words:,} words of {', '.join(self.files)}, {len(self.counts):,} different ones"
 
     def to_dict(self) -> dict[str, Any]:
-        """Gives files and sizes as plain values, for JSON."""
+        """Returns files and sizes as plain values, for JSON."""
         return {"files": list(self.files), "num_words": self.num_words, "num_types": len(self.counts)}
 
 
@@ -131,7 +131,7 @@ class FrequencyErrors:
         return self.num_oovs / max(1, self.total.num_ref)
 
     def to_dict(self) -> dict[str, Any]:
-        """Gives all of it as plain values, for JSON; rates are fractions, null where a bin has no words."""
+        """Returns all of it as plain values, for JSON; rates are fractions, null where a bin has no words."""
         return {
             "num_oovs": self.num_oovs,
             "oov_rate": self.oov_rate,
@@ -143,7 +143,7 @@ class FrequencyErrors:
         }
 
     def to_text(self) -> str:
-        """Gives a table for a terminal, rates in percent, and below it what is of all words."""
+        """Returns a table for a terminal, rates in percent, and a line about all words below it."""
         rows = [["in the text", "ref", "sub", "del", "wrong", "rate %"]]
         rows += [[name, *_cells(counts)] for name, counts in zip(bin_names(), self.bins, strict=True)]
         rows.append(["all", *_cells(self.total)])
@@ -175,7 +175,7 @@ def count_by_frequency(places: Iterable[AlignedToken], frequencies: Mapping[str,
 
 
 def bin_names() -> list[str]:
-    """Gives what tables call the bins.
+    """Returns the names of the bins in tables.
 
     Example:
         >>> bin_names()
@@ -186,7 +186,7 @@ def bin_names() -> list[str]:
 
 
 def _ranges() -> list[tuple[int, int | None]]:
-    """Gives the least and the greatest frequency of each bin; the last has no greatest."""
+    """Returns the lowest and the highest frequency of each bin; None at the open end."""
     return [*((least, after - 1) for least, after in pairwise(STARTS)), (STARTS[-1], None)]
 
 

@@ -36,7 +36,7 @@ def write_hypotheses(path: str | Path, hypotheses: Iterable[tuple[str, Sequence[
 
 
 def read_hypotheses(path: str | Path) -> dict[str, list[Hypothesis]]:
-    """Gives the N-best list of each utterance, as :func:`write_hypotheses` wrote them.
+    """Returns the N-best list of each utterance, as :func:`write_hypotheses` wrote them.
 
     Raises:
         DataError: the file cannot be read or is empty, or a line is no hypothesis or repeats an id, with its line.

@@ -144,7 +144,7 @@ class Protocol(ScoringRule):
         return self.check_labels(hyps, where)
 
     def check_labels(self, texts: Mapping[str, str], where: str | Path) -> PhoneSet:
-        """Gives the phone set that texts are written in, after making sure that this protocol takes it.
+        """Returns the phone set that texts are written in, after making sure that this protocol takes it.
 
         Args:
             texts: phones between blanks, by utterance id.
@@ -169,7 +169,7 @@ class Protocol(ScoringRule):
 
 
 def find_labels(texts: Mapping[str, str], where: str | Path) -> list[PhoneSet]:
-    """Gives the phone sets that hold all phones of these texts, the largest first; at least one.
+    """Returns the phone sets that hold all phones of these texts, the largest first; at least one.
 
     Args:
         texts: phones between blanks, by utterance id.
@@ -216,7 +216,7 @@ def refuse_sa(utterance_ids: Iterable[str], where: str | Path) -> None:
 
 
 def get_protocol(name: str) -> Protocol:
-    """Gives the protocol of that name.
+    """Returns the protocol of that name.
 
     Raises:
         ConfigError: there is none; the message lists the names.

@@ -126,7 +126,7 @@ class ScoringRule(ABC):
 
     @abstractmethod
     def cells(self, labels: PhoneSet | None, /) -> list[str]:
-        """Returns the cells below :attr:`columns`, the last of which titles tell rules apart by.
+        """Returns the cells below :attr:`columns`, the last of which tells rules apart in titles.
 
         Args:
             labels: what :meth:`check` returned.

@@ -146,7 +146,7 @@ def score(
         references: what was said.
         hypotheses: raw text by utterance id.
         rule: how to score.
-        where: the file that the hypotheses come from, for the errors; the label if not given.
+        where: the file that the hypotheses come from, for the errors; the label if None.
         cuts: the file that the references come from, for the errors.
         frequencies: of the words of a text under the same policy; where the unit is words, errors are counted by them.
 

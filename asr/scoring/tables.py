@@ -12,7 +12,7 @@ _LINE_WIDTH = 100
 
 
 def display_width(text: str) -> int:
-    """Gives how many columns a text takes: combining marks none, wide East Asian characters two.
+    """Returns how many columns a text takes: combining marks none, wide East Asian characters two.
 
     Example:
         >>> display_width("e\u0301"), display_width("語")

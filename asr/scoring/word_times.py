@@ -52,7 +52,7 @@ class TimeErrors:
         return TimeErrors(self.num_ref + other.num_ref, self.starts + other.starts, self.ends + other.ends)
 
     def to_text(self) -> str:
-        """Gives a table in milliseconds: median and 90th percentile of the size of the errors, and their median.
+        """Returns a table in milliseconds: median and 90th percentile of the size of the errors, and their median.
 
         The last says whether times come too early (below 0) or too late.
         """
@@ -71,7 +71,7 @@ def time_errors(refs: Sequence[Sequence[TimedWord]], hyps: Sequence[Sequence[Spa
         hyps: the words of each hypothesis, in order, under the same text policy.
 
     Raises:
-        ValueError: there are not as many hypotheses as references.
+        ValueError: there are more or fewer hypotheses than references.
 
     Example:
         >>> ref = [TimedWord("A", 0.5, 0.7), TimedWord("B", 0.75, 1.0)]
@@ -98,7 +98,7 @@ def measure_times(cuts: str, hyps: str, policy: TextPolicy) -> TimeErrors:
     Args:
         cuts: file of cuts with alignments of words, and a hypothesis for each.
         hyps: file of hypotheses.
-        policy: what words of both go through; those of which it leaves nothing are left aside.
+        policy: what words of both go through; words of which it leaves nothing are ignored.
 
     Raises:
         DataError: a cut has no alignment or no hypothesis.
@@ -133,7 +133,7 @@ def _recognised(words: Iterable[Span], policy: TextPolicy) -> Iterator[Span]:
 
 
 def _summary(errors: Iterable[float]) -> tuple[float, float, float]:
-    """Gives the median and the 90th percentile of the sizes, and the median of the errors."""
+    """Returns the median and the 90th percentile of the sizes, and the median of the errors."""
     signed = sorted(errors)
     sizes = sorted(map(abs, signed))
     return statistics.median(sizes), sizes[min(len(sizes) - 1, int(0.9 * len(sizes)))], statistics.median(signed)

@@ -25,7 +25,7 @@ _KNOWN = frozenset(ARPABET_39)
 
 
 def strip_stress(phone: str) -> str:
-    """Gives a phone without the digit of its stress, the rest as it is.
+    """Returns a phone without the digit of its stress, the rest as it is.
 
     Example:
         >>> strip_stress("AH0"), strip_stress("ng")
@@ -35,7 +35,7 @@ def strip_stress(phone: str) -> str:
 
 
 def fold_arpabet(phones: Iterable[str], where: str = "") -> list[str]:
-    """Gives phones of :data:`ARPABET_39`: upper case, without stress and without pauses.
+    """Folds phones into :data:`ARPABET_39`: upper case, without stress and without pauses.
 
     Args:
         phones: ARPAbet in upper or lower case, with stress or without.

@@ -79,7 +79,7 @@ def without_invisible(text: str) -> str:
 
 
 def _joins(before: Iterable[str], after: Iterable[str]) -> bool:
-    """Says whether a joiner between two texts, each given from the joiner outwards, spells a word."""
+    """Says whether a joiner between two texts, each read from the joiner outwards, spells a word."""
     ends = [_to_base(before), _to_base(after)]
     if any(unicodedata.combining(character) == _VIRAMA for end in ends for character in end):
         return True

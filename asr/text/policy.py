@@ -64,7 +64,7 @@ class TextPolicy:
         return f"{self.name}@{self.hash}"
 
     def apply(self, text: str, where: str = "") -> str:
-        """Gives the text under this policy, with single blanks between words and none at the ends.
+        """Returns the text under this policy, with single blanks between words and none at the ends.
 
         Applying it twice changes nothing more.
 

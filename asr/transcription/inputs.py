@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
 
-from asr.audio import AUDIO_SUFFIXES
 from asr.audio.folders import files_below
+from asr.audio.kinds import AUDIO_SUFFIXES
 from asr.errors import DataError
 
 

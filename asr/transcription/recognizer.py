@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from asr.audio import Seconds, samples_to_seconds, stream
+from asr.audio.rates import Seconds, samples_to_seconds
+from asr.audio.waveforms import stream
 from asr.checkpoints.acoustic import load_checkpoint
 from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GreedyDecoder

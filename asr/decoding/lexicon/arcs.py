@@ -13,7 +13,7 @@ from asr.decoding.lexicon.word_ngram import WordNGram
 
 @dataclass(frozen=True)
 class UnknownWord:
-    """How much a word counts that is not in the lexicon, beside what the language model gives ``<unk>``.
+    """How much a word counts that is not in the lexicon, in addition to the language model's score of ``<unk>``.
 
     Attributes:
         score: natural-log score added for the word.
@@ -53,7 +53,7 @@ class LexiconScores:
         """
         require("lm_weight", self.lm_weight, self.lm_weight >= 0, "0 or more")
         is_right = (self.unknown is not None) == (trie.unknown_state >= 0)
-        require("unknown", self.unknown, is_right, "given just when the trie has unknown words")
+        require("unknown", self.unknown, is_right, "there exactly when the trie has unknown words")
         if self.lm is not None:
             num_words, allowed = len(self.lm.labels) - 1, f"for the trie's {len(trie.words)} words"
             require("lm", f"of {num_words} words", num_words == len(trie.words), allowed)
@@ -63,18 +63,18 @@ class LexiconScores:
 class WeightedTrie:
     """A trie with the weights that a search adds.
 
-    An arc weighs what the words to come may at best score, less what they might before it; all of that is taken back
-    where a word ends, which adds the word's own scores. So the sum over whole words is exact.
+    An arc weighs the best score of the words that may still come, less that before the arc; where a word ends, all of
+    that is taken back and the word's own scores are added. So the sum over whole words is exact.
 
     Attributes:
         trie: the trie.
         lm: scores the words; None for none.
         lm_weight: what its natural-log scores are multiplied by.
         weights: of each arc, all but the language model's score of its word, shape (A,).
-        pair_weights: the most that an arc of each pair weighs, with the unigram in place of the language model; -inf at
-            the end, where there is no arc, shape (P+1,).
+        pair_weights: the greatest weight of an arc of each pair, with the unigram in place of the language model; -inf
+            at the end, where there is no arc, shape (P+1,).
         cell_weights: the same of each state and token, (S*V,), where the trie has that table; else empty.
-        ahead: what is looked ahead in each state, shape (S,).
+        ahead: look-ahead of each state, shape (S,).
         hashes: a random number for the token of each arc and what kind it is, different within a pair, (A,).
         word_hashes: a random number for each word, at least (W+1,).
     """
@@ -127,7 +127,7 @@ class WeightedTrie:
         )
 
     def look_ahead(self, cells: torch.Tensor) -> torch.Tensor:
-        """Gives the most that an arc of each pair weighs, -inf where there is none.
+        """Returns the greatest weight of an arc of each pair, -inf where there is none.
 
         Args:
             cells: states times V plus token, any shape.
@@ -139,7 +139,7 @@ class WeightedTrie:
     def hash_words(
         self, prefixes: torch.Tensor, words: torch.Tensor, ended: torch.Tensor, places: torch.Tensor
     ) -> torch.Tensor:
-        """Gives numbers that stand for the words of prefixes, an unknown word's for its tokens.
+        """Returns numbers that stand for the words of prefixes, an unknown word's for its tokens.
 
         Args:
             prefixes: numbers that stand for the prefixes before an arc, shape (B, K).

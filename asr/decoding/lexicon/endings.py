@@ -1,4 +1,4 @@
-"""How the lexicon beam search ends: whole word sequences out of the last beams, and the way back through them."""
+"""How the lexicon beam search ends: whole word sequences from the last beams, traced back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class WordSequences:
     scores: torch.Tensor
 
     def rows(self, order: torch.Tensor) -> WordSequences:
-        """Gives the utterances in another order."""
+        """Returns the utterances in another order."""
         return WordSequences(*(getattr(self, field.name)[order] for field in fields(self)))
 
 
@@ -42,9 +42,9 @@ def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTri
 
     Args:
         beams: the beams after the last frame of each utterance, longest utterance first.
-        steps: how they came there; of each frame, for the utterances that have it.
+        steps: what each frame did to them, for the utterances that have it.
         arcs: the trie with its weights.
-        nbest: how many sequences to give.
+        nbest: most sequences of an utterance.
 
     Raises:
         DataError: an utterance leaves no path possible.

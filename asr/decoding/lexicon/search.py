@@ -16,10 +16,10 @@ from asr.decoding.lexicon.trie import NO_WORD
 
 @dataclass(frozen=True)
 class _Extensions:
-    """The M extensions that are looked at closely, with O arcs each; shapes (B, M) and, from ``arcs`` on, (B, M*O).
+    """The M extensions that are scored exactly, with O arcs each; shapes (B, M) and, from ``arcs`` on, (B, M*O).
 
     A stem is the score of an extension before what its arc weighs. The states are those of the trie and of the language
-    model behind the arc, which ends a word or none.
+    model after the arc, which ends a word or none.
     """
 
     stems: Tensor
@@ -50,7 +50,7 @@ class LexiconSearch:
         self.options = torch.arange(arcs.trie.most_arcs, device=arcs.weights.device)
 
     def advance(self, beams: LexiconBeams, frames: TokenFrames, frame: int) -> tuple[LexiconBeams, WordStep]:
-        """Gives the beams after one more frame, for the first of the utterances, as many as the beams are of."""
+        """Returns the beams after one more frame; they are of the longest utterances, which come first."""
         batch = len(beams.scores)
         log_probs, ids, best, ranks = (
             column[frame][:batch] for column in (frames.log_probs, frames.best_ids, frames.best_log_probs, frames.ranks)
@@ -127,7 +127,7 @@ class LexiconSearch:
         )
 
     def _arcs_of(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives the arcs of pairs, (B, M*O), and which of these places hold one."""
+        """Returns the arcs of pairs, (B, M*O), and which of these places hold one."""
         first, counts = self.arcs.trie.pair_first[pairs], self.arcs.trie.pair_counts[pairs]
         if len(self.options) == 1:
             return first, counts > 0
@@ -137,7 +137,7 @@ class LexiconSearch:
     def _add_words(
         self, lm_states: Tensor, sources: Tensor, words: Tensor, exact: Tensor, stay: Tensor
     ) -> Tensor | None:
-        """Adds the language model's scores of the words that are ended, and gives its states behind all arcs."""
+        """Adds the language model's scores of the words that are ended, and returns its states after all arcs."""
         if self.arcs.lm is None:
             return None
         after = lm_states.gather(1, sources)
@@ -152,10 +152,10 @@ class LexiconSearch:
         return after
 
     def _best(self, beams: LexiconBeams, scores: Tensor, grown: _Extensions) -> tuple[Tensor, Tensor]:
-        """Gives the K best scores and their places among the beams and their extensions, recombined.
+        """Returns the K best scores and their places among the beams and their extensions, recombined.
 
-        Prefixes of the same last token and the same states of trie and language model go the same ways from here. They
-        are looked for among the best 2K, which lose nothing unless more than half of these are dropped.
+        Prefixes with the same last token and the same states of trie and language model have the same continuations.
+        They are sought among the best 2K, which loses nothing unless more than half of these are dropped.
         """
         beam_size, marks = beams.scores.shape[1], beams.marks
         if self.hyps_per_state is None:

@@ -30,7 +30,7 @@ class WordNGram(nn.Module):
         Args:
             model: over words.
             words: the W words of the lexicon.
-            ngram: the tensors of the same model, if they are there already.
+            ngram: the tensors of the same model, if they exist already.
 
         Raises:
             DataError: the model knows none of the words.
@@ -51,13 +51,13 @@ class WordNGram(nn.Module):
         return self.ngram.start_state
 
     def unigrams(self) -> torch.Tensor:
-        """Gives the natural-log probability of each word whatever stands before it, shape (W+1,)."""
+        """Returns the natural-log probability of each word without its context, shape (W+1,)."""
         return self.lookup(torch.zeros_like(self.labels), torch.arange(len(self.labels), device=self.labels.device))[0]
 
     def lookup(self, states: torch.Tensor, words: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gives natural-log probabilities of words of the lexicon and the states behind them, all of the same shape."""
+        """Returns natural-log probabilities of words of the lexicon and the states after them, of the same shape."""
         return self.ngram.lookup(states, self.labels[words])
 
     def finish(self, states: torch.Tensor) -> torch.Tensor:
-        """Gives the natural-log probabilities that sentences end here, shape as the states."""
+        """Returns the natural-log probabilities that sentences end here, shape as the states."""
         return self.ngram.lookup(states, torch.full_like(states, END))[0]
