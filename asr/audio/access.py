@@ -198,5 +198,5 @@ def _open(path: Path) -> BinaryIO:
         if is_kind(mode):
             raise DataError(path, found, remedy)
     if stat.S_ISDIR(mode):
-        os.scandir(path).close()  # a folder that may not be read is told apart
+        os.scandir(path).close()  # raises the error of a folder that may not be read
     return path.open("rb")

@@ -146,14 +146,7 @@ def _stated_size(data: Bytes, start: int, chunks: dict[bytes, _Chunk], form: _Fo
 
 
 def _rest(data: Bytes, form: _Form, start: int, end: int) -> int | None:
-    """Returns where another file begins after the samples, or the size of this one; None if the samples go on.
-
-    Args:
-        data: the file.
-        form: how its chunks are written.
-        start: where it begins.
-        end: of its samples, as its header states it.
-    """
+    """Returns where another file begins after the stated end of the samples, or this one's size; None if they go on."""
     for place in (_aligned(form, start, end), end):  # some programs forget to align
         head = data.at(place, max(form.header, 16))
         if is_kind(head):

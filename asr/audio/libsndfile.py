@@ -13,7 +13,7 @@ import soundfile
 
 from asr.audio.access import View
 from asr.audio.layout import Piece
-from asr.audio.sound import Samples, Sound, joined, truncated
+from asr.audio.sound import NotReadableError, Samples, Sound, joined, truncated
 from asr.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 
 _WARM_UP = 1 << 15  # samples that MP3 is decoded before a segment: its frames use bits of many before them
-
-
-class NotReadableError(Exception):
-    """libsndfile does not open the file; the text says why."""
 
 
 class _Decoder(soundfile.SoundFile):  # type: ignore[misc]
@@ -39,7 +35,7 @@ class LibsndfileSound(Sound):
     """Recordings that follow one another in a file, decoded by libsndfile."""
 
     def __init__(self, path: Path, file: BinaryIO, source: Path | BinaryIO, pieces: Sequence[Piece]) -> None:
-        """Opens the first of them.
+        """Opens the first recording.
 
         Args:
             path: what errors name.

@@ -18,6 +18,10 @@ LOUDEST = 2.0**31
 """The largest sample that is let pass, in full scales: integers of 32 bits that were stored as floats."""
 
 
+class NotReadableError(Exception):
+    """A decoder does not read the file; the text says why."""
+
+
 class Sound(ABC):
     """A recording that is read from its start to its end, in one direction.
 

@@ -28,7 +28,7 @@ class WordBatch(Moving):
     """Words padded to one length, with their phones.
 
     Attributes:
-        words: the words, B of them.
+        words: B words.
         texts: their phones, with blanks between them.
         letters: letter ids, shape (B, L).
         letter_lengths: letters of each word, shape (B,).

@@ -49,7 +49,7 @@ class Extraction:
     """Features of cuts and of their copies at other speeds, kept in a folder.
 
     A file's name holds a digest of all that its values follow from: the audio file with its size and time, the segment,
-    the speed, the front end's fingerprint. What is there already is not computed again, what has changed is.
+    the speed, the front end's fingerprint. What is cached is not computed again, what has changed is.
 
     The cuts keep the order of the input, each followed by its copies, named ``<id>_sp<factor>`` as Lhotse names them.
     All are at the front end's sample rate. Lhotse's own ``perturb_speed`` on them would drop the features: training on
@@ -62,7 +62,7 @@ class Extraction:
     def __init__(
         self, cuts: Iterable[Cut], frontend: FrontEnd, folder: str | Path, speeds: Sequence[float] = (1.0,)
     ) -> None:
-        """Finds out what is there.
+        """Finds out what is cached already.
 
         Args:
             cuts: utterances with recordings.
@@ -213,7 +213,7 @@ def _file_name(cut: Cut, fingerprint: str) -> str:
 
 @contextmanager
 def _without_ctrl_c() -> Iterator[None]:
-    """Ignores Ctrl-C, and so for good in processes that are started meanwhile: they are told to stop by this one."""
+    """Ignores Ctrl-C, for good in processes that are started meanwhile: this one tells them to stop."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -43,9 +43,9 @@ class Position:
 
     Attributes:
         epoch: the epoch that is being read, counted from 0.
-        batches_done: batches of it that were handed out.
+        batches_done: batches of it that have been yielded.
         num_batches: of the whole epoch; 0 before they are planned.
-        plan: checksum of them all; None before they are planned, and in checkpoints of earlier versions.
+        plan: checksum of all batches; None before they are planned, and in checkpoints of earlier versions.
     """
 
     epoch: int = 0
@@ -86,7 +86,7 @@ def read_batches(
         num_workers: processes that read ahead; 0 reads in this one.
         pin_memory: whether batches go to pinned memory, for a GPU.
         keep_workers: whether the processes wait for the loader to be read again, until :func:`end_workers`: to start
-            them anew costs a large training process seconds.
+            them again costs a large training process seconds.
     """
     keeps = keep_workers and num_workers > 0
     if keeps:  # else Python would send them SIGTERM at its end, and wait for ever

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from asr.errors import ConfigError
 
@@ -17,12 +18,12 @@ NOBODY, DEAD = 0x13198A2E03707344, 0x24A4093822299F31
 """The numbers of what the empty prefix grew from, which is nothing, and of places in the beam that hold no prefix."""
 
 
-def random_numbers(count: int, seed: int) -> torch.Tensor:
+def random_numbers(count: int, seed: int) -> Tensor:
     """Returns 64-bit numbers that look random, always the same ones, shape (count,)."""
     return torch.randint(-(2**63), 2**63 - 1, (count,), generator=torch.Generator().manual_seed(seed))
 
 
-def locate(numbers: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def locate(numbers: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """Finds where in its row each wanted number is, and whether it is there.
 
     Args:
@@ -69,13 +70,13 @@ class TokenFrames:
         ranks: place of every token among these C, C if it is not there, N tensors of shape (B, V).
     """
 
-    log_probs: tuple[torch.Tensor, ...]
-    best_ids: tuple[torch.Tensor, ...]
-    best_log_probs: tuple[torch.Tensor, ...]
-    ranks: tuple[torch.Tensor, ...]
+    log_probs: tuple[Tensor, ...]
+    best_ids: tuple[Tensor, ...]
+    best_log_probs: tuple[Tensor, ...]
+    ranks: tuple[Tensor, ...]
 
     @classmethod
-    def of(cls, log_probs: torch.Tensor, blank: int, num_best: int, is_sorted: bool = False) -> TokenFrames:
+    def of(cls, log_probs: Tensor, blank: int, num_best: int, is_sorted: bool = False) -> TokenFrames:
         """Finds the likeliest tokens of every frame.
 
         Args:
@@ -106,13 +107,11 @@ class Step:
         token_ids: the token that the frame added to it, or -1.
     """
 
-    sources: torch.Tensor
-    token_ids: torch.Tensor
+    sources: Tensor
+    token_ids: Tensor
 
 
-def merge_blank_frames(
-    log_probs: torch.Tensor, input_lengths: torch.Tensor, blank: int, threshold: float
-) -> tuple[torch.Tensor, torch.Tensor]:
+def merge_blank_frames(log_probs: Tensor, input_lengths: Tensor, blank: int, threshold: float) -> tuple[Tensor, Tensor]:
     """Merges each run of frames that are surely blank into its first one, which takes the product of their blanks.
 
     The probability of every sequence stays the same but for the paths that show a token in a frame that is dropped,
@@ -150,8 +149,8 @@ def merge_blank_frames(
 
 
 def best_of_each(
-    scores: torch.Tensor, classes: torch.Tensor, count: int, per_class: int = 1, among: int | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
+    scores: Tensor, classes: Tensor, count: int, per_class: int = 1, among: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Returns the best scores, with at most ``per_class`` of each class.
 
     **Source**: the N best of each state, their pasts kept apart, are Schwartz and Chow, "The N-best algorithm: an
@@ -187,9 +186,7 @@ def best_of_each(
     return scores, order.gather(1, choice)
 
 
-def walk_back(
-    sources: Sequence[torch.Tensor], added: Sequence[Sequence[torch.Tensor]], slots: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+def walk_back(sources: Sequence[Tensor], added: Sequence[Sequence[Tensor]], slots: Tensor) -> tuple[Tensor, Tensor]:
     """Follows prefixes back to the start.
 
     Args:

@@ -58,17 +58,8 @@ class Hypothesis:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Hypothesis:
-        """Reads back what :meth:`to_dict` returned; other keys, such as the utterance id, are ignored.
-
-        Raises:
-            DataError: as :meth:`from_record`.
-        """
-        return cls.from_record(Record(fields, "hypothesis", "is not a hypothesis", "make it with: asr decode"))
-
-    @classmethod
     def from_record(cls, record: Record) -> Hypothesis:
-        """Reads back what :meth:`to_dict` returned and a file has kept.
+        """Reads back what :meth:`to_dict` returned; other keys, such as the utterance id, are ignored.
 
         Raises:
             DataError: a field is missing or of another type: times, scores and confidences are finite, and no span

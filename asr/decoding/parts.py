@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from asr.decoding.bigram_viterbi import BigramViterbiDecoder
 from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GreedyDecoder
-from asr.decoding.lexicon.arcs import LexiconScores, UnknownWord
+from asr.decoding.lexicon.arcs import LexiconScores
 from asr.decoding.lexicon.decoder import LexiconBeamDecoder
 from asr.decoding.lexicon.spellings import Spellings
 from asr.decoding.lexicon.trie import LexiconTrie
@@ -80,7 +80,7 @@ class DecoderParts:
 
         Raises:
             ConfigError: the settings do not go together, or not with the tokens.
-            DataError: a file is damaged, no word can be spelled, or the language model knows none of them.
+            DataError: a file is damaged, no word can be spelled, or the language model knows no word of the lexicon.
         """
         settings.check()
         lm = load_ngram(settings.lm) if settings.lm else None
@@ -130,7 +130,7 @@ class DecoderParts:
                 lm=self.words,
                 lm_weight=settings.lm_weight,
                 word_score=settings.word_score,
-                unknown=None if settings.unknown_score is None else UnknownWord(settings.unknown_score),
+                unknown_score=settings.unknown_score,
                 blank_penalty=settings.blank_penalty,
             ),
             beam_threshold=settings.beam_threshold,

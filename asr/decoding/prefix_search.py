@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields
 
 import torch
+from torch import Tensor
 
 from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, Step, TokenFrames, locate
 
@@ -27,11 +28,11 @@ class Extensions:
         widths: how many extensions each prefix has, the likeliest tokens first, shape (K,).
     """
 
-    slots: torch.Tensor
-    sources: torch.Tensor
-    ranks: torch.Tensor
-    offsets: torch.Tensor
-    widths: torch.Tensor
+    slots: Tensor
+    sources: Tensor
+    ranks: Tensor
+    offsets: Tensor
+    widths: Tensor
 
     @classmethod
     def of(cls, beam_size: int, num_best: int, is_sorted: bool, device: torch.device) -> Extensions:
@@ -40,7 +41,7 @@ class Extensions:
         When prefixes and tokens both come best first, the extension of prefix i by the token of rank r (both from 0)
         has (i+1)(r+1) - 1 extensions before it that are no worse, save those that repeat a prefix's last token, at
         most i+1 of them (an extension that merges with a prefix of the beam counts as that prefix). So it may be left
-        out, and nothing is lost, when (i+1) * r - 1 >= K.
+        out without loss when (i+1) * r - 1 >= K.
 
         Args:
             beam_size: K.
@@ -63,7 +64,7 @@ class Extensions:
             widths,
         )
 
-    def places(self, slots: torch.Tensor, ranks: torch.Tensor, where: torch.Tensor | None = None) -> torch.Tensor:
+    def places(self, slots: Tensor, ranks: Tensor, where: Tensor | None = None) -> Tensor:
         """Returns the places of extensions of prefixes ``slots`` by tokens ``ranks``; the last place if not listed."""
         listed = ranks < self.widths.take(slots)
         return torch.where(
@@ -86,14 +87,14 @@ class Beams:
         parents: the hash of the prefix without its last token.
     """
 
-    scores: torch.Tensor
-    total: torch.Tensor
-    ends_blank: torch.Tensor
-    ends_token: torch.Tensor
-    bonus: torch.Tensor
-    last: torch.Tensor
-    hashes: torch.Tensor
-    parents: torch.Tensor
+    scores: Tensor
+    total: Tensor
+    ends_blank: Tensor
+    ends_token: Tensor
+    bonus: Tensor
+    last: Tensor
+    hashes: Tensor
+    parents: Tensor
 
     @classmethod
     def start(cls, batch_size: int, beam_size: int, blank: int, device: torch.device) -> Beams:
@@ -107,7 +108,7 @@ class Beams:
         hashes[:, 0] = _ROOT
         return cls(only_first, only_first, only_first, impossible, torch.zeros_like(impossible), last, hashes, parents)
 
-    def where(self, active: torch.Tensor, other: Beams) -> Beams:
+    def where(self, active: Tensor, other: Beams) -> Beams:
         """Returns these beams for the active utterances, (B, 1), and the others for the rest."""
         names = [field.name for field in fields(self)]
         return Beams(*(torch.where(active, getattr(self, name), getattr(other, name)) for name in names))
@@ -117,15 +118,13 @@ class PrefixSearch:
     """Moves the beams of a batch on by one frame; all merging of equal prefixes happens here."""
 
     def __init__(
-        self, extensions: Extensions, token_hashes: torch.Tensor, blank: int, beam_threshold: float, token_score: float
+        self, extensions: Extensions, token_hashes: Tensor, blank: int, beam_threshold: float, token_score: float
     ) -> None:
         """Keeps what is the same for all frames; see :class:`asr.decoding.prefix_beam.PrefixBeamDecoder`."""
         self.extensions, self.token_hashes, self.blank = extensions, token_hashes, blank
         self.beam_threshold, self.token_score = beam_threshold, token_score
 
-    def advance(
-        self, beams: Beams, frames: TokenFrames, frame: int, token_bonus: torch.Tensor | None
-    ) -> tuple[Beams, Step]:
+    def advance(self, beams: Beams, frames: TokenFrames, frame: int, token_bonus: Tensor | None) -> tuple[Beams, Step]:
         """Returns the beams after one more frame.
 
         Args:
@@ -165,11 +164,11 @@ class PrefixSearch:
     def _choose(
         self,
         beams: Beams,
-        candidates: torch.Tensor,
-        stay_blank: torch.Tensor,
-        stay_token: torch.Tensor,
-        ids: torch.Tensor,
-        token_bonus: torch.Tensor | None,
+        candidates: Tensor,
+        stay_blank: Tensor,
+        stay_token: Tensor,
+        ids: Tensor,
+        token_bonus: Tensor | None,
     ) -> tuple[Beams, Step]:
         beam_size = beams.last.shape[1]
         scores, choice = candidates.topk(beam_size, dim=1)

@@ -57,7 +57,7 @@ def measure_nbest(
         model: the language model.
         policy: what texts go through before the model reads them.
         unknown_score: added to the natural-log probability of each word that the model does not know: ``<unk>`` is many
-            words, and a hypothesis has one of them.
+            words, and a hypothesis has one.
 
     Raises:
         DataError: a text breaks the policy, or holds ``<s>`` or ``</s>``.

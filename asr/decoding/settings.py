@@ -12,7 +12,7 @@ from asr.files import written_whole
 from asr.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 _KIND = "is no settings of a decoder"
 _REMEDY = "make it with: asr tune decode"
@@ -22,7 +22,15 @@ HYPS_PER_STATE = 4
 
 
 @dataclass(frozen=True)
-class DecoderSettings:
+class _Saved:
+    def save(self, path: str | Path, **notes: object) -> None:
+        """Writes the settings, with notes on where they come from, as JSON."""
+        with written_whole(path) as beside:
+            beside.write_text(f"{json.dumps({**asdict(self), **notes}, indent=2)}\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class DecoderSettings(_Saved):
     """How to decode.
 
     Attributes:
@@ -134,10 +142,6 @@ class DecoderSettings:
         name = f"{name}_lexicon" if self.lexicon else name
         return f"{name}_{Path(self.lm).name.split('.')[0]}" if self.lm else name
 
-    def save(self, path: str | Path, **notes: object) -> None:
-        """Writes the settings, with notes on where they come from, as JSON."""
-        _write(path, {**asdict(self), **notes})
-
     @classmethod
     def load(cls, path: str | Path) -> DecoderSettings:
         """Reads what :meth:`save` wrote.
@@ -170,7 +174,7 @@ class DecoderSettings:
 
 
 @dataclass(frozen=True)
-class RescoringSettings:
+class RescoringSettings(_Saved):
     """How N-best lists are rescored.
 
     Attributes:
@@ -185,10 +189,6 @@ class RescoringSettings:
     unknown_score: float = 0.0
     model: str = ""
 
-    def save(self, path: str | Path, **notes: object) -> None:
-        """Writes the settings, with notes on where they come from, as JSON."""
-        _write(path, {**asdict(self), **notes})
-
     @classmethod
     def load(cls, path: str | Path) -> RescoringSettings:
         """Reads what :meth:`save` wrote.
@@ -199,8 +199,3 @@ class RescoringSettings:
         found = Record.read(path, "is no settings of rescoring", "make it with: asr tune rescore")
         weight, word_score, unknown_score = map(found.number, ("weight", "word_score", "unknown_score"))
         return cls(weight, word_score, unknown_score, found.text("model") if found.has("model") else "")
-
-
-def _write(path: str | Path, fields: Mapping[str, object]) -> None:
-    with written_whole(path) as beside:
-        beside.write_text(f"{json.dumps(fields, indent=2)}\n", encoding="utf-8")

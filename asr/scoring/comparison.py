@@ -14,7 +14,7 @@ import numpy as np
 
 from asr.errors import DataError
 from asr.records import Record
-from asr.scoring.bootstrap import bootstrap_difference
+from asr.scoring.bootstrap import LEVEL, bootstrap_difference
 from asr.scoring.counts import ErrorCounts, read_counts
 from asr.scoring.rules import RuleId
 from asr.scoring.significance import ENOUGH_PAIRS, MatchedPairs, matched_pairs
@@ -186,7 +186,7 @@ class Comparison:
             "first": [{"label": run.label, "file": run.where, "rate": _finite(run.rate)} for run in self.first],
             "second": [{"label": run.label, "file": run.where, "rate": _finite(run.rate)} for run in self.second],
             "difference": _finite(second - first),
-            "interval": {"level": 0.95, "over": self.over, "low": low, "high": high, "share_second_better": share},
+            "interval": {"level": LEVEL, "over": self.over, "low": low, "high": high, "share_second_better": share},
             "matched_pairs": test,
         }
 

@@ -109,7 +109,7 @@ def split(text: str, unit: Unit) -> list[str]:
     """Returns the tokens that are counted.
 
     Words and phones are what stands between white space. Characters are Unicode code points, and the single blank
-    between two words counts as one of them, so that run-together words are errors; white space at the ends does not
+    between two words counts as one, so that run-together words are errors; white space at the ends does not
     count. Combining marks count for themselves.
 
     Example:

@@ -59,11 +59,7 @@ def read_hypotheses(path: str | Path) -> dict[str, list[Hypothesis]]:
 
 
 def read_texts(path: str | Path) -> dict[str, str]:
-    """Returns the text of the best hypothesis of each utterance.
-
-    Raises:
-        DataError: as :func:`read_hypotheses`.
-    """
+    """Returns the text of the best hypothesis of each utterance; errors are those of :func:`read_hypotheses`."""
     return {utterance_id: nbest[0].text for utterance_id, nbest in read_hypotheses(path).items()}
 
 

@@ -124,7 +124,7 @@ class Protocol(ScoringRule):
         return " ".join(phone for phone in phones if phone != SILENCE or self.silence != "removed")
 
     def align(self, refs: Sequence[str], hyps: Sequence[str]) -> list[list[AlignedToken]]:
-        """Aligns hypotheses with references, both of them what :meth:`apply` returned, at the least cost."""
+        """Aligns hypotheses with references, both as :meth:`apply` returned them, at the least cost."""
         if self.silence in ("optional", "deletable"):
             free = self.silence == "optional"
             pairs = zip(refs, hyps, strict=True)
@@ -134,7 +134,7 @@ class Protocol(ScoringRule):
     def check(
         self, refs: Mapping[str, str], hyps: Mapping[str, str], cuts: str | Path, where: str | Path, /
     ) -> PhoneSet:
-        """Returns the phone set of the hypotheses, after making sure that nothing here is left out by the protocol.
+        """Returns the phone set of the hypotheses, after checking that the protocol leaves nothing of them out.
 
         Raises:
             DataError: there are SA sentences, or labels that the protocol does not take.
@@ -144,7 +144,7 @@ class Protocol(ScoringRule):
         return self.check_labels(hyps, where)
 
     def check_labels(self, texts: Mapping[str, str], where: str | Path) -> PhoneSet:
-        """Returns the phone set that texts are written in, after making sure that this protocol takes it.
+        """Returns the phone set that texts are written in, after checking that this protocol takes it.
 
         Args:
             texts: phones between blanks, by utterance id.

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from asr.scoring.bootstrap import LEVEL
 from asr.scoring.frequency import WordFrequencies
 from asr.scoring.references import Reference
 from asr.scoring.rules import Group, ScoringRule
@@ -82,7 +83,7 @@ class Report:
             "num_utterances": self.split.num_utterances,
             "num_speakers": self.split.num_speakers,
             "seconds": self.seconds,
-            "interval": {"level": 0.95, "over": self.split.over},
+            "interval": {"level": LEVEL, "over": self.split.over},
             **({} if self.frequencies is None else {"frequencies": self.frequencies.to_dict()}),
             "scores": [each.to_dict() for each in self.scores],
         }

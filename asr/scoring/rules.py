@@ -86,7 +86,7 @@ class ScoringRule(ABC):
 
     @abstractmethod
     def align(self, refs: Sequence[str], hyps: Sequence[str]) -> list[list[AlignedToken]]:
-        """Aligns hypotheses with references, both of them what :meth:`apply` returned, at the least cost."""
+        """Aligns hypotheses with references, both as :meth:`apply` returned them, at the least cost."""
 
     @abstractmethod
     def check(

@@ -161,11 +161,7 @@ def score(
     counted = frequencies.counts if frequencies is not None and rule.id.unit == "word" else None
     utterances = tuple(
         ScoredUtterance(
-            reference,
-            ref,
-            hyp,
-            count_places(places),
-            None if counted is None else count_by_frequency(places, counted),
+            reference, ref, hyp, count_places(places), None if counted is None else count_by_frequency(places, counted)
         )
         for (reference, _), ref, hyp, places in zip(pairs, refs, hyps, rule.align(refs, hyps), strict=True)
     )

@@ -19,21 +19,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class TimedWord:
-    """A word of the reference with its times.
-
-    Attributes:
-        text: the word, after the text policy.
-        start: seconds from the start of the recording.
-        end: seconds from the start of the recording.
-    """
-
-    text: str
-    start: float
-    end: float
-
-
-@dataclass(frozen=True)
 class TimeErrors:
     """What was found over a test set; all errors in seconds, hypothesis less reference.
 
@@ -63,18 +48,18 @@ class TimeErrors:
         return table(rows, num_left=1)
 
 
-def time_errors(refs: Sequence[Sequence[TimedWord]], hyps: Sequence[Sequence[Span]]) -> TimeErrors:
+def time_errors(refs: Sequence[Sequence[Span]], hyps: Sequence[Sequence[Span]]) -> TimeErrors:
     """Compares the times of the words that are right, as :func:`asr.scoring.counts.align_texts` aligns them.
 
     Args:
-        refs: the words of each utterance, in order.
+        refs: the words of each utterance, in order; their confidence plays no part.
         hyps: the words of each hypothesis, in order, under the same text policy.
 
     Raises:
         ValueError: there are more or fewer hypotheses than references.
 
     Example:
-        >>> ref = [TimedWord("A", 0.5, 0.7), TimedWord("B", 0.75, 1.0)]
+        >>> ref = [Span("A", 0.5, 0.7, 1.0), Span("B", 0.75, 1.0, 1.0)]
         >>> time_errors([ref], [[Span("B", 1.0, 1.5, 1.0)]])
         TimeErrors(num_ref=2, starts=(0.25,), ends=(0.5,))
     """
@@ -115,14 +100,14 @@ def measure_times(cuts: str, hyps: str, policy: TextPolicy) -> TimeErrors:
     return time_errors(refs, found)
 
 
-def _said(cut: Cut, policy: TextPolicy, where: str) -> Iterator[TimedWord]:
+def _said(cut: Cut, policy: TextPolicy, where: str) -> Iterator[Span]:
     alignment = (cut.supervisions[0].alignment or {}).get("word")
     if not alignment:
         raise DataError(where, f"{cut.id} has no times of words", "prepare the corpus with --alignments")
     for item in alignment:
         text = policy.apply(item.symbol, cut.id)
         if text:
-            yield TimedWord(text, item.start, item.end)
+            yield Span(text, item.start, item.end, confidence=1.0)
 
 
 def _recognised(words: Iterable[Span], policy: TextPolicy) -> Iterator[Span]:

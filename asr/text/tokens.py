@@ -35,7 +35,7 @@ class TokenTable:
     Attributes:
         unit: "char" for characters, with ``|`` for the space between words; "phone" for symbols between blanks, each of
             which counts as a word; "bpe" for parts of words, the first part of each word beginning with U+2581.
-        tokens: the symbols, V of them with the blank.
+        tokens: the V symbols, the blank among them.
         model: BPE: sentencepiece's model, which has the tokens in the same order, ``<unk>`` in place of the blank.
     """
 
@@ -173,14 +173,14 @@ class TokenTable:
         return {token: token_id for token_id, token in enumerate(self.tokens)}
 
     def encode(self, text: str, where: str = "") -> list[int]:
-        """Returns the token ids of a text, shape (L,); none of them is the blank.
+        """Returns the token ids of a text, shape (L,); none is the blank.
 
         Args:
             text: a transcript, after the text policy.
             where: utterance id or place, for the error.
 
         Raises:
-            DataError: symbols are not in the table; all of them are named.
+            DataError: symbols are not in the table; all are named.
 
         Example:
             >>> TokenTable.build(["AB A"], "char").encode("B A")

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields
 
 import torch
+from torch import Tensor
 
 from asr.decoding.beams import best_of_each, walk_back
 from asr.decoding.lexicon.arcs import WeightedTrie
@@ -26,13 +27,13 @@ class WordSequences:
         scores: natural-log scores, -inf where there is no sequence, shape (B, nbest).
     """
 
-    token_ids: torch.Tensor
-    token_lengths: torch.Tensor
-    words: torch.Tensor
-    last_words: torch.Tensor
-    scores: torch.Tensor
+    token_ids: Tensor
+    token_lengths: Tensor
+    words: Tensor
+    last_words: Tensor
+    scores: Tensor
 
-    def rows(self, order: torch.Tensor) -> WordSequences:
+    def rows(self, order: Tensor) -> WordSequences:
         """Returns the utterances in another order."""
         return WordSequences(*(getattr(self, field.name)[order] for field in fields(self)))
 
@@ -82,7 +83,7 @@ def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTri
     )
 
 
-def _ended_words(beams: LexiconBeams, arcs: WeightedTrie) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _ended_words(beams: LexiconBeams, arcs: WeightedTrie) -> tuple[Tensor, Tensor, Tensor]:
     """Ends the words that are waiting for a separator: scores, words and what stands for all words, (B, K, O)."""
     trie, marks = arcs.trie, beams.marks
     states = marks.states

@@ -36,14 +36,7 @@ class LexiconSearch:
     """Moves the beams of a batch on by one frame; all merging of equal prefixes happens here."""
 
     def __init__(self, arcs: WeightedTrie, blank: int, beam_threshold: float, hyps_per_state: int | None) -> None:
-        """Keeps what is the same for all frames.
-
-        Args:
-            arcs: the trie with its weights.
-            blank: index of blank.
-            beam_threshold: prefixes whose score is this much below the best are dropped.
-            hyps_per_state: prefixes kept of those that nothing to come can tell apart; None for all.
-        """
+        """Keeps what is the same for all frames; see :class:`asr.decoding.lexicon.decoder.LexiconBeamDecoder`."""
         self.arcs, self.blank, self.beam_threshold = arcs, blank, beam_threshold
         self.hyps_per_state = hyps_per_state
         self.separator = arcs.trie.separator

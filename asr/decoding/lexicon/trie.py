@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from asr.decoding.lexicon.spellings import Spellings
 from asr.errors import ConfigError, DataError
@@ -72,15 +72,15 @@ class LexiconTrie(nn.Module):
         arc_token_ids: token of each arc, (A,).
     """
 
-    pair_keys: torch.Tensor
-    pair_table: torch.Tensor
-    pair_first: torch.Tensor
-    pair_counts: torch.Tensor
-    arc_pairs: torch.Tensor
-    arc_states: torch.Tensor
-    arc_token_ids: torch.Tensor
-    arc_next_states: torch.Tensor
-    arc_words: torch.Tensor
+    pair_keys: Tensor
+    pair_table: Tensor
+    pair_first: Tensor
+    pair_counts: Tensor
+    arc_pairs: Tensor
+    arc_states: Tensor
+    arc_token_ids: Tensor
+    arc_next_states: Tensor
+    arc_words: Tensor
 
     def __init__(
         self, spellings: Spellings, tokens: TokenTable, silence: str = "", has_unknown: bool = False, blank: int = BLANK
@@ -161,18 +161,18 @@ class LexiconTrie(nn.Module):
                 found = f"is spelled {named}"
                 raise DataError(f"word {spellings.words[place]!r}", found, "take blank and silence out of the lexicon")
 
-    def find(self, states: torch.Tensor, token_ids: torch.Tensor) -> torch.Tensor:
+    def find(self, states: Tensor, token_ids: Tensor) -> Tensor:
         """Returns the pair of each state and token, P where that token may not come, shape as they broadcast."""
         return self.find_cells(states * self.num_tokens + token_ids)
 
-    def find_cells(self, keys: torch.Tensor) -> torch.Tensor:
+    def find_cells(self, keys: Tensor) -> Tensor:
         """Returns the pairs of states times V plus token, as :meth:`find`."""
         if len(self.pair_table):
             return self.pair_table[keys]
         places = torch.searchsorted(self.pair_keys, keys).clamp_(max=len(self.pair_keys) - 1)
         return torch.where(self.pair_keys[places] == keys, places, len(self.pair_keys))
 
-    def best_below(self, word_scores: torch.Tensor) -> torch.Tensor:
+    def best_below(self, word_scores: Tensor) -> Tensor:
         """Returns the highest score of a word that may still come of each state, 0 at the root.
 
         Args:
