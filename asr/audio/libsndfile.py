@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import soundfile
 
@@ -68,14 +68,14 @@ class LibsndfileSound(Sound):
         """Closes the decoder."""
         self._decoder.close()
 
-    def _open(self, piece: Piece) -> Any:
-        source: Any = self._source
+    def _open(self, piece: Piece) -> _Decoder:
+        source: Path | BinaryIO | View | bytes = self._source
         if piece.parts:
             source = View(self._file, piece.parts, piece.claimed_size)
         elif isinstance(source, Path):
             source = os.fsencode(source)  # whatever bytes its name has
         else:
-            source.seek(0)
+            self._file.seek(0)
         try:
             return _Decoder(source)
         except soundfile.LibsndfileError as error:
@@ -137,7 +137,7 @@ def _errors(path: Path) -> Iterator[None]:
         raise DataError(path, f"is damaged or truncated ({reason})", "copy or convert it again") from None
 
 
-def write(path: Path, samples: NDArray[Any], sample_rate: int) -> None:
+def write(path: Path, samples: NDArray[np.float32], sample_rate: int) -> None:
     """Writes a 16-bit WAV file.
 
     Raises:

@@ -22,7 +22,7 @@ BLANK = 0
 BLANK_TOKEN = "<blank>"
 SPACE_TOKEN = "|"
 
-_UNITS: tuple[str, ...] = get_args(Unit)
+_UNITS: Mapping[str, Unit] = {unit: unit for unit in get_args(Unit)}
 _REBUILD = "build the table again with: asr tokens"
 _FILE_NAMES = ("tokens_char.txt", "tokens_phone.txt", "tokens_bpe<size>.txt")
 _FILE_NAME = re.compile(r"tokens_(?:(?P<unit>char|phone)|bpe(?P<size>[1-9][0-9]*))\.txt")
@@ -101,14 +101,15 @@ class TokenTable:
         Raises:
             DataError: it does not describe a table.
         """
-        unit, tokens, model = state.get("unit"), state.get("tokens"), state.get("model", "")
-        if unit not in _UNITS or not isinstance(tokens, list | tuple) or not all(isinstance(t, str) for t in tokens):
-            raise DataError("token table", f"unit {unit!r} with tokens of type {type(tokens).__name__}", _REBUILD)
+        name, tokens, model = state.get("unit"), state.get("tokens"), state.get("model", "")
+        unit = _UNITS.get(str(name))
+        if unit is None or not isinstance(tokens, list | tuple) or not all(isinstance(t, str) for t in tokens):
+            raise DataError("token table", f"unit {name!r} with tokens of type {type(tokens).__name__}", _REBUILD)
         try:
             decoded = b64decode(str(model), validate=True)
         except binascii.Error:
             raise DataError("token table", "its BPE model is not in base64", _REBUILD) from None
-        return cls(unit, tuple(tokens), decoded)  # type: ignore[arg-type]
+        return cls(unit, tuple(tokens), decoded)
 
     @classmethod
     def load(cls, path: str | Path) -> TokenTable:
@@ -128,13 +129,13 @@ class TokenTable:
             lines = _read(path).decode("utf-8").replace("\r\n", "\n").removesuffix("\n").split("\n")
         except UnicodeDecodeError:
             raise DataError(path, "is not UTF-8 text", _REBUILD) from None
-        unit = match["unit"] or "bpe"
+        unit = _UNITS[match["unit"] or "bpe"]
         for place, found in _faults(lines, unit):
             raise DataError(f"{path}:{place + 1}", found, _REBUILD)
         model = b"" if match["unit"] else _read(path.with_suffix(".model"))
         if model and (len(lines) != int(match["size"]) or tuple(lines[1:]) != bpe.pieces(model)[1:]):
             raise DataError(path, "its tokens are not those of its name and of the model beside it", _REBUILD)
-        return cls(unit, tuple(lines), model)  # type: ignore[arg-type]
+        return cls(unit, tuple(lines), model)
 
     def save(self, path: str | Path) -> None:
         """Writes the table, whole or not at all, a BPE with its model beside it.
