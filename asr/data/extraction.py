@@ -22,6 +22,7 @@ from lhotse import CutSet, Features
 from lhotse.cut import Cut
 from lhotse.cut.data import DataCut
 from lhotse.utils import fastcopy
+from numpy.typing import NDArray
 
 import asr.corpora.manifests  # noqa: F401  (chooses Lhotse's audio backend, in worker processes too)
 from asr.audio.rates import Seconds
@@ -247,6 +248,6 @@ def _compute(chunk: list[_Job], frontend: FrontEnd, folder: Path) -> Seconds:
     return float(sum(job.cut.duration for job in chunk))
 
 
-def _write(path: Path, values: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+def _write(path: Path, values: NDArray[np.float32]) -> None:
     with written_whole(path) as beside, beside.open("wb") as file:
         np.save(file, values, allow_pickle=False)

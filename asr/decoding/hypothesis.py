@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from asr.records import Record, is_unicode
 
@@ -53,7 +52,7 @@ class Hypothesis:
         tokens = tuple(token.shift(seconds) for token in self.tokens)
         return replace(self, tokens=tokens, words=tuple(word.shift(seconds) for word in self.words))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns plain lists and dicts, for JSON."""
         return asdict(self)
 
@@ -77,7 +76,7 @@ def _spans(record: Record, name: str) -> tuple[Span, ...]:
     return tuple(span for span in found if span is not None)
 
 
-def _plain_span(value: Any) -> Span | None:
+def _plain_span(value: object) -> Span | None:
     """Returns the span of what :meth:`Hypothesis.to_dict` returned, None for anything else: N-best lists are long."""
     if not isinstance(value, dict):
         return None

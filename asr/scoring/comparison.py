@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -173,7 +173,7 @@ class Comparison:
             lines.append(f"  {differing}{few}")
         return lines
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns all of it as plain values, for JSON; rates are fractions, null where they are infinite."""
         test = None if self.test is None else asdict(self.test)
         if test is not None and math.isinf(test["z"]):

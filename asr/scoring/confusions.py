@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from asr.scoring.counts import AlignedToken, ErrorCounts, count_places
 from asr.scoring.tables import ERROR_COLUMNS, error_cells, table
@@ -34,7 +34,7 @@ class Confusions:
     classes: dict[str, ErrorCounts]
     within_class: Counter[str]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns all of it as plain values, for JSON, the most frequent confusions first."""
         pairs = _ranked(self.substitutions)
         return {

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import jiwer
 
@@ -53,7 +53,7 @@ class ErrorCounts:
             return math.inf if self.errors else 0.0
         return self.errors / self.num_ref
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns counts and rate as plain values, for JSON; the rate is a fraction, null where it is infinite."""
         rate = None if math.isinf(self.rate) else self.rate
         return {**asdict(self), "num_ref": self.num_ref, "errors": self.errors, "rate": rate}

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
-from typing import Any
 
 from asr.errors import DataError
 from asr.lm.sentences import SentenceReader
@@ -43,7 +42,7 @@ class WordFrequencies:
     def __str__(self) -> str:
         return f"{self.num_words:,} words of {', '.join(self.files)}, {len(self.counts):,} different ones"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns files and sizes as plain values, for JSON."""
         return {"files": list(self.files), "num_words": self.num_words, "num_types": len(self.counts)}
 
@@ -130,7 +129,7 @@ class FrequencyErrors:
         """These as a fraction of the words of the references; 0 where there are no words."""
         return self.num_oovs / max(1, self.total.num_ref)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns all of it as plain values, for JSON; rates are fractions, null where a bin has no words."""
         return {
             "num_oovs": self.num_oovs,
@@ -195,7 +194,7 @@ def _cells(counts: ErrorCounts) -> list[str]:
     return [*map(str, (counts.num_ref, counts.substitutions, counts.deletions, counts.errors)), rate]
 
 
-def _plain(counts: ErrorCounts) -> dict[str, Any]:
+def _plain(counts: ErrorCounts) -> dict[str, object]:
     return {
         "num_ref": counts.num_ref,
         "substitutions": counts.substitutions,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from asr.decoding.hypothesis import Hypothesis
 from asr.errors import DataError
@@ -29,7 +28,7 @@ def write_hypotheses(path: str | Path, hypotheses: Iterable[tuple[str, Sequence[
     """
     with written_whole(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as lines:
         for utterance_id, nbest in hypotheses:
-            fields: dict[str, Any] = {"utterance_id": utterance_id, **nbest[0].to_dict()}
+            fields: dict[str, object] = {"utterance_id": utterance_id, **nbest[0].to_dict()}
             if len(nbest) > 1:
                 fields["nbest"] = [hypothesis.to_dict() for hypothesis in nbest]
             lines.write(f"{json.dumps(fields, ensure_ascii=False)}\n")

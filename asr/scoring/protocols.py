@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from asr.errors import ConfigError, DataError
 from asr.scoring.counts import AlignedToken, align_texts
@@ -72,29 +72,29 @@ class Protocol(ScoringRule):
         """Kind, name, hash and unit."""
         return RuleId("protocol", self.name, self.hash, "phone")
 
-    def card(self) -> dict[str, Any]:
+    def card(self) -> dict[str, object]:
         """Returns the protocol's part of a score card: each choice in words, with a hash of its own."""
+        return {"name": self.name, "hash": self.hash, **self._choices, "source": self.source}
+
+    def card_lines(self) -> list[str]:
+        """Returns the same as lines."""
+        choices = [
+            f"  {name.replace('_', ' '):9}  {choice['what']} (hash {choice['hash']})"
+            for name, choice in self._choices.items()
+        ]
+        return [f"protocol {self.name} (hash {self.hash}): {self.source}", *choices]
+
+    @property
+    def _choices(self) -> dict[str, dict[str, str]]:
         removed = "" if self.phones == "61" else ", q removed"
         what = f"{_either(self.labels)} labels folded to {self.phones}{removed}"
         if self.labels == (self.phones,):
             what = f"{self.phones} labels as they are"
         return {
-            "name": self.name,
-            "hash": self.hash,
             "phone_map": {"what": what, "hash": _hash([self.labels, dict(FOLDINGS[self.phones])])},
             "silence": {"what": SILENCE_POLICIES[self.silence], "hash": _hash(self.silence)},
             "sa": {"what": _SA_POLICY, "hash": _hash(_SA_POLICY)},
-            "source": self.source,
         }
-
-    def card_lines(self) -> list[str]:
-        """Returns the same as lines."""
-        card = self.card()
-        choices = [
-            f"  {name.replace('_', ' '):9}  {card[name]['what']} (hash {card[name]['hash']})"
-            for name in ("phone_map", "silence", "sa")
-        ]
-        return [f"protocol {self.name} (hash {self.hash}): {self.source}", *choices]
 
     def scope(self, split: Split, _seconds: float, /) -> str:
         """Returns the split, and whether it is an official one."""

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from asr.scoring.bootstrap import LEVEL
 from asr.scoring.frequency import WordFrequencies
@@ -76,7 +75,7 @@ class Report:
         lines += [line for rule in self.rules for line in rule.card_lines()]
         return "\n".join(lines if self.frequencies is None else [*lines, f"frequencies: {self.frequencies}"])
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns all of it as plain values, for JSON; rates are fractions, null where they are infinite."""
         return {
             **self._head(),
@@ -88,7 +87,7 @@ class Report:
             "scores": [each.to_dict() for each in self.scores],
         }
 
-    def _head(self) -> dict[str, Any]:
+    def _head(self) -> dict[str, object]:
         cards = [rule.card() for rule in self.rules]
         if self.rules[0].id.kind == "protocol":
             return {"split": asdict(self.split), "protocols": cards}

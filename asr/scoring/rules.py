@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from asr.records import Record
 from asr.scoring.counts import AlignedToken, Unit, align_texts
@@ -107,7 +107,7 @@ class ScoringRule(ABC):
             DataError: it is not.
         """
 
-    def card(self) -> dict[str, Any]:
+    def card(self) -> dict[str, object]:
         """Returns the rule's part of a score card as plain values, for JSON."""
         return {"name": self.id.name, "hash": self.id.hash}
 

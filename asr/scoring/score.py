@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from asr.scoring.bootstrap import bootstrap_interval
 from asr.scoring.confusions import Confusions, find_confusions
@@ -104,7 +104,7 @@ class Score:
         wrong = [utterance for utterance in self.utterances if utterance.counts.errors]
         return sorted(wrong, key=lambda u: (-u.counts.errors, -u.counts.rate, u.utterance_id))[:number]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns all of it as plain values, for JSON; rates are fractions, null where they are infinite."""
         rule = self.rule.id
         parts = {by: self.parts(by) or {} for by in _PLURALS if by in self.rule.tables}
@@ -125,7 +125,7 @@ class Score:
         }
 
 
-def _part(part: Score) -> dict[str, Any]:
+def _part(part: Score) -> dict[str, object]:
     oovs = {} if part.frequency is None else {"num_oovs": part.frequency.num_oovs, "oov_rate": part.frequency.oov_rate}
     return {**part.counts.to_dict(), **oovs}
 

@@ -93,7 +93,7 @@ def test_another_plan_in_mid_epoch_is_refused() -> None:
     loader = ResumableLoader(Named(), plan, position, 0, pin_memory=False)
     assert names(loader, 2) == ["0:0", "0:1"]
     other = lambda epoch: plan(epoch)[::-1]  # noqa: E731
-    with pytest.raises(ConfigError, match="3 batches of epoch 0 are done, but these settings give others"):
+    with pytest.raises(ConfigError, match="3 batches of epoch 0 are done, but these settings plan others"):
         ResumableLoader(Named(), other, position, 0, pin_memory=False)
     ResumableLoader(
         Named(), other, Position(0, 5, 5, position.plan), 0, pin_memory=False
