@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -136,6 +137,24 @@ def test_the_contracts_notice_each_wrong_import(tmp_path: Path) -> None:
     broken = [line for line in report.splitlines() if line.endswith("BROKEN")]
     assert len(broken) == len(PROJECT["tool"]["importlinter"]["contracts"])
     assert all(any(name in line for line in broken) for name in wrong), report
+
+
+def imported_by(file: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    found = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    from_modules = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    return found | {f"{node.module}.{name.name}" for node in from_modules for name in node.names}
+
+
+def test_tests_import_neither_each_other_nor_tools() -> None:
+    wrong = set()
+    for file in (ROOT / "tests").rglob("*.py"):
+        tested = "tools" if file.is_relative_to(ROOT / "tests/tools") else "asr"
+        for name in imported_by(file):
+            is_test = name.startswith("tests.") and any(part.startswith("test_") for part in name.split(".")[:-1])
+            if is_test or (name.split(".")[0] == "tools" and tested != "tools"):
+                wrong.add(f"{file.relative_to(ROOT)}: {name}")
+    assert not wrong
 
 
 def test_shell_is_clean() -> None:

@@ -29,7 +29,8 @@ from lhotse.supervision import AlignmentItem, SupervisionSegment
 from lhotse.utils import fastcopy
 from torch import Tensor
 
-from asr.audio import Seconds, seconds_to_samples, write_wav
+from asr.audio.rates import Seconds, seconds_to_samples
+from asr.audio.waveforms import write_wav
 from asr.cli import decode, score
 from asr.corpora.manifests import read_cuts, write_cuts
 from asr.data.dataset import read_waveform

@@ -19,7 +19,7 @@ def _audio() -> list[Seed]:
 
 
 def _read_audio(path: Path) -> None:
-    from asr.audio import probe, read
+    from asr.audio.waveforms import probe, read
 
     probe(path)
     waveform = read(path, sample_rate=8000)

@@ -8,10 +8,13 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from unicodedata import normalize
 
 from asr.errors import DataError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _WINDOW = 1 << 16  # bytes that are read at a time
 _BLOCK = 1 << 20  # the same, where all of a file is looked through
@@ -108,9 +111,9 @@ class View(io.RawIOBase):
         self._position = max(0, offset + (0, self._position, self._size)[whence])
         return self._position
 
-    def readinto(self, buffer: object) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         """Fills a buffer, as libsndfile expects it, unless the parts end; returns the number of bytes."""
-        target = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        target = memoryview(buffer).cast("B")
         data = self.read(len(target))
         target[: len(data)] = data
         return len(data)
@@ -198,5 +201,5 @@ def _open(path: Path) -> BinaryIO:
         if is_kind(mode):
             raise DataError(path, found, remedy)
     if stat.S_ISDIR(mode):
-        os.scandir(path).close()  # a folder that may not be read is told apart
+        os.scandir(path).close()  # raises the error of a folder that may not be read
     return path.open("rb")

@@ -15,7 +15,7 @@ _LARGEST = 0xFFFFFFFF  # what a field of four bytes holds; libsndfile takes it f
 _W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")  # of the names of chunks in W64
 _STRANGE = (b"TAG", b"ID3", b"APETAGEX", b"LYRICS")  # tags that programs for MP3 append to any file
 _AU_HEADER = 24  # bytes
-_PADDING = 1 << 20  # bytes of zeros at the most that some disks leave after a file
+_PADDING = 1 << 20  # most bytes of zeros that some disks leave after a file
 _CHUNKS_AFTER = frozenset(
     b"LIST id3  ID3  bext cue  smpl JUNK junk fact PEAK iXML _PMX afsp acid inst plst DISP MD5  PAD  FLLR COMM MARK "
     b"INST APPL NAME AUTH ANNO (c)  COMT CHAN pakt info free strg mark regn umid uuid midi edct ovvw peak".split(b" ")
@@ -146,14 +146,7 @@ def _stated_size(data: Bytes, start: int, chunks: dict[bytes, _Chunk], form: _Fo
 
 
 def _rest(data: Bytes, form: _Form, start: int, end: int) -> int | None:
-    """Returns where another file begins after the samples, or the size of this one; None if the samples go on.
-
-    Args:
-        data: the file.
-        form: how its chunks are written.
-        start: where it begins.
-        end: of its samples, as its header states it.
-    """
+    """Returns where another file begins after the stated end of the samples, or this one's size; None if they go on."""
     for place in (_aligned(form, start, end), end):  # some programs forget to align
         head = data.at(place, max(form.header, 16))
         if is_kind(head):
@@ -207,7 +200,7 @@ def _with_size(data: Bytes, form: _Form, start: int, chunks: dict[bytes, _Chunk]
 def _as_rf64(data: Bytes, start: int, samples: _Chunk, size: int) -> Iterator[bytes | Range]:
     """Yields a WAV file that is too large for the fields of its header as RF64, which has larger ones.
 
-    Source: EBU Tech 3306.
+    **Source**: EBU Tech 3306.
     """
     unknown = _LARGEST.to_bytes(4, "little")
     sizes = b"".join(number.to_bytes(8, "little") for number in (data.size - start + 28, size, 0))

@@ -14,7 +14,7 @@ from asr.audio.layout import Layout, Piece
 
 _INFO = 8  # where the content of streaminfo begins, after the name of the format and a header of four bytes
 _FIRST_FRAME = _INFO + 34
-_TAIL = 1 << 17  # bytes that the last frame of a file is looked for in, at least
+_TAIL = 1 << 17  # least bytes in which the last frame of a file is sought
 _LONGEST_HEADER = 16  # bytes, of a frame
 _ID3V1 = 128  # bytes of the tag at the end of some files
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")

@@ -11,7 +11,7 @@ def files_below(folder: Path) -> Iterator[Path]:
     """Yields what lies in a folder and in all folders in it, in the order of names.
 
     Links to folders are followed; a folder that was met already, as where a link leads back, is not entered again.
-    What begins with a dot is left aside. A folder that may not be read is yielded as if it were a file, so that
+    What begins with a dot is ignored. A folder that may not be read is yielded as if it were a file, so that
     whoever opens it says so; so are pipes, and links that lead nowhere.
 
     Args:

@@ -16,7 +16,7 @@ PLAIN_SUFFIXES = frozenset(f".{name}" for name in _PLAIN.split())
 """How names of the files end that libsndfile reads, but headerless and MATLAB files."""
 
 MEDIA_SUFFIXES = frozenset(f".{name}" for name in _MEDIA.split())
-"""How names of the files end that FFmpeg reads in its place: of phones, of video, and others."""
+"""How names of the files end that FFmpeg reads instead: recordings of phones, video, and others."""
 
 HEAD = 4096
 """The bytes of a file that tell what it is."""

@@ -1,6 +1,6 @@
 """Where the audio of a file lies and ends, found in the file itself: what a header says of its length is a hint.
 
-libsndfile believes the header: it drops what lies beyond the length that stands there, and keeps silent. So a file is
+libsndfile believes the header: it drops what lies beyond the length that it states, without a word. So a file is
 looked through before it is decoded, and where its header does not tell the truth, libsndfile is shown another one.
 """
 
@@ -21,7 +21,7 @@ class Piece:
     """What libsndfile can open and read to the end.
 
     Attributes:
-        parts: what its bytes are: stretches of the file, and headers made anew.
+        parts: what its bytes are: stretches of the file, and new headers.
         is_counted: whether libsndfile counts its samples rightly; else they end where decoding does.
         claimed_size: bytes that it is said to have, which keeps libsndfile from ending early; 0 for its own size.
     """
@@ -36,7 +36,7 @@ class Layout:
     """What a file consists of.
 
     Attributes:
-        pieces: recordings that follow one another; none where the file can be given to libsndfile as it is.
+        pieces: recordings that follow one another; none where libsndfile can read the file as it is.
         lacking: what its header promises and is not there, in words; empty if the file is whole.
         rest: where another file begins that was appended; 0 if there is none.
     """

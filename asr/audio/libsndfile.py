@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import soundfile
 
 from asr.audio.access import View
 from asr.audio.layout import Piece
-from asr.audio.sound import Samples, Sound, joined, truncated
+from asr.audio.sound import NotReadableError, Samples, Sound, joined, truncated
 from asr.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 
 _WARM_UP = 1 << 15  # samples that MP3 is decoded before a segment: its frames use bits of many before them
-
-
-class NotReadableError(Exception):
-    """libsndfile does not open the file; the text says why."""
 
 
 class _Decoder(soundfile.SoundFile):  # type: ignore[misc]
@@ -39,7 +35,7 @@ class LibsndfileSound(Sound):
     """Recordings that follow one another in a file, decoded by libsndfile."""
 
     def __init__(self, path: Path, file: BinaryIO, source: Path | BinaryIO, pieces: Sequence[Piece]) -> None:
-        """Opens the first of them.
+        """Opens the first recording.
 
         Args:
             path: what errors name.
@@ -72,14 +68,14 @@ class LibsndfileSound(Sound):
         """Closes the decoder."""
         self._decoder.close()
 
-    def _open(self, piece: Piece) -> Any:
-        source: Any = self._source
+    def _open(self, piece: Piece) -> _Decoder:
+        source: Path | BinaryIO | View | bytes = self._source
         if piece.parts:
             source = View(self._file, piece.parts, piece.claimed_size)
         elif isinstance(source, Path):
             source = os.fsencode(source)  # whatever bytes its name has
         else:
-            source.seek(0)
+            self._file.seek(0)
         try:
             return _Decoder(source)
         except soundfile.LibsndfileError as error:
@@ -141,7 +137,7 @@ def _errors(path: Path) -> Iterator[None]:
         raise DataError(path, f"is damaged or truncated ({reason})", "copy or convert it again") from None
 
 
-def write(path: Path, samples: NDArray[Any], sample_rate: int) -> None:
+def write(path: Path, samples: NDArray[np.float32], sample_rate: int) -> None:
     """Writes a 16-bit WAV file.
 
     Raises:

@@ -12,7 +12,7 @@ import numpy as np
 
 from asr.audio.access import Range, View
 from asr.audio.rates import samples_to_seconds
-from asr.audio.sound import Samples, Sound, joined, truncated
+from asr.audio.sound import NotReadableError, Samples, Sound, joined, truncated
 from asr.dependencies import load_error
 from asr.errors import DataError
 
@@ -28,10 +28,6 @@ _SLACK = 0.25  # seconds that may be missing at the end: an encoder's last packe
 
 class MissingError(Exception):
     """PyAV is not installed, or does not load; the text says why."""
-
-
-class NotReadableError(Exception):
-    """FFmpeg does not read the file; the text says why."""
 
 
 class MediaSound(Sound):
@@ -172,5 +168,5 @@ def _to_samples(frame: Any) -> Samples:
     if values.dtype.kind == "u":
         return np.asarray((values.astype(np.float32) - 128) / 128, np.float32)
     scale = 2.0 ** (8 * values.dtype.itemsize - 1) if values.dtype.kind == "i" else 1.0
-    with np.errstate(all="ignore"):  # what is no number, or too large for a float, is told by others
+    with np.errstate(all="ignore"):  # samples that are no numbers are refused elsewhere
         return np.asarray(values / scale, np.float32)

@@ -26,8 +26,8 @@ _KILOBITS = {  # by whether it is MPEG 1, and by layer
     (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-_SURE = 4  # frames of one kind that follow one another: no other data looks like that
-_SEARCHED = 1 << 16  # bytes in which the first frame of a file is looked for
+_SURE = 4  # consecutive frames of one kind: no other data looks like that
+_SEARCHED = 1 << 16  # bytes in which the first frame of a file is sought
 _TAGGED = 48  # bytes of a frame in which a header of the whole stands
 
 
@@ -138,7 +138,7 @@ def _is_sure(data: Bytes, place: int, stop: int) -> bool:
 
 
 def _runs(data: Bytes, begin: int, stop: int) -> Iterator[_Run]:
-    """Yields the recordings: each begins at a header of a whole, or where frames go on after something else."""
+    """Yields the recordings: each begins at the header of a recording, or where frames resume after other data."""
     place: int | None = begin
     while place is not None:
         run = _run(data, place, stop)

@@ -13,10 +13,10 @@ from asr.audio.access import Bytes, Range, find_file, open_file
 from asr.audio.kinds import HEAD, NOT_AUDIO, kind_of
 from asr.audio.layout import Layout, Piece, skip_id3
 from asr.audio.rates import check_rate
-from asr.audio.sound import Sound, truncated
+from asr.audio.sound import NotReadableError, Sound, truncated
 from asr.errors import DataError
 
-_SMALL = 1 << 20  # bytes of files that are looked through again each time, in no time
+_SMALL = 1 << 20  # bytes of files that are examined again each time, in no time
 _REMEMBERED = 4096  # large files
 
 Stamp = tuple[Path, int, int, int]
@@ -50,11 +50,7 @@ def open_sound(path: Path, stored: bytes | None = None) -> Iterator[Sound]:
 
 
 def count_samples(path: Path, stored: bytes | None = None) -> tuple[int, int, int]:
-    """Returns sample rate, samples and channels; where only decoding can tell how many, the file is decoded.
-
-    Raises:
-        DataError: as for :func:`open_sound`.
-    """
+    """Returns sample rate, samples and channels, by decoding if need be; errors are those of :func:`open_sound`."""
     with open_sound(path, stored) as sound:
         if sound.num_samples is None:
             stamp = None if stored is not None else _stamp(path)
@@ -73,27 +69,19 @@ def _decoder(path: Path, file: BinaryIO, stored: bytes | None, found: Layout, ki
     if not kind:  # some of those that are known libsndfile would take for MPEG
         try:
             return libsndfile.LibsndfileSound(path, file, find_file(path) if stored is None else file, found.pieces)
-        except libsndfile.NotReadableError as error:
+        except NotReadableError as error:
             reason = str(error)
     try:
         return media.MediaSound(path, file)
     except media.MissingError as error:
         lacking = f"PyAV {error} (the extra media: pip install av)"
         raise _not_read(path, kind, reason, lacking) from None
-    except media.NotReadableError as error:
+    except NotReadableError as error:
         raise _not_read(path, kind, reason, "", str(error)) from None
 
 
 def _not_read(path: Path, kind: str, reason: str, lacking: str, reason_of_ffmpeg: str = "") -> DataError:
-    """Returns the error for a file that no decoder reads.
-
-    Args:
-        path: the file.
-        kind: what it is; empty if that is not known.
-        reason: why libsndfile does not read it.
-        lacking: what is not installed; empty if FFmpeg was asked, too.
-        reason_of_ffmpeg: why that does not read it.
-    """
+    """Returns the error for a file that libsndfile does not read for a reason, and FFmpeg, if nothing is lacking."""
     remedy = f"convert it to WAV or FLAC, for example with: ffmpeg -i {path.name} {path.stem}.flac"
     if "shorten" in kind and path.suffix.lower() != ".shn":
         remedy = f"uncompress it, for example with: sph2pipe -f wav {path.name} {path.stem}.wav"

@@ -36,12 +36,7 @@ def seconds_to_samples(seconds: Seconds, sample_rate: int) -> int:
 
 
 def samples_to_seconds(num_samples: int, sample_rate: int) -> Seconds:
-    """Returns the duration of ``num_samples`` at ``sample_rate`` Hz.
-
-    Example:
-        >>> samples_to_seconds(8000, 16000)
-        0.5
-    """
+    """Returns the duration of ``num_samples`` at ``sample_rate`` Hz."""
     return num_samples / sample_rate
 
 

@@ -18,6 +18,10 @@ LOUDEST = 2.0**31
 """The largest sample that is let pass, in full scales: integers of 32 bits that were stored as floats."""
 
 
+class NotReadableError(Exception):
+    """A decoder does not read the file; the text says why."""
+
+
 class Sound(ABC):
     """A recording that is read from its start to its end, in one direction.
 
@@ -68,7 +72,7 @@ class Sound(ABC):
         """Yields the next samples block by block.
 
         Args:
-            count: how many at the most; None for all to the end.
+            count: most samples; None for all to the end.
 
         Yields:
             float32 samples, shape (S, C), at least one.

@@ -13,14 +13,7 @@ import numpy as np
 
 from asr.audio.channels import check_channel, loudest_if_cancelling, mix, tell_cancelling
 from asr.audio.opening import count_samples, open_sound
-from asr.audio.rates import (
-    RESAMPLE_WIDTH,
-    Seconds,
-    resample,
-    resampling_ratio,
-    samples_to_seconds,
-    seconds_to_samples,
-)
+from asr.audio.rates import RESAMPLE_WIDTH, Seconds, resample, resampling_ratio, samples_to_seconds, seconds_to_samples
 from asr.audio.sound import Samples, Sound, joined
 from asr.errors import DataError
 from asr.files import written_whole
@@ -69,11 +62,7 @@ def probe(path: str | Path, stored: bytes | None = None) -> AudioInfo:
 
 
 def peek(path: str | Path) -> tuple[int, int | None]:
-    """Returns the sample rate of a file, and its samples where they are known without decoding it.
-
-    Raises:
-        DataError: as for :func:`probe`.
-    """
+    """Returns the sample rate, and the samples where they are known without decoding; errors are :func:`probe`'s."""
     with open_sound(Path(path)) as sound:
         return sound.sample_rate, sound.num_samples
 
@@ -122,7 +111,7 @@ def read(
 def stream(
     path: str | Path, sample_rate: int, block_seconds: Seconds = 30.0, channel: int | None = None
 ) -> Iterator[torch.Tensor]:
-    """Yields the waveform of a long file block by block; joined, the blocks equal what :func:`read` returns.
+    """Yields the waveform of a long file in blocks, which make up what :func:`read` returns; errors are the same.
 
     Args:
         path: an audio file.
@@ -132,9 +121,6 @@ def stream(
 
     Yields:
         float32 samples, shape (S,).
-
-    Raises:
-        DataError: as for :func:`read`.
     """
     import torch
 
@@ -182,13 +168,10 @@ def read_segment(
 ) -> tuple[Samples, int]:
     """Reads a segment of a file at its own rate, with all its channels.
 
-    Args are those of :func:`read` and :func:`probe`.
+    Arguments and errors are those of :func:`read` and :func:`probe`.
 
     Returns:
         float32 samples, shape (S, C), and their rate in Hz.
-
-    Raises:
-        DataError: as for :func:`read`.
     """
     with open_sound(Path(path), stored) as sound:
         return _read_segment(sound, start, duration, stored), sound.sample_rate
@@ -225,7 +208,7 @@ def segment_as_flac(path: str | Path, start: Seconds, duration: Seconds, stored:
     Exact for integers of up to 24 bits; for other audio the error is below 2^-23 of full scale. What decodes to a
     little more than full scale, as MP3 does, is clipped, as players do it.
 
-    Args are those of :func:`read` and :func:`probe`.
+    Arguments are those of :func:`read` and :func:`probe`.
 
     Raises:
         DataError: as for :func:`read`, or FLAC does not know so many channels or such a rate.

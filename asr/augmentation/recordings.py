@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from asr.audio import Seconds, probe, read
+from asr.audio.rates import Seconds
+from asr.audio.waveforms import probe, read
 from asr.errors import DataError
 from asr.files import open_lines
 from asr.records import describe_json, parse_json

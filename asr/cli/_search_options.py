@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from asr.checkpoints.acoustic import Loaded
-    from asr.decoding.settings import Coverage, DecoderParts
+    from asr.decoding.parts import Coverage, DecoderParts
 
 LM_WEIGHT = 0.5
 """Weight of a language model if none is given."""
@@ -101,11 +101,12 @@ def load_model(arguments: Namespace, settings: DecoderSettings) -> tuple[Loaded,
         AsrError: a file cannot be read, the device cannot be used, or the settings do not fit the model.
     """
     from asr.checkpoints.acoustic import load_checkpoint
+    from asr.decoding.parts import DecoderParts
     from asr.models.devices import move
 
     loaded = load_checkpoint(arguments.checkpoint)
     move(loaded.model, arguments.device, "--device")
-    parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
+    parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
     log_coverage(parts.coverage, settings.lm)
     return loaded, parts
 

@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     from asr.scoring.hypotheses import write_hypotheses
 
     loaded, parts = load_model(arguments, settings)
-    decoder = settings.decoder(parts)
+    decoder = parts.decoder(settings)
     label = Path(arguments.settings).stem if arguments.settings else settings.label
     for cuts in arguments.cuts:
         split = Path(cuts).name.removesuffix("_cuts.jsonl.gz")

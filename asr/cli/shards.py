@@ -17,12 +17,12 @@ _DESCRIPTION = """Packs the audio of cuts into tar shards in Lhotse's Shar forma
 
 Next to a folder of shards lies its index, an ordinary cut file, which training, decoding and asr features accept in
 place of the cuts. Thousands of files become a few that disks and networks read sequentially: in training,
-data.window_shards=16 draws batches from 16 shards at a time."""
+data.mixing.window_shards=16 draws batches from 16 shards at a time."""
 
 _EXAMPLES = """\
   asr shards --cuts data/librispeech/train-clean-100_cuts.jsonl.gz --out data/librispeech/shards --shuffle 0
   asr shards --folders /data/shar/train --out data/mine    shards that Lhotse made or that moved: writes the index only
-  asr train experiment=an4/blstm data.train_cuts=[data/an4/shards/train_cuts.jsonl.gz] data.window_shards=8"""
+  asr train experiment=an4/blstm data.train_cuts=[data/an4/shards/train_cuts.jsonl.gz] data.mixing.window_shards=8"""
 
 
 @command

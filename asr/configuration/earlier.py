@@ -1,4 +1,4 @@
-"""Settings of earlier versions, in which classes had other names and augmentations were settings of the model."""
+"""Settings of earlier versions: classes had other names, and what is in groups now was among the other settings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from asr.errors import ConfigError
 
 _NAMES = ("reverberate", "add_noise", "pauses", "vocal_tract", "spec_augment")
 _OF_THE_OBJECTIVE = ("consistency", "intermediate", "loss_per")
+_OF_THE_MIXING = ("weights", "window_shards", "joined_steps")
 _SPLIT = {"SpecAugment": "spec_augment", "AddNoise": "noise"}  # modules that were split
 _MOVED = {"asr.training.checkpoint_io.AtomicCheckpointIO": "asr.runs.checkpoint_io.AtomicCheckpointIO"}
 _OF_THE_FRONT_END = ("sample_rate", "num_mels", "low_freq", "high_freq", "num_groups")
@@ -45,6 +46,18 @@ def renew(model: Mapping[str, object]) -> dict[str, object]:
     return renewed
 
 
+def renew_data(data: Mapping[str, object]) -> dict[str, object]:
+    """Returns the settings of data with those of the mixing where they are now.
+
+    Example:
+        >>> renew_data({"seed": 0, "joined_steps": 0.1})
+        {'seed': 0, 'mixing': {'joined_steps': 0.1}}
+    """
+    renewed = {name: value for name, value in data.items() if name not in _OF_THE_MIXING}
+    mixing = {name: data[name] for name in _OF_THE_MIXING if name in data}
+    return renewed | ({"mixing": mixing} if mixing else {})
+
+
 def _renew_one(spec: object) -> object:
     if not isinstance(spec, Mapping) or not str(spec.get("class_path")).startswith("asr.features."):
         return spec
@@ -63,3 +76,5 @@ def check_key(key: str) -> None:
         raise ConfigError(key, "is a setting of earlier versions", f"it is model.augmentation.{rest}")
     if part == "model" and name in _OF_THE_OBJECTIVE:
         raise ConfigError(key, "is a setting of earlier versions", f"it is model.objective.init_args.{rest}")
+    if part == "data" and name in _OF_THE_MIXING:
+        raise ConfigError(key, "is a setting of earlier versions", f"it is data.mixing.{rest}")

@@ -10,7 +10,7 @@ import yaml  # which OmegaConf uses
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from asr.configuration.earlier import rename, renew
+from asr.configuration.earlier import rename, renew, renew_data
 from asr.configuration.settings import leaves
 from asr.errors import ConfigError
 
@@ -42,6 +42,7 @@ def read_saved(path: str) -> DictConfig:
     _check_references(path, dict(leaves(plain)))
     assert isinstance(saved, DictConfig)
     saved.trainer, saved.model = rename(plain["trainer"]), renew(plain["model"])
+    saved.data = renew_data(plain["data"])
     return saved
 
 

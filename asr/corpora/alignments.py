@@ -9,7 +9,7 @@ from pathlib import Path
 from lhotse.cut import Cut
 from lhotse.supervision import AlignmentItem
 
-from asr.audio import Seconds
+from asr.audio.rates import Seconds
 from asr.corpora.checks import Problem
 from asr.corpora.listening import audio_path
 from asr.corpora.textgrid import Interval, TextGrid, read_textgrid

@@ -9,7 +9,7 @@ import numpy as np
 from lhotse.audio.backend import LibsndfileBackend, LibsndfileCompatibleAudioInfo
 from numpy.typing import NDArray
 
-from asr.audio import probe, read_segment
+from asr.audio.waveforms import probe, read_segment
 
 MISMATCH = 0.1
 """Seconds by which a file may be shorter or longer than its manifest says: MP3 decoders differ by that much."""
@@ -18,7 +18,7 @@ _IN_TAR = ".tar/"  # in paths of members, which Lhotse itself takes out of the a
 
 
 class Backend(LibsndfileBackend):  # type: ignore[misc]
-    """Reads whatever :func:`asr.audio.read` does; writes with libsndfile."""
+    """Reads whatever :func:`asr.audio.waveforms.read` does; writes with libsndfile."""
 
     def read_audio(
         self,
@@ -48,7 +48,7 @@ class Backend(LibsndfileBackend):  # type: ignore[misc]
         path_or_fd: Any,
         force_opus_sampling_rate: int | None = None,  # noqa: ARG002 - Lhotse's
     ) -> LibsndfileCompatibleAudioInfo:
-        """Returns what a file holds, as :func:`asr.audio.probe` finds it.
+        """Returns what a file holds, as :func:`asr.audio.waveforms.probe` finds it.
 
         Raises:
             DataError: it cannot be read.

@@ -11,7 +11,7 @@ from pathlib import Path
 from lhotse import CutSet
 from lhotse.cut import Cut
 
-from asr.audio import Seconds
+from asr.audio.rates import Seconds
 from asr.corpora.listening import audio_path, listen
 from asr.corpora.targets import target_text
 from asr.errors import DataError

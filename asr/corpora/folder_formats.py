@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from asr.audio import AUDIO_SUFFIXES, MEDIA_SUFFIXES
 from asr.audio.folders import files_below
+from asr.audio.kinds import AUDIO_SUFFIXES, MEDIA_SUFFIXES
 from asr.corpora.checks import Problem, note
 from asr.corpora.listing import Listed
 from asr.corpora.rows import COLUMNS, Naming, Row, derived_id, make_row, number

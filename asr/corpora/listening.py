@@ -10,8 +10,8 @@ import numpy as np
 from lhotse.cut import Cut
 from numpy.typing import NDArray
 
-from asr.audio import segment_blocks
 from asr.audio.channels import loudest_if_cancelling, mix
+from asr.audio.waveforms import segment_blocks
 from asr.corpora.audio_backend import MISMATCH
 from asr.errors import DataError, first_of_ours
 

@@ -11,8 +11,9 @@ from unicodedata import normalize
 from lhotse import AudioSource, CutSet, MonoCut, MultiCut, Recording, SupervisionSegment
 from lhotse.cut import Cut
 
-from asr.audio import AudioInfo, Seconds, probe, seconds_to_samples
 from asr.audio.access import find_file
+from asr.audio.rates import Seconds, seconds_to_samples
+from asr.audio.waveforms import AudioInfo, probe
 from asr.corpora.checks import Problem
 from asr.errors import DataError
 

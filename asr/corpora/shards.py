@@ -17,7 +17,8 @@ from lhotse.cut import Cut
 from lhotse.cut.data import DataCut
 from lhotse.utils import fastcopy
 
-from asr.audio import Seconds, probe, segment_as_flac
+from asr.audio.rates import Seconds
+from asr.audio.waveforms import probe, segment_as_flac
 from asr.corpora.manifests import parse_object, read_cuts, recording_of, write_cuts
 from asr.errors import DataError
 from asr.files import part_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from lhotse import CutSet
 
-from asr.audio import Seconds
+from asr.audio.rates import Seconds
 from asr.corpora.channels import take_channels
 from asr.corpora.checks import Limits, Problem, examine
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.audio import Seconds
+from asr.audio.rates import Seconds
 from asr.errors import DataError
 from asr.files import not_utf8, open_lines
 

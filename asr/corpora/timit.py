@@ -16,7 +16,8 @@ from lhotse import CutSet
 from lhotse.cut import Cut
 from lhotse.supervision import AlignmentItem
 
-from asr.audio import AudioInfo, probe, samples_to_seconds
+from asr.audio.rates import samples_to_seconds
+from asr.audio.waveforms import AudioInfo, probe
 from asr.corpora.listing import Listed, make_cut
 from asr.corpora.timit_layout import Utterance, complaints, read_layout
 from asr.errors import DataError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -52,8 +52,27 @@ class Share:
         return total * (self.num_ranks if self.counts else 0) / count
 
 
-@dataclass
-class Batch:
+@dataclass(frozen=True)
+class Moving:
+    """Tensors, and what is known of them, that go to a device together."""
+
+    def to(self, *arguments: object, **options: object) -> Self:
+        """Returns the batch on another device, as ``Tensor.to`` does."""
+        return self._map_tensors("to", *arguments, **options)
+
+    def pin_memory(self) -> Self:
+        """Returns the batch in pinned memory, for a loader that feeds a GPU."""
+        return self._map_tensors("pin_memory")
+
+    def _map_tensors(self, function: str, *arguments: object, **options: object) -> Self:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+        moved = {name: getattr(tensor, function)(*arguments, **options) for name, tensor in tensors.items()}
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True)
+class Batch(Moving):
     """Utterances padded to one length, with their targets.
 
     Attributes:
@@ -84,23 +103,6 @@ class Batch:
     def __len__(self) -> int:
         """Returns the number of utterances, B."""
         return len(self.utterance_ids)
-
-    def _map_tensors(self, function: str, *arguments: object, **options: object) -> Batch:
-        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
-        moved = {
-            name: getattr(value, function)(*arguments, **options)
-            for name, value in tensors.items()
-            if isinstance(value, Tensor)
-        }
-        return replace(self, **moved)
-
-    def to(self, *arguments: object, **options: object) -> Batch:
-        """Returns the batch on another device, as ``Tensor.to`` does."""
-        return self._map_tensors("to", *arguments, **options)
-
-    def pin_memory(self) -> Batch:
-        """Returns the batch in pinned memory, for a loader that feeds a GPU."""
-        return self._map_tensors("pin_memory")
 
 
 def pad(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -8,12 +8,12 @@ import torch
 from lhotse.audio import AudioLoadingError
 from lhotse.cut import Cut
 from torch import Tensor
-from torch.utils.data import Dataset
 
 import asr.corpora.manifests  # noqa: F401 - sets the audio backend, in spawned loader processes too
 from asr.corpora.listening import audio_path
 from asr.data.batch import Batch, Share, pad
 from asr.data.joining import Joint, Row, make_rows
+from asr.data.loader import PlannedSet
 from asr.data.plan import PlannedBatch
 from asr.data.shards import ReadAhead, in_memory
 from asr.data.utterances import Utterance
@@ -21,7 +21,7 @@ from asr.errors import DataError, first_of_ours
 from asr.features.random import utterance_seed
 
 
-class SpeechDataset(Dataset[Batch]):
+class SpeechDataset(PlannedSet[Batch]):
     """Utterances to batches."""
 
     def __init__(

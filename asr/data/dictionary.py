@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from asr.data.batch import Share
-from asr.data.plan import PlannedBatch, plan_epoch
+from asr.data.batch import Moving, Share
+from asr.data.loader import PlannedSet
+from asr.data.plan import PlannedBatch
 from asr.data.planned import PlannedData
 from asr.data.utterances import required_frames
 from asr.errors import ConfigError, DataError
@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class WordBatch:
+class WordBatch(Moving):
     """Words padded to one length, with their phones.
 
     Attributes:
-        words: the words, B of them.
+        words: B words.
         texts: their phones, with blanks between them.
         letters: letter ids, shape (B, L).
         letter_lengths: letters of each word, shape (B,).
@@ -49,25 +49,8 @@ class WordBatch:
         """Returns the number of words, B."""
         return len(self.words)
 
-    def to(self, *arguments: Any, **options: Any) -> WordBatch:
-        """Returns the batch on another device, as ``Tensor.to`` does."""
-        return self._map_tensors(lambda tensor: tensor.to(*arguments, **options))
 
-    def pin_memory(self) -> WordBatch:
-        """Returns the batch in pinned memory, for a loader that feeds a GPU."""
-        return self._map_tensors(Tensor.pin_memory)
-
-    def _map_tensors(self, function: Callable[[Tensor], Tensor]) -> WordBatch:
-        return replace(
-            self,
-            letters=function(self.letters),
-            letter_lengths=function(self.letter_lengths),
-            targets=function(self.targets),
-            target_lengths=function(self.target_lengths),
-        )
-
-
-class DictionaryDataset(Dataset[Any]):
+class DictionaryDataset(PlannedSet[WordBatch]):
     """Pairs of a word and its phones; returns a batch for a planned batch."""
 
     def __init__(self, pairs: Sequence[tuple[str, str]], letters: TokenTable, phones: TokenTable) -> None:
@@ -108,7 +91,7 @@ def split_lexicon(
     Args:
         lexicon: words with their phones.
         held_out_every: the last of every so many words is held out.
-        frames_per_letter: frames that a letter gives; CTC needs one for each phone and each repeat.
+        frames_per_letter: frames that stand for a letter; CTC needs one for each phone and each repeat.
 
     Example:
         >>> split_lexicon(Lexicon({"A": (("AH",), ("EY",)), "B": (("B", "IY"),), "W": (("D", "AH", "B"),)}), 2, 2)
@@ -139,6 +122,9 @@ class WordLearner(Protocol):
 class DictionaryData(PlannedData):
     """Training and validation words."""
 
+    train_set: DictionaryDataset
+    val_set: DictionaryDataset
+
     def __init__(
         self,
         lexicon: list[str],
@@ -158,9 +144,8 @@ class DictionaryData(PlannedData):
             num_workers: loader processes; 0 makes batches in the training process.
             seed: of the order.
         """
-        super().__init__(num_workers)
+        super().__init__(num_workers, max_padded=batch_letters, max_batch_size=batch_letters, seed=seed)
         self.lexicon, self.keep_stress, self.held_out_every = lexicon, keep_stress, held_out_every
-        self.batch_letters, self.seed = batch_letters, seed
 
     def setup(self, stage: str) -> None:
         """Reads the words."""
@@ -179,15 +164,3 @@ class DictionaryData(PlannedData):
             logger.info("%s: %s pronunciations", name, f"{len(each):,}")
         if stage == "fit":
             self.report_plan(self.train_set.lengths)
-
-    def _plan(self, dataset: DictionaryDataset, **options: Any) -> list[PlannedBatch]:
-        limit = self.batch_letters
-        return plan_epoch(dataset.lengths, max_padded=limit, max_batch_size=limit, **options)
-
-    def plan_training(self, epoch: int) -> list[PlannedBatch]:
-        """Returns the batches of the steps of an epoch."""
-        return self._plan(self.train_set, epoch=epoch, seed=self.seed)
-
-    def plan_validation(self) -> list[PlannedBatch]:
-        """Returns the validation batches, always the same."""
-        return self._plan(self.val_set, shuffle=False)

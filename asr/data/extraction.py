@@ -22,9 +22,10 @@ from lhotse import CutSet, Features
 from lhotse.cut import Cut
 from lhotse.cut.data import DataCut
 from lhotse.utils import fastcopy
+from numpy.typing import NDArray
 
 import asr.corpora.manifests  # noqa: F401  (chooses Lhotse's audio backend, in worker processes too)
-from asr.audio import Seconds
+from asr.audio.rates import Seconds
 from asr.data.dataset import read_waveform
 from asr.errors import AsrError, ConfigError, DataError
 from asr.features.cmvn import Statistics
@@ -49,7 +50,7 @@ class Extraction:
     """Features of cuts and of their copies at other speeds, kept in a folder.
 
     A file's name holds a digest of all that its values follow from: the audio file with its size and time, the segment,
-    the speed, the front end's fingerprint. What is there already is not computed again, what has changed is.
+    the speed, the front end's fingerprint. What is cached is not computed again, what has changed is.
 
     The cuts keep the order of the input, each followed by its copies, named ``<id>_sp<factor>`` as Lhotse names them.
     All are at the front end's sample rate. Lhotse's own ``perturb_speed`` on them would drop the features: training on
@@ -62,7 +63,7 @@ class Extraction:
     def __init__(
         self, cuts: Iterable[Cut], frontend: FrontEnd, folder: str | Path, speeds: Sequence[float] = (1.0,)
     ) -> None:
-        """Finds out what is there.
+        """Finds out what is cached already.
 
         Args:
             cuts: utterances with recordings.
@@ -213,7 +214,7 @@ def _file_name(cut: Cut, fingerprint: str) -> str:
 
 @contextmanager
 def _without_ctrl_c() -> Iterator[None]:
-    """Ignores Ctrl-C, and so for good in processes that are started meanwhile: they are told to stop by this one."""
+    """Ignores Ctrl-C, for good in processes that are started meanwhile: this one tells them to stop."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -247,6 +248,6 @@ def _compute(chunk: list[_Job], frontend: FrontEnd, folder: Path) -> Seconds:
     return float(sum(job.cut.duration for job in chunk))
 
 
-def _write(path: Path, values: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+def _write(path: Path, values: NDArray[np.float32]) -> None:
     with written_whole(path) as beside, beside.open("wb") as file:
         np.save(file, values, allow_pickle=False)

@@ -1,4 +1,4 @@
-"""Utterances joined two by two in training, so that what is read does not depend on where recordings begin and end."""
+"""Utterances joined in pairs in training, so that what is read does not depend on where recordings begin and end."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Row:
     """What one row of a batch is made of.
 
     Attributes:
-        utterances: one, or two of which the second follows the first.
+        utterances: one, or two in the order in which they are joined.
         text: their transcripts.
         token_ids: the same as tokens.
         occurrences: how often each came before in the epoch.

@@ -1,4 +1,4 @@
-"""A loader that knows where in the epoch it stands, so that training resumes on the very next batch."""
+"""A loader that knows its position in the epoch, so that training resumes with the very next batch."""
 
 from __future__ import annotations
 
@@ -6,19 +6,35 @@ import multiprocessing
 import signal
 import threading
 import zlib
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.util import Finalize
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
-from asr.data.batch import Batch
 from asr.data.plan import PlannedBatch
 from asr.errors import AsrError, ConfigError
 
 PREFETCHED_BATCHES = 8
+
+Read = TypeVar("Read")
+Read_co = TypeVar("Read_co", covariant=True)
+
+
+class PlannedSet(Dataset[Read_co]):
+    """A set that planned batches are read from."""
+
+    @property
+    @abstractmethod
+    def lengths(self) -> list[float]:
+        """What batches are planned by: the length of everything in the set."""
+
+    @abstractmethod
+    def __getitem__(self, planned: PlannedBatch) -> Read_co:
+        """Reads one batch."""
 
 
 @dataclass
@@ -27,9 +43,9 @@ class Position:
 
     Attributes:
         epoch: the epoch that is being read, counted from 0.
-        batches_done: batches of it that were handed out.
+        batches_done: batches of it that have been yielded.
         num_batches: of the whole epoch; 0 before they are planned.
-        plan: checksum of them all; None before they are planned, and in checkpoints of earlier versions.
+        plan: checksum of all batches; None before they are planned, and in checkpoints of earlier versions.
     """
 
     epoch: int = 0
@@ -55,13 +71,13 @@ class Remaining:
 
 
 def read_batches(
-    dataset: Dataset[Batch],
+    dataset: Dataset[Read],
     plan: Sequence[PlannedBatch] | Remaining,
     num_workers: int,
     pin_memory: bool,
     *,
     keep_workers: bool = False,
-) -> DataLoader[Batch]:
+) -> DataLoader[Read]:
     """Returns a loader of planned batches, in their order.
 
     Args:
@@ -69,14 +85,14 @@ def read_batches(
         plan: the batches.
         num_workers: processes that read ahead; 0 reads in this one.
         pin_memory: whether batches go to pinned memory, for a GPU.
-        keep_workers: whether the processes wait for the loader to be read again, until :func:`end_workers`: to begin
-            them anew costs a large training process seconds.
+        keep_workers: whether the processes wait for the loader to be read again, until :func:`end_workers`: to start
+            them again costs a large training process seconds.
     """
     keeps = keep_workers and num_workers > 0
     if keeps:  # else Python would send them SIGTERM at its end, and wait for ever
         Finalize(None, _kill_readers, exitpriority=1)
     return _Loader(
-        cast("Dataset[Batch]", _Telling(dataset)),
+        cast("Dataset[Read]", _Telling(dataset)),
         sampler=plan,
         batch_size=None,
         num_workers=num_workers,
@@ -87,23 +103,23 @@ def read_batches(
     )
 
 
-class _Telling(Dataset[Batch | AsrError]):
+class _Telling(Dataset[Read | AsrError]):
     """Hands over an error as if it were a batch: raised in a worker process, torch would make it pages long."""
 
-    def __init__(self, dataset: Dataset[Batch]) -> None:
+    def __init__(self, dataset: Dataset[Read]) -> None:
         self._dataset = dataset
 
-    def __getitem__(self, planned: PlannedBatch) -> Batch | AsrError:
+    def __getitem__(self, planned: PlannedBatch) -> Read | AsrError:
         try:
             return self._dataset[planned]
         except AsrError as error:
             return error
 
 
-class _Loader(DataLoader[Batch]):
+class _Loader(DataLoader[Read]):
     """Raises the errors that are handed over."""
 
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Read]:  # type: ignore[override] # torch's type is private
         for batch in super().__iter__():
             if isinstance(batch, AsrError):
                 raise batch
@@ -119,7 +135,7 @@ def _kill_readers() -> None:
             process.kill()
 
 
-def end_workers(loader: DataLoader[Batch]) -> None:
+def end_workers(loader: DataLoader[Read]) -> None:
     """Ends the processes of a loader that has kept them."""
     if isinstance(loader._iterator, _MultiProcessingDataLoaderIter):
         loader._iterator._shutdown_workers()
@@ -132,8 +148,8 @@ def _leave_signals_to_the_main_process(_number: int) -> None:
         signal.signal(signum, signal.SIG_IGN)
 
 
-class ResumableLoader:
-    """Hands out the batches of an epoch, from the position on.
+class ResumableLoader(Generic[Read]):
+    """Yields the batches of an epoch, from the position on.
 
     It is its own ``sampler``, so that Lightning tells it the epoch. ``__iter__`` is a generator because Lightning
     asks for the iterator before it tells the epoch: the plan is made when the first batch is wanted.
@@ -141,7 +157,7 @@ class ResumableLoader:
 
     def __init__(
         self,
-        dataset: Dataset[Batch],
+        dataset: Dataset[Read],
         plan: Callable[[int], list[PlannedBatch]],
         position: Position,
         num_workers: int,
@@ -170,7 +186,7 @@ class ResumableLoader:
         is_within = 0 < position.batches_done < position.num_batches
         if is_within and position.plan != _checksum(planned):
             found = (
-                f"{position.batches_done} batches of epoch {position.epoch} are done, but these settings give others"
+                f"{position.batches_done} batches of epoch {position.epoch} are done, but these settings plan others"
             )
             remedy = (
                 "resume with the cuts and the settings of data that the run had, or start another run with init_from"
@@ -186,11 +202,11 @@ class ResumableLoader:
         end_workers(self._batches)
 
     def set_epoch(self, epoch: int) -> None:
-        """Begins an epoch; the same epoch again goes on where it stood."""
+        """Begins an epoch; the same epoch again continues where it was."""
         if epoch != self.position.epoch:
             self.position.epoch, self.position.batches_done = epoch, 0
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Read]:
         """Yields the batches that remain of the epoch."""
         planned = self.plan(self.position.epoch)
         self.position.num_batches, self.position.plan = len(planned), _checksum(planned)

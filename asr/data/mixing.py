@@ -1,25 +1,66 @@
-"""How often the utterances of several corpora come in an epoch."""
+"""Which utterances make up an epoch, and how often those of several corpora come in it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.errors import ConfigError
+
 _BLOCK = 50  # utterances of like length among which those of an epoch are drawn
-_DRAWN = 10  # so many are drawn from a block at the least: their number is rounded
+_DRAWN = 10  # so many are drawn from a block, or more: their number is rounded
 
 Indices = NDArray[np.int64]
 Lengths = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Mixing:
+    """Which utterances come together in an epoch.
+
+    Attributes:
+        weights: how often the utterances of each training file come in an epoch: 2 is twice, 0.25 a quarter of them,
+            others in each epoch; None is once.
+        window_shards: shards that batches are drawn from at a time, so that shards are read as a whole, one after the
+            other; None draws from all. Epochs that come shortest first draw from all. Each rank reads a part of every
+            shard.
+        joined_steps: share of the steps whose utterances are joined two by two, long ones with short ones, so that what
+            is read does not depend on where recordings begin and end; 0 joins none.
+    """
+
+    weights: list[float] | None = None
+    window_shards: int | None = None
+    joined_steps: float = 0.0
+
+    def check(self, num_files: int) -> None:
+        """Refuses what is out of its range, or does not fit this number of training files.
+
+        Raises:
+            ConfigError: naming the setting.
+        """
+        weights, shards = self.weights, self.window_shards
+        if weights is not None and (len(weights) != num_files or not all(0 < weight < math.inf for weight in weights)):
+            found = f"is {weights} for {num_files} files of data.train_cuts"
+            remedy = "give one number above 0 for each, such as [1, 0.5], or null"
+            raise ConfigError("data.mixing.weights", found, remedy)
+        if shards is not None and shards < 1:
+            raise ConfigError("data.mixing.window_shards", f"is {shards}", "give 1 or more, or null")
+        if not 0 <= self.joined_steps <= 1:
+            found = f"is {self.joined_steps:g}"
+            raise ConfigError("data.mixing.joined_steps", found, "give a share of the steps, 0 to 1")
+
+
 class Mixture:
     """Corpora with weights: 2 brings each utterance twice an epoch, 0.25 a quarter of them, 1.5 all and half once more.
 
-    Every epoch has as many utterances. For a fraction, utterances are sorted by length, and of each fifty neighbours
-    some are drawn, others in the next epoch, until all were there: with a weight of 0.25 in four epochs or five. So an
-    epoch's utterances, sorted, are never longer than ``longest``, and the number of batches need not change.
+    Every epoch has the same number of utterances. For a fraction, utterances are sorted by length, and of each fifty
+    neighbours some are drawn, others in the next epoch, until all have been drawn: with a weight of 0.25 in four epochs
+    or five. So an epoch's utterances, sorted, are never longer than ``longest``, and the number of batches need not
+    change.
 
     Attributes:
         longest: the greatest length that each utterance of an epoch can have, shape (U,), in seconds, in no order.
@@ -28,7 +69,7 @@ class Mixture:
     longest: Lengths
 
     def __init__(self, seconds: Sequence[float], counts: Sequence[int], weights: Sequence[float], seed: int) -> None:
-        """Settles how many come of each corpus.
+        """Decides how many utterances each corpus contributes.
 
         Args:
             seconds: length of each utterance, corpus after corpus.
@@ -44,7 +85,7 @@ class Mixture:
         generator = np.random.default_rng(seed)
         lengths = np.asarray(seconds, dtype=np.float64)
         self._whole: list[tuple[Indices, int]] = []  # utterances, and how often all of them come
-        self._blocks: list[tuple[Indices, int, int]] = []  # utterances, how many are drawn, how often they came before
+        self._blocks: list[tuple[Indices, int, int]] = []  # utterances, how many are drawn, how often each came before
         longest = []
         first = 0
         for count, weight in zip(counts, weights, strict=True):
@@ -72,7 +113,7 @@ class Mixture:
 
 
 def _blocks(by_length: Indices, total: int) -> list[tuple[Indices, int]]:
-    """Divides utterances into blocks of neighbours, with as many to draw from each as its share of the total."""
+    """Divides utterances into blocks of neighbours, each with its share of the total to draw from it."""
     count = len(by_length)
     if not total or not count:
         return []

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from lhotse.cut import Cut
@@ -15,7 +14,7 @@ from asr.corpora.checks import Problem, write_quarantine
 from asr.corpora.manifests import read_cuts
 from asr.data.dataset import SpeechDataset
 from asr.data.joining import Joint
-from asr.data.mixing import Mixture
+from asr.data.mixing import Mixing, Mixture
 from asr.data.plan import PlannedBatch, plan_epoch
 from asr.data.planned import PlannedData
 from asr.data.shards import shard_numbers
@@ -31,6 +30,8 @@ from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
 
 logger = logging.getLogger(__name__)
+
+_UNMIXED = Mixing()
 
 
 @runtime_checkable
@@ -55,6 +56,9 @@ class SpeechLearner(Protocol):
 class SpeechData(PlannedData):
     """Training and validation sets of cuts, as batches of waveforms or of cached features."""
 
+    train_set: SpeechDataset
+    val_set: SpeechDataset
+
     def __init__(
         self,
         train_cuts: list[str],
@@ -68,9 +72,7 @@ class SpeechData(PlannedData):
         cmvn_utterances: int = 2000,
         seed: int = 0,
         quarantine: str | None = None,
-        weights: list[float] | None = None,
-        window_shards: int | None = None,
-        joined_steps: float = 0.0,
+        mixing: Mixing = _UNMIXED,
     ) -> None:
         """Keeps the settings; files are read in :meth:`setup`.
 
@@ -83,27 +85,20 @@ class SpeechData(PlannedData):
             ascending_epochs: first epochs in which batches come shortest first (SortaGrad).
             num_workers: loader processes; 0 reads in the training process.
             on_problem: whether utterances that cannot be trained on stop the run or are left out and counted.
-            cmvn_utterances: utterances that global statistics are measured on, at the most.
+            cmvn_utterances: most utterances that global statistics are measured on.
             seed: of the order, the speeds and the augmentation.
             quarantine: where utterances that cannot be trained on are listed.
-            weights: how often the utterances of each training file come in an epoch: 2 is twice, 0.25 a quarter of
-                them, others in each epoch; None is once.
-            window_shards: shards that batches are drawn from at a time, so that shards are read as a whole, one after
-                the other; None draws from all. Epochs that come shortest first draw from all. Each rank reads a part of
-                every shard.
-            joined_steps: share of the steps whose utterances are joined two by two, long ones with short ones, so that
-                what is read does not depend on where recordings begin and end; 0 joins none.
+            mixing: which utterances come together in an epoch.
+
+        Raises:
+            ConfigError: ``mixing`` is out of its range or does not fit the training files.
         """
-        super().__init__(num_workers)
-        _check_mixing(train_cuts, weights, window_shards)
-        if not 0 <= joined_steps <= 1:
-            raise ConfigError("data.joined_steps", f"is {joined_steps:g}", "give a share of the steps, 0 to 1")
-        self.train_cuts, self.val_cuts = train_cuts, val_cuts
-        self.batch_seconds, self.max_batch_size = batch_seconds, max_batch_size
+        super().__init__(num_workers, batch_seconds, max_batch_size, seed)
+        mixing.check(len(train_cuts))
+        self.train_cuts, self.val_cuts, self.mixing = train_cuts, val_cuts, mixing
         self.speeds = speeds or [1.0]
         self.ascending_epochs, self.on_problem = ascending_epochs, on_problem
-        self.cmvn_utterances, self.seed, self.quarantine = cmvn_utterances, seed, quarantine
-        self.weights, self.window_shards, self.joined_steps = weights, window_shards, joined_steps
+        self.cmvn_utterances, self.quarantine = cmvn_utterances, quarantine
 
     def setup(self, stage: str) -> None:
         """Reads and checks the cuts, and measures the statistics that the front end still lacks."""
@@ -114,7 +109,7 @@ class SpeechData(PlannedData):
         self.val_set, _ = self._read("validation", self.val_cuts, [1.0])
         if stage != "fit":
             return
-        self.train_set, counts = self._read("training", self.train_cuts, self.speeds, self.window_shards)
+        self.train_set, counts = self._read("training", self.train_cuts, self.speeds, self.mixing.window_shards)
         self._mixture, self._windows = self._mix(counts), self._divide()
         if self.train_set.cached and learner.augments_waveforms:
             found = "waveform augmentation is set, but the training cuts carry cached features"
@@ -137,21 +132,23 @@ class SpeechData(PlannedData):
 
     def _mix(self, counts: list[int]) -> Mixture | None:
         """Returns how often utterances come, if files have weights; of each file so many are in the training set."""
-        if self.weights is None:
+        weights = self.mixing.weights
+        if weights is None:
             return None
-        for file, weight, count in zip(self.train_cuts, self.weights, counts, strict=True):
+        for file, weight, count in zip(self.train_cuts, weights, counts, strict=True):
             logger.info("%s: %s utterances, %g times an epoch", file, f"{count:,}", weight)
-        mixture = Mixture(self.train_set.lengths, counts, self.weights, self.seed)
+        mixture = Mixture(self.train_set.lengths, counts, weights, self.seed)
         logger.info("an epoch: %s utterances", f"{len(mixture.longest):,}")
         return mixture
 
     def _divide(self) -> Windows | None:
         """Returns the shards that are read one window after the other, if they are."""
-        if self.window_shards is None:
+        width = self.mixing.window_shards
+        if width is None:
             return None
         shards = shard_numbers(utterance.cut for utterance in self.train_set.utterances)
-        logger.info("%d shards, %d at a time", len(set(shards)), self.window_shards)
-        return Windows(shards, self.window_shards)
+        logger.info("%d shards, %d at a time", len(set(shards)), width)
+        return Windows(shards, width)
 
     def _read(
         self, name: str, files: Sequence[str], speeds: Sequence[float], window_shards: int | None = None
@@ -202,19 +199,20 @@ class SpeechData(PlannedData):
         hours = sum(utterance.seconds for utterance in utterances) / 3600
         logger.info("%s: %s utterances, %.2f hours", name, f"{len(utterances):,}", hours)
 
-    def _plan(self, dataset: SpeechDataset, **options: Any) -> list[PlannedBatch]:
-        return plan_epoch(dataset.lengths, max_padded=self.batch_seconds, max_batch_size=self.max_batch_size, **options)
-
     def plan_training(self, epoch: int) -> list[PlannedBatch]:
         """Returns the batches of the steps of an epoch."""
-        ascending = epoch < self.ascending_epochs
-        options: dict[str, Any] = {"epoch": epoch, "speeds": self.speeds, "seed": self.seed, "ascending": ascending}
-        options |= {"mixture": self._mixture, "windows": self._windows, "joined_steps": self.joined_steps}
-        return self._plan(self.train_set, **options)
-
-    def plan_validation(self) -> list[PlannedBatch]:
-        """Returns the validation batches, always the same."""
-        return self._plan(self.val_set, shuffle=False)
+        return plan_epoch(
+            self.train_set.lengths,
+            max_padded=self.max_padded,
+            max_batch_size=self.max_batch_size,
+            speeds=self.speeds,
+            seed=self.seed,
+            epoch=epoch,
+            ascending=epoch < self.ascending_epochs,
+            mixture=self._mixture,
+            windows=self._windows,
+            joined_steps=self.mixing.joined_steps,
+        )
 
 
 def _check_copies(file: str, utterances: Sequence[Utterance], speeds: Sequence[float]) -> None:
@@ -223,13 +221,3 @@ def _check_copies(file: str, utterances: Sequence[Utterance], speeds: Sequence[f
         if lacking:
             found = f"no cached copy of {lacking[0]} and {len(lacking) - 1} others at speed {speed:g}"
             raise ConfigError(file, found, "add it to asr features --speeds, or take it out of data.speeds")
-
-
-def _check_mixing(train_cuts: Sequence[str], weights: Sequence[float] | None, window_shards: int | None) -> None:
-    if weights is not None and (
-        len(weights) != len(train_cuts) or not all(0 < weight < math.inf for weight in weights)
-    ):
-        found = f"is {list(weights)} for {len(train_cuts)} files of data.train_cuts"
-        raise ConfigError("data.weights", found, "give one number above 0 for each, such as [1, 0.5], or null")
-    if window_shards is not None and window_shards < 1:
-        raise ConfigError("data.window_shards", f"is {window_shards}", "give 1 or more, or null")

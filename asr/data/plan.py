@@ -24,7 +24,7 @@ class PlannedBatch:
 
     Attributes:
         indices: positions of its utterances in the list of all.
-        speed: factor by which all of them are played faster.
+        speed: factor by which all utterances are sped up.
         epoch: the epoch, for the seeds of augmentation.
         occurrences: how often each utterance came before in this epoch; empty if none comes twice.
         of_step: the utterances of the whole step where ``indices`` are one rank's; empty where they are all.

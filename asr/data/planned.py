@@ -4,73 +4,82 @@ from __future__ import annotations
 
 import functools
 import logging
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import lightning
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from asr.data.loader import Position, ResumableLoader, end_workers, read_batches
-from asr.data.plan import PlannedBatch, padding_waste
+from asr.data.loader import PlannedSet, Position, ResumableLoader, end_workers, read_batches
+from asr.data.plan import PlannedBatch, padding_waste, plan_epoch
 from asr.data.shares import share
 from asr.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 
 
-class PlannedData(lightning.LightningDataModule, ABC):
-    """Reads planned batches; the place in the epoch is in the checkpoint, so that a run resumes exactly.
+class PlannedData(lightning.LightningDataModule):
+    """Reads planned batches; the position in the epoch goes into checkpoints, so that a run resumes exactly.
 
     Attributes:
-        num_workers: loader processes.
-        train_set: what training batches are read from, once it is set up, with the ``lengths`` of all it holds.
+        train_set: what training batches are read from, once it is set up.
         val_set: what validation batches are read from.
         position: the epoch, and the batches done in it.
     """
 
-    num_workers: int
-    train_set: Any
-    val_set: Any
+    train_set: PlannedSet[object]
+    val_set: PlannedSet[object]
 
-    def __init__(self, num_workers: int) -> None:
+    def __init__(self, num_workers: int, max_padded: float, max_batch_size: int, seed: int) -> None:
         """Starts at the beginning.
 
         Args:
             num_workers: loader processes; 0 makes batches in the training process.
+            max_padded: most of a set's ``lengths`` that a batch holds with its padding, over all ranks.
+            max_batch_size: most utterances, sentences or words of a batch, over all ranks.
+            seed: of the order.
         """
         super().__init__()
-        self.num_workers, self.position = num_workers, Position()
+        self.num_workers, self.seed = num_workers, seed
+        self.max_padded, self.max_batch_size = max_padded, max_batch_size
+        self.position = Position()
         self._endings: list[Callable[[], None]] = []
 
-    @abstractmethod
     def plan_training(self, epoch: int) -> list[PlannedBatch]:
         """Returns the batches of an epoch, each what one optimiser step sees over all ranks."""
+        return plan_epoch(
+            self.train_set.lengths,
+            max_padded=self.max_padded,
+            max_batch_size=self.max_batch_size,
+            seed=self.seed,
+            epoch=epoch,
+        )
 
-    @abstractmethod
     def plan_validation(self) -> list[PlannedBatch]:
         """Returns the validation batches over all ranks, always the same."""
+        return plan_epoch(
+            self.val_set.lengths, max_padded=self.max_padded, max_batch_size=self.max_batch_size, shuffle=False
+        )
 
     @property
     def learner(self) -> lightning.LightningModule:
         """The module that trains on the data; each kind of data says what it asks of it."""
-        return self.trainer.lightning_module  # type: ignore[union-attr]
-
-    @property
-    def rank(self) -> int:
-        """The number of this process among those that train."""
-        return self.trainer.global_rank  # type: ignore[union-attr]
+        return self._attached.lightning_module
 
     @property
     def world_size(self) -> int:
         """The number of processes that train."""
-        return self.trainer.world_size  # type: ignore[union-attr]
+        return self._attached.world_size
 
     @property
     def pins_memory(self) -> bool:
         """Whether batches go to pinned memory, for a GPU."""
-        return self.trainer.strategy.root_device.type == "cuda"  # type: ignore[union-attr]
+        return self._attached.strategy.root_device.type == "cuda"
+
+    @property
+    def _attached(self) -> lightning.Trainer:
+        assert self.trainer is not None
+        return self.trainer
 
     def report_plan(self, lengths: Sequence[float]) -> None:
         """Logs how many steps an epoch has, and which share of their batches is padding.
@@ -85,9 +94,9 @@ class PlannedData(lightning.LightningDataModule, ABC):
 
     def _part(self, lengths: Sequence[float]) -> functools.partial[PlannedBatch]:
         """Returns the function from a step's batch to what this rank takes of it."""
-        return functools.partial(share, lengths=lengths, rank=self.rank, num_ranks=self.world_size)
+        return functools.partial(share, lengths=lengths, rank=self._attached.global_rank, num_ranks=self.world_size)
 
-    def train_dataloader(self) -> ResumableLoader:
+    def train_dataloader(self) -> ResumableLoader[object]:
         """Returns the batches of this rank, from the position on."""
         part = self._part(self.train_set.lengths)
         loader = ResumableLoader(
@@ -96,15 +105,14 @@ class PlannedData(lightning.LightningDataModule, ABC):
         self._endings.append(loader.end_workers)
         return loader
 
-    def val_dataloader(self) -> DataLoader[Any]:
+    def val_dataloader(self) -> DataLoader[object]:
         """Returns the validation batches of this rank, always the same."""
-        dataset: Dataset[Any] = self.val_set
         plan = list(map(self._part(self.val_set.lengths), self.plan_validation()))
-        loader = read_batches(dataset, plan, self.num_workers, self.pins_memory, keep_workers=True)
+        loader = read_batches(self.val_set, plan, self.num_workers, self.pins_memory, keep_workers=True)
         self._endings.append(functools.partial(end_workers, loader))
         return loader
 
-    def teardown(self, stage: str) -> None:  # noqa: ARG002 - what Lightning gives
+    def teardown(self, stage: str) -> None:  # noqa: ARG002 - Lightning's signature
         """Ends the processes that read ahead."""
         for end in self._endings:
             end()
@@ -130,7 +138,7 @@ class PlannedData(lightning.LightningDataModule, ABC):
         """Returns the position, for the checkpoint."""
         return asdict(self.position)
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Takes the position back from a checkpoint."""
         self.position.epoch, self.position.batches_done = state_dict["epoch"], state_dict["batches_done"]
         self.position.num_batches, self.position.plan = state_dict.get("num_batches", 0), state_dict.get("plan")

@@ -19,30 +19,20 @@ from asr.data.utterances import Utterance
 from asr.machine import num_processes
 from asr.models.acoustic import AcousticModel
 
+_MAX_BATCH_SIZE = 64
+
 T = TypeVar("T")
 
 
 def posteriors(
-    model: AcousticModel, cuts: Sequence[Cut], batch_seconds: float, num_workers: int = 1, max_batch_size: int = 64
+    model: AcousticModel, cuts: Sequence[Cut], batch_seconds: float, num_workers: int = 1
 ) -> Iterator[tuple[list[str], Tensor, Tensor]]:
-    """Yields the log-probabilities of all cuts, shortest first.
-
-    Args:
-        model: in evaluation mode; where it stands is where the posteriors are.
-        cuts: what to read.
-        batch_seconds: most seconds of the padded batches that are computed at the same time.
-        num_workers: processes that read audio ahead.
-        max_batch_size: most utterances of a batch.
+    """Yields the log-probabilities of all cuts as :func:`read_with` computes them, on the device of the model.
 
     Yields:
         Utterance ids, natural-log posteriors, shape (B, N, V), and their lengths, shape (B,).
-
-    Raises:
-        DataError: naming the utterance whose audio cannot be read.
     """
-    for ids, (log_probs, lengths) in read_with(
-        lambda *found: found, model, cuts, batch_seconds, num_workers, max_batch_size
-    ):
+    for ids, (log_probs, lengths) in read_with(lambda *found: found, model, cuts, batch_seconds, num_workers):
         yield ids, log_probs, lengths
 
 
@@ -52,11 +42,10 @@ def read_with(
     cuts: Sequence[Cut],
     batch_seconds: float,
     num_workers: int = 1,
-    max_batch_size: int = 64,
 ) -> Iterator[tuple[list[str], T]]:
-    """Yields what a search finds in the posteriors of all cuts, shortest first; see :func:`posteriors`.
+    """Yields what a search finds in the posteriors of all cuts, shortest first.
 
-    On a CPU as many batches as there are cores are computed and searched at the same time, each in one thread.
+    On a CPU one batch per core is computed and searched at the same time, each in one thread.
 
     Args:
         search: called with the posteriors of a batch and their lengths, such as a decoder.
@@ -64,16 +53,18 @@ def read_with(
         cuts: what to read.
         batch_seconds: most seconds of the padded batches that are computed at the same time.
         num_workers: processes that read audio ahead.
-        max_batch_size: most utterances of a batch.
 
     Yields:
-        Utterance ids, and what was found in them.
+        Utterance ids, and what the search found in them.
+
+    Raises:
+        DataError: naming the utterance whose audio cannot be read.
     """
     dataset = SpeechDataset([Utterance(cut, "", (), {}) for cut in cuts], model.frontend.sample_rate, False, seed=0)
     device = model.output.weight.device
     num_threads = num_processes() if device.type == "cpu" else 1
     share = min(batch_seconds, sum(dataset.lengths)) / num_threads
-    plan = plan_epoch(dataset.lengths, max_padded=share, max_batch_size=max_batch_size, shuffle=False)
+    plan = plan_epoch(dataset.lengths, max_padded=share, max_batch_size=_MAX_BATCH_SIZE, shuffle=False)
 
     def read(batch: Batch) -> tuple[list[str], T]:
         batch = batch.to(device)
@@ -86,7 +77,7 @@ def read_with(
 def _side_by_side(
     function: Callable[[Batch], tuple[list[str], T]], batches: Iterator[Batch], num_threads: int
 ) -> Iterator[tuple[list[str], T]]:
-    """Yields what a function makes of each batch, in their order; so many are worked on at a time, and no more read."""
+    """Yields a function's results for each batch, in order; reads at most one batch more than there are threads."""
     running: deque[Future[tuple[list[str], T]]] = deque()
     with ThreadPoolExecutor(num_threads) as threads:
         try:

@@ -56,7 +56,7 @@ class ReadAhead:
         self._asked: dict[str, None] = {}  # in the order of their use
 
     def ask(self, cuts: Iterable[Cut]) -> list[str]:
-        """Asks for the shards of some cuts; returns those that were not asked for lately."""
+        """Asks for the shards of some cuts; returns those that were not asked for recently."""
         new = []
         for tar in _tars(cuts):
             if tar not in self._asked:

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from asr.data.plan import PlannedBatch
 
-_HALVINGS = 20  # of the interval in which the least cost is looked for: to a millionth
+_HALVINGS = 20  # of the interval in which the least cost is sought: to a millionth
 
 
 def share(batch: PlannedBatch, lengths: Sequence[float], rank: int, num_ranks: int) -> PlannedBatch:
     """Returns what one rank takes of a step; over all ranks each utterance comes exactly once.
 
-    Those that are joined stay together. A rank for which no utterance is left takes the shortest row, which then does
-    not count: all ranks take every step.
+    Joined utterances stay together. A rank for which no utterance is left takes the shortest row, which then does not
+    count: all ranks take every step.
 
     Args:
         batch: what the step sees, the shortest row first.
@@ -44,7 +44,7 @@ def divide(lengths: Sequence[float], num_parts: int) -> list[int]:
     """Divides utterances that are sorted by length into stretches, so that the costliest costs least.
 
     A stretch costs ``longest * (utterances + 1)``: it is padded to its longest, and a frame costs a recurrent layer
-    about one utterance more than there are, for its weights are read anew.
+    about one utterance more than there are, since its weights are read again.
 
     Args:
         lengths: shortest first, up to the jitter of a plan.
@@ -74,7 +74,7 @@ def divide(lengths: Sequence[float], num_parts: int) -> list[int]:
 
 
 def _stretches(longest: Sequence[float], cost: float) -> list[int]:
-    """Returns the ends of the fewest stretches of which none costs more; a single utterance may."""
+    """Returns the ends of the fewest stretches that cost no more; a single utterance may."""
     ends: list[int] = []
     start = 0
     for place, length in enumerate(longest):

@@ -19,7 +19,7 @@ def estimate_statistics(frontend: FrontEnd, dataset: SpeechDataset, max_utteranc
     Args:
         frontend: whose features, deltas included, are measured before normalisation.
         dataset: the training set.
-        max_utterances: how many utterances are read at the most.
+        max_utterances: most utterances that are read.
 
     Returns:
         The statistics, with ``num_frames``.

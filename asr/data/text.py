@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from asr.data.batch import Share
-from asr.data.plan import PlannedBatch, plan_epoch
+from asr.data.batch import Moving, Share
+from asr.data.loader import PlannedSet
+from asr.data.plan import PlannedBatch
 from asr.data.planned import PlannedData
 from asr.errors import ConfigError, DataError
 from asr.lm.sentences import SentenceReader
@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class SentenceBatch:
-    """Sentences padded to one length, and what has to be foreseen in them.
+class SentenceBatch(Moving):
+    """Sentences padded to one length, and what is to be predicted in them.
 
     Attributes:
         inputs: ``<s>`` and the words of each sentence, padded with ``</s>``, shape (B, L).
@@ -44,17 +44,6 @@ class SentenceBatch:
     def __len__(self) -> int:
         """Returns the number of sentences, B."""
         return len(self.inputs)
-
-    def to(self, *arguments: Any, **options: Any) -> SentenceBatch:
-        """Returns the batch on another device, as ``Tensor.to`` does."""
-        return self._map_tensors(lambda tensor: tensor.to(*arguments, **options))
-
-    def pin_memory(self) -> SentenceBatch:
-        """Returns the batch in pinned memory, for a loader that feeds a GPU."""
-        return self._map_tensors(Tensor.pin_memory)
-
-    def _map_tensors(self, function: Callable[[Tensor], Tensor]) -> SentenceBatch:
-        return SentenceBatch(function(self.inputs), function(self.targets), function(self.places), self.share)
 
 
 def make_batch(sentences: Sequence[npt.NDArray[np.int32]], share: Share | None = None) -> SentenceBatch:
@@ -81,7 +70,7 @@ def make_batch(sentences: Sequence[npt.NDArray[np.int32]], share: Share | None =
     return SentenceBatch(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(places), share)
 
 
-class SentenceDataset(Dataset[Any]):
+class SentenceDataset(PlannedSet[SentenceBatch]):
     """Sentences as word ids, four bytes a word; returns a batch for a planned batch."""
 
     def __init__(self, word_ids: array[int], ends: array[int]) -> None:
@@ -149,6 +138,9 @@ class SentenceLearner(Protocol):
 class TextData(PlannedData):
     """Training and validation sentences."""
 
+    train_set: SentenceDataset
+    val_set: SentenceDataset
+
     def __init__(
         self,
         train_text: list[str],
@@ -170,10 +162,8 @@ class TextData(PlannedData):
             num_workers: loader processes; 0 makes batches in the training process.
             seed: of the order.
         """
-        super().__init__(num_workers)
-        self.train_text, self.val_text = train_text, val_text
-        self.batch_words, self.max_batch_size = batch_words, max_batch_size
-        self.held_out_every, self.seed = held_out_every, seed
+        super().__init__(num_workers, max_padded=batch_words, max_batch_size=max_batch_size, seed=seed)
+        self.train_text, self.val_text, self.held_out_every = train_text, val_text, held_out_every
 
     def setup(self, stage: str) -> None:
         """Reads the sentences."""
@@ -209,14 +199,3 @@ class TextData(PlannedData):
         logger.info(
             "%s: %s sentences, %s words, %.2f %% unknown", name, f"{len(sentences):,}", f"{num_words:,}", unknown
         )
-
-    def _plan(self, dataset: SentenceDataset, **options: Any) -> list[PlannedBatch]:
-        return plan_epoch(dataset.lengths, max_padded=self.batch_words, max_batch_size=self.max_batch_size, **options)
-
-    def plan_training(self, epoch: int) -> list[PlannedBatch]:
-        """Returns the batches of the steps of an epoch."""
-        return self._plan(self.train_set, epoch=epoch, seed=self.seed)
-
-    def plan_validation(self) -> list[PlannedBatch]:
-        """Returns the validation batches, always the same."""
-        return self._plan(self.val_set, shuffle=False)

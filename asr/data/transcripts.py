@@ -1,4 +1,4 @@
-"""The sentences that models are made of and texts are scored by: those of text files, or the transcripts of cuts."""
+"""Sentences for language models: those of text files, or the transcripts of cuts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TranscriptReader(SentenceReader):
     unit = "char"
 
     def __iter__(self) -> Iterator[list[str]]:
-        """Gives the words of each transcript.
+        """Yields the words of each transcript.
 
         Raises:
             DataError: a file cannot be read, or a transcript is missing, holds ``<s>`` or breaks the policy.
@@ -48,7 +48,7 @@ class TranscriptReader(SentenceReader):
 def open_sentences(
     texts: list[Path] | None, cuts: list[Path] | None, policy: TextPolicy | None, tokens: TokenTable | None
 ) -> SentenceReader:
-    """Gives the reader of text files or, without any, of the transcripts of cuts."""
+    """Returns the reader of text files or, without any, of the transcripts of cuts."""
     if texts:
         return SentenceReader(texts, policy)
     reader = TranscriptReader(cuts or [], policy)

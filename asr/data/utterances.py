@@ -43,7 +43,7 @@ class Utterance:
 
 
 def required_frames(token_ids: Sequence[int | str]) -> int:
-    """Returns the encoder frames that CTC needs at the least: one a token, and a blank between equal neighbours.
+    """Returns the encoder frames that CTC needs at least: one for each token, and a blank between equal neighbours.
 
     **Source**: Graves et al. 2006.
 

@@ -1,4 +1,4 @@
-"""Batches of utterances whose shards are read one window after the other, as many in each epoch."""
+"""Batches of utterances whose shards are read window by window, the same number in each epoch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from asr.data.mixing import Indices
 from asr.data.sizes import batch_sizes
 
-NUM_BUCKETS = 30  # at the most: more pad less, but keep more utterances waiting from window to window
+NUM_BUCKETS = 30  # at most: more pad less, but keep more utterances waiting from window to window
 
 Batch = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Shards to be read one window after the other.
+    """Shards to be read window by window.
 
     Attributes:
         shards: number of the shard that each utterance lies in.
@@ -35,8 +35,8 @@ class Buckets:
     Attributes:
         ends: rank after the last utterance of each bucket.
         sizes: utterances of each bucket's batches.
-        num_batches: such batches that a bucket gives; what is over is left for the end.
-        last_sizes: utterances of the batches at the end, which take what is over of all buckets.
+        num_batches: such batches in a bucket; what is left over comes at the end.
+        last_sizes: utterances of the batches at the end, which take what all buckets have left over.
     """
 
     ends: list[int]
@@ -48,11 +48,11 @@ class Buckets:
 def make_buckets(
     longest: Sequence[float], sizes: Sequence[int], windows: Windows, max_padded: float, max_batch_size: int
 ) -> Buckets:
-    """Divides utterances into buckets of like length: so many that each window gives each a few batches.
+    """Divides utterances into buckets of like length, few enough that each window fills a few batches of each.
 
     Args:
         longest: the greatest length that each utterance can have, in seconds, in any order.
-        sizes: what :func:`asr.data.sizes.batch_sizes` gives for them.
+        sizes: what :func:`asr.data.sizes.batch_sizes` returns for them.
         windows: the shards.
         max_padded: most seconds of a padded batch.
         max_batch_size: most utterances of a batch.
@@ -119,7 +119,7 @@ def windowed_batches(
 
 
 def _full_batches(waiting: list[Indices], num_batches: list[int], buckets: Buckets) -> list[Indices]:
-    """Takes from each bucket as many full batches as wait there and are still to come."""
+    """Takes from each bucket all full batches that wait there, up to the number that is still to come."""
     ready = []
     for bucket, size in enumerate(buckets.sizes):
         count = min(len(waiting[bucket]) // size, num_batches[bucket])

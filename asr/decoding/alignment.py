@@ -15,7 +15,7 @@ class Alignment:
     """Which token each frame belongs to.
 
     Attributes:
-        token_index: place of the frame's token in its sequence, -1 for blank and for padding, shape (B, K, N).
+        token_index: position of the frame's token in its sequence, -1 for blank and for padding, shape (B, K, N).
         scores: natural-log probability of the path, -inf where the tokens do not fit the frames, shape (B, K).
     """
 
@@ -33,9 +33,9 @@ def align(
     """Finds the best CTC path of K token sequences for each of B utterances.
 
     A sequence of L tokens of which R equal the one before them fits N frames when N >= L + R; where it does not, its
-    score is -inf and its frames mean nothing.
+    score is -inf and its frames are meaningless.
 
-    Source: Graves et al., "Connectionist temporal classification", 2006, with the maximum in place of the sum;
+    **Source**: Graves et al., "Connectionist temporal classification", 2006, with the maximum in place of the sum;
     the same paths and scores as ``torchaudio.functional.forced_align``, tested.
 
     Args:
@@ -111,10 +111,10 @@ def walk_back(moves: list[torch.Tensor], state: torch.Tensor) -> torch.Tensor:
 
 
 def token_frames(token_index: torch.Tensor, num_tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gives the first and the last frame of each token.
+    """Returns the first and the last frame of each token.
 
     Args:
-        token_index: place of each frame's token in its sequence, -1 for none, shape (B, K, N).
+        token_index: position of each frame's token in its sequence, -1 for none, shape (B, K, N).
         num_tokens: L, tokens of the longest sequence.
 
     Returns:
@@ -133,16 +133,16 @@ def token_frames(token_index: torch.Tensor, num_tokens: int) -> tuple[torch.Tens
 
 
 def least_over_tokens(values: torch.Tensor, token_index: torch.Tensor, num_tokens: int, none: float) -> torch.Tensor:
-    """Gives the least of the values over the frames of each token.
+    """Returns the minimum of the values over the frames of each token.
 
     Args:
         values: one value a frame, shape (B, K, N).
-        token_index: place of each frame's token in its sequence, -1 for none, shape (B, K, N).
+        token_index: position of each frame's token in its sequence, -1 for none, shape (B, K, N).
         num_tokens: L, tokens of the longest sequence.
         none: the value of tokens that no frame shows.
 
     Returns:
-        The least values, shape (B, K, L).
+        The minima, shape (B, K, L).
     """
     slots = torch.where(token_index < 0, num_tokens, token_index)  # blank frames go to a slot that is cut off
     least = values.new_full((*values.shape[:-1], num_tokens + 1), none)

@@ -1,4 +1,4 @@
-"""What beam searches share: the frames that they read, the prefixes that they keep, and the way back."""
+"""What beam searches share: the frames that they read, the prefixes that they keep, and how they are traced back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from asr.errors import ConfigError
 
@@ -17,12 +18,12 @@ NOBODY, DEAD = 0x13198A2E03707344, 0x24A4093822299F31
 """The numbers of what the empty prefix grew from, which is nothing, and of places in the beam that hold no prefix."""
 
 
-def random_numbers(count: int, seed: int) -> torch.Tensor:
-    """Gives 64-bit numbers that look random, always the same ones, shape (count,)."""
+def random_numbers(count: int, seed: int) -> Tensor:
+    """Returns 64-bit numbers that look random, always the same ones, shape (count,)."""
     return torch.randint(-(2**63), 2**63 - 1, (count,), generator=torch.Generator().manual_seed(seed))
 
 
-def locate(numbers: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def locate(numbers: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """Finds where in its row each wanted number is, and whether it is there.
 
     Args:
@@ -69,13 +70,13 @@ class TokenFrames:
         ranks: place of every token among these C, C if it is not there, N tensors of shape (B, V).
     """
 
-    log_probs: tuple[torch.Tensor, ...]
-    best_ids: tuple[torch.Tensor, ...]
-    best_log_probs: tuple[torch.Tensor, ...]
-    ranks: tuple[torch.Tensor, ...]
+    log_probs: tuple[Tensor, ...]
+    best_ids: tuple[Tensor, ...]
+    best_log_probs: tuple[Tensor, ...]
+    ranks: tuple[Tensor, ...]
 
     @classmethod
-    def of(cls, log_probs: torch.Tensor, blank: int, num_best: int, is_sorted: bool = False) -> TokenFrames:
+    def of(cls, log_probs: Tensor, blank: int, num_best: int, is_sorted: bool = False) -> TokenFrames:
         """Finds the likeliest tokens of every frame.
 
         Args:
@@ -97,15 +98,26 @@ class TokenFrames:
         return cls(by_frame.unbind(), ids.unbind(), best.unbind(), ranks.unbind())
 
 
-def merge_blank_frames(
-    log_probs: torch.Tensor, input_lengths: torch.Tensor, blank: int, threshold: float
-) -> tuple[torch.Tensor, torch.Tensor]:
+@dataclass(frozen=True)
+class Step:
+    """What one frame did to the beams, to find the way back by. Shapes (B, K).
+
+    Attributes:
+        sources: which of the prefixes before the frame each prefix comes from.
+        token_ids: the token that the frame added to it, or -1.
+    """
+
+    sources: Tensor
+    token_ids: Tensor
+
+
+def merge_blank_frames(log_probs: Tensor, input_lengths: Tensor, blank: int, threshold: float) -> tuple[Tensor, Tensor]:
     """Merges each run of frames that are surely blank into its first one, which takes the product of their blanks.
 
     The probability of every sequence stays the same but for the paths that show a token in a frame that is dropped,
     less than ``1 - threshold`` of all paths for each such frame.
 
-    Source: Chen et al., "Phone synchronous speech recognition with CTC lattices", 2017.
+    **Source**: Chen et al., "Phone synchronous speech recognition with CTC lattices", 2017.
 
     Args:
         log_probs: natural-log posteriors, shape (B, N, V).
@@ -137,19 +149,19 @@ def merge_blank_frames(
 
 
 def best_of_each(
-    scores: torch.Tensor, classes: torch.Tensor, count: int, per_class: int = 1, among: int | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gives the best scores, no more than so many of each class.
+    scores: Tensor, classes: Tensor, count: int, per_class: int = 1, among: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Returns the best scores, with at most ``per_class`` of each class.
 
-    Source: the N best of each state, their pasts kept apart, are Schwartz and Chow, "The N-best algorithm: an efficient
-    and exact procedure for finding the N most likely sentence hypotheses", 1990.
+    **Source**: the N best of each state, their pasts kept apart, are Schwartz and Chow, "The N-best algorithm: an
+    efficient and exact procedure for finding the N most likely sentence hypotheses", 1990.
 
     Args:
         scores: -inf for what cannot be, shape (B, C).
         classes: integers, equal for those of one class, shape (B, C).
         count: K, at most C.
-        per_class: how many of a class may stay.
-        among: how many of the best scores are looked at; None for all.
+        per_class: most scores of a class.
+        among: how many of the best scores are considered; None for all.
 
     Returns:
         Scores, best first, -inf where there are not enough, and their places among the C, both (B, K).
@@ -166,17 +178,15 @@ def best_of_each(
     ranks = torch.arange(among, device=scores.device)
     bits = among.bit_length()
     keys, _ = ((classes.gather(1, order) * HASH_FACTOR >> bits << bits) + ranks).sort(dim=1)
-    is_behind = torch.zeros_like(keys, dtype=torch.bool)
-    is_behind[:, per_class:] = keys[:, per_class:] >> bits == keys[:, :-per_class] >> bits
+    is_surplus = torch.zeros_like(keys, dtype=torch.bool)
+    is_surplus[:, per_class:] = keys[:, per_class:] >> bits == keys[:, :-per_class] >> bits
     by_class = keys & ((1 << bits) - 1)
-    scores = scores.masked_fill(torch.zeros_like(is_behind).scatter(1, by_class, is_behind), -math.inf)
+    scores = scores.masked_fill(torch.zeros_like(is_surplus).scatter(1, by_class, is_surplus), -math.inf)
     scores, choice = scores.topk(count, dim=1)
     return scores, order.gather(1, choice)
 
 
-def walk_back(
-    sources: Sequence[torch.Tensor], added: Sequence[Sequence[torch.Tensor]], slots: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+def walk_back(sources: Sequence[Tensor], added: Sequence[Sequence[Tensor]], slots: Tensor) -> tuple[Tensor, Tensor]:
     """Follows prefixes back to the start.
 
     Args:
@@ -188,10 +198,10 @@ def walk_back(
 
     Returns:
         What was added, the rows in the order of ``added``, shape (R, B, nbest, L), and the tokens of each prefix, shape
-        (B, nbest). Behind them the tokens are 0.
+        (B, nbest). After its end the tokens are 0.
     """
     slots = slots.clone()
-    found = slots.new_full((len(added), *slots.shape, max(1, len(sources))), -1)  # one frame at the least
+    found = slots.new_full((len(added), *slots.shape, max(1, len(sources))), -1)  # at least one frame
     for frame in reversed(range(len(sources))):
         active = slots[: len(sources[frame])]
         for row, columns in zip(found, added, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from asr.decoding.alignment import walk_back
 from asr.decoding.decoder import check_log_probs, paths_of_frames, trace
@@ -15,7 +16,7 @@ class BigramViterbiDecoder:
     """Finds the one path of highest score, where a beam would only look for it.
 
     A path scores ``log P(path | audio) + lm_weight * log P_lm(its tokens) + token_score * number of tokens``; all other
-    paths of the same tokens are left aside. A state is the last token and whether a blank has followed it, so a frame
+    paths of the same tokens are ignored. A state is the last token and whether a blank has followed it, so a frame
     is one max-plus product with the V x V bigram: meant for phones, not for words.
 
     **Source**: Viterbi 1967, on the CTC topology of Graves et al. 2006.
@@ -25,7 +26,7 @@ class BigramViterbiDecoder:
         self,
         tokens: TokenTable,
         frame_seconds: float,
-        bigram: torch.Tensor,
+        bigram: Tensor,
         lm_weight: float = 1.0,
         token_score: float = 0.0,
         blank: int = BLANK,
@@ -35,14 +36,14 @@ class BigramViterbiDecoder:
         Args:
             tokens: names the V tokens.
             frame_seconds: seconds from one frame to the next.
-            bigram: natural-log probability of each token, along the columns, behind each token, along the rows, shape
+            bigram: natural-log probability of each token, along the columns, after each token, along the rows, shape
                 (V, V); the row of blank is the start of the sentence, the column of blank its end; -inf forbids.
             lm_weight: what the bigram is multiplied by.
             token_score: natural-log score added per token; above 0 favours longer hypotheses.
             blank: index of blank.
 
         Raises:
-            ConfigError: a bigram of another size, or with values that are no log-probabilities.
+            ConfigError: the bigram has another size, or values that are no log-probabilities.
         """
         if bigram.shape != (len(tokens), len(tokens)):
             found = f"is {tuple(bigram.shape)} for a table of {len(tokens)} tokens"
@@ -56,7 +57,7 @@ class BigramViterbiDecoder:
         self.transitions[:, blank] = -torch.inf  # blank is no token that could follow
 
     @torch.inference_mode()
-    def __call__(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> list[list[Hypothesis]]:
+    def __call__(self, log_probs: Tensor, input_lengths: Tensor) -> list[list[Hypothesis]]:
         """Decodes a batch; see :class:`asr.decoding.decoder.Decoder`. Each list holds one hypothesis."""
         input_lengths = input_lengths.to(log_probs.device)
         check_log_probs(log_probs, input_lengths, len(self.tokens))
@@ -66,10 +67,10 @@ class BigramViterbiDecoder:
         paths = paths_of_frames(path, scores, self.blank)
         return trace(paths, log_probs, self.tokens, self.frame_seconds, self.blank)
 
-    def _search(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gives the state of each frame of the best path, (B, N), and its score, (B,).
+    def _search(self, log_probs: Tensor, input_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the state of each frame of the best path, (B, N), and its score, (B,).
 
-        State v is token v itself, state V + v a blank behind it; V + blank is the blank at the beginning.
+        State v is token v itself, state V + v a blank after it; V + blank is the blank at the beginning.
         """
         batch, num_frames, num_tokens = log_probs.shape
         transitions, ends = self.transitions.to(log_probs), self.ends.to(log_probs)

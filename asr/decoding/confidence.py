@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 ALPHA = 1 / 3
-"""Order of the Tsallis entropy; below 1 it weighs the unlikely tokens up, which tells errors apart best."""
+"""Order alpha of the Tsallis entropy; below 1 it weighs the unlikely tokens up, which tells errors apart best."""
 
 
-def frame_confidence(log_probs: torch.Tensor, blank: int, alpha: float = ALPHA) -> torch.Tensor:
-    r"""Gives how sure each frame is of which token it shows, blank left aside.
+def frame_confidence(log_probs: torch.Tensor, blank: int) -> torch.Tensor:
+    r"""Returns how sure each frame is of the token that it shows, blank left out.
 
     With q the posteriors of the U = V - 1 tokens, renormalised without blank,
 
@@ -17,15 +17,13 @@ def frame_confidence(log_probs: torch.Tensor, blank: int, alpha: float = ALPHA) 
 
     where H(q) = (sum q^alpha - 1) / (1 - alpha) is Tsallis' entropy: 1 when one token has all, 0 when all are alike.
 
-    Source: Laptev and Ginsburg, "Fast entropy-based methods of word-level confidence estimation for end-to-end
-    automatic speech recognition", 2022, linear normalisation. They leave out the frames that show blank and keep
-    blank in the others; here its share is taken out of these too, since it says how long a token lasts, not which
-    one it is.
+    **Source**: Laptev and Ginsburg, "Fast entropy-based methods of word-level confidence estimation for end-to-end
+    automatic speech recognition", 2022, linear normalisation. They leave out the frames that show blank and keep blank
+    in the others; here its share is taken out of these too, since it says how long a token lasts, not which one it is.
 
     Args:
         log_probs: natural-log posteriors, shape (..., V).
         blank: index of blank.
-        alpha: order of the entropy, above 0 and not 1.
 
     Returns:
         Confidences between 0 and 1, shape (...). A single token besides blank is always sure: 1.
@@ -38,8 +36,8 @@ def frame_confidence(log_probs: torch.Tensor, blank: int, alpha: float = ALPHA) 
     if num_tokens < 2:
         return torch.ones(log_probs.shape[:-1], dtype=log_probs.dtype, device=log_probs.device)
     others = torch.cat([log_probs[..., :blank], log_probs[..., blank + 1 :]], dim=-1).log_softmax(dim=-1)
-    power_sum = (alpha * others).exp().sum(dim=-1)
-    most = num_tokens ** (1 - alpha)
+    power_sum = (ALPHA * others).exp().sum(dim=-1)
+    most = num_tokens ** (1 - ALPHA)
     # A frame that is all blank to the last bit says nothing about its token: not a number becomes 0.
     confidence: torch.Tensor = ((most - power_sum) / (most - 1)).nan_to_num(nan=0.0).clamp(0.0, 1.0)
     return confidence

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from asr.decoding.alignment import least_over_tokens, token_frames
 from asr.decoding.confidence import frame_confidence
@@ -17,7 +18,7 @@ from asr.text.tokens import TokenTable
 class Decoder(Protocol):
     """Turns log-probabilities into hypotheses."""
 
-    def __call__(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> list[list[Hypothesis]]:
+    def __call__(self, log_probs: Tensor, input_lengths: Tensor) -> list[list[Hypothesis]]:
         """Decodes a batch.
 
         Args:
@@ -40,18 +41,18 @@ class TokenPaths:
     Attributes:
         token_ids: the sequences without blanks, padded, shape (B, K, L).
         token_lengths: tokens of each sequence, shape (B, K).
-        token_index: place of each frame's token in its sequence, -1 for blank and for padding, shape (B, K, N).
-        scores: natural-log scores, best first along K; -inf marks a place that is not taken, shape (B, K).
+        token_index: position of each frame's token in its sequence, -1 for blank and for padding, shape (B, K, N).
+        scores: natural-log scores, best first along K; -inf marks an empty place, shape (B, K).
     """
 
-    token_ids: torch.Tensor
-    token_lengths: torch.Tensor
-    token_index: torch.Tensor
-    scores: torch.Tensor
+    token_ids: Tensor
+    token_lengths: Tensor
+    token_index: Tensor
+    scores: Tensor
 
 
-def check_log_probs(log_probs: torch.Tensor, input_lengths: torch.Tensor, num_tokens: int) -> None:
-    """Makes sure that a decoder gets what it expects.
+def check_log_probs(log_probs: Tensor, input_lengths: Tensor, num_tokens: int) -> None:
+    """Refuses what a decoder cannot read.
 
     Raises:
         ValueError: shapes do not fit each other or the token table.
@@ -71,8 +72,8 @@ def check_log_probs(log_probs: torch.Tensor, input_lengths: torch.Tensor, num_to
         raise DataError("log_probs", f"not a number in rows {rows} of the batch", "the model or its input is broken")
 
 
-def paths_of_frames(path: torch.Tensor, scores: torch.Tensor, blank: int) -> TokenPaths:
-    """Gives one path for each utterance as a sequence of tokens: repeats are one token, blanks none.
+def paths_of_frames(path: Tensor, scores: Tensor, blank: int) -> TokenPaths:
+    """Returns one path for each utterance as a sequence of tokens: repeats are one token, blanks none.
 
     Args:
         path: the token that each frame shows, blank in padding, shape (B, N).
@@ -93,9 +94,9 @@ def paths_of_frames(path: torch.Tensor, scores: torch.Tensor, blank: int) -> Tok
 
 
 def trace(
-    paths: TokenPaths, log_probs: torch.Tensor, tokens: TokenTable, frame_seconds: float, blank: int
+    paths: TokenPaths, log_probs: Tensor, tokens: TokenTable, frame_seconds: float, blank: int
 ) -> list[list[Hypothesis]]:
-    """Gives the paths as hypotheses, with the times and the confidence of each token and word.
+    """Returns the hypotheses of paths, with the times and the confidence of each token and word.
 
     A token starts with its first frame and ends with its last one: ``start = first * frame_seconds`` and
     ``end = (last + 1) * frame_seconds``. Its confidence is the least over its frames, a word's the least over its
@@ -140,12 +141,7 @@ def _hypothesis(
         for token, begin, end, sure in zip(token_ids, first, last, confidence, strict=False)  # the rest is padding
     )
     words = tuple(
-        Span(
-            tokens.decode(token_ids[begin:end]),
-            spans[begin].start,
-            spans[end - 1].end,
-            min(confidence[begin:end]),
-        )
+        Span(tokens.decode(token_ids[begin:end]), spans[begin].start, spans[end - 1].end, min(confidence[begin:end]))
         for begin, end in tokens.word_spans(token_ids)
     )
     least = min((word.confidence for word in words), default=1.0)

@@ -1,10 +1,9 @@
-"""What every decoder gives: one hypothesis, with times and confidence."""
+"""What every decoder returns: hypotheses with times and confidences."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from asr.records import Record, is_unicode
 
@@ -26,7 +25,7 @@ class Span:
     confidence: float
 
     def shift(self, seconds: float) -> Span:
-        """Gives the same span ``seconds`` later."""
+        """Returns the same span ``seconds`` later."""
         return replace(self, start=self.start + seconds, end=self.end + seconds)
 
 
@@ -49,26 +48,17 @@ class Hypothesis:
     confidence: float
 
     def shift(self, seconds: float) -> Hypothesis:
-        """Gives the same hypothesis ``seconds`` later in the recording."""
+        """Returns the same hypothesis ``seconds`` later in the recording."""
         tokens = tuple(token.shift(seconds) for token in self.tokens)
         return replace(self, tokens=tokens, words=tuple(word.shift(seconds) for word in self.words))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Gives it as plain lists and dicts, for JSON."""
+    def to_dict(self) -> dict[str, object]:
+        """Returns plain lists and dicts, for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Hypothesis:
-        """Reads back what :meth:`to_dict` returned; other keys, such as the utterance id, are left aside.
-
-        Raises:
-            DataError: as :meth:`from_record`.
-        """
-        return cls.from_record(Record(fields, "hypothesis", "is not a hypothesis", "make it with: asr decode"))
-
-    @classmethod
     def from_record(cls, record: Record) -> Hypothesis:
-        """Reads back what :meth:`to_dict` returned and a file has kept.
+        """Reads back what :meth:`to_dict` returned; other keys, such as the utterance id, are ignored.
 
         Raises:
             DataError: a field is missing or of another type: times, scores and confidences are finite, and no span
@@ -81,12 +71,12 @@ class Hypothesis:
 def _spans(record: Record, name: str) -> tuple[Span, ...]:
     values = record.items(name)
     found = [_plain_span(value) for value in values]
-    if None in found:  # whatever is wrong is named, and whole numbers are taken
+    if None in found:  # names whatever is wrong, and takes whole numbers
         return tuple(map(_span, record.records(name)))
     return tuple(span for span in found if span is not None)
 
 
-def _plain_span(value: Any) -> Span | None:
+def _plain_span(value: object) -> Span | None:
     """Returns the span of what :meth:`Hypothesis.to_dict` returned, None for anything else: N-best lists are long."""
     if not isinstance(value, dict):
         return None

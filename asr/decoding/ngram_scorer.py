@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from asr.errors import ConfigError, DataError
 from asr.lm.ngram import NGramModel
@@ -22,7 +23,7 @@ class NGramScorer:
 
         Args:
             model: over the names of the tokens.
-            tokens: of the acoustic model, V of them.
+            tokens: the V tokens of the acoustic model.
             blank: index of blank.
 
         Raises:
@@ -31,32 +32,30 @@ class NGramScorer:
         self.ngram = NGramTensors(model)
         self.labels = token_labels(model, tokens, blank)
 
-    def start(self, batch_size: int, beam_size: int, device: torch.device) -> torch.Tensor:
-        """Gives the states of B times K empty sequences, shape (B, K)."""
+    def start(self, batch_size: int, beam_size: int, device: torch.device) -> Tensor:
+        """Returns the states of B times K empty sequences, shape (B, K)."""
         self.ngram.to(device)
         self.labels = self.labels.to(device)
         return torch.full((batch_size, beam_size), self.ngram.start_state, device=device)
 
-    def score(self, states: torch.Tensor) -> torch.Tensor:
-        """Gives the natural-log probabilities of each next token, (B, K, V); blank's are not to be read."""
+    def score(self, states: Tensor) -> Tensor:
+        """Returns the natural-log probabilities of each next token, (B, K, V); blank's are meaningless."""
         return self.ngram.scores(states.flatten())[:, self.labels].view(*states.shape, -1)
 
-    def advance(
-        self, states: torch.Tensor, sources: torch.Tensor, token_ids: torch.Tensor, is_extended: torch.Tensor
-    ) -> torch.Tensor:
-        """Gives the states of the sequences that the search keeps, shape (B, K)."""
+    def advance(self, states: Tensor, sources: Tensor, token_ids: Tensor, is_extended: Tensor) -> Tensor:
+        """Returns the states of the sequences that the search keeps, shape (B, K)."""
         before = states.gather(1, sources)
         _, after = self.ngram.lookup(before, self.labels[token_ids])
         return torch.where(is_extended, after, before)
 
-    def finish(self, states: torch.Tensor) -> torch.Tensor:
-        """Gives the natural-log probabilities that the sequences end here, shape (B, K)."""
+    def finish(self, states: Tensor) -> Tensor:
+        """Returns the natural-log probabilities that the sequences end here, shape (B, K)."""
         log_probs, _ = self.ngram.lookup(states, torch.full_like(states, END))
         return log_probs
 
 
-def token_labels(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> torch.Tensor:
-    """Gives the model's id of each token, that of ``<unk>`` where it has none, shape (V,).
+def token_labels(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> Tensor:
+    """Returns the model's id of each token, that of ``<unk>`` where it has none, shape (V,).
 
     Raises:
         DataError: the model knows none of the tokens.
@@ -69,16 +68,16 @@ def token_labels(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> t
     return torch.tensor(labels)
 
 
-def bigram_table(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> torch.Tensor:
-    """Gives a bigram as the table of :class:`asr.decoding.bigram_viterbi.BigramViterbiDecoder`.
+def bigram_table(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> Tensor:
+    """Returns a bigram as the table of :class:`asr.decoding.bigram_viterbi.BigramViterbiDecoder`.
 
     Args:
         model: of order 1 or 2, over the names of the tokens.
-        tokens: of the acoustic model, V of them.
+        tokens: the V tokens of the acoustic model.
         blank: index of blank.
 
     Returns:
-        Natural-log probability of each token (columns) behind each token (rows); the row of blank is the start of the
+        Natural-log probability of each token (columns) after each token (rows); the row of blank is the start of the
         sentence, its column the end, shape (V, V).
 
     Raises:

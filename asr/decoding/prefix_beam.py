@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
+from torch import Tensor
 
 from asr.decoding.alignment import align
-from asr.decoding.beams import TokenFrames, check_beam, merge_blank_frames, random_numbers, require, walk_back
+from asr.decoding.beams import Step, TokenFrames, check_beam, merge_blank_frames, random_numbers, require, walk_back
 from asr.decoding.decoder import TokenPaths, check_log_probs, trace
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.prefix_search import Beams, Extensions, PrefixSearch, Step
+from asr.decoding.prefix_search import Beams, Extensions, PrefixSearch
 from asr.decoding.token_scorer import TokenScorer
 from asr.errors import DataError
 from asr.text.tokens import BLANK, TokenTable
@@ -22,12 +22,12 @@ class PrefixBeamDecoder:
 
     A hypothesis scores ``log P(tokens | audio) + lm_weight * log P_lm(tokens) + token_score * number of tokens``, where
     the first term sums over all alignments. The search is exact when no prefix ever leaves the beam. Utterances do not
-    touch each other: a batch gives what its utterances give one by one. Times come from the best alignment of each
+    affect each other: a batch is decoded as its utterances are one by one. Times come from the best alignment of each
     hypothesis.
 
-    Source: Graves, "Supervised sequence labelling with recurrent neural networks", 2012, section 7.5; Hannun et al.,
-    "First-pass large vocabulary continuous speech recognition using bi-directional recurrent DNNs", 2014, algorithm 1.
-    Where equal prefixes meet is found by comparing 64-bit hashes of them.
+    **Source**: Graves, "Supervised sequence labelling with recurrent neural networks", 2012, section 7.5; Hannun et
+    al., "First-pass large vocabulary continuous speech recognition using bi-directional recurrent DNNs", 2014,
+    algorithm 1. Equal prefixes are found by comparing 64-bit hashes of them.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class PrefixBeamDecoder:
             frame_seconds: seconds from one frame to the next.
             beam_size: K, prefixes kept per frame; larger is slower and more exact.
             beam_threshold: prefixes whose score is this much (natural log) below the best are dropped.
-            nbest: hypotheses to give for each utterance, at most ``beam_size``.
+            nbest: hypotheses returned for each utterance, at most ``beam_size``.
             blank: index of blank.
-            lm: scores the next token given those before it.
+            lm: scores the next token after those before it.
             lm_weight: what its natural-log scores are multiplied by; 0 switches it off.
             token_score: natural-log score added per token; above 0 favours longer hypotheses.
             token_topk: likeliest tokens of a frame by which prefixes may grow; None for all.
             blank_threshold: runs of frames in which blank is likelier than this count as one frame of blank. Posteriors
-                are peaky, so 0.999 takes a fraction of the time; 1 looks at every frame.
+                are peaky, so 0.999 takes a fraction of the time; 1 searches every frame.
 
         Raises:
             ConfigError: a number is out of its range.
@@ -72,7 +72,7 @@ class PrefixBeamDecoder:
         self.blank_threshold = blank_threshold
 
     @torch.inference_mode()
-    def __call__(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> list[list[Hypothesis]]:
+    def __call__(self, log_probs: Tensor, input_lengths: Tensor) -> list[list[Hypothesis]]:
         """Decodes a batch; see :class:`asr.decoding.decoder.Decoder`."""
         input_lengths = input_lengths.to(log_probs.device)
         check_log_probs(log_probs, input_lengths, len(self.tokens))
@@ -82,10 +82,8 @@ class PrefixBeamDecoder:
         paths = TokenPaths(token_ids, token_lengths, alignment.token_index, scores)
         return trace(paths, log_probs, self.tokens, self.frame_seconds, self.blank)
 
-    def _search(
-        self, log_probs: torch.Tensor, input_lengths: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Gives the N best sequences: token_ids (B, nbest, L), their lengths and scores, each (B, nbest)."""
+    def _search(self, log_probs: Tensor, input_lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the N best sequences: token_ids (B, nbest, L), their lengths and scores, each (B, nbest)."""
         if self.blank_threshold < 1:
             log_probs, input_lengths = merge_blank_frames(log_probs, input_lengths, self.blank, self.blank_threshold)
         batch, num_frames, num_tokens = log_probs.shape
@@ -98,13 +96,13 @@ class PrefixBeamDecoder:
             extensions, random_numbers(num_tokens, 0).to(device), self.blank, self.beam_threshold, self.token_score
         )
         beams = Beams.start(batch, beam_size, self.blank, device)
-        states = self.lm.start(batch, beam_size, device) if self.lm else None
+        states = self.lm.start(batch, beam_size, device) if self.lm else beams.last  # unused
         shortest = int(input_lengths.min()) if batch else 0
         own, steps = torch.arange(beam_size, device=device), []
         for frame in range(num_frames):
             token_bonus = self.lm_weight * self.lm.score(states) if self.lm else None
             after, step = search.advance(beams, frames, frame, token_bonus)
-            if frame >= shortest:  # utterances that are over stand still
+            if frame >= shortest:  # utterances that have ended stay as they are
                 active = (frame < input_lengths)[:, None]
                 after = after.where(active, beams)
                 step = Step(torch.where(active, step.sources, own), torch.where(active, step.token_ids, -1))
@@ -114,7 +112,7 @@ class PrefixBeamDecoder:
             steps.append(step)
         return self._best(beams, states, steps)
 
-    def _best(self, beams: Beams, states: Any, steps: list[Step]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _best(self, beams: Beams, states: Tensor, steps: list[Step]) -> tuple[Tensor, Tensor, Tensor]:
         scores = beams.scores
         if self.lm:
             scores = torch.where(scores.isinf(), scores, scores + self.lm_weight * self.lm.finish(states))

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass, fields
 
 import torch
+from torch import Tensor
 
-from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, TokenFrames, locate
+from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, Step, TokenFrames, locate
 
 _ROOT = 0x243F6A8885A308D3
 """The number of the empty prefix (digits of pi)."""
@@ -15,7 +16,7 @@ _ROOT = 0x243F6A8885A308D3
 
 @dataclass(frozen=True)
 class Extensions:
-    """Which extensions of which prefixes are looked at, as places in one row of candidates.
+    """Which extensions of which prefixes are considered, as places in one row of candidates.
 
     A row holds K prefixes that stay as they are, then the M extensions, then one place that is never chosen.
 
@@ -27,11 +28,11 @@ class Extensions:
         widths: how many extensions each prefix has, the likeliest tokens first, shape (K,).
     """
 
-    slots: torch.Tensor
-    sources: torch.Tensor
-    ranks: torch.Tensor
-    offsets: torch.Tensor
-    widths: torch.Tensor
+    slots: Tensor
+    sources: Tensor
+    ranks: Tensor
+    offsets: Tensor
+    widths: Tensor
 
     @classmethod
     def of(cls, beam_size: int, num_best: int, is_sorted: bool, device: torch.device) -> Extensions:
@@ -40,11 +41,11 @@ class Extensions:
         When prefixes and tokens both come best first, the extension of prefix i by the token of rank r (both from 0)
         has (i+1)(r+1) - 1 extensions before it that are no worse, save those that repeat a prefix's last token, at
         most i+1 of them (an extension that merges with a prefix of the beam counts as that prefix). So it may be left
-        out, and nothing is lost, when (i+1) * r - 1 >= K.
+        out without loss when (i+1) * r - 1 >= K.
 
         Args:
             beam_size: K.
-            num_best: C, tokens of a frame that are looked at.
+            num_best: C, tokens of a frame that are considered.
             is_sorted: whether the score of an extension is that of its prefix plus that of its token, so that the
                 above holds; if not, all are listed.
             device: where the tensors live.
@@ -63,8 +64,8 @@ class Extensions:
             widths,
         )
 
-    def places(self, slots: torch.Tensor, ranks: torch.Tensor, where: torch.Tensor | None = None) -> torch.Tensor:
-        """Gives the places of extensions of prefixes ``slots`` by tokens ``ranks``; the last place if not listed."""
+    def places(self, slots: Tensor, ranks: Tensor, where: Tensor | None = None) -> Tensor:
+        """Returns the places of extensions of prefixes ``slots`` by tokens ``ranks``; the last place if not listed."""
         listed = ranks < self.widths.take(slots)
         return torch.where(
             listed if where is None else listed & where, self.offsets.take(slots) + ranks, -1 % len(self.ranks)
@@ -86,18 +87,18 @@ class Beams:
         parents: the hash of the prefix without its last token.
     """
 
-    scores: torch.Tensor
-    total: torch.Tensor
-    ends_blank: torch.Tensor
-    ends_token: torch.Tensor
-    bonus: torch.Tensor
-    last: torch.Tensor
-    hashes: torch.Tensor
-    parents: torch.Tensor
+    scores: Tensor
+    total: Tensor
+    ends_blank: Tensor
+    ends_token: Tensor
+    bonus: Tensor
+    last: Tensor
+    hashes: Tensor
+    parents: Tensor
 
     @classmethod
     def start(cls, batch_size: int, beam_size: int, blank: int, device: torch.device) -> Beams:
-        """Gives beams that hold the empty prefix alone."""
+        """Returns beams that hold the empty prefix alone."""
         impossible = torch.full((batch_size, beam_size), -math.inf, dtype=torch.float64, device=device)
         only_first = impossible.clone()
         only_first[:, 0] = 0.0
@@ -107,43 +108,24 @@ class Beams:
         hashes[:, 0] = _ROOT
         return cls(only_first, only_first, only_first, impossible, torch.zeros_like(impossible), last, hashes, parents)
 
-    def where(self, active: torch.Tensor, other: Beams) -> Beams:
-        """Gives these beams for the active utterances, (B, 1), and the other ones for the rest."""
+    def where(self, active: Tensor, other: Beams) -> Beams:
+        """Returns these beams for the active utterances, (B, 1), and the others for the rest."""
         names = [field.name for field in fields(self)]
         return Beams(*(torch.where(active, getattr(self, name), getattr(other, name)) for name in names))
-
-    def find_parents(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Finds for each prefix where in the beam the prefix without its last token is, and whether it is there."""
-        return locate(self.hashes, self.parents)
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one frame did to the beams, to find the way back by. Shapes (B, K).
-
-    Attributes:
-        sources: which of the prefixes before the frame each prefix comes from.
-        token_ids: the token that the frame added to it, or -1.
-    """
-
-    sources: torch.Tensor
-    token_ids: torch.Tensor
 
 
 class PrefixSearch:
     """Moves the beams of a batch on by one frame; all merging of equal prefixes happens here."""
 
     def __init__(
-        self, extensions: Extensions, token_hashes: torch.Tensor, blank: int, beam_threshold: float, token_score: float
+        self, extensions: Extensions, token_hashes: Tensor, blank: int, beam_threshold: float, token_score: float
     ) -> None:
         """Keeps what is the same for all frames; see :class:`asr.decoding.prefix_beam.PrefixBeamDecoder`."""
         self.extensions, self.token_hashes, self.blank = extensions, token_hashes, blank
         self.beam_threshold, self.token_score = beam_threshold, token_score
 
-    def advance(
-        self, beams: Beams, frames: TokenFrames, frame: int, token_bonus: torch.Tensor | None
-    ) -> tuple[Beams, Step]:
-        """Gives the beams after one more frame.
+    def advance(self, beams: Beams, frames: TokenFrames, frame: int, token_bonus: Tensor | None) -> tuple[Beams, Step]:
+        """Returns the beams after one more frame.
 
         Args:
             beams: the beams before the frame.
@@ -154,7 +136,7 @@ class PrefixSearch:
         log_probs, beam_size = frames.log_probs[frame], beams.last.shape[1]
         last_log_probs = log_probs.gather(1, beams.last)
         stay_blank = beams.total + log_probs[:, self.blank, None]
-        slots, has_parent = beams.find_parents()
+        slots, has_parent = locate(beams.hashes, beams.parents)
         # A prefix of the beam also gains what its parent passes on by growing into it. To repeat its own last token,
         # the parent must have ended in blank.
         passed = torch.where(
@@ -182,11 +164,11 @@ class PrefixSearch:
     def _choose(
         self,
         beams: Beams,
-        candidates: torch.Tensor,
-        stay_blank: torch.Tensor,
-        stay_token: torch.Tensor,
-        ids: torch.Tensor,
-        token_bonus: torch.Tensor | None,
+        candidates: Tensor,
+        stay_blank: Tensor,
+        stay_token: Tensor,
+        ids: Tensor,
+        token_bonus: Tensor | None,
     ) -> tuple[Beams, Step]:
         beam_size = beams.last.shape[1]
         scores, choice = candidates.topk(beam_size, dim=1)

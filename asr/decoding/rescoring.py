@@ -1,4 +1,4 @@
-"""N-best lists in a new order: their own scores and those of a model that did not take part in the search."""
+"""N-best lists reordered by their own scores and those of a model that took no part in the search."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from asr.text.tokens import BLANK, TokenTable
 NBest = Sequence[Hypothesis]
 
 _IMPOSSIBLE = 1e6
-"""Nats of a text that no path gives, in place of infinity, which no weight could switch off."""
+"""Nats of a text that no path spells, in place of infinity, which no weight could switch off."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +39,11 @@ class NBestScores:
     num_words: Tensor
 
     def combined(self, weight: float, word_score: float) -> Tensor:
-        """Gives own score + weight * natural-log probability + word_score * words, shape (U, K)."""
+        """Returns own score + weight * natural-log probability + word_score * words, shape (U, K)."""
         return self.own + weight * self.added + word_score * self.num_words
 
     def order(self, weight: float, word_score: float) -> Tensor:
-        """Gives the places of the hypotheses, best first, shape (U, K); of equal ones the first stays in front."""
+        """Returns the places of the hypotheses, best first, shape (U, K); equal ones keep their order."""
         return self.combined(weight, word_score).argsort(dim=1, descending=True, stable=True)
 
 
@@ -57,7 +57,7 @@ def measure_nbest(
         model: the language model.
         policy: what texts go through before the model reads them.
         unknown_score: added to the natural-log probability of each word that the model does not know: ``<unk>`` is many
-            words, and a hypothesis has one of them.
+            words, and a hypothesis has one.
 
     Raises:
         DataError: a text breaks the policy, or holds ``<s>`` or ``</s>``.
@@ -117,11 +117,11 @@ def check_spelling(tokens: TokenTable, where: str) -> None:
 def rescore(
     nbests: Sequence[NBest], scores: NBestScores, weight: float, word_score: float = 0.0
 ) -> list[list[Hypothesis]]:
-    """Gives the lists in their new order, with their new scores.
+    """Returns the lists in their new order, with their new scores.
 
     Args:
         nbests: U lists.
-        scores: what :func:`measure_nbest` or :func:`measure_nbest_by_ear` gave for them.
+        scores: what :func:`measure_nbest` or :func:`measure_nbest_by_ear` returned for them.
         weight: of the model that is added.
         word_score: natural-log score added for each word.
     """

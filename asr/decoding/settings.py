@@ -1,9 +1,9 @@
-"""How to decode: the one place where decoder, lexicon, language model and weights meet."""
+"""How to decode and to rescore, as settings files say it: beams, lexicon, language model and weights."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,67 +12,25 @@ from asr.files import written_whole
 from asr.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from asr.decoding.decoder import Decoder
-    from asr.decoding.lexicon.spellings import Spellings
-    from asr.decoding.lexicon.trie import LexiconTrie
-    from asr.decoding.lexicon.word_ngram import WordNGram
-    from asr.lm.ngram import NGramModel
-    from asr.text.policy import TextPolicy
-    from asr.text.tokens import TokenTable
+    from collections.abc import Callable
 
 _KIND = "is no settings of a decoder"
 _REMEDY = "make it with: asr tune decode"
 
-BLANK_THRESHOLD = 0.999
-"""Runs of frames that are blank with this probability count as one in searches over a lexicon."""
 HYPS_PER_STATE = 4
 """Hypotheses kept of those that the rest of an utterance cannot tell apart, for N-best lists."""
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """How much of a lexicon can be searched.
-
-    Attributes:
-        num_words: words that have a spelling.
-        num_spellings: their spellings.
-        without_spelling: words that the tokens cannot spell.
-        num_unknown: words that the language model does not know and that count as ``<unk>``.
-        not_one_word: entries of each file that are not one word under the text policy, where there are any.
-    """
-
-    num_words: int
-    num_spellings: int
-    without_spelling: tuple[str, ...] = ()
-    num_unknown: int = 0
-    not_one_word: Mapping[str, int] = field(default_factory=dict)
+class _Saved:
+    def save(self, path: str | Path, **notes: object) -> None:
+        """Writes the settings, with notes on where they come from, as JSON."""
+        with written_whole(path) as beside:
+            beside.write_text(f"{json.dumps({**asdict(self), **notes}, indent=2)}\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)
-class DecoderParts:
-    """What decoders of the same settings share, whatever their weights.
-
-    Attributes:
-        tokens: the tokens that are decoded.
-        frame_seconds: seconds from one frame of log-probabilities to the next.
-        lm: the n-gram model, of words where there is a lexicon, else of tokens.
-        trie: the lexicon in tokens.
-        words: the model over the words of the trie.
-        coverage: how much of the lexicon can be searched; None without a lexicon.
-    """
-
-    tokens: TokenTable
-    frame_seconds: float
-    lm: NGramModel | None = None
-    trie: LexiconTrie | None = None
-    words: WordNGram | None = None
-    coverage: Coverage | None = None
-
-
-@dataclass(frozen=True)
-class DecoderSettings:
+class DecoderSettings(_Saved):
     """How to decode.
 
     Attributes:
@@ -184,94 +142,6 @@ class DecoderSettings:
         name = f"{name}_lexicon" if self.lexicon else name
         return f"{name}_{Path(self.lm).name.split('.')[0]}" if self.lm else name
 
-    def read_parts(self, tokens: TokenTable, policy: TextPolicy, frame_seconds: float) -> DecoderParts:
-        """Reads the files that the settings name.
-
-        Args:
-            tokens: the table of a model's outputs, which spells the words.
-            policy: what lists of words go through.
-            frame_seconds: seconds from one frame of the model's outputs to the next.
-
-        Raises:
-            ConfigError: the settings do not go together, or not with the tokens.
-            DataError: a file is damaged, no word can be spelled, or the model knows none of them.
-        """
-        from asr.decoding.lexicon.trie import LexiconTrie
-        from asr.decoding.lexicon.word_ngram import WordNGram
-        from asr.lm.storage import load_ngram
-
-        self.check()
-        lm = load_ngram(self.lm) if self.lm else None
-        if not self.lexicon:
-            return DecoderParts(tokens, frame_seconds, lm)
-        spellings, not_one_word = _spell(self.lexicon, tokens, policy)
-        trie = LexiconTrie(spellings, tokens, self.silence, has_unknown=self.unknown_score is not None)
-        words = None if lm is None else WordNGram(lm, trie.words)
-        num_unknown = 0 if words is None else words.num_unknown
-        sizes = len(spellings.words), len(spellings.entries)
-        coverage = Coverage(*sizes, spellings.left_out, num_unknown, not_one_word)
-        return DecoderParts(tokens, frame_seconds, lm, trie, words, coverage)
-
-    def decoder(self, parts: DecoderParts) -> Decoder:
-        """Returns the decoder.
-
-        Args:
-            parts: what :meth:`read_parts` returned for these settings, or for others that differ in weights and beams.
-
-        Raises:
-            ConfigError: exact search has a model that is no bigram.
-            DataError: the language model knows none of the tokens.
-        """
-        from asr.decoding.bigram_viterbi import BigramViterbiDecoder
-        from asr.decoding.greedy import GreedyDecoder
-        from asr.decoding.ngram_scorer import NGramScorer, bigram_table
-        from asr.decoding.prefix_beam import PrefixBeamDecoder
-
-        tokens, frame_seconds = parts.tokens, parts.frame_seconds
-        if self.exact:
-            assert parts.lm is not None
-            table = bigram_table(parts.lm, tokens)
-            return BigramViterbiDecoder(tokens, frame_seconds, table, self.lm_weight, self.token_score)
-        if self.beam_size == 1:
-            return GreedyDecoder(tokens, frame_seconds)
-        if parts.trie is not None:
-            return self._lexicon_decoder(parts, parts.trie)
-        return PrefixBeamDecoder(
-            tokens,
-            frame_seconds,
-            beam_size=self.beam_size,
-            nbest=self.nbest,
-            lm=None if parts.lm is None else NGramScorer(parts.lm, tokens),
-            lm_weight=self.lm_weight,
-            token_score=self.token_score,
-        )
-
-    def _lexicon_decoder(self, parts: DecoderParts, trie: LexiconTrie) -> Decoder:
-        from asr.decoding.lexicon.arcs import LexiconScores, UnknownWord
-        from asr.decoding.lexicon.decoder import LexiconBeamDecoder
-
-        return LexiconBeamDecoder(
-            parts.tokens,
-            parts.frame_seconds,
-            trie,
-            self.beam_size,
-            LexiconScores(
-                lm=parts.words,
-                lm_weight=self.lm_weight,
-                word_score=self.word_score,
-                unknown=None if self.unknown_score is None else UnknownWord(self.unknown_score),
-                blank_penalty=self.blank_penalty,
-            ),
-            beam_threshold=self.beam_threshold,
-            blank_threshold=BLANK_THRESHOLD,
-            nbest=self.nbest,
-            hyps_per_state=self.hyps_per_state or (1 if self.nbest == 1 else HYPS_PER_STATE),
-        )
-
-    def save(self, path: str | Path, **notes: object) -> None:
-        """Writes the settings, with notes on where they come from, as JSON."""
-        _write(path, {**asdict(self), **notes})
-
     @classmethod
     def load(cls, path: str | Path) -> DecoderSettings:
         """Reads what :meth:`save` wrote.
@@ -304,7 +174,7 @@ class DecoderSettings:
 
 
 @dataclass(frozen=True)
-class RescoringSettings:
+class RescoringSettings(_Saved):
     """How N-best lists are rescored.
 
     Attributes:
@@ -319,10 +189,6 @@ class RescoringSettings:
     unknown_score: float = 0.0
     model: str = ""
 
-    def save(self, path: str | Path, **notes: object) -> None:
-        """Writes the settings, with notes on where they come from, as JSON."""
-        _write(path, {**asdict(self), **notes})
-
     @classmethod
     def load(cls, path: str | Path) -> RescoringSettings:
         """Reads what :meth:`save` wrote.
@@ -333,36 +199,3 @@ class RescoringSettings:
         found = Record.read(path, "is no settings of rescoring", "make it with: asr tune rescore")
         weight, word_score, unknown_score = map(found.number, ("weight", "word_score", "unknown_score"))
         return cls(weight, word_score, unknown_score, found.text("model") if found.has("model") else "")
-
-
-def _write(path: str | Path, fields: Mapping[str, object]) -> None:
-    with written_whole(path) as beside:
-        beside.write_text(f"{json.dumps(fields, indent=2)}\n", encoding="utf-8")
-
-
-def _spell(files: tuple[str, ...], tokens: TokenTable, policy: TextPolicy) -> tuple[Spellings, dict[str, int]]:
-    """Reads the words, and their pronunciations where tokens are phones, which are in upper case.
-
-    Returns:
-        The words as they are spelled, and the number of entries of each file that are not one word under the policy.
-    """
-    from asr.decoding.lexicon.spellings import Spellings
-    from asr.lm.storage import load_ngram
-    from asr.lm.vocabulary import SPECIAL, read_words
-    from asr.text.lexicon import read_lexicon
-
-    if tokens.unit == "phone":
-        has_stress = any(token[-1:].isdigit() for token in tokens.tokens)
-        lexicon = read_lexicon(*files, case="upper", keep_stress=has_stress)
-        return Spellings.of(lexicon.entries, tokens, lexicon), {}
-    words: list[str] = []
-    not_one_word: dict[str, int] = {}
-    for file in files:
-        if file.endswith((".npz", ".arpa", ".arpa.gz")):
-            words += load_ngram(file).vocabulary.words[len(SPECIAL) :]
-            continue
-        found, num_left_out = read_words(file, policy)
-        words += found
-        if num_left_out:
-            not_one_word[file] = num_left_out
-    return Spellings.of(words, tokens), not_one_word

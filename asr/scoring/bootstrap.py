@@ -9,25 +9,24 @@ from numpy.typing import NDArray
 
 from asr.scoring.counts import ErrorCounts
 
+LEVEL = 0.95
+"""Share of the samples within an interval."""
+_NUM_SAMPLES = 10_000  # how often the test is repeated
 _CHUNK = 2_000_000  # counts that are drawn at a time
 
 
-def bootstrap_interval(
-    groups: Sequence[ErrorCounts], seed: int = 0, num_samples: int = 10_000, level: float = 0.95
-) -> tuple[float, float] | None:
-    """Gives the interval in which the error rate lies, were the test repeated with other speakers.
+def bootstrap_interval(groups: Sequence[ErrorCounts], seed: int = 0) -> tuple[float, float] | None:
+    """Returns the interval in which the error rate lies, were the test repeated with other speakers.
 
     Each sample draws as many groups as there are, with replacement, and takes the rate of their summed counts; the
-    interval cuts ``(1 - level) / 2`` of the samples off at either end. Errors of one speaker come together: groups are
+    interval cuts ``(1 - LEVEL) / 2`` of the samples off at either end. Errors of one speaker come together: groups are
     speakers wherever they are known, for single utterances would make the interval too narrow.
 
-    Source: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", 2004.
+    **Source**: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", 2004.
 
     Args:
         groups: counts of each speaker.
-        seed: of the drawing; the same seed gives the same interval.
-        num_samples: how often the test is repeated.
-        level: share of the samples within the interval.
+        seed: of the drawing; equal seeds yield equal intervals.
 
     Returns:
         Lower and upper end as fractions; None if there are fewer than two groups or no reference tokens.
@@ -41,36 +40,29 @@ def bootstrap_interval(
     if size < 2 or not counts[:, 1].any():
         return None
     rates = []
-    for draws in _draw(np.random.default_rng(seed), size, num_samples):
+    for draws in _draw(np.random.default_rng(seed), size):
         errors, num_ref = (draws @ counts).T
         rates.append(errors[num_ref > 0] / num_ref[num_ref > 0])
-    return _cut(np.concatenate(rates), level)
+    return _cut(np.concatenate(rates))
 
 
 def bootstrap_difference(
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
-    num_ref: NDArray[np.int64],
-    seed: int = 0,
-    num_samples: int = 10_000,
-    level: float = 0.95,
+    first: NDArray[np.int64], second: NDArray[np.int64], num_ref: NDArray[np.int64], seed: int = 0
 ) -> tuple[float, float, float] | None:
-    """Gives the interval of the difference between two systems' rates, were the test repeated with other speakers.
+    """Returns the interval of the difference between two systems' rates, were the test repeated with other speakers.
 
     Each sample draws the same speakers for both systems. Where a system has several runs, such as one a seed, it draws
-    as many of these runs, too, and takes their mean: the interval then holds for other seeds as well, though few runs
+    as many of these runs as well and takes their mean: the interval then holds for other seeds as well, though few runs
     make it too narrow.
 
-    Source: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", 2004, for the
-    drawing of speakers and the share of samples with an improvement; the drawing of runs is our own.
+    **Source**: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", 2004, for
+    the drawing of speakers and the share of samples with an improvement; the drawing of runs is our own.
 
     Args:
         first: errors of the first system by group and run, shape (G, K).
         second: errors of the second system, shape (G, M).
         num_ref: reference tokens by group, shape (G,).
         seed: of the drawing.
-        num_samples: how often the test is repeated.
-        level: share of the samples within the interval.
 
     Returns:
         Lower and upper end of second minus first, as fractions, and the share of samples in which the second system has
@@ -81,23 +73,23 @@ def bootstrap_difference(
         return None
     generator = np.random.default_rng(seed)
     differences = []
-    for draws in _draw(generator, size, num_samples):
+    for draws in _draw(generator, size):
         total = draws @ num_ref
         errors = [_mean_of_drawn_runs(generator, draws @ runs) for runs in (first, second)]
         differences.append(((errors[1] - errors[0])[total > 0]) / total[total > 0])
     joined = np.concatenate(differences)
-    return *_cut(joined, level), float((joined < 0).mean())
+    return *_cut(joined), float((joined < 0).mean())
 
 
-def _draw(generator: np.random.Generator, size: int, num_samples: int) -> Iterator[NDArray[np.int64]]:
-    """Gives how often each of ``size`` groups is drawn, shape (samples, groups), some samples at a time."""
+def _draw(generator: np.random.Generator, size: int) -> Iterator[NDArray[np.int64]]:
+    """Yields how often each of ``size`` groups is drawn, shape (samples, groups), some samples at a time."""
     chunk = max(1, _CHUNK // size)
-    for start in range(0, num_samples, chunk):
-        yield generator.multinomial(size, np.full(size, 1 / size), min(chunk, num_samples - start))
+    for start in range(0, _NUM_SAMPLES, chunk):
+        yield generator.multinomial(size, np.full(size, 1 / size), min(chunk, _NUM_SAMPLES - start))
 
 
 def _mean_of_drawn_runs(generator: np.random.Generator, errors: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Draws runs with replacement for each sample and gives their mean errors, shape (samples, runs) to (samples,)."""
+    """Returns mean errors of runs drawn with replacement for each sample, shape (samples, runs) to (samples,)."""
     num_samples, num_runs = errors.shape
     if num_runs == 1:
         return errors[:, 0].astype(np.float64)
@@ -106,6 +98,6 @@ def _mean_of_drawn_runs(generator: np.random.Generator, errors: NDArray[np.int64
     return mean
 
 
-def _cut(values: NDArray[np.float64], level: float) -> tuple[float, float]:
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+def _cut(values: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

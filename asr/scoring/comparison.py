@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asr.errors import DataError
 from asr.records import Record
-from asr.scoring.bootstrap import bootstrap_difference
+from asr.scoring.bootstrap import LEVEL, bootstrap_difference
 from asr.scoring.counts import ErrorCounts, read_counts
 from asr.scoring.rules import RuleId
 from asr.scoring.significance import ENOUGH_PAIRS, MatchedPairs, matched_pairs
@@ -148,7 +148,7 @@ class Comparison:
         return statistics.fmean(run.counts[key].errors for run in runs)
 
     def to_text(self) -> str:
-        """Gives a table of the runs and what their difference is, rates in percent."""
+        """Returns a table of the runs and their difference, rates in percent."""
         rows = [["system", "runs", "mean rate %", "deviation", "rates %"]]
         for name, runs in (("first", self.first), ("second", self.second)):
             rates = [100 * run.rate for run in runs]
@@ -173,8 +173,8 @@ class Comparison:
             lines.append(f"  {differing}{few}")
         return lines
 
-    def to_dict(self) -> dict[str, Any]:
-        """Gives all of it as plain values, for JSON; rates are fractions, null where they are infinite."""
+    def to_dict(self) -> dict[str, object]:
+        """Returns all of it as plain values, for JSON; rates are fractions, null where they are infinite."""
         test = None if self.test is None else asdict(self.test)
         if test is not None and math.isinf(test["z"]):
             test["z"] = None
@@ -186,7 +186,7 @@ class Comparison:
             "first": [{"label": run.label, "file": run.where, "rate": _finite(run.rate)} for run in self.first],
             "second": [{"label": run.label, "file": run.where, "rate": _finite(run.rate)} for run in self.second],
             "difference": _finite(second - first),
-            "interval": {"level": 0.95, "over": self.over, "low": low, "high": high, "share_second_better": share},
+            "interval": {"level": LEVEL, "over": self.over, "low": low, "high": high, "share_second_better": share},
             "matched_pairs": test,
         }
 

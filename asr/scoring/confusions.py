@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from asr.scoring.counts import AlignedToken, ErrorCounts, count_places
 from asr.scoring.tables import ERROR_COLUMNS, error_cells, table
@@ -34,8 +34,8 @@ class Confusions:
     classes: dict[str, ErrorCounts]
     within_class: Counter[str]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Gives all of it as plain values, for JSON, the most frequent confusions first."""
+    def to_dict(self) -> dict[str, object]:
+        """Returns all of it as plain values, for JSON, the most frequent confusions first."""
         pairs = _ranked(self.substitutions)
         return {
             "substitutions": [{"ref": ref, "hyp": hyp, "count": count} for (ref, hyp), count in pairs],
@@ -49,7 +49,7 @@ class Confusions:
         }
 
     def to_text(self, number: int = 10) -> str:
-        """Gives tables for a terminal.
+        """Returns tables for a terminal.
 
         Args:
             number: of the most frequent substitutions, deletions and insertions.
@@ -111,5 +111,5 @@ def _count_by(places: Iterable[AlignedToken], name: Callable[[str], str]) -> dic
 
 
 def _ranked(counts: Counter[_Key]) -> list[tuple[_Key, int]]:
-    """Gives the most frequent first, equally frequent ones by name."""
+    """Sorts the most frequent first, equally frequent ones by name."""
     return sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import jiwer
 
@@ -53,7 +53,7 @@ class ErrorCounts:
             return math.inf if self.errors else 0.0
         return self.errors / self.num_ref
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns counts and rate as plain values, for JSON; the rate is a fraction, null where it is infinite."""
         rate = None if math.isinf(self.rate) else self.rate
         return {**asdict(self), "num_ref": self.num_ref, "errors": self.errors, "rate": rate}
@@ -106,10 +106,10 @@ def count_places(places: Sequence[AlignedToken]) -> ErrorCounts:
 
 
 def split(text: str, unit: Unit) -> list[str]:
-    """Gives the tokens that are counted.
+    """Returns the tokens that are counted.
 
     Words and phones are what stands between white space. Characters are Unicode code points, and the single blank
-    between two words counts as one of them, so that run-together words are errors; white space at the ends does not
+    between two words counts as one, so that run-together words are errors; white space at the ends does not
     count. Combining marks count for themselves.
 
     Example:
@@ -132,8 +132,8 @@ def read_counts(record: Record) -> ErrorCounts:
 def count_errors(refs: Sequence[str], hyps: Sequence[str], unit: Unit) -> list[ErrorCounts]:
     """Counts the errors of each utterance.
 
-    Source: Levenshtein alignment by ``jiwer.process_words``, each error weighing 1 (unlike sclite's 4/3/3). It gets
-    lists of tokens, not text, so that one-letter words, blanks and empty references count as they should.
+    **Source**: Levenshtein alignment by ``jiwer.process_words``, each error weighing 1 (unlike sclite's 4/3/3). It is
+    passed lists of tokens, not text, so that one-letter words, blanks and empty references count as they should.
 
     Args:
         refs: reference texts, after the text policy.
@@ -141,7 +141,7 @@ def count_errors(refs: Sequence[str], hyps: Sequence[str], unit: Unit) -> list[E
         unit: what is counted, see :func:`split`.
 
     Raises:
-        ValueError: there are not as many hypotheses as references.
+        ValueError: there are more or fewer hypotheses than references.
 
     Example:
         >>> count_errors(["a b c", ""], ["a x", "b"], "word")[0]
@@ -161,7 +161,7 @@ def align_texts(refs: Sequence[str], hyps: Sequence[str], unit: Unit) -> list[li
 def _align(
     refs: Sequence[str], hyps: Sequence[str], unit: Unit
 ) -> Iterator[tuple[list[str], list[str], list[jiwer.AlignmentChunk]]]:
-    """Gives the tokens of each reference and hypothesis, and the chunks in which they are alike or differ."""
+    """Yields the tokens of each reference and hypothesis, and the chunks in which they agree or differ."""
     if len(refs) != len(hyps):
         raise ValueError(f"refs and hyps must be as many. Found {len(refs)} and {len(hyps)}")
     if not refs:

@@ -12,10 +12,10 @@ def align_forgiving(ref: Sequence[str], hyp: Sequence[str], *, free_insertions: 
     """Aligns a hypothesis with its reference; a reference silence that is deleted costs nothing.
 
     All else weighs 1: substitutions (of and by silence, too), other deletions and insertions. Of all alignments with
-    the fewest errors it gives one with the most equal tokens, and of those one that forgives the least.
+    the fewest errors it returns one with the most equal tokens, and of those one that forgives the least.
 
-    With ``free_insertions`` the errors are as many as if silence were removed from both sides: wherever silence stands
-    against a phone, the phone could as well be inserted or deleted, and the silence be forgiven.
+    With ``free_insertions`` the number of errors is the same as if silence were removed from both sides: wherever
+    silence stands against a phone, the phone could as well be inserted or deleted, and the silence be forgiven.
 
     **Source**: Wagner and Fischer, "The string-to-string correction problem", 1974, with weights by token.
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
-from typing import Any
 
 from asr.errors import DataError
 from asr.lm.sentences import SentenceReader
@@ -18,7 +17,7 @@ from asr.scoring.tables import table
 from asr.text.policy import TextPolicy
 
 STARTS = (0, 1, 10, 100, 1000)
-"""The least frequency of each bin; the first is for words that the text does not have."""
+"""The lowest frequency of each bin; the first is for words that the text does not have."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ class WordFrequencies:
     def __str__(self) -> str:
         return f"{self.num_words:,} words of {', '.join(self.files)}, {len(self.counts):,} different ones"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Gives files and sizes as plain values, for JSON."""
+    def to_dict(self) -> dict[str, object]:
+        """Returns files and sizes as plain values, for JSON."""
         return {"files": list(self.files), "num_words": self.num_words, "num_types": len(self.counts)}
 
 
@@ -130,8 +129,8 @@ class FrequencyErrors:
         """These as a fraction of the words of the references; 0 where there are no words."""
         return self.num_oovs / max(1, self.total.num_ref)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Gives all of it as plain values, for JSON; rates are fractions, null where a bin has no words."""
+    def to_dict(self) -> dict[str, object]:
+        """Returns all of it as plain values, for JSON; rates are fractions, null where a bin has no words."""
         return {
             "num_oovs": self.num_oovs,
             "oov_rate": self.oov_rate,
@@ -143,7 +142,7 @@ class FrequencyErrors:
         }
 
     def to_text(self) -> str:
-        """Gives a table for a terminal, rates in percent, and below it what is of all words."""
+        """Returns a table for a terminal, rates in percent, and a line about all words below it."""
         rows = [["in the text", "ref", "sub", "del", "wrong", "rate %"]]
         rows += [[name, *_cells(counts)] for name, counts in zip(bin_names(), self.bins, strict=True)]
         rows.append(["all", *_cells(self.total)])
@@ -175,7 +174,7 @@ def count_by_frequency(places: Iterable[AlignedToken], frequencies: Mapping[str,
 
 
 def bin_names() -> list[str]:
-    """Gives what tables call the bins.
+    """Returns the names of the bins in tables.
 
     Example:
         >>> bin_names()
@@ -186,7 +185,7 @@ def bin_names() -> list[str]:
 
 
 def _ranges() -> list[tuple[int, int | None]]:
-    """Gives the least and the greatest frequency of each bin; the last has no greatest."""
+    """Returns the lowest and the highest frequency of each bin; None at the open end."""
     return [*((least, after - 1) for least, after in pairwise(STARTS)), (STARTS[-1], None)]
 
 
@@ -195,7 +194,7 @@ def _cells(counts: ErrorCounts) -> list[str]:
     return [*map(str, (counts.num_ref, counts.substitutions, counts.deletions, counts.errors)), rate]
 
 
-def _plain(counts: ErrorCounts) -> dict[str, Any]:
+def _plain(counts: ErrorCounts) -> dict[str, object]:
     return {
         "num_ref": counts.num_ref,
         "substitutions": counts.substitutions,

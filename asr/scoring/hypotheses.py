@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from asr.decoding.hypothesis import Hypothesis
 from asr.errors import DataError
@@ -29,14 +28,14 @@ def write_hypotheses(path: str | Path, hypotheses: Iterable[tuple[str, Sequence[
     """
     with written_whole(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as lines:
         for utterance_id, nbest in hypotheses:
-            fields: dict[str, Any] = {"utterance_id": utterance_id, **nbest[0].to_dict()}
+            fields: dict[str, object] = {"utterance_id": utterance_id, **nbest[0].to_dict()}
             if len(nbest) > 1:
                 fields["nbest"] = [hypothesis.to_dict() for hypothesis in nbest]
             lines.write(f"{json.dumps(fields, ensure_ascii=False)}\n")
 
 
 def read_hypotheses(path: str | Path) -> dict[str, list[Hypothesis]]:
-    """Gives the N-best list of each utterance, as :func:`write_hypotheses` wrote them.
+    """Returns the N-best list of each utterance, as :func:`write_hypotheses` wrote them.
 
     Raises:
         DataError: the file cannot be read or is empty, or a line is no hypothesis or repeats an id, with its line.
@@ -59,11 +58,7 @@ def read_hypotheses(path: str | Path) -> dict[str, list[Hypothesis]]:
 
 
 def read_texts(path: str | Path) -> dict[str, str]:
-    """Returns the text of the best hypothesis of each utterance.
-
-    Raises:
-        DataError: as :func:`read_hypotheses`.
-    """
+    """Returns the text of the best hypothesis of each utterance; errors are those of :func:`read_hypotheses`."""
     return {utterance_id: nbest[0].text for utterance_id, nbest in read_hypotheses(path).items()}
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from asr.errors import ConfigError, DataError
 from asr.scoring.counts import AlignedToken, align_texts
@@ -72,29 +72,29 @@ class Protocol(ScoringRule):
         """Kind, name, hash and unit."""
         return RuleId("protocol", self.name, self.hash, "phone")
 
-    def card(self) -> dict[str, Any]:
+    def card(self) -> dict[str, object]:
         """Returns the protocol's part of a score card: each choice in words, with a hash of its own."""
+        return {"name": self.name, "hash": self.hash, **self._choices, "source": self.source}
+
+    def card_lines(self) -> list[str]:
+        """Returns the same as lines."""
+        choices = [
+            f"  {name.replace('_', ' '):9}  {choice['what']} (hash {choice['hash']})"
+            for name, choice in self._choices.items()
+        ]
+        return [f"protocol {self.name} (hash {self.hash}): {self.source}", *choices]
+
+    @property
+    def _choices(self) -> dict[str, dict[str, str]]:
         removed = "" if self.phones == "61" else ", q removed"
         what = f"{_either(self.labels)} labels folded to {self.phones}{removed}"
         if self.labels == (self.phones,):
             what = f"{self.phones} labels as they are"
         return {
-            "name": self.name,
-            "hash": self.hash,
             "phone_map": {"what": what, "hash": _hash([self.labels, dict(FOLDINGS[self.phones])])},
             "silence": {"what": SILENCE_POLICIES[self.silence], "hash": _hash(self.silence)},
             "sa": {"what": _SA_POLICY, "hash": _hash(_SA_POLICY)},
-            "source": self.source,
         }
-
-    def card_lines(self) -> list[str]:
-        """Returns the same as lines."""
-        card = self.card()
-        choices = [
-            f"  {name.replace('_', ' '):9}  {card[name]['what']} (hash {card[name]['hash']})"
-            for name in ("phone_map", "silence", "sa")
-        ]
-        return [f"protocol {self.name} (hash {self.hash}): {self.source}", *choices]
 
     def scope(self, split: Split, _seconds: float, /) -> str:
         """Returns the split, and whether it is an official one."""
@@ -124,7 +124,7 @@ class Protocol(ScoringRule):
         return " ".join(phone for phone in phones if phone != SILENCE or self.silence != "removed")
 
     def align(self, refs: Sequence[str], hyps: Sequence[str]) -> list[list[AlignedToken]]:
-        """Aligns hypotheses with references, both of them what :meth:`apply` returned, at the least cost."""
+        """Aligns hypotheses with references, both as :meth:`apply` returned them, at the least cost."""
         if self.silence in ("optional", "deletable"):
             free = self.silence == "optional"
             pairs = zip(refs, hyps, strict=True)
@@ -134,7 +134,7 @@ class Protocol(ScoringRule):
     def check(
         self, refs: Mapping[str, str], hyps: Mapping[str, str], cuts: str | Path, where: str | Path, /
     ) -> PhoneSet:
-        """Returns the phone set of the hypotheses, after making sure that nothing here is left out by the protocol.
+        """Returns the phone set of the hypotheses, after checking that the protocol leaves nothing of them out.
 
         Raises:
             DataError: there are SA sentences, or labels that the protocol does not take.
@@ -144,7 +144,7 @@ class Protocol(ScoringRule):
         return self.check_labels(hyps, where)
 
     def check_labels(self, texts: Mapping[str, str], where: str | Path) -> PhoneSet:
-        """Gives the phone set that texts are written in, after making sure that this protocol takes it.
+        """Returns the phone set that texts are written in, after checking that this protocol takes it.
 
         Args:
             texts: phones between blanks, by utterance id.
@@ -169,7 +169,7 @@ class Protocol(ScoringRule):
 
 
 def find_labels(texts: Mapping[str, str], where: str | Path) -> list[PhoneSet]:
-    """Gives the phone sets that hold all phones of these texts, the largest first; at least one.
+    """Returns the phone sets that hold all phones of these texts, the largest first; at least one.
 
     Args:
         texts: phones between blanks, by utterance id.
@@ -216,7 +216,7 @@ def refuse_sa(utterance_ids: Iterable[str], where: str | Path) -> None:
 
 
 def get_protocol(name: str) -> Protocol:
-    """Gives the protocol of that name.
+    """Returns the protocol of that name.
 
     Raises:
         ConfigError: there is none; the message lists the names.

@@ -67,7 +67,7 @@ def _reference(cut: Cut, text: str) -> Reference:
 def join(
     references: Sequence[Reference], hypotheses: Mapping[str, str], where: str | Path
 ) -> list[tuple[Reference, str]]:
-    """Gives each reference with the hypothesis of its utterance, in the order of the references.
+    """Returns each reference with the hypothesis of its utterance, in the order of the references.
 
     Args:
         references: what was said.

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from asr.scoring.bootstrap import LEVEL
 from asr.scoring.frequency import WordFrequencies
 from asr.scoring.references import Reference
 from asr.scoring.rules import Group, ScoringRule
@@ -75,19 +75,19 @@ class Report:
         lines += [line for rule in self.rules for line in rule.card_lines()]
         return "\n".join(lines if self.frequencies is None else [*lines, f"frequencies: {self.frequencies}"])
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns all of it as plain values, for JSON; rates are fractions, null where they are infinite."""
         return {
             **self._head(),
             "num_utterances": self.split.num_utterances,
             "num_speakers": self.split.num_speakers,
             "seconds": self.seconds,
-            "interval": {"level": 0.95, "over": self.split.over},
+            "interval": {"level": LEVEL, "over": self.split.over},
             **({} if self.frequencies is None else {"frequencies": self.frequencies.to_dict()}),
             "scores": [each.to_dict() for each in self.scores],
         }
 
-    def _head(self) -> dict[str, Any]:
+    def _head(self) -> dict[str, object]:
         cards = [rule.card() for rule in self.rules]
         if self.rules[0].id.kind == "protocol":
             return {"split": asdict(self.split), "protocols": cards}

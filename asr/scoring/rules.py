@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from asr.records import Record
 from asr.scoring.counts import AlignedToken, Unit, align_texts
@@ -86,7 +86,7 @@ class ScoringRule(ABC):
 
     @abstractmethod
     def align(self, refs: Sequence[str], hyps: Sequence[str]) -> list[list[AlignedToken]]:
-        """Aligns hypotheses with references, both of them what :meth:`apply` returned, at the least cost."""
+        """Aligns hypotheses with references, both as :meth:`apply` returned them, at the least cost."""
 
     @abstractmethod
     def check(
@@ -107,7 +107,7 @@ class ScoringRule(ABC):
             DataError: it is not.
         """
 
-    def card(self) -> dict[str, Any]:
+    def card(self) -> dict[str, object]:
         """Returns the rule's part of a score card as plain values, for JSON."""
         return {"name": self.id.name, "hash": self.id.hash}
 
@@ -126,7 +126,7 @@ class ScoringRule(ABC):
 
     @abstractmethod
     def cells(self, labels: PhoneSet | None, /) -> list[str]:
-        """Returns the cells below :attr:`columns`, the last of which titles tell rules apart by.
+        """Returns the cells below :attr:`columns`, the last of which tells rules apart in titles.
 
         Args:
             labels: what :meth:`check` returned.

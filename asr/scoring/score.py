@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from asr.scoring.bootstrap import bootstrap_interval
 from asr.scoring.confusions import Confusions, find_confusions
@@ -104,7 +104,7 @@ class Score:
         wrong = [utterance for utterance in self.utterances if utterance.counts.errors]
         return sorted(wrong, key=lambda u: (-u.counts.errors, -u.counts.rate, u.utterance_id))[:number]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns all of it as plain values, for JSON; rates are fractions, null where they are infinite."""
         rule = self.rule.id
         parts = {by: self.parts(by) or {} for by in _PLURALS if by in self.rule.tables}
@@ -125,7 +125,7 @@ class Score:
         }
 
 
-def _part(part: Score) -> dict[str, Any]:
+def _part(part: Score) -> dict[str, object]:
     oovs = {} if part.frequency is None else {"num_oovs": part.frequency.num_oovs, "oov_rate": part.frequency.oov_rate}
     return {**part.counts.to_dict(), **oovs}
 
@@ -146,7 +146,7 @@ def score(
         references: what was said.
         hypotheses: raw text by utterance id.
         rule: how to score.
-        where: the file that the hypotheses come from, for the errors; the label if not given.
+        where: the file that the hypotheses come from, for the errors; the label if None.
         cuts: the file that the references come from, for the errors.
         frequencies: of the words of a text under the same policy; where the unit is words, errors are counted by them.
 
@@ -161,11 +161,7 @@ def score(
     counted = frequencies.counts if frequencies is not None and rule.id.unit == "word" else None
     utterances = tuple(
         ScoredUtterance(
-            reference,
-            ref,
-            hyp,
-            count_places(places),
-            None if counted is None else count_by_frequency(places, counted),
+            reference, ref, hyp, count_places(places), None if counted is None else count_by_frequency(places, counted)
         )
         for (reference, _), ref, hyp, places in zip(pairs, refs, hyps, rule.align(refs, hyps), strict=True)
     )

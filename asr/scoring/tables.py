@@ -5,14 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from asr.scoring.counts import AlignedToken, ErrorCounts, Unit, align_texts
+from asr.scoring.counts import AlignedToken, ErrorCounts
 
 ERROR_COLUMNS = ["ref", "sub", "del", "ins", "errors", "rate %"]
 _LINE_WIDTH = 100
 
 
 def display_width(text: str) -> int:
-    """Gives how many columns a text takes: combining marks none, wide East Asian characters two.
+    """Returns how many columns a text takes: combining marks none, wide East Asian characters two.
 
     Example:
         >>> display_width("e\u0301"), display_width("語")
@@ -55,23 +55,19 @@ def percent_interval(interval: tuple[float, float] | None) -> str:
     return "-" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f}"
 
 
-def aligned_lines(ref: str, hyp: str, unit: Unit) -> list[str]:
-    r"""Sets a hypothesis below its reference, token by token, with S, D or I below each error.
+def lines_of_places(places: Sequence[AlignedToken]) -> list[str]:
+    r"""Sets a hypothesis below its reference, token by token, with S, D or I below each error that is not forgiven.
 
     Stars stand for a token that is not there, and the blank between words is shown as an underlined blank. Long texts
     are broken into several blocks.
 
     Example:
-        >>> print("\n".join(aligned_lines("the cat sat", "the hat", "word")))
+        >>> places = [AlignedToken("the", "the"), AlignedToken("cat", "hat"), AlignedToken("sat", None)]
+        >>> print("\n".join(lines_of_places(places)))
           ref  the  cat  sat
           hyp  the  hat  ***
                     S    D
     """
-    return lines_of_places(align_texts([ref], [hyp], unit)[0])
-
-
-def lines_of_places(places: Sequence[AlignedToken]) -> list[str]:
-    """Sets an alignment in lines, as :func:`aligned_lines` does; what is forgiven has no letter below it."""
     blocks: list[list[tuple[str, ...]]] = [[]]
     used = 0
     for place in places:

@@ -19,21 +19,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class TimedWord:
-    """A word of the reference with its times.
-
-    Attributes:
-        text: the word, after the text policy.
-        start: seconds from the start of the recording.
-        end: seconds from the start of the recording.
-    """
-
-    text: str
-    start: float
-    end: float
-
-
-@dataclass(frozen=True)
 class TimeErrors:
     """What was found over a test set; all errors in seconds, hypothesis less reference.
 
@@ -52,7 +37,7 @@ class TimeErrors:
         return TimeErrors(self.num_ref + other.num_ref, self.starts + other.starts, self.ends + other.ends)
 
     def to_text(self) -> str:
-        """Gives a table in milliseconds: median and 90th percentile of the size of the errors, and their median.
+        """Returns a table in milliseconds: median and 90th percentile of the size of the errors, and their median.
 
         The last says whether times come too early (below 0) or too late.
         """
@@ -63,18 +48,18 @@ class TimeErrors:
         return table(rows, num_left=1)
 
 
-def time_errors(refs: Sequence[Sequence[TimedWord]], hyps: Sequence[Sequence[Span]]) -> TimeErrors:
+def time_errors(refs: Sequence[Sequence[Span]], hyps: Sequence[Sequence[Span]]) -> TimeErrors:
     """Compares the times of the words that are right, as :func:`asr.scoring.counts.align_texts` aligns them.
 
     Args:
-        refs: the words of each utterance, in order.
+        refs: the words of each utterance, in order; their confidence plays no part.
         hyps: the words of each hypothesis, in order, under the same text policy.
 
     Raises:
-        ValueError: there are not as many hypotheses as references.
+        ValueError: there are more or fewer hypotheses than references.
 
     Example:
-        >>> ref = [TimedWord("A", 0.5, 0.7), TimedWord("B", 0.75, 1.0)]
+        >>> ref = [Span("A", 0.5, 0.7, 1.0), Span("B", 0.75, 1.0, 1.0)]
         >>> time_errors([ref], [[Span("B", 1.0, 1.5, 1.0)]])
         TimeErrors(num_ref=2, starts=(0.25,), ends=(0.5,))
     """
@@ -98,7 +83,7 @@ def measure_times(cuts: str, hyps: str, policy: TextPolicy) -> TimeErrors:
     Args:
         cuts: file of cuts with alignments of words, and a hypothesis for each.
         hyps: file of hypotheses.
-        policy: what words of both go through; those of which it leaves nothing are left aside.
+        policy: what words of both go through; words of which it leaves nothing are ignored.
 
     Raises:
         DataError: a cut has no alignment or no hypothesis.
@@ -115,14 +100,14 @@ def measure_times(cuts: str, hyps: str, policy: TextPolicy) -> TimeErrors:
     return time_errors(refs, found)
 
 
-def _said(cut: Cut, policy: TextPolicy, where: str) -> Iterator[TimedWord]:
+def _said(cut: Cut, policy: TextPolicy, where: str) -> Iterator[Span]:
     alignment = (cut.supervisions[0].alignment or {}).get("word")
     if not alignment:
         raise DataError(where, f"{cut.id} has no times of words", "prepare the corpus with --alignments")
     for item in alignment:
         text = policy.apply(item.symbol, cut.id)
         if text:
-            yield TimedWord(text, item.start, item.end)
+            yield Span(text, item.start, item.end, confidence=1.0)
 
 
 def _recognised(words: Iterable[Span], policy: TextPolicy) -> Iterator[Span]:
@@ -133,7 +118,7 @@ def _recognised(words: Iterable[Span], policy: TextPolicy) -> Iterator[Span]:
 
 
 def _summary(errors: Iterable[float]) -> tuple[float, float, float]:
-    """Gives the median and the 90th percentile of the sizes, and the median of the errors."""
+    """Returns the median and the 90th percentile of the sizes, and the median of the errors."""
     signed = sorted(errors)
     sizes = sorted(map(abs, signed))
     return statistics.median(sizes), sizes[min(len(sizes) - 1, int(0.9 * len(sizes)))], statistics.median(signed)

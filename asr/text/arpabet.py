@@ -25,17 +25,12 @@ _KNOWN = frozenset(ARPABET_39)
 
 
 def strip_stress(phone: str) -> str:
-    """Gives a phone without the digit of its stress, the rest as it is.
-
-    Example:
-        >>> strip_stress("AH0"), strip_stress("ng")
-        ('AH', 'ng')
-    """
+    """Returns a phone without the digit of its stress, the rest as it is."""
     return phone[:-1] if len(phone) > 1 and phone[-1] in _STRESSES else phone
 
 
 def fold_arpabet(phones: Iterable[str], where: str = "") -> list[str]:
-    """Gives phones of :data:`ARPABET_39`: upper case, without stress and without pauses.
+    """Folds phones into :data:`ARPABET_39`: upper case, without stress and without pauses.
 
     Args:
         phones: ARPAbet in upper or lower case, with stress or without.
@@ -60,10 +55,5 @@ def fold_arpabet(phones: Iterable[str], where: str = "") -> list[str]:
 
 
 def is_pause(symbol: str) -> bool:
-    """Says whether a symbol of an aligner is a pause and no speech.
-
-    Example:
-        >>> is_pause("sp"), is_pause("P")
-        (True, False)
-    """
+    """Says whether a symbol of an aligner is a pause and no speech."""
     return symbol.upper() in PAUSES

@@ -1,4 +1,4 @@
-"""Byte-pair encoding with sentencepiece: words in pieces, of which the first of a word carries a mark."""
+"""Byte-pair encoding with sentencepiece: words in pieces, the first of each word with a mark."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TOO_LARGE = re.compile(r"too high .* a value <= (?P<limit>[0-9]+)")
 
 
 def train(texts: Iterable[str], size: int) -> bytes:
-    """Learns pieces from texts; equal texts give equal bytes.
+    """Learns pieces from texts; equal texts yield equal bytes.
 
     Every character that occurs is a piece of its own, too, so no text over these characters has an unknown part.
 
@@ -37,7 +37,7 @@ def train(texts: Iterable[str], size: int) -> bytes:
         A model as sentencepiece writes it to its ``.model`` files.
 
     Raises:
-        ConfigError: the texts have more characters, or give fewer pieces, than that.
+        ConfigError: the texts have more characters, or yield fewer pieces, than that.
 
     **Source**: Sennrich, Haddow and Birch 2016, as sentencepiece has it (``model_type=bpe``).
     """
@@ -67,7 +67,7 @@ def train(texts: Iterable[str], size: int) -> bytes:
 
 
 def pieces(model: bytes) -> tuple[str, ...]:
-    """Gives the pieces of a model in the order of their ids; the first is the unknown.
+    """Returns the pieces of a model in the order of their ids; the first is the unknown.
 
     Raises:
         DataError: it is no model of sentencepiece.
@@ -80,7 +80,7 @@ def pieces(model: bytes) -> tuple[str, ...]:
 
 
 def encode(model: bytes, text: str) -> list[int]:
-    """Gives the ids of the pieces of a text, :data:`UNKNOWN` where none fits.
+    """Returns the ids of the pieces of a text, :data:`UNKNOWN` where none fits.
 
     Raises:
         DataError: it is no model of sentencepiece.
@@ -89,7 +89,7 @@ def encode(model: bytes, text: str) -> list[int]:
 
 
 def word_spans(tokens: Sequence[str]) -> list[tuple[int, int]]:
-    """Gives where in a list of pieces each word begins and ends (half open); a mark alone belongs to no word.
+    """Returns where each word begins and ends in a list of pieces (half open); a mark alone belongs to no word.
 
     Example:
         >>> word_spans(["\u2581TH", "E", "\u2581", "C", "AT", "\u2581S"])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _SARA_AM = "\u0e33\u0eb3"  # vowels of Thai and Lao that Unicode calls letters
 _PREPENDED = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e")
-_VIRAMAS = frozenset("\u094d\u09cd\u0acd\u0b4d\u0c4d\u0d4d\u1039\u17d2")  # a consonant goes on after them
+_VIRAMAS = frozenset("\u094d\u09cd\u0acd\u0b4d\u0c4d\u0d4d\u1039\u17d2")  # a consonant joins on to them
 _MODIFIERS = "\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"  # skin tones among them
 
 
@@ -42,7 +42,7 @@ def num_graphemes(text: str) -> int:
 
 
 def _goes_on(text: str, begin: int, place: int) -> bool:
-    """Says whether the grapheme that begins at ``begin`` goes on at ``place``."""
+    """Says whether the grapheme that begins at ``begin`` continues at ``place``."""
     before, character = text[place - 1], text[place]
     if before == "\r" and character == "\n":
         return True
@@ -87,7 +87,7 @@ def _joins_virama(text: str, consonant: str) -> bool:
 
 
 def _is_syllable_going_on(before: str, character: str) -> bool:
-    """Says whether a letter of Hangul goes on with the syllable: leading consonant, vowel, trailing consonant."""
+    """Says whether a letter of Hangul continues the syllable: leading consonant, vowel, trailing consonant."""
     first, second = _hangul(before), _hangul(character)
     return (first == "L" and second in ("L", "V", "LV", "LVT")) or (
         (first in ("LV", "V") and second in ("V", "T")) or (first in ("LVT", "T") and second == "T")

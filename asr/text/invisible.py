@@ -1,4 +1,4 @@
-"""Characters that do not show: which of them spell words, and which are left over from other programs."""
+"""Invisible characters: those that spell words, and those that other programs left behind."""
 
 from __future__ import annotations
 
@@ -24,34 +24,17 @@ _IGNORABLE = frozenset(
 
 _VIRAMA = 9  # combining class of what kills a vowel in Indic scripts
 _CURSIVE = frozenset(
-    (
-        "ARABIC",
-        "SYRIAC",
-        "MANDAIC",
-        "MONGOLIAN",
-        "NKO",
-        "PHAGS-PA",
-        "MANICHAEAN",
-        "PSALTER",
-        "ADLAM",
-        "HANIFI",
-        "SOGDIAN",
-    )
+    "ARABIC SYRIAC MANDAIC MONGOLIAN NKO PHAGS-PA MANICHAEAN PSALTER ADLAM HANIFI SOGDIAN".split()  # noqa: SIM905
 )
 
 
 def is_control(character: str) -> bool:
-    r"""Says whether a character is a control or a format character, and no white space.
-
-    Example:
-        >>> is_control("\u00ad"), is_control("\n"), is_control("a")
-        (True, False, False)
-    """
+    r"""Says whether a character is a control or a format character, and no white space."""
     return unicodedata.category(character) in ("Cc", "Cf") and not character.isspace()
 
 
 def without_invisible(text: str) -> str:
-    r"""Takes out what does not show: controls, variation selectors, enclosing marks, and joiners that join nothing.
+    r"""Removes what is invisible: controls, variation selectors, enclosing marks, and joiners that join nothing.
 
     A joiner stays beside the virama of an Indic script and between two letters of a script whose letters join.
 
@@ -79,7 +62,7 @@ def without_invisible(text: str) -> str:
 
 
 def _joins(before: Iterable[str], after: Iterable[str]) -> bool:
-    """Says whether a joiner between two texts, each given from the joiner outwards, spells a word."""
+    """Says whether a joiner between two texts, each read from the joiner outwards, spells a word."""
     ends = [_to_base(before), _to_base(after)]
     if any(unicodedata.combining(character) == _VIRAMA for end in ends for character in end):
         return True

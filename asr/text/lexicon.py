@@ -39,7 +39,7 @@ class Lexicon:
     entries: Mapping[str, tuple[Pronunciation, ...]]
 
     def __len__(self) -> int:
-        """Gives the number of words."""
+        """Returns the number of words."""
         return len(self.entries)
 
     def __contains__(self, word: object) -> bool:
@@ -47,7 +47,7 @@ class Lexicon:
         return word in self.entries
 
     def pronunciations(self, word: str) -> tuple[Pronunciation, ...]:
-        """Gives all pronunciations of a word, the usual one first; none if the word is not in the lexicon.
+        """Returns all pronunciations of a word, the usual one first; none for an unknown word.
 
         Example:
             >>> parse_lexicon(["a AH0", "a(2) EY1"]).pronunciations("a")

@@ -81,7 +81,7 @@ with silence here, as they fold into it.
 
 
 def broad_class(phone: str) -> str:
-    """Gives the name of a phone's broad class.
+    """Returns the name of a phone's broad class.
 
     Raises:
         DataError: the phone is in none of TIMIT's sets.

@@ -35,9 +35,9 @@ class TextPolicy:
             not guessed.
         phones: set that phone transcripts are folded into, one of TIMIT's or "arpabet-39"; None for words.
         apostrophes: where punctuation is removed, characters that are one with the apostrophe between letters or
-            digits. Those of them that Unicode calls letters stay at the edge of a word.
+            digits. Those that Unicode calls letters stay at the edge of a word.
         graphemes: where punctuation is removed, whether marks, selectors and joiners go with their character. Without,
-            they stay: so it was in the first version of the policies, which checkpoints of that time go on to mean.
+            they stay, as in the first version of the policies, which checkpoints of that time still name.
     """
 
     name: str
@@ -64,7 +64,7 @@ class TextPolicy:
         return f"{self.name}@{self.hash}"
 
     def apply(self, text: str, where: str = "") -> str:
-        """Gives the text under this policy, with single blanks between words and none at the ends.
+        """Returns the text under this policy, with single blanks between words and none at the ends.
 
         Applying it twice changes nothing more.
 

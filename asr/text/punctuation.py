@@ -66,7 +66,7 @@ def _patterns(apostrophes: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pa
 
 
 def remove_as_at_first(text: str) -> str:
-    """Removes punctuation as policies did at first: marks, selectors and joiners stay, whatever they stood on."""
+    """Removes punctuation as the first policies did: marks, selectors and joiners stay, whatever they belonged to."""
     text = text.translate(dict.fromkeys(map(ord, TYPOGRAPHIC), "'"))
     text = "".join(character for character in text if character in JOINERS or not is_control(character))
     kept = []

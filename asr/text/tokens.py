@@ -1,4 +1,4 @@
-"""Token tables: the symbols that a model gives posteriors for, and their ids."""
+"""Token tables: the symbols that a model has posteriors for, and their ids."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLANK = 0
 BLANK_TOKEN = "<blank>"
 SPACE_TOKEN = "|"
 
-_UNITS: tuple[str, ...] = get_args(Unit)
+_UNITS: Mapping[str, Unit] = {unit: unit for unit in get_args(Unit)}
 _REBUILD = "build the table again with: asr tokens"
 _FILE_NAMES = ("tokens_char.txt", "tokens_phone.txt", "tokens_bpe<size>.txt")
 _FILE_NAME = re.compile(r"tokens_(?:(?P<unit>char|phone)|bpe(?P<size>[1-9][0-9]*))\.txt")
@@ -34,8 +34,8 @@ class TokenTable:
 
     Attributes:
         unit: "char" for characters, with ``|`` for the space between words; "phone" for symbols between blanks, each of
-            which counts as a word; "bpe" for parts of words, of which the first of a word begins with U+2581.
-        tokens: the symbols, V of them with the blank.
+            which counts as a word; "bpe" for parts of words, the first part of each word beginning with U+2581.
+        tokens: the V symbols, the blank among them.
         model: BPE: sentencepiece's model, which has the tokens in the same order, ``<unk>`` in place of the blank.
     """
 
@@ -60,7 +60,7 @@ class TokenTable:
 
     @classmethod
     def build(cls, texts: Iterable[str], unit: Unit, size: int | None = None) -> TokenTable:
-        """Gives the table of all symbols that occur, sorted by code point, or of the BPE that is learnt from them.
+        """Returns the table of all symbols that occur, sorted by code point, or of a BPE learnt from them.
 
         Args:
             texts: transcripts, after the text policy.
@@ -96,19 +96,20 @@ class TokenTable:
 
     @classmethod
     def from_state(cls, state: Mapping[str, object]) -> TokenTable:
-        """Gives the table that :meth:`state` described.
+        """Returns the table that :meth:`state` described.
 
         Raises:
             DataError: it does not describe a table.
         """
-        unit, tokens, model = state.get("unit"), state.get("tokens"), state.get("model", "")
-        if unit not in _UNITS or not isinstance(tokens, list | tuple) or not all(isinstance(t, str) for t in tokens):
-            raise DataError("token table", f"unit {unit!r} with tokens of type {type(tokens).__name__}", _REBUILD)
+        name, tokens, model = state.get("unit"), state.get("tokens"), state.get("model", "")
+        unit = _UNITS.get(str(name))
+        if unit is None or not isinstance(tokens, list | tuple) or not all(isinstance(t, str) for t in tokens):
+            raise DataError("token table", f"unit {name!r} with tokens of type {type(tokens).__name__}", _REBUILD)
         try:
             decoded = b64decode(str(model), validate=True)
         except binascii.Error:
             raise DataError("token table", "its BPE model is not in base64", _REBUILD) from None
-        return cls(unit, tuple(tokens), decoded)  # type: ignore[arg-type]
+        return cls(unit, tuple(tokens), decoded)
 
     @classmethod
     def load(cls, path: str | Path) -> TokenTable:
@@ -128,13 +129,13 @@ class TokenTable:
             lines = _read(path).decode("utf-8").replace("\r\n", "\n").removesuffix("\n").split("\n")
         except UnicodeDecodeError:
             raise DataError(path, "is not UTF-8 text", _REBUILD) from None
-        unit = match["unit"] or "bpe"
+        unit = _UNITS[match["unit"] or "bpe"]
         for place, found in _faults(lines, unit):
             raise DataError(f"{path}:{place + 1}", found, _REBUILD)
         model = b"" if match["unit"] else _read(path.with_suffix(".model"))
         if model and (len(lines) != int(match["size"]) or tuple(lines[1:]) != bpe.pieces(model)[1:]):
             raise DataError(path, "its tokens are not those of its name and of the model beside it", _REBUILD)
-        return cls(unit, tuple(lines), model)  # type: ignore[arg-type]
+        return cls(unit, tuple(lines), model)
 
     def save(self, path: str | Path) -> None:
         """Writes the table, whole or not at all, a BPE with its model beside it.
@@ -159,12 +160,12 @@ class TokenTable:
         return f"tokens_{self.unit}{len(self) if self.unit == 'bpe' else ''}.txt"
 
     def state(self) -> dict[str, object]:
-        """Gives the table as plain values, as checkpoints carry it; a BPE model in base64."""
+        """Returns the table as plain values, as checkpoints carry it; a BPE model in base64."""
         model = {"model": b64encode(self.model).decode("ascii")} if self.model else {}
         return {"unit": self.unit, "tokens": list(self.tokens), **model}
 
     def __len__(self) -> int:
-        """Gives V, the number of tokens with the blank."""
+        """Returns V, the number of tokens with the blank."""
         return len(self.tokens)
 
     @cached_property
@@ -173,14 +174,14 @@ class TokenTable:
         return {token: token_id for token_id, token in enumerate(self.tokens)}
 
     def encode(self, text: str, where: str = "") -> list[int]:
-        """Gives the token ids of a text, shape (L,); none of them is the blank.
+        """Returns the token ids of a text, shape (L,); none is the blank.
 
         Args:
             text: a transcript, after the text policy.
             where: utterance id or place, for the error.
 
         Raises:
-            DataError: symbols are not in the table; all of them are named.
+            DataError: symbols are not in the table; all are named.
 
         Example:
             >>> TokenTable.build(["AB A"], "char").encode("B A")
@@ -200,7 +201,7 @@ class TokenTable:
         return [known[SPACE_TOKEN if symbol == " " else symbol] for symbol in symbols]
 
     def decode(self, token_ids: Iterable[int]) -> str:
-        """Gives the text of token ids, with single blanks between words and none at the ends.
+        """Returns the text of token ids, with single blanks between words and none at the ends.
 
         Args:
             token_ids: ids without blanks and with repeats already collapsed, shape (L,).
@@ -220,7 +221,7 @@ class TokenTable:
         return " ".join(word.removeprefix(bpe.WORD_BEGIN) if self.unit == "bpe" else word for word in words)
 
     def word_spans(self, token_ids: Sequence[int]) -> list[tuple[int, int]]:
-        """Gives where in a list of token ids each word begins and ends (half open).
+        """Returns where each word begins and ends in a list of token ids (half open).
 
         Characters: what lies between spaces, never empty. Phones: every token is a word. BPE: from one word-begin mark
         to the next; a mark alone belongs to no word.
@@ -272,7 +273,7 @@ def _read(path: Path) -> bytes:
 
 
 def _faults(tokens: Sequence[str], unit: str) -> list[tuple[int, str]]:
-    """Gives the first thing that is wrong with a table, with its place, or nothing."""
+    """Returns the first thing that is wrong with a table, with its place, or nothing."""
     seen: dict[str, int] = {}
     if not tokens or tokens[0] != BLANK_TOKEN:
         return [(0, f"{tokens[0] if tokens else 'nothing'!r} where {BLANK_TOKEN} must be")]

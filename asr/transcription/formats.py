@@ -9,7 +9,7 @@ from math import inf
 from types import MappingProxyType
 from typing import Any
 
-from asr.audio import Seconds
+from asr.audio.rates import Seconds
 from asr.decoding.hypothesis import Span
 from asr.errors import printable
 from asr.text.graphemes import graphemes, num_graphemes

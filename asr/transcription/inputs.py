@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.audio import AUDIO_SUFFIXES, Seconds
 from asr.audio.folders import files_below
+from asr.audio.kinds import AUDIO_SUFFIXES
+from asr.audio.rates import Seconds
 from asr.errors import AsrError, DataError
 
 
@@ -90,7 +91,7 @@ def survey(recordings: Sequence[Recording], sample_rate: int) -> tuple[Seconds |
 
     Recordings that cannot be read count as nothing. The seconds are None where only decoding tells how long one is.
     """
-    from asr.audio import peek  # and numpy, which a command's help does without
+    from asr.audio.waveforms import peek  # and numpy, which a command's help does without
 
     seconds, is_known, num_others = 0.0, True, 0
     for recording in recordings:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from asr.audio import Seconds, samples_to_seconds, seconds_to_samples
+from asr.audio.rates import Seconds, samples_to_seconds, seconds_to_samples
 from asr.transcription.silences import (
     LEVEL_FRAME,
     SILENT_DB,

@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from asr.audio import Seconds, samples_to_seconds, stream
+from asr.audio.rates import Seconds, samples_to_seconds
+from asr.audio.waveforms import stream
 from asr.checkpoints.acoustic import load_checkpoint
 from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GreedyDecoder
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.settings import Coverage, DecoderSettings, RescoringSettings
+from asr.decoding.parts import Coverage, DecoderParts
+from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import AsrError, DataError
 from asr.models.acoustic import AcousticModel
 from asr.models.devices import move
@@ -109,8 +111,8 @@ class Recognizer:
         loaded = load_checkpoint(path)
         settings = settings or DecoderSettings()
         settings = settings if rescoring else replace(settings, nbest=1)
-        parts = settings.read_parts(loaded.tokens, loaded.policy, loaded.model.frame_seconds)
-        decoder = settings.decoder(parts)
+        parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
+        decoder = parts.decoder(settings)
         rescorers = _load_rescorers(rescoring, loaded.model.frontend.sample_rate, device)
         return cls(loaded.model, loaded.tokens, decoder, device, num_workers, parts.coverage, rescorers)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from asr.audio import Seconds, seconds_to_samples
+from asr.audio.rates import Seconds, seconds_to_samples
 
 LEVEL_FRAME: Seconds = 0.01
 SILENT_DB = -70.0  # anything below is quiet, whatever surrounds it

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from asr.audio import Seconds
+from asr.audio.rates import Seconds
 from asr.decoding.hypothesis import Hypothesis, Span
 
 

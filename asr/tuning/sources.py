@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.settings import DecoderParts, DecoderSettings
+from asr.decoding.parts import DecoderParts
+from asr.decoding.settings import DecoderSettings
 from asr.scoring.rules import PolicyRule
 from asr.text.policy import TextPolicy, get_policy
 from asr.text.tokens import TokenTable
@@ -79,7 +80,7 @@ class Posteriors:
         return self._decode(self.settings.weighted(weights))
 
     def _decode(self, settings: DecoderSettings) -> dict[str, list[Hypothesis]]:
-        decoder = settings.decoder(self.parts)
+        decoder = self.parts.decoder(settings)
         found: dict[str, list[Hypothesis]] = {}
         for names, log_probs, lengths in self.batches:
             found |= zip(names, decoder(log_probs, lengths), strict=True)

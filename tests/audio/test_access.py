@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.audio import probe, read
 from asr.audio.access import Bytes, Range, View, find_file
+from asr.audio.waveforms import probe, read
 from asr.errors import DataError
 from tests.audio.sounds import encoded
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.audio import read, stream
 from asr.audio.channels import Levels
+from asr.audio.waveforms import read, stream
 from asr.errors import DataError
 from tests.audio.sounds import RATE, speech
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.audio import probe, read, stream
+from asr.audio.waveforms import probe, read, stream
 from asr.errors import DataError
 from tests.audio.sounds import (
     RATE,

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from asr.audio import probe, read, stream
+from asr.audio.waveforms import probe, read, stream
 from asr.errors import DataError
 from tests.audio.media_files import KINDS, LOSSLESS, write_media
 from tests.audio.sounds import decoded, encoded

@@ -7,18 +7,8 @@ import pytest
 import soundfile
 import torch
 
-from asr.audio import (
-    AudioInfo,
-    peek,
-    probe,
-    read,
-    samples_to_seconds,
-    seconds_to_samples,
-    segment_as_flac,
-    stream,
-    write_wav,
-)
-from asr.audio.rates import resampling_ratio
+from asr.audio.rates import resampling_ratio, samples_to_seconds, seconds_to_samples
+from asr.audio.waveforms import AudioInfo, peek, probe, read, segment_as_flac, stream, write_wav
 from asr.errors import DataError
 
 

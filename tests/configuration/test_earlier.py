@@ -1,4 +1,4 @@
-"""What earlier versions wrote: each augmentation a setting of the model, with the front end's settings said again."""
+"""What earlier versions wrote: settings of the model and the data that are in groups now."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from asr.configuration.composition import compose_config, load_config, resolve, to_yaml
 from asr.configuration.earlier import check_key, renew
+from asr.data.mixing import Mixing
 from asr.errors import ConfigError
 from asr.runs.building import build
 from asr.runs.checkpoint_io import AtomicCheckpointIO
@@ -45,12 +46,14 @@ def test_a_saved_configuration_of_an_earlier_version_builds(tmp_path) -> None:
     plain = dict(config)
     plain["trainer"] = {**config.trainer, "plugins": [{"class_path": "asr.training.checkpoint_io.AtomicCheckpointIO"}]}
     plain["model"] = {name: value for name, value in config.model.items() if name != "augmentation"} | EARLIER
+    plain["data"] = {name: value for name, value in config.data.items() if name != "mixing"} | {"joined_steps": 0.5}
     (tmp_path / "config.yaml").write_text(to_yaml(plain), encoding="utf-8")
     loaded = load_config(f"{tmp_path}/config.yaml", ["model.augmentation.pauses.init_args.probability=0.2"])
     settings = resolve(loaded)
     settings["model"]["tokens"] = {"unit": "char", "tokens": ["<blank>", "A", "|"]}
     built = build(settings)
     assert isinstance(built.trainer.strategy.checkpoint_io, AtomicCheckpointIO)
+    assert built.datamodule.mixing == Mixing(joined_steps=0.5)
     names = [type(link).__name__ for link in built.model.augmentation]
     expected = ["InsertPauses", "Reverberate", "VocalTractPerturbation", "AddNoise", "SpecAugment"]
     assert sorted(names) == sorted(expected)
@@ -75,16 +78,18 @@ def test_settings_of_today_stay() -> None:
     assert renew(model) == model
     check_key("model.augmentation.pauses")
     check_key("data.pauses")
+    check_key("data.mixing.weights")
 
 
 @pytest.mark.parametrize(
     ("override", "now"),
     [
-        ("model.spec_augment.init_args.num_time_masks=3", "augmentation.spec_augment.init_args.num_time_masks"),
-        ("+model.add_noise={class_path: a}", "augmentation.add_noise"),
-        ("~model.pauses", "augmentation.pauses"),
+        ("model.spec_augment.init_args.num_time_masks=3", "model.augmentation.spec_augment.init_args.num_time_masks"),
+        ("+model.add_noise={class_path: a}", "model.augmentation.add_noise"),
+        ("~model.pauses", "model.augmentation.pauses"),
+        ("data.joined_steps=0", "data.mixing.joined_steps"),
     ],
 )
 def test_settings_of_earlier_versions_are_refused_with_what_they_are_called_now(override: str, now: str) -> None:
-    with pytest.raises(ConfigError, match=f"is a setting of earlier versions; it is model.{now}$"):
+    with pytest.raises(ConfigError, match=f"is a setting of earlier versions; it is {now}$"):
         compose_config(["corpus=none", "name=none", override])

@@ -8,7 +8,7 @@ import pytest
 from lhotse import Recording
 from lhotse.audio import AudioSource
 
-from asr.audio import read
+from asr.audio.waveforms import read
 from asr.corpora.listening import listen
 from asr.corpora.listing import Listed, make_splits
 from asr.corpora.manifests import read_cuts, write_cuts

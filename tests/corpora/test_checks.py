@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from lhotse import CutSet
 
-from asr.audio import segment_blocks
+from asr.audio.waveforms import segment_blocks
 from asr.corpora import checks
 from asr.corpora.checks import Limits, Problem, examine, leave_out, write_quarantine
 from asr.corpora.listening import listen

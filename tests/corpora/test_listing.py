@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.audio import read
+from asr.audio.waveforms import read
 from asr.corpora.listing import Listed, make_splits
 from asr.errors import DataError
 

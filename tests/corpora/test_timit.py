@@ -10,7 +10,7 @@ import soundfile
 from lhotse import CutSet
 from lhotse.qa import validate
 
-from asr.audio import read
+from asr.audio.waveforms import read
 from asr.corpora.timit import prepare
 from asr.corpora.timit_layout import complaints, read_layout
 from asr.corpora.timit_speakers import (

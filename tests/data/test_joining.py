@@ -137,5 +137,5 @@ def test_a_share_beyond_all_is_refused(
     tiny_corpus: TinyCorpus, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tiny_corpus.root)
-    assert main([*SMALL, "data.joined_steps=1.5", f"exp_dir={tmp_path / 'bad'}"]) == 2
-    assert "data.joined_steps: is 1.5; give a share of the steps, 0 to 1" in capsys.readouterr().err
+    assert main([*SMALL, "data.mixing.joined_steps=1.5", f"exp_dir={tmp_path / 'bad'}"]) == 2
+    assert "data.mixing.joined_steps: is 1.5; give a share of the steps, 0 to 1" in capsys.readouterr().err

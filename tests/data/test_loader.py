@@ -93,7 +93,7 @@ def test_another_plan_in_mid_epoch_is_refused() -> None:
     loader = ResumableLoader(Named(), plan, position, 0, pin_memory=False)
     assert names(loader, 2) == ["0:0", "0:1"]
     other = lambda epoch: plan(epoch)[::-1]  # noqa: E731
-    with pytest.raises(ConfigError, match="3 batches of epoch 0 are done, but these settings give others"):
+    with pytest.raises(ConfigError, match="3 batches of epoch 0 are done, but these settings plan others"):
         ResumableLoader(Named(), other, position, 0, pin_memory=False)
     ResumableLoader(
         Named(), other, Position(0, 5, 5, position.plan), 0, pin_memory=False
@@ -110,7 +110,7 @@ class Planned(PlannedData):
 
 
 def test_runs_of_earlier_versions_go_on_if_they_had_one_rank() -> None:
-    data = Planned(0)
+    data = Planned(num_workers=0, max_padded=1.0, max_batch_size=1, seed=0)
     data.load_state_dict({"epoch": 3, "batches_done": 2})
     data.check_position(17)
     with pytest.raises(CheckpointError, match="at step 9, by an earlier version, whose ranks had batches of their own"):

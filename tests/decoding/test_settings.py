@@ -8,14 +8,9 @@ from typing import Any
 
 import pytest
 
-from asr.decoding.settings import Coverage, DecoderSettings
+from asr.decoding.settings import DecoderSettings
 from asr.errors import ConfigError, DataError
-from asr.lm.kneser_ney import estimate
-from asr.lm.storage import save_ngram
-from asr.text.policy import get_policy
-from asr.text.tokens import TokenTable
 
-TOKENS = TokenTable.build(["AB A"], "char")
 SETTINGS = DecoderSettings(beam_size=8, lm="3gram.npz", lm_weight=0.5, lexicon=("words.txt",), word_score=1.0)
 
 
@@ -72,17 +67,7 @@ def test_settings_of_a_decoder_that_are_none(tmp_path, changes, found):
 )
 def test_what_does_not_go_together_is_named_by_its_fields(settings, found):
     with pytest.raises(ConfigError) as raised:
-        settings.read_parts(TOKENS, get_policy("verbatim"), 0.02)
+        settings.check()
     assert str(raised.value).endswith(found)
     with pytest.raises(ConfigError, match=r"^[A-Z_, ]+: ") as raised:
         settings.check(str.upper)
-
-
-def test_how_much_of_a_lexicon_can_be_searched_is_told(tmp_path):
-    words, lm = tmp_path / "words.txt", tmp_path / "bigram.arpa"
-    words.write_text("AB\nA-B\nBA\nÅ\n", encoding="utf-8")
-    save_ngram(estimate([["AB"]], 2), lm)
-    settings = DecoderSettings(beam_size=4, lm=str(lm), lexicon=(str(words),))
-    parts = settings.read_parts(TOKENS, get_policy("upper-no-punctuation"), 0.02)
-    assert parts.coverage == Coverage(2, 2, ("Å",), num_unknown=1, not_one_word={str(words): 1})
-    assert DecoderSettings(beam_size=4).read_parts(TOKENS, get_policy("verbatim"), 0.02).coverage is None

@@ -33,7 +33,7 @@ SPEECH = [
     "+model.objective.init_args.consistency.class_path=asr.training.losses.Consistency",
     "+model.objective.init_args.intermediate={class_path: asr.training.losses.Intermediate, init_args: {layers: [1]}}",
     "data.speeds=[0.9,1.0]",
-    "data.joined_steps=0.5",
+    "data.mixing.joined_steps=0.5",
     "data.batch_seconds=3.0",  # two or three utterances: some steps have fewer than ranks
     "trainer.max_epochs=3",
 ]

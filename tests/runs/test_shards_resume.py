@@ -19,8 +19,8 @@ def settings(tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.Monkey
     cuts = [str(tiny_corpus.data / f"{split}_cuts.jsonl.gz") for split in ("train", "dev")]
     assert shards.main(["--cuts", *cuts, "--out", str(tmp_path / "shards"), "--shard-hours", "0.002"]) == 0
     train, dev = (str(tmp_path / "shards" / Path(path).name) for path in cuts)
-    mixed = [f"data.train_cuts=[{train},{cuts[1]}]", f"data.val_cuts=[{dev}]", "data.weights=[0.6,2]"]
-    read = ["data.window_shards=2", "data.ascending_epochs=0", "data.batch_seconds=5.0", "data.speeds=[0.9,1.0]"]
+    mixed = [f"data.train_cuts=[{train},{cuts[1]}]", f"data.val_cuts=[{dev}]", "data.mixing.weights=[0.6,2]"]
+    read = ["data.mixing.window_shards=2", "data.ascending_epochs=0", "data.batch_seconds=5.0", "data.speeds=[0.9,1.0]"]
     return [*SMALL, *mixed, *read, "trainer.max_epochs=2", "augmentation=spec_noise"]
 
 
@@ -47,9 +47,9 @@ def test_killed_within_an_epoch_and_resumed_equals_straight_through(
 
 
 BAD = {
-    "one weight for two files": ("data.weights=[1]", "data.weights: is [1.0] for 2 files of data.train_cuts"),
-    "weight of nothing": ("data.weights=[1,0]", "data.weights: is [1.0, 0.0] for 2 files"),
-    "no shard at a time": ("data.window_shards=0", "data.window_shards: is 0; give 1 or more, or null"),
+    "one weight for two files": ("data.mixing.weights=[1]", "data.mixing.weights: is [1.0] for 2 files"),
+    "weight of nothing": ("data.mixing.weights=[1,0]", "data.mixing.weights: is [1.0, 0.0] for 2 files"),
+    "no shard at a time": ("data.mixing.window_shards=0", "data.mixing.window_shards: is 0; give 1 or more, or null"),
 }
 
 

@@ -32,12 +32,6 @@ def test_is_close_to_the_normal_interval_for_many_equal_groups():
     assert abs((high - low) / 2 - half) < 0.1 * half
 
 
-def test_a_lower_level_is_narrower():
-    groups = [ErrorCounts(hits=90 - 5 * k, substitutions=10 + 5 * k) for k in range(10)]
-    (low, high), (inner_low, inner_high) = bootstrap_interval(groups), bootstrap_interval(groups, level=0.5)
-    assert low < inner_low < inner_high < high
-
-
 def test_one_group_tells_nothing():
     assert bootstrap_interval([]) is None
     assert bootstrap_interval([ErrorCounts(hits=5)]) is None
@@ -45,7 +39,7 @@ def test_one_group_tells_nothing():
 
 
 def test_groups_without_reference_tokens_do_not_break_it():
-    interval = bootstrap_interval([ErrorCounts(hits=9, deletions=1), ErrorCounts(insertions=1)], num_samples=100)
+    interval = bootstrap_interval([ErrorCounts(hits=9, deletions=1), ErrorCounts(insertions=1)])
     assert interval is not None
     assert np.isfinite(interval).all()
 

@@ -6,16 +6,7 @@ import random
 import pytest
 
 from asr.scoring.counts import AlignedToken, ErrorCounts, align_texts, count_errors, split
-
-
-def distance(ref: list[str], hyp: list[str]) -> int:
-    """The Levenshtein distance, as textbooks have it."""
-    row = list(range(len(hyp) + 1))
-    for i, token in enumerate(ref, start=1):
-        before, row[0] = row[0], i
-        for j, other in enumerate(hyp, start=1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (token != other))
-    return row[-1]
+from tests.scoring.levenshtein import plain_levenshtein
 
 
 @pytest.mark.parametrize("unit", ["word", "char", "phone"])
@@ -29,7 +20,7 @@ def test_equals_plain_levenshtein_on_random_pairs(unit):
     refs, hyps = [text() for _ in range(2000)], [text() for _ in range(2000)]
     for ref, hyp, counts in zip(refs, hyps, count_errors(refs, hyps, unit), strict=True):
         tokens, others = split(ref, unit), split(hyp, unit)
-        assert counts.errors == distance(tokens, others)
+        assert counts.errors == plain_levenshtein(tokens, others)
         assert counts.num_ref == len(tokens)
         assert counts.hits + counts.substitutions + counts.insertions == len(others)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from asr.decoding.hypothesis import Span
-from asr.scoring.word_times import TimedWord, TimeErrors, time_errors
+from asr.scoring.word_times import TimeErrors, time_errors
 
 
 def test_only_words_that_are_right_are_compared() -> None:
-    ref = [TimedWord("A", 0.0, 0.5), TimedWord("B", 0.5, 1.0), TimedWord("C", 1.0, 1.5), TimedWord("A", 1.5, 2.0)]
+    ref = [Span(text, 0.5 * place, 0.5 * place + 0.5, 1.0) for place, text in enumerate("ABCA")]
     times = [(0.25, 0.5), (0.5, 1.0), (1.0, 1.25), (1.25, 2.5), (3.0, 4.0)]
     hyp = [Span(text, start, end, 1.0) for text, (start, end) in zip("AXYAB", times, strict=True)]
     found = time_errors([ref, []], [hyp, [Span("A", 0.0, 1.0, 1.0)]])

@@ -8,7 +8,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from asr.audio import read
+from asr.audio.waveforms import read
 from asr.decoding.hypothesis import Hypothesis, Span
 from asr.decoding.settings import DecoderSettings
 from asr.errors import AsrError, ConfigError, DataError

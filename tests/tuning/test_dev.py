@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.settings import DecoderParts, DecoderSettings
+from asr.decoding.parts import DecoderParts
+from asr.decoding.settings import DecoderSettings
 from asr.errors import DataError
 from asr.scoring.counts import ErrorCounts
 from asr.scoring.rules import PolicyRule

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asr.audio import write_wav
+from asr.audio.waveforms import write_wav
 from asr.corpora.synth import noise
 from asr.corpora.synth.labels import Label
 from asr.corpora.synth.speakers import Speaker

@@ -5,23 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from asr.decoding.beams import HASH_FACTOR, random_numbers, require
 from asr.decoding.lexicon.trie import NO_WORD, ROOT, LexiconTrie
 from asr.decoding.lexicon.word_ngram import WordNGram
-
-
-@dataclass(frozen=True)
-class UnknownWord:
-    """How much a word counts that is not in the lexicon, beside what the language model gives ``<unk>``.
-
-    Attributes:
-        score: natural-log score added for the word.
-        token_score: natural-log score added for each of its tokens.
-    """
-
-    score: float
-    token_score: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +20,8 @@ class LexiconScores:
         lm: scores words; made for the words of the trie.
         lm_weight: what its natural-log scores are multiplied by; 0 switches it off.
         word_score: natural-log score added per word; above 0 favours more and shorter words.
-        unknown: what an unknown word adds, for a trie that has one; None for a closed vocabulary.
+        unknown_score: natural-log score added for a word that is not in the lexicon, on top of the language model's of
+            ``<unk>``, for a trie that has such words; None for a closed vocabulary.
         blank_penalty: natural-log score taken from each frame of blank, a run that counts as one being one; more makes
             fewer deletions.
         looks_ahead: whether beginnings of words count as much as the best word they may become.
@@ -41,7 +30,7 @@ class LexiconScores:
     lm: WordNGram | None = None
     lm_weight: float = 0.0
     word_score: float = 0.0
-    unknown: UnknownWord | None = None
+    unknown_score: float | None = None
     blank_penalty: float = 0.0
     looks_ahead: bool = True
 
@@ -52,8 +41,8 @@ class LexiconScores:
             ConfigError: a number is out of its range, or the model or the unknown word is for another trie.
         """
         require("lm_weight", self.lm_weight, self.lm_weight >= 0, "0 or more")
-        is_right = (self.unknown is not None) == (trie.unknown_state >= 0)
-        require("unknown", self.unknown, is_right, "given just when the trie has unknown words")
+        is_right = (self.unknown_score is not None) == (trie.unknown_state >= 0)
+        require("unknown_score", self.unknown_score, is_right, "a number exactly when the trie has unknown words")
         if self.lm is not None:
             num_words, allowed = len(self.lm.labels) - 1, f"for the trie's {len(trie.words)} words"
             require("lm", f"of {num_words} words", num_words == len(trie.words), allowed)
@@ -63,18 +52,18 @@ class LexiconScores:
 class WeightedTrie:
     """A trie with the weights that a search adds.
 
-    An arc weighs what the words to come may at best score, less what they might before it; all of that is taken back
-    where a word ends, which adds the word's own scores. So the sum over whole words is exact.
+    An arc weighs the best score of the words that may still come, less that before the arc; where a word ends, all of
+    that is taken back and the word's own scores are added. So the sum over whole words is exact.
 
     Attributes:
         trie: the trie.
         lm: scores the words; None for none.
         lm_weight: what its natural-log scores are multiplied by.
         weights: of each arc, all but the language model's score of its word, shape (A,).
-        pair_weights: the most that an arc of each pair weighs, with the unigram in place of the language model; -inf at
-            the end, where there is no arc, shape (P+1,).
+        pair_weights: the greatest weight of an arc of each pair, with the unigram in place of the language model; -inf
+            at the end, where there is no arc, shape (P+1,).
         cell_weights: the same of each state and token, (S*V,), where the trie has that table; else empty.
-        ahead: what is looked ahead in each state, shape (S,).
+        ahead: look-ahead of each state, shape (S,).
         hashes: a random number for the token of each arc and what kind it is, different within a pair, (A,).
         word_hashes: a random number for each word, at least (W+1,).
     """
@@ -82,18 +71,18 @@ class WeightedTrie:
     trie: LexiconTrie
     lm: WordNGram | None
     lm_weight: float
-    weights: torch.Tensor
-    pair_weights: torch.Tensor
-    cell_weights: torch.Tensor
-    ahead: torch.Tensor
-    hashes: torch.Tensor
-    word_hashes: torch.Tensor
+    weights: Tensor
+    pair_weights: Tensor
+    cell_weights: Tensor
+    ahead: Tensor
+    hashes: Tensor
+    word_hashes: Tensor
 
     @classmethod
-    def of(cls, trie: LexiconTrie, scores: LexiconScores, dtype: torch.dtype) -> WeightedTrie:
+    def of(cls, trie: LexiconTrie, scores: LexiconScores) -> WeightedTrie:
         """Weighs the arcs of a trie by what is scored; both are on the same device."""
         device, num_words = trie.arc_words.device, len(trie.words)
-        lm, unknown = scores.lm if scores.lm_weight else None, scores.unknown
+        lm = scores.lm if scores.lm_weight else None
         unigrams = torch.zeros(num_words + 1, dtype=torch.float64, device=device)
         if lm is not None:
             unigrams = scores.lm_weight * lm.unigrams().double()
@@ -102,18 +91,15 @@ class WeightedTrie:
             ahead = trie.best_below(unigrams)
         ends = trie.arc_words != NO_WORD
         weights = ahead[trie.arc_next_states] - ahead[trie.arc_states] + scores.word_score * ends
-        if unknown is not None:
+        if scores.unknown_score is not None:
             inside = (trie.arc_next_states == trie.unknown_state) | (trie.arc_words == num_words)
-            is_separator = trie.arc_token_ids == (-1 if trie.separator is None else trie.separator)
-            weights += unknown.token_score * (inside & ~is_separator)
-            weights += unknown.score * (inside & (trie.arc_states == ROOT))
+            weights += scores.unknown_score * (inside & (trie.arc_states == ROOT))
         guessed = weights + torch.where(ends, unigrams[trie.arc_words.clamp(min=0)], 0.0)
         pair_weights = torch.full((len(trie.pair_first),), -torch.inf, dtype=torch.float64, device=device)
         pair_weights.scatter_reduce_(0, trie.arc_pairs, guessed, "amax")
         tokens, words = random_numbers(trie.num_tokens, 0).to(device), random_numbers(num_words + 3, 1).to(device)
         kinds = torch.where(trie.arc_next_states == trie.unknown_state, num_words + 1, trie.arc_words)
         hashes = tokens[trie.arc_token_ids] ^ words[kinds]  # NO_WORD is the last
-        weights, pair_weights, ahead = weights.to(dtype), pair_weights.to(dtype), ahead.to(dtype)
         return cls(
             trie=trie,
             lm=lm,
@@ -126,8 +112,8 @@ class WeightedTrie:
             word_hashes=words,
         )
 
-    def look_ahead(self, cells: torch.Tensor) -> torch.Tensor:
-        """Gives the most that an arc of each pair weighs, -inf where there is none.
+    def look_ahead(self, cells: Tensor) -> Tensor:
+        """Returns the greatest weight of an arc of each pair, -inf where there is none.
 
         Args:
             cells: states times V plus token, any shape.
@@ -136,10 +122,8 @@ class WeightedTrie:
             return self.cell_weights.index_select(0, cells.flatten()).view(cells.shape)
         return self.pair_weights[self.trie.find_cells(cells)]
 
-    def hash_words(
-        self, prefixes: torch.Tensor, words: torch.Tensor, ended: torch.Tensor, places: torch.Tensor
-    ) -> torch.Tensor:
-        """Gives numbers that stand for the words of prefixes, an unknown word's for its tokens.
+    def hash_words(self, prefixes: Tensor, words: Tensor, ended: Tensor, places: Tensor) -> Tensor:
+        """Returns numbers that stand for the words of prefixes, an unknown word's for its tokens.
 
         Args:
             prefixes: numbers that stand for the prefixes before an arc, shape (B, K).

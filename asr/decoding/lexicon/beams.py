@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asr.decoding.beams import DEAD, NOBODY, locate
+from asr.decoding.beams import DEAD, NOBODY, Step
 from asr.decoding.lexicon.trie import ROOT
 
 _NO_PREFIX = 0x452821E638D01377
@@ -17,7 +17,7 @@ _NO_PREFIX = 0x452821E638D01377
 
 
 class Masses(NamedTuple):
-    """What the K best prefixes of each utterance weigh, each (B, K).
+    """Scores of the K best prefixes of each utterance, each (B, K).
 
     Attributes:
         total: natural-log probability of all alignments of the prefix with the frames so far.
@@ -80,7 +80,7 @@ class LexiconBeams:
 
     @classmethod
     def start(cls, batch_size: int, beam_size: int, last: int, lm_state: int, like: Tensor) -> LexiconBeams:
-        """Gives beams that hold the empty prefix alone.
+        """Returns beams that hold the empty prefix alone.
 
         Args:
             batch_size: B.
@@ -107,35 +107,22 @@ class LexiconBeams:
         return cls(scores, torch.stack(masses), torch.stack(marks))
 
     def rows(self, begin: int, end: int) -> LexiconBeams:
-        """Gives the beams of some of the utterances."""
+        """Returns the beams of some of the utterances."""
         masses, marks = self.stacked_masses[:, begin:end], self.stacked_marks[:, begin:end]
         return LexiconBeams(self.scores[begin:end], masses, marks)
 
     @classmethod
     def join(cls, parts: list[LexiconBeams]) -> LexiconBeams:
-        """Gives the beams of all utterances, one part after the other."""
+        """Returns the concatenated beams of all utterances."""
         return cls(
             torch.cat([part.scores for part in parts]),
             torch.cat([part.stacked_masses for part in parts], dim=1),
             torch.cat([part.stacked_marks for part in parts], dim=1),
         )
 
-    def find_parents(self) -> tuple[Tensor, Tensor]:
-        """Finds for each prefix where in the beam the prefix without its last token is, and whether it is there."""
-        marks = self.marks
-        return locate(marks.hashes, marks.parents)
-
 
 @dataclass(frozen=True)
-class WordStep:
-    """What one frame did to the beams, to find the way back by. Shapes (B, K).
+class WordStep(Step):
+    """A step, and the word that each prefix's new token ended, or -1, shape (B, K)."""
 
-    Attributes:
-        sources: which of the prefixes before the frame each prefix comes from.
-        token_ids: the token that the frame added to it, or -1.
-        words: the word that this token ended, or -1.
-    """
-
-    sources: Tensor
-    token_ids: Tensor
     words: Tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
 from asr.decoding.alignment import align
 from asr.decoding.beams import TokenFrames, check_beam, merge_blank_frames, require
@@ -27,21 +28,19 @@ class LexiconBeamDecoder:
         log P(tokens | audio) + lm_weight * log P_lm(words, </s>) + word_score * number of words,
 
     where the first term sums over all alignments, in which a separator (``|``, silence) may stand before the first word
-    and be repeated between and behind words, each frame of blank costs ``blank_penalty``, and an unknown word adds what
-    :class:`asr.decoding.lexicon.arcs.UnknownWord` says. Of several with the same words (pronunciations, separators at
-    the end) the N-best list has the best one. Prefixes that go the same ways from here on, whatever comes, are
-    *recombined*: of those with the same last token and the same states of trie and language model the best
-    ``hyps_per_state`` stay, which leaves the beam room for what does differ. With all of them kept the search is exact
-    when no prefix ever leaves the beam: what it looks ahead guides it and does not count. Times come from the best
-    alignment of each hypothesis. If a beam ends without any whole word sequence, its unfinished last word is given as
-    far as it is spelled, and the score lacks it.
+    and be repeated between and after words, each frame of blank costs ``blank_penalty``, and an unknown word adds
+    ``unknown_score``. Of several with the same words (pronunciations, separators at the end) the N-best list has the
+    best one. Prefixes whose continuations score alike, whatever comes, are *recombined*: of those with the same last
+    token and the same states of trie and language model the best ``hyps_per_state`` stay, which leaves room in the beam
+    for what does differ. With all of them kept the search is exact when no prefix ever leaves the beam: what it looks
+    ahead guides it and does not count. Times come from the best alignment of each hypothesis. If a beam ends without
+    any whole word sequence, its unfinished last word is returned as far as it is spelled, and the score lacks it.
 
     **Source**: the search is that of Graves 2012 and Hannun et al. 2014 as in
     :class:`asr.decoding.prefix_beam.PrefixBeamDecoder`; the trie with its look-ahead ("smearing") and the scores are
     those of Collobert, Puhrsch and Synnaeve, "Wav2Letter: an end-to-end ConvNet-based speech recognition system", 2016,
-    whose program, flashlight-text, it is compared with. That adds up the probabilities of what it recombines; here a
-    hypothesis scores by its own alignments alone. For recombination see
-    :func:`asr.decoding.beams.best_of_each`.
+    whose program, flashlight-text, it is tested against. That adds up the probabilities of what it recombines; here a
+    hypothesis scores by its own alignments alone. For recombination see :func:`asr.decoding.beams.best_of_each`.
     """
 
     def __init__(
@@ -57,7 +56,6 @@ class LexiconBeamDecoder:
         nbest: int = 1,
         hyps_per_state: int | None = 1,
         blank: int = BLANK,
-        dtype: torch.dtype = torch.float64,
     ) -> None:
         """Makes a decoder.
 
@@ -69,12 +67,11 @@ class LexiconBeamDecoder:
             scores: what else counts than what was heard.
             beam_threshold: prefixes whose score is this much (natural log) below the best are dropped.
             token_topk: likeliest tokens of a frame by which prefixes may grow; None for all.
-            blank_threshold: runs of frames in which blank is likelier than this count as one; 1 looks at every frame.
-            nbest: hypotheses to give for each utterance, at most ``beam_size``.
+            blank_threshold: runs of frames in which blank is likelier than this count as one; 1 searches every frame.
+            nbest: hypotheses returned for each utterance, at most ``beam_size``.
             hyps_per_state: prefixes kept of those that nothing to come can tell apart; 1 finds the best hypothesis with
                 the smallest beam, more make the N-best list richer, None keeps all.
             blank: index of blank.
-            dtype: of the scores in the search.
 
         Raises:
             ConfigError: a number is out of its range, or the parts do not belong together.
@@ -85,13 +82,13 @@ class LexiconBeamDecoder:
         require("trie", f"of {trie.num_tokens} tokens", trie.num_tokens == len(tokens), f"one of {len(tokens)}")
         scores.check(trie)
         self.tokens, self.frame_seconds, self.blank = tokens, frame_seconds, blank
-        self.trie, self.scores, self.hyps_per_state, self.dtype = trie, scores, hyps_per_state, dtype
+        self.trie, self.scores, self.hyps_per_state = trie, scores, hyps_per_state
         self.beam_size, self.beam_threshold, self.nbest = beam_size, beam_threshold, nbest
         self.token_topk, self.blank_threshold = min(token_topk or len(tokens), len(tokens) - 1), blank_threshold
         self._arcs: WeightedTrie | None = None
 
     @torch.inference_mode()
-    def __call__(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> list[list[Hypothesis]]:
+    def __call__(self, log_probs: Tensor, input_lengths: Tensor) -> list[list[Hypothesis]]:
         """Decodes a batch; see :class:`asr.decoding.decoder.Decoder`."""
         input_lengths = input_lengths.to(log_probs.device)
         check_log_probs(log_probs, input_lengths, len(self.tokens))
@@ -109,11 +106,11 @@ class LexiconBeamDecoder:
             self.trie.to(device)
             if self.scores.lm is not None:
                 self.scores.lm.to(device)
-            self._arcs = WeightedTrie.of(self.trie, self.scores, self.dtype)
+            self._arcs = WeightedTrie.of(self.trie, self.scores)
         return self._arcs
 
-    def _search(self, log_probs: torch.Tensor, input_lengths: torch.Tensor) -> WordSequences:
-        """Gives the N best word sequences; utterances are sorted by length, so that those that are over drop out."""
+    def _search(self, log_probs: Tensor, input_lengths: Tensor) -> WordSequences:
+        """Returns the N best word sequences; sorts utterances by length, so that those that have ended drop out."""
         if self.blank_threshold < 1:
             log_probs, input_lengths = merge_blank_frames(log_probs, input_lengths, self.blank, self.blank_threshold)
         if self.scores.blank_penalty:
@@ -121,7 +118,7 @@ class LexiconBeamDecoder:
             log_probs[:, :, self.blank] -= self.scores.blank_penalty
         lengths, order = input_lengths.sort(descending=True, stable=True)
         arcs = self._weighted(log_probs.device)
-        frames = TokenFrames.of(log_probs[order].to(self.dtype), self.blank, self.token_topk)
+        frames = TokenFrames.of(log_probs[order].double(), self.blank, self.token_topk)
         search = LexiconSearch(arcs, self.blank, self.beam_threshold, self.hyps_per_state)
         beams = LexiconBeams.start(
             len(order),

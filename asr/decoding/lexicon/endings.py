@@ -1,4 +1,4 @@
-"""How the lexicon beam search ends: whole word sequences out of the last beams, and the way back through them."""
+"""How the lexicon beam search ends: whole word sequences from the last beams, traced back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields
 
 import torch
+from torch import Tensor
 
 from asr.decoding.beams import best_of_each, walk_back
 from asr.decoding.lexicon.arcs import WeightedTrie
@@ -26,14 +27,14 @@ class WordSequences:
         scores: natural-log scores, -inf where there is no sequence, shape (B, nbest).
     """
 
-    token_ids: torch.Tensor
-    token_lengths: torch.Tensor
-    words: torch.Tensor
-    last_words: torch.Tensor
-    scores: torch.Tensor
+    token_ids: Tensor
+    token_lengths: Tensor
+    words: Tensor
+    last_words: Tensor
+    scores: Tensor
 
-    def rows(self, order: torch.Tensor) -> WordSequences:
-        """Gives the utterances in another order."""
+    def rows(self, order: Tensor) -> WordSequences:
+        """Returns the utterances in another order."""
         return WordSequences(*(getattr(self, field.name)[order] for field in fields(self)))
 
 
@@ -42,9 +43,9 @@ def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTri
 
     Args:
         beams: the beams after the last frame of each utterance, longest utterance first.
-        steps: how they came there; of each frame, for the utterances that have it.
+        steps: what each frame did to them, for the utterances that have it.
         arcs: the trie with its weights.
-        nbest: how many sequences to give.
+        nbest: most sequences of an utterance.
 
     Raises:
         DataError: an utterance leaves no path possible.
@@ -82,7 +83,7 @@ def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTri
     )
 
 
-def _ended_words(beams: LexiconBeams, arcs: WeightedTrie) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _ended_words(beams: LexiconBeams, arcs: WeightedTrie) -> tuple[Tensor, Tensor, Tensor]:
     """Ends the words that are waiting for a separator: scores, words and what stands for all words, (B, K, O)."""
     trie, marks = arcs.trie, beams.marks
     states = marks.states

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, TokenFrames, best_of_each
+from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, TokenFrames, best_of_each, locate
 from asr.decoding.lexicon.arcs import WeightedTrie
 from asr.decoding.lexicon.beams import LexiconBeams, Marks, Masses, WordStep
 from asr.decoding.lexicon.trie import NO_WORD
@@ -16,10 +16,10 @@ from asr.decoding.lexicon.trie import NO_WORD
 
 @dataclass(frozen=True)
 class _Extensions:
-    """The M extensions that are looked at closely, with O arcs each; shapes (B, M) and, from ``arcs`` on, (B, M*O).
+    """The M extensions that are scored exactly, with O arcs each; shapes (B, M) and, from ``arcs`` on, (B, M*O).
 
     A stem is the score of an extension before what its arc weighs. The states are those of the trie and of the language
-    model behind the arc, which ends a word or none.
+    model after the arc, which ends a word or none.
     """
 
     stems: Tensor
@@ -36,28 +36,21 @@ class LexiconSearch:
     """Moves the beams of a batch on by one frame; all merging of equal prefixes happens here."""
 
     def __init__(self, arcs: WeightedTrie, blank: int, beam_threshold: float, hyps_per_state: int | None) -> None:
-        """Keeps what is the same for all frames.
-
-        Args:
-            arcs: the trie with its weights.
-            blank: index of blank.
-            beam_threshold: prefixes whose score is this much below the best are dropped.
-            hyps_per_state: prefixes kept of those that nothing to come can tell apart; None for all.
-        """
+        """Keeps what is the same for all frames; see :class:`asr.decoding.lexicon.decoder.LexiconBeamDecoder`."""
         self.arcs, self.blank, self.beam_threshold = arcs, blank, beam_threshold
         self.hyps_per_state = hyps_per_state
         self.separator = arcs.trie.separator
         self.options = torch.arange(arcs.trie.most_arcs, device=arcs.weights.device)
 
     def advance(self, beams: LexiconBeams, frames: TokenFrames, frame: int) -> tuple[LexiconBeams, WordStep]:
-        """Gives the beams after one more frame, for the first of the utterances, as many as the beams are of."""
+        """Returns the beams after one more frame; they are of the longest utterances, which come first."""
         batch = len(beams.scores)
         log_probs, ids, best, ranks = (
             column[frame][:batch] for column in (frames.log_probs, frames.best_ids, frames.best_log_probs, frames.ranks)
         )
         total, ends_blank, ends_token, bonus = beams.masses
         last = beams.marks.last
-        slots, has_parent = beams.find_parents()
+        slots, has_parent = locate(beams.marks.hashes, beams.marks.parents)
         # A prefix of the beam also gains what its parent passes on by growing into it. To repeat its own last token,
         # the parent must have ended in blank.
         passed = torch.where(last == last.gather(1, slots), ends_blank.gather(1, slots), total.gather(1, slots))
@@ -127,7 +120,7 @@ class LexiconSearch:
         )
 
     def _arcs_of(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives the arcs of pairs, (B, M*O), and which of these places hold one."""
+        """Returns the arcs of pairs, (B, M*O), and which of these places hold one."""
         first, counts = self.arcs.trie.pair_first[pairs], self.arcs.trie.pair_counts[pairs]
         if len(self.options) == 1:
             return first, counts > 0
@@ -137,7 +130,7 @@ class LexiconSearch:
     def _add_words(
         self, lm_states: Tensor, sources: Tensor, words: Tensor, exact: Tensor, stay: Tensor
     ) -> Tensor | None:
-        """Adds the language model's scores of the words that are ended, and gives its states behind all arcs."""
+        """Adds the language model's scores of the words that are ended, and returns its states after all arcs."""
         if self.arcs.lm is None:
             return None
         after = lm_states.gather(1, sources)
@@ -152,10 +145,10 @@ class LexiconSearch:
         return after
 
     def _best(self, beams: LexiconBeams, scores: Tensor, grown: _Extensions) -> tuple[Tensor, Tensor]:
-        """Gives the K best scores and their places among the beams and their extensions, recombined.
+        """Returns the K best scores and their places among the beams and their extensions, recombined.
 
-        Prefixes of the same last token and the same states of trie and language model go the same ways from here. They
-        are looked for among the best 2K, which lose nothing unless more than half of these are dropped.
+        Prefixes with the same last token and the same states of trie and language model have the same continuations.
+        They are sought among the best 2K, which loses nothing unless more than half of these are dropped.
         """
         beam_size, marks = beams.scores.shape[1], beams.marks
         if self.hyps_per_state is None:

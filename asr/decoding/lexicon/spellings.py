@@ -34,7 +34,7 @@ class Spellings:
             lexicon: pronunciations, needed where tokens are phones and nowhere else.
 
         Raises:
-            ConfigError: a lexicon is missing, or given for tokens that are no phones.
+            ConfigError: a lexicon is missing, or there is one for tokens that are no phones.
             DataError: no word has a spelling.
 
         Example:

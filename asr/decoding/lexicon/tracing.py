@@ -15,13 +15,13 @@ from asr.text.tokens import TokenTable
 def with_words(
     hypotheses: list[list[Hypothesis]], found: WordSequences, trie: LexiconTrie, tokens: TokenTable
 ) -> list[list[Hypothesis]]:
-    """Gives hypotheses the words that the search found in place of those that the token table sees.
+    """Returns hypotheses with the words that the search found in place of those that the token table sees.
 
     A word begins with its first token and ends with its last; its confidence is the least of theirs. An unknown word is
-    written as its tokens spell it, as ``<unk>`` where they are phones. Of hypotheses of the same text the best stays.
+    written as its tokens spell it, as ``<unk>`` where they are phones. Of hypotheses with the same text the best stays.
 
     Args:
-        hypotheses: with spans of the tokens, as :func:`asr.decoding.decoder.trace` gives them.
+        hypotheses: with spans of the tokens, as :func:`asr.decoding.decoder.trace` returns them.
         found: what they were made of.
         trie: of the words.
         tokens: the table.

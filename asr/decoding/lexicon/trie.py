@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from asr.decoding.lexicon.spellings import Spellings
 from asr.errors import ConfigError, DataError
@@ -37,13 +37,13 @@ class Arcs:
 
     @classmethod
     def of(cls, states: Ints | int, token_ids: Ints | int, next_states: Ints | int, words: Ints | int) -> Arcs:
-        """Gives arcs of columns, each an array or one number for all."""
+        """Makes arcs from columns, each an array or one number for all."""
         columns = np.broadcast_arrays(*(np.atleast_1d(np.asarray(c)) for c in (states, token_ids, next_states, words)))
         return cls(*(column.astype(np.int64) for column in columns))
 
     @classmethod
     def join(cls, parts: Sequence[Arcs], num_tokens: int) -> Arcs:
-        """Gives all arcs, sorted by state, token, next state and word."""
+        """Returns all arcs, sorted by state, token, next state and word."""
         names = ("states", "token_ids", "next_states", "words")
         columns = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
         order = np.lexsort((columns[3], -columns[2], columns[0] * num_tokens + columns[1]))
@@ -56,8 +56,8 @@ class LexiconTrie(nn.Module):
     A state is a beginning of words; state 0, the root, stands between words. An arc reads a token and either goes on
     into a word, or ends one and leads back to the root; several arcs of a state may read the same token (a word that is
     the beginning of another, homophones), and they make up a *pair* of state and token. Characters need ``|`` between
-    words, and it ends them. Phones and BPE words follow each other at once; a silence,
-    where given, is free at the root. With an unknown word one more state takes any token, inside a word.
+    words, and it ends them. Phones and BPE words follow each other directly; a silence,
+    if there is one, is free at the root. With an unknown word one more state takes any token, inside a word.
 
     Attributes:
         words: the W words; place W stands for an unknown word.
@@ -72,15 +72,15 @@ class LexiconTrie(nn.Module):
         arc_token_ids: token of each arc, (A,).
     """
 
-    pair_keys: torch.Tensor
-    pair_table: torch.Tensor
-    pair_first: torch.Tensor
-    pair_counts: torch.Tensor
-    arc_pairs: torch.Tensor
-    arc_states: torch.Tensor
-    arc_token_ids: torch.Tensor
-    arc_next_states: torch.Tensor
-    arc_words: torch.Tensor
+    pair_keys: Tensor
+    pair_table: Tensor
+    pair_first: Tensor
+    pair_counts: Tensor
+    arc_pairs: Tensor
+    arc_states: Tensor
+    arc_token_ids: Tensor
+    arc_next_states: Tensor
+    arc_words: Tensor
 
     def __init__(
         self, spellings: Spellings, tokens: TokenTable, silence: str = "", has_unknown: bool = False, blank: int = BLANK
@@ -161,19 +161,19 @@ class LexiconTrie(nn.Module):
                 found = f"is spelled {named}"
                 raise DataError(f"word {spellings.words[place]!r}", found, "take blank and silence out of the lexicon")
 
-    def find(self, states: torch.Tensor, token_ids: torch.Tensor) -> torch.Tensor:
-        """Gives the pair of each state and token, P where that token may not come, shape as they broadcast to."""
+    def find(self, states: Tensor, token_ids: Tensor) -> Tensor:
+        """Returns the pair of each state and token, P where that token may not come, shape as they broadcast."""
         return self.find_cells(states * self.num_tokens + token_ids)
 
-    def find_cells(self, keys: torch.Tensor) -> torch.Tensor:
-        """Gives the pairs of states times V plus token, as :meth:`find`."""
+    def find_cells(self, keys: Tensor) -> Tensor:
+        """Returns the pairs of states times V plus token, as :meth:`find`."""
         if len(self.pair_table):
             return self.pair_table[keys]
         places = torch.searchsorted(self.pair_keys, keys).clamp_(max=len(self.pair_keys) - 1)
         return torch.where(self.pair_keys[places] == keys, places, len(self.pair_keys))
 
-    def best_below(self, word_scores: torch.Tensor) -> torch.Tensor:
-        """Gives the highest score of a word that may still come of each state, 0 at the root.
+    def best_below(self, word_scores: Tensor) -> Tensor:
+        """Returns the highest score of a word that may still come of each state, 0 at the root.
 
         Args:
             word_scores: of the W words and the unknown one, shape (W+1,).
@@ -197,7 +197,7 @@ class LexiconTrie(nn.Module):
 
 
 def _spelled_arcs(spellings: Spellings, num_tokens: int, separator: int | None) -> tuple[list[Arcs], Ints]:
-    """Gives the arcs of all spellings, and the depth of each state."""
+    """Returns the arcs of all spellings, and the depth of each state."""
     lengths = np.array([len(ids) for _, ids in spellings.entries])
     words = np.array([place for place, _ in spellings.entries])
     table = np.zeros((len(lengths), int(lengths.max())), dtype=np.int64)
@@ -213,7 +213,7 @@ def _spelled_arcs(spellings: Spellings, num_tokens: int, separator: int | None) 
         parents.append(keys // num_tokens)
         arrivals.append(keys % num_tokens)
     before, token_ids = np.concatenate(parents), np.concatenate(arrivals)
-    ends, ended = np.unique(np.stack([states, words]), axis=1)  # a spelling that is given twice counts once
+    ends, ended = np.unique(np.stack([states, words]), axis=1)  # a repeated spelling counts once
     if separator is not None:
         going_on = np.arange(1, num_states)
         finals = Arcs.of(ends, separator, ROOT, ended)

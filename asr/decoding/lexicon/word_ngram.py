@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from asr.errors import DataError
 from asr.lm.ngram import NGramModel
@@ -22,15 +22,14 @@ class WordNGram(nn.Module):
         num_unknown: words that the model lacks.
     """
 
-    labels: torch.Tensor
+    labels: Tensor
 
-    def __init__(self, model: NGramModel, words: Sequence[str], ngram: NGramTensors | None = None) -> None:
+    def __init__(self, model: NGramModel, words: Sequence[str]) -> None:
         """Finds the words in the model.
 
         Args:
             model: over words.
             words: the W words of the lexicon.
-            ngram: the tensors of the same model, if they are there already.
 
         Raises:
             DataError: the model knows none of the words.
@@ -42,7 +41,7 @@ class WordNGram(nn.Module):
         if self.num_unknown == len(labels):
             found = f"knows none of the {len(words)} words of the lexicon, such as {words[0]!r}"
             raise DataError("language model", found, "train it on words, in the same case")
-        self.ngram = ngram or NGramTensors(model)
+        self.ngram = NGramTensors(model)
         self.register_buffer("labels", torch.tensor([*labels, UNKNOWN]), persistent=False)
 
     @property
@@ -50,14 +49,14 @@ class WordNGram(nn.Module):
         """The state at the beginning of a sentence."""
         return self.ngram.start_state
 
-    def unigrams(self) -> torch.Tensor:
-        """Gives the natural-log probability of each word whatever stands before it, shape (W+1,)."""
+    def unigrams(self) -> Tensor:
+        """Returns the natural-log probability of each word without its context, shape (W+1,)."""
         return self.lookup(torch.zeros_like(self.labels), torch.arange(len(self.labels), device=self.labels.device))[0]
 
-    def lookup(self, states: torch.Tensor, words: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gives natural-log probabilities of words of the lexicon and the states behind them, all of the same shape."""
+    def lookup(self, states: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns natural-log probabilities of words of the lexicon and the states after them, of the same shape."""
         return self.ngram.lookup(states, self.labels[words])
 
-    def finish(self, states: torch.Tensor) -> torch.Tensor:
-        """Gives the natural-log probabilities that sentences end here, shape as the states."""
+    def finish(self, states: Tensor) -> Tensor:
+        """Returns the natural-log probabilities that sentences end here, shape as the states."""
         return self.ngram.lookup(states, torch.full_like(states, END))[0]

@@ -3,7 +3,7 @@ import torch
 
 from asr.decoding.beams import best_of_each
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.lexicon.arcs import LexiconScores, UnknownWord
+from asr.decoding.lexicon.arcs import LexiconScores
 from asr.decoding.lexicon.decoder import LexiconBeamDecoder
 from asr.decoding.lexicon.spellings import Spellings
 from asr.decoding.lexicon.trie import LexiconTrie
@@ -18,7 +18,7 @@ from tests.decoding.lexicon.truth import Truth
 
 PHONES = TokenTable("phone", ("<blank>", "x", "y", "z"))
 SPOKEN = Lexicon({"ONE": (("x",),), "WON": (("x",),), "TWO": (("x", "y"), ("y", "y")), "FOUR": (("y",), ("y", "x"))})
-UNKNOWN = UnknownWord(-1.0, 0.2)
+UNKNOWN = -1.0
 
 
 def phone_spellings() -> Spellings:
@@ -64,7 +64,7 @@ def test_blank_costs_its_penalty_in_each_frame() -> None:
 
 @pytest.mark.parametrize("unknown", [None, UNKNOWN])
 @pytest.mark.parametrize("lm", [None, letter_lm()])
-def test_letters_equal_enumeration(lm: NGramModel | None, unknown: UnknownWord | None) -> None:
+def test_letters_equal_enumeration(lm: NGramModel | None, unknown: float | None) -> None:
     tokens = letters(4)
     spellings = Spellings.of(["a", "ab", "b", "ba"], tokens)
     for seed in range(6):
@@ -82,7 +82,7 @@ def test_letters_equal_enumeration(lm: NGramModel | None, unknown: UnknownWord |
 @pytest.mark.parametrize("unknown", [None, UNKNOWN])
 @pytest.mark.parametrize("lm", [None, phone_lm()])
 def test_homophones_and_pronunciations_equal_enumeration(
-    lm: NGramModel | None, unknown: UnknownWord | None, silence: str
+    lm: NGramModel | None, unknown: float | None, silence: str
 ) -> None:
     for seed in range(4):
         log_probs = random_log_probs(3, 2 + seed % (4 if unknown is None else 3), 4, seed, 1.0 + seed % 3)
@@ -127,7 +127,7 @@ def test_the_parts_must_belong_together() -> None:
     tokens = letters(4)
     trie = LexiconTrie(Spellings.of(["ab"], tokens), tokens)
     with pytest.raises(ConfigError, match="unknown"):
-        LexiconBeamDecoder(tokens, 0.1, trie, 4, LexiconScores(unknown=UNKNOWN))
+        LexiconBeamDecoder(tokens, 0.1, trie, 4, LexiconScores(unknown_score=UNKNOWN))
     with pytest.raises(ConfigError, match="lm"):
         LexiconBeamDecoder(tokens, 0.1, trie, 4, LexiconScores(WordNGram(letter_lm(), ["a", "b"])))
     with pytest.raises(DataError, match="knows none"):

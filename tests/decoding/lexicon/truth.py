@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from asr.decoding.lexicon.arcs import UnknownWord
 from asr.decoding.lexicon.spellings import Spellings
 from asr.lm.ngram import NGramModel
 from asr.text.tokens import TokenTable
@@ -26,7 +25,7 @@ class Truth:
         lm: NGramModel | None,
         lm_weight: float,
         word_score: float,
-        unknown: UnknownWord | None,
+        unknown: float | None,
         silence: str = "",
     ) -> None:
         self.tokens, self.lm, self.lm_weight, self.word_score = tokens, lm, lm_weight, word_score
@@ -65,7 +64,7 @@ class Truth:
         score = heard + self.word_score * len(cut)
         for _, length in cut:
             if length and self.unknown is not None:
-                score += self.unknown.score + length * self.unknown.token_score
+                score += self.unknown
         if self.lm is not None:
             score += self.lm_weight * self.lm.log_prob(["<unk>" if length else word for word, length in cut])
         return score

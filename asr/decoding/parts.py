@@ -1,0 +1,163 @@
+"""What decoders are made of: tokens, words and language model, read once for decoders of any weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from asr.decoding.bigram_viterbi import BigramViterbiDecoder
+from asr.decoding.decoder import Decoder
+from asr.decoding.greedy import GreedyDecoder
+from asr.decoding.lexicon.arcs import LexiconScores
+from asr.decoding.lexicon.decoder import LexiconBeamDecoder
+from asr.decoding.lexicon.spellings import Spellings
+from asr.decoding.lexicon.trie import LexiconTrie
+from asr.decoding.lexicon.word_ngram import WordNGram
+from asr.decoding.ngram_scorer import NGramScorer, bigram_table
+from asr.decoding.prefix_beam import PrefixBeamDecoder
+from asr.decoding.settings import HYPS_PER_STATE, DecoderSettings
+from asr.lm.ngram import NGramModel
+from asr.lm.storage import load_ngram
+from asr.lm.vocabulary import SPECIAL, read_words
+from asr.text.lexicon import read_lexicon
+from asr.text.policy import TextPolicy
+from asr.text.tokens import TokenTable
+
+BLANK_THRESHOLD = 0.999
+"""Runs of frames that are blank with this probability count as one in searches over a lexicon."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of a lexicon can be searched.
+
+    Attributes:
+        num_words: words that have a spelling.
+        num_spellings: their spellings.
+        without_spelling: words that the tokens cannot spell.
+        num_unknown: words that the language model does not know and that count as ``<unk>``.
+        not_one_word: entries of each file that are not one word under the text policy, where there are any.
+    """
+
+    num_words: int
+    num_spellings: int
+    without_spelling: tuple[str, ...] = ()
+    num_unknown: int = 0
+    not_one_word: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DecoderParts:
+    """What decoders of the same files share, whatever their weights and beams; made by :meth:`read`.
+
+    Attributes:
+        tokens: the tokens that are decoded.
+        frame_seconds: seconds from one frame of log-probabilities to the next.
+        lm: the n-gram model, of words where there is a lexicon, else of tokens.
+        trie: the lexicon in tokens.
+        words: the model over the words of the trie.
+        coverage: how much of the lexicon can be searched; None without a lexicon.
+    """
+
+    tokens: TokenTable
+    frame_seconds: float
+    lm: NGramModel | None = None
+    trie: LexiconTrie | None = None
+    words: WordNGram | None = None
+    coverage: Coverage | None = None
+
+    @classmethod
+    def read(
+        cls, settings: DecoderSettings, tokens: TokenTable, policy: TextPolicy, frame_seconds: float
+    ) -> DecoderParts:
+        """Reads the files that settings name.
+
+        Args:
+            settings: how to decode.
+            tokens: the table of a model's outputs, which spells the words.
+            policy: what lists of words go through.
+            frame_seconds: seconds from one frame of the model's outputs to the next.
+
+        Raises:
+            ConfigError: the settings do not go together, or not with the tokens.
+            DataError: a file is damaged, no word can be spelled, or the language model knows no word of the lexicon.
+        """
+        settings.check()
+        lm = load_ngram(settings.lm) if settings.lm else None
+        if not settings.lexicon:
+            return cls(tokens, frame_seconds, lm)
+        spellings, not_one_word = _spell(settings.lexicon, tokens, policy)
+        trie = LexiconTrie(spellings, tokens, settings.silence, has_unknown=settings.unknown_score is not None)
+        words = None if lm is None else WordNGram(lm, trie.words)
+        num_unknown = 0 if words is None else words.num_unknown
+        sizes = len(spellings.words), len(spellings.entries)
+        coverage = Coverage(*sizes, spellings.left_out, num_unknown, not_one_word)
+        return cls(tokens, frame_seconds, lm, trie, words, coverage)
+
+    def decoder(self, settings: DecoderSettings) -> Decoder:
+        """Returns the decoder of settings that name the same files.
+
+        Raises:
+            ConfigError: exact search has a model that is no bigram.
+            DataError: the language model knows none of the tokens.
+        """
+        if settings.exact:
+            assert self.lm is not None
+            table = bigram_table(self.lm, self.tokens)
+            weights = settings.lm_weight, settings.token_score
+            return BigramViterbiDecoder(self.tokens, self.frame_seconds, table, *weights)
+        if settings.beam_size == 1:
+            return GreedyDecoder(self.tokens, self.frame_seconds)
+        if self.trie is not None:
+            return self._lexicon_decoder(settings, self.trie)
+        return PrefixBeamDecoder(
+            self.tokens,
+            self.frame_seconds,
+            beam_size=settings.beam_size,
+            nbest=settings.nbest,
+            lm=None if self.lm is None else NGramScorer(self.lm, self.tokens),
+            lm_weight=settings.lm_weight,
+            token_score=settings.token_score,
+        )
+
+    def _lexicon_decoder(self, settings: DecoderSettings, trie: LexiconTrie) -> Decoder:
+        return LexiconBeamDecoder(
+            self.tokens,
+            self.frame_seconds,
+            trie,
+            settings.beam_size,
+            LexiconScores(
+                lm=self.words,
+                lm_weight=settings.lm_weight,
+                word_score=settings.word_score,
+                unknown_score=settings.unknown_score,
+                blank_penalty=settings.blank_penalty,
+            ),
+            beam_threshold=settings.beam_threshold,
+            blank_threshold=BLANK_THRESHOLD,
+            nbest=settings.nbest,
+            hyps_per_state=settings.hyps_per_state or (1 if settings.nbest == 1 else HYPS_PER_STATE),
+        )
+
+
+def _spell(files: tuple[str, ...], tokens: TokenTable, policy: TextPolicy) -> tuple[Spellings, dict[str, int]]:
+    """Reads the words, and their pronunciations where tokens are phones, which are in upper case.
+
+    Returns:
+        The words as they are spelled, and the number of entries of each file that are not one word under the policy.
+    """
+    if tokens.unit == "phone":
+        has_stress = any(token[-1:].isdigit() for token in tokens.tokens)
+        lexicon = read_lexicon(*files, case="upper", keep_stress=has_stress)
+        return Spellings.of(lexicon.entries, tokens, lexicon), {}
+    words: list[str] = []
+    not_one_word: dict[str, int] = {}
+    for file in files:
+        if file.endswith((".npz", ".arpa", ".arpa.gz")):
+            words += load_ngram(file).vocabulary.words[len(SPECIAL) :]
+            continue
+        found, num_left_out = read_words(file, policy)
+        words += found
+        if num_left_out:
+            not_one_word[file] = num_left_out
+    return Spellings.of(words, tokens), not_one_word
