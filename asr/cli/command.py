@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, Protocol, cast
+from typing import NoReturn, Protocol, TextIO, cast
 
 from asr.dependencies import load_error
 from asr.errors import AsrError, UsageError, printable
@@ -201,16 +201,16 @@ def print_log(prefix: str = "", level: int = logging.WARNING) -> None:
         prefix: start of each line, such as "asr prepare: ".
         level: lowest level that is printed.
     """
-    handler = _Stderr()
+    handler = _Lines(sys.stderr)
     handler.setFormatter(logging.Formatter(f"{prefix}%(message)s"))
     ours = logging.getLogger("asr")
     ours.handlers, ours.propagate = [handler], False
     ours.setLevel(level)
 
 
-class _Stderr(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        warn(printable(self.format(record)))
+class _Lines(logging.StreamHandler[TextIO]):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 class Main(Protocol):
