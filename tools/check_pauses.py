@@ -6,9 +6,10 @@ r"""Measures whether pauses change what a model reads: pauses of several kinds, 
 Makes test sets from a cut file: "plain" with the recordings as they are, "joined" with each speaker's recordings joined
 two by two (the last three together if their number is odd), and one for each kind of pause, length and place: "zeros",
 "dither" (random steps of -1, 0 or 1 of 16 bits) or "start" (the first 0.1 s of the recording, repeated), "before" and
-"after" each recording of plain and "between" those of joined. All sets hold the same words. Runs ``asr decode`` and
-``asr score`` on each, and prints a table for a README. Ends with status 1 if the error rate of any set exceeds that of
-plain by more than --tolerance per cent, absolute; joined, which holds no pauses, does not count.
+"after" each recording of plain and "between" those of joined. All sets hold the same words. Runs ``asr decode``, or
+what ``asr transcribe`` runs, and ``asr score`` on each, and prints a table for a README. Ends with status 1 if the error
+rate of any set exceeds that of plain by more than --tolerance per cent, absolute; joined, which holds no pauses, does
+not count.
 
 WAV files, cuts, hypotheses and scores go to --out: 1 GB for the 130 recordings of AN4's test.
 """
@@ -34,7 +35,9 @@ from asr.audio.waveforms import write_wav
 from asr.cli import decode, score
 from asr.corpora.manifests import read_cuts, write_cuts
 from asr.data.dataset import read_waveform
+from asr.scoring.hypotheses import write_hypotheses
 from asr.text.phones import SILENCES
+from asr.transcription.recognizer import Recognizer
 
 KINDS = ("zeros", "dither", "start")
 PLACES = ("before", "after", "between")
@@ -151,12 +154,23 @@ def _write_set(
 def measure(checkpoint: str, cuts: Path, arguments: argparse.Namespace) -> float:
     """Decodes and scores a set, and returns its error rate in per cent."""
     hyps, scores = (cuts.with_name(cuts.name.replace("_cuts.jsonl.gz", end)) for end in (".jsonl", "_scores.json"))
-    told = ["--quiet", "--checkpoint", checkpoint, "--cuts", str(cuts), "--out", str(hyps)]
-    told += ["--batch-seconds", str(arguments.batch_seconds), "--workers", "0"]
+    if arguments.reader == "transcribe":
+        transcribe(checkpoint, cuts, hyps)
+    else:
+        told = ["--quiet", "--checkpoint", checkpoint, "--cuts", str(cuts), "--out", str(hyps)]
+        if decode.main([*told, "--batch-seconds", str(arguments.batch_seconds), "--workers", "0"]):
+            raise SystemExit(1)
     asked = ["--quiet", "--cuts", str(cuts), "--hyps", str(hyps), "--json", str(scores)]
-    if decode.main(told) or score.main([*asked, "--unit", arguments.unit, "--policy", arguments.policy]):
+    if score.main([*asked, "--unit", arguments.unit, "--policy", arguments.policy]):
         raise SystemExit(1)
     return 100 * float(json.loads(scores.read_text(encoding="utf-8"))["scores"][0]["rate"])
+
+
+def transcribe(checkpoint: str, cuts: Path, hyps: Path) -> None:
+    """Writes hypotheses of a set's recordings as ``asr transcribe`` reads them: long silences are left out."""
+    names = {cut.recording.sources[0].source: cut.id for cut in read_cuts(cuts)}
+    transcripts = Recognizer.from_checkpoint(checkpoint).transcribe(names)
+    write_hypotheses(hyps, ((names[str(transcript.path)], [transcript.hypothesis]) for transcript in transcripts))
 
 
 def main() -> int:
@@ -171,6 +185,12 @@ def main() -> int:
     parser.add_argument("--policy", required=True, metavar="NAME", help="text policy of the scores")
     parser.add_argument("--seconds", type=float, nargs="+", default=[2.0, 8.0], metavar="X", help="lengths of pauses")
     parser.add_argument("--kinds", choices=KINDS, nargs="+", default=KINDS, metavar="KIND", help="of pauses")
+    parser.add_argument(
+        "--reader",
+        choices=("decode", "transcribe"),
+        default="decode",
+        help="asr decode takes each recording whole; asr transcribe leaves long silences out (default: decode)",
+    )
     parser.add_argument("--tolerance", type=float, default=1.0, metavar="X", help="per cent, absolute (default: 1.0)")
     parser.add_argument("--batch-seconds", type=float, default=120.0, help="seconds of a padded batch (default: 120)")
     arguments = parser.parse_args()

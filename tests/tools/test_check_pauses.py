@@ -55,14 +55,19 @@ def test_three_are_joined_where_one_would_be_left(tiny_corpus: TinyCorpus) -> No
     assert sorted(sizes) == [2] * 6 + [3] * 3
 
 
+@pytest.mark.parametrize("reader", ["decode", "transcribe"])
 def test_the_table_says_what_was_measured(
-    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    reader: str,
+    tiny_corpus: TinyCorpus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     checkpoint = save_checkpoint(tmp_path / "a.ckpt")
     dev, out = str(tiny_corpus.data / "dev_cuts.jsonl.gz"), tmp_path / "pauses"
     told = [str(checkpoint), "--cuts", dev, "--out", str(out), "--policy", "verbatim", "--unit", "char"]
     told += ["--seconds", "0.5", "--kinds", "zeros"]
-    monkeypatch.setattr(sys, "argv", ["check_pauses.py", *told, "--tolerance", "1000"])
+    monkeypatch.setattr(sys, "argv", ["check_pauses.py", *told, "--tolerance", "1000", "--reader", reader])
     assert TOOL["main"]() == 0
     lines = capsys.readouterr().out.splitlines()
     table = [line for line in lines if line.startswith("|")]
