@@ -7,9 +7,9 @@ Makes test sets from a cut file: "plain" with the recordings as they are, "joine
 two by two (the last three together if their number is odd), and one for each kind of pause, length and place: "zeros",
 "dither" (random steps of -1, 0 or 1 of 16 bits) or "start" (the first 0.1 s of the recording, repeated), "before" and
 "after" each recording of plain and "between" those of joined. All sets hold the same words. Runs ``asr decode``, or
-what ``asr transcribe`` runs, and ``asr score`` on each, and prints a table for a README. Ends with status 1 if the error
-rate of any set exceeds that of plain by more than --tolerance per cent, absolute; joined, which holds no pauses, does
-not count.
+what ``asr transcribe`` runs, and ``asr score`` on each, and prints a table for a README. Ends with status 1 if the
+error rate of any set exceeds that of plain by more than --tolerance per cent, absolute; joined, which holds no pauses,
+does not count.
 
 WAV files, cuts, hypotheses and scores go to --out: 1 GB for the 130 recordings of AN4's test.
 """

@@ -24,7 +24,7 @@ _EXAMPLES = """  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts da
   asr decode --checkpoint best.ckpt --cuts data/timit/test_cuts.jsonl.gz --settings exact.json
 
 Without --out, hypotheses are written to the folder of the checkpoint, as <split>_greedy.jsonl, <split>_beam<size>.jsonl
-or, with --settings NAME.json, <split>_NAME.jsonl. asr tune decode finds weights and writes settings."""
+or, with --label NAME or --settings NAME.json, <split>_NAME.jsonl. asr tune decode finds weights and writes settings."""
 
 
 @command
@@ -34,11 +34,13 @@ def main(argv: list[str] | None = None) -> int:
     settings = _settings(arguments)
     if arguments.out and len(arguments.cuts) > 1:
         raise UsageError("--out", f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or give one")
+    if arguments.label and (arguments.out or Path(arguments.label).name != arguments.label):
+        raise UsageError("--label", repr(arguments.label), "give it without --out, and as a part of a file name")
     from asr.scoring.hypotheses import write_hypotheses
 
     loaded, parts = load_model(arguments, settings)
     decoder = parts.decoder(settings)
-    label = Path(arguments.settings).stem if arguments.settings else settings.label
+    label = arguments.label or (Path(arguments.settings).stem if arguments.settings else settings.label)
     for cuts in arguments.cuts:
         split = Path(cuts).name.removesuffix("_cuts.jsonl.gz")
         out = Path(arguments.out or Path(arguments.checkpoint).with_name(f"{split}_{label}.jsonl"))
@@ -54,6 +56,7 @@ def _parser() -> ArgumentParser:
     )
     add_inputs(parser, "cut files that asr prepare wrote")
     parser.add_argument("--out", metavar="FILE", help="hypotheses file to write, for a single file of cuts")
+    parser.add_argument("--label", metavar="NAME", help="write <split>_NAME.jsonl to the folder of the checkpoint")
     add_search(parser)
     add_weights(parser)
     parser.add_argument("--settings", metavar="FILE", help="decoder and weights that asr tune decode wrote")

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # A small corpus spoken by espeak-ng, a phone recogniser trained on it, its error rates before and after, a transcript.
 #
-#   recipes/synth/run.sh [--minutes 20] [--speakers 40] [--seed 0] [KEY=VALUE for asr train, such as trainer.max_epochs=2]
+#   recipes/synth/run.sh [--minutes 40] [--speakers 80] [--seed 0] [KEY=VALUE for asr train, such as trainer.max_epochs=2]
 #
 # Stages, for --stage N and --stop-stage N: 1 corpus, 2 tokens, 3 training, 4 decoding, 5 scores, 6 report, 7 transcript.
 # Writes data/synth and exp/synth/blstm/seed<seed> in the current folder.
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
-minutes=20 speakers=40 seed=0
+minutes=40 speakers=80 seed=0
 parse_options "minutes speakers seed" "$@"
 data=data/synth exp=exp/synth/blstm/seed$seed
 
@@ -27,9 +27,7 @@ fi
 if stage 4 "decoding: greedy, with a beam, and with the weights from before the training"; then
   asr decode --checkpoint "$exp/best.ckpt" --cuts "$data"/{dev,test}_cuts.jsonl.gz
   asr decode --checkpoint "$exp/best.ckpt" --cuts "$data"/{dev,test}_cuts.jsonl.gz --beam-size 16
-  for split in dev test; do
-    asr decode --checkpoint "$exp/initial.ckpt" --cuts "$data/${split}_cuts.jsonl.gz" --out "$exp/${split}_untrained.jsonl"
-  done
+  asr decode --checkpoint "$exp/initial.ckpt" --cuts "$data"/{dev,test}_cuts.jsonl.gz --label untrained
 fi
 
 if stage 5 "phone error rates"; then

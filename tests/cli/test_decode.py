@@ -16,8 +16,14 @@ from asr.lm.storage import save_ngram
 from asr.scoring.hypotheses import read_hypotheses
 from tests.conftest import TinyCorpus
 
+LABELLED = [
+    ([], "greedy"),
+    (["--beam-size", "4", "--nbest", "3"], "beam4"),
+    (["--label", "mine"], "mine"),
+]
 
-@pytest.mark.parametrize(("flags", "label"), [([], "greedy"), (["--beam-size", "4", "--nbest", "3"], "beam4")])
+
+@pytest.mark.parametrize(("flags", "label"), LABELLED)
 def test_writes_each_utterance_once_with_times_in_order(
     checkpoint: Path, tiny_corpus: TinyCorpus, capsys: pytest.CaptureFixture[str], flags: list[str], label: str
 ) -> None:
@@ -28,7 +34,7 @@ def test_writes_each_utterance_once_with_times_in_order(
     found = read_hypotheses(out)
     assert list(found) == [f"dev-{number:03d}" for number in range(8)]
     for nbest in found.values():
-        assert 1 <= len(nbest) <= (3 if flags else 1)
+        assert 1 <= len(nbest) <= (3 if label == "beam4" else 1)
         assert [each.score for each in nbest] == sorted((each.score for each in nbest), reverse=True)
         times = [time for token in nbest[0].tokens for time in (token.start, token.end)]
         assert times == sorted(times)
@@ -94,6 +100,8 @@ def test_greedy_decoding_that_tuning_chose_gives_one_hypothesis(
     [
         (["--cuts", "nowhere.jsonl.gz"], 1, "nowhere.jsonl.gz: no such file"),
         (["--cuts", "a", "b", "--out", "c"], 2, "--out: one file for 2 files of cuts"),
+        (["--cuts", "a", "--label", "b/c"], 2, "--label: 'b/c'; give it without --out, and as a part of a file name"),
+        (["--cuts", "a", "--label", "b", "--out", "c"], 2, "--label: 'b'; give it without --out"),
         (["--cuts", "a", "--nbest", "2"], 2, "--nbest: 2 with a beam of 1"),
         (["--cuts", "a", "--beam-size", "0"], 2, "--beam-size: 0; give 1 for greedy decoding"),
         (["--cuts", "a", "--exact"], 2, "--exact: there is no --lm"),
