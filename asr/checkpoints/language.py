@@ -66,10 +66,7 @@ def _build(stored: StoredModel) -> LoadedLanguageModel:
     sizes = {name: stored.settings[name] for name in _SIZES}
     check_arguments(RecurrentLM, sizes, "vocabulary_size", largest=num_values(stored.state))
     network = load_network(
-        stored,
-        lambda: RecurrentLM(len(vocabulary), **sizes),
-        lambda network: network(torch.tensor([[BEGIN]])),
-        _REMEDY,
+        stored, lambda: RecurrentLM(len(vocabulary), **sizes), lambda network: network(torch.tensor([[BEGIN]])), _REMEDY
     )
     return LoadedLanguageModel(network, vocabulary, num_unknown_types, policy, sizes)
 

@@ -21,10 +21,7 @@ _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
 def load_network(
-    stored: StoredModel,
-    make: Callable[[], Network],
-    call: Callable[[Network], object],
-    remedy: str,
+    stored: StoredModel, make: Callable[[], Network], call: Callable[[Network], object], remedy: str
 ) -> Network:
     """Builds a network and loads exactly its weights; memory is allocated only for stored weights.
 

@@ -40,11 +40,7 @@ ARCHIVES = {
 
 
 def download(
-    subsets: Sequence[str],
-    folder: str | Path,
-    *,
-    mirror: str = MIRROR,
-    log_of: Callable[[str], Advance] | None = None,
+    subsets: Sequence[str], folder: str | Path, *, mirror: str = MIRROR, log_of: Callable[[str], Advance] | None = None
 ) -> Path:
     """Fetches, verifies and unpacks the subsets that are not there; an archive is deleted once it is unpacked.
 

@@ -42,14 +42,7 @@ class AttentiveRecurrentEncoder(SubsampledEncoder):
         """
         super().__init__(feature_dim, conv_channels, time_stride, dropout)
         self.recurrent = RecurrentStack(
-            self.subsampling.output_dim,
-            hidden_dim,
-            num_layers,
-            cell,
-            bidirectional,
-            dropout,
-            layer_norm,
-            residual,
+            self.subsampling.output_dim, hidden_dim, num_layers, cell, bidirectional, dropout, layer_norm, residual
         )
         self.output_dim = self.recurrent.output_dim
         self.attention = TransformerLayer(self.output_dim, num_heads, feedforward_dim, dropout)
