@@ -53,7 +53,6 @@ class DamagedTextError(Exception):
     """
 
     def __init__(self, found: str, remedy: str = "make or copy it again") -> None:
-        """Stores both."""
         super().__init__(found)
         self.found, self.remedy = found, remedy
 

@@ -106,8 +106,7 @@ def prepare_librispeech(arguments: argparse.Namespace, problems: list[Problem]) 
     """Returns the cuts of each split.
 
     Raises:
-        UsageError: options contradict each other.
-        DataError, ConfigError: raised by the corpus.
+        UsageError: options contradict each other. DataError, ConfigError: raised by the corpus.
     """
     from asr.corpora import librispeech
 

@@ -56,6 +56,16 @@ class Extraction:
     All are at the front end's sample rate. Lhotse's own ``perturb_speed`` on them would drop the features: training on
     cached features plays those copies and makes no new ones.
 
+    Args:
+        cuts: utterances with recordings.
+        frontend: whose static values are kept; its statistics and dither play no part.
+        folder: where the files lie.
+        speeds: factors; 1.1 is faster and higher. 1.0 has to be among them.
+
+    Raises:
+        ConfigError: a speed is not possible.
+        DataError: a cut has no recording of its own, or is too short for a frame.
+
     Attributes:
         missing_seconds: audio that is still to be read.
     """
@@ -63,18 +73,7 @@ class Extraction:
     def __init__(
         self, cuts: Iterable[Cut], frontend: FrontEnd, folder: str | Path, speeds: Sequence[float] = (1.0,)
     ) -> None:
-        """Finds out what is cached already.
-
-        Args:
-            cuts: utterances with recordings.
-            frontend: whose static values are kept; its statistics and dither play no part.
-            folder: where the files lie.
-            speeds: factors; 1.1 is faster and higher. 1.0 has to be among them.
-
-        Raises:
-            ConfigError: a speed is not possible.
-            DataError: a cut has no recording of its own, or is too short for a frame.
-        """
+        """Finds out what is cached already."""
         if 1.0 not in speeds or not all(0.5 <= speed <= 2.0 for speed in speeds):
             remedy = "give factors from 0.5 to 2, 1.0 among them"
             raise ConfigError("speeds", f"are {', '.join(map(str, speeds))}", remedy)

@@ -44,14 +44,12 @@ class ReadAhead:
     """Asks the system to read whole shards from their start, as soon as the first utterance of them is wanted.
 
     Utterances are then read from memory, in whichever order; the disk or the network sees one long read a shard.
+
+    Args:
+        num_shards: how many shards are remembered as asked for, those last used.
     """
 
     def __init__(self, num_shards: int) -> None:
-        """Starts with nothing asked for.
-
-        Args:
-            num_shards: how many shards are remembered as asked for, those last used.
-        """
         self._num_shards = num_shards
         self._asked: dict[str, None] = {}  # in the order of their use
 

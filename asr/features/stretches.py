@@ -15,15 +15,14 @@ _APART = 1000.0  # more than any two levels are
 
 
 class Stretches:
-    """To which stretch of its utterance each frame belongs."""
+    """To which stretch of its utterance each frame belongs.
+
+    Args:
+        numbers: of the stretch of each frame, counted from 0, shape (B, T).
+        count: K, at least one more than the largest number.
+    """
 
     def __init__(self, numbers: Tensor, count: int) -> None:
-        """Keeps the numbers.
-
-        Args:
-            numbers: of the stretch of each frame, counted from 0, shape (B, T).
-            count: K, at least one more than the largest number.
-        """
         self.numbers, self.count = numbers, count
         self._members = (numbers.unsqueeze(1) == torch.arange(count, device=numbers.device).unsqueeze(1)).float()
 

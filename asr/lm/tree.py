@@ -19,7 +19,6 @@ class MissingContextsError(Exception):
     """
 
     def __init__(self, contexts: npt.NDArray[np.int32]) -> None:
-        """Stores the contexts."""
         super().__init__(f"{len(contexts)} contexts of {contexts.shape[1]} words are missing")
         self.contexts = contexts
 

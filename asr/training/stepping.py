@@ -30,6 +30,11 @@ class SteppedModule(lightning.LightningModule):
     A step's metrics are taken over all ranks, which sum them while gradients are computed. ``train/loss_epoch`` is the
     mean over the whole epoch and all ranks, also when training was resumed in the middle of the epoch.
 
+    Args:
+        optimizer: called with the parameters.
+        schedule: called with the optimiser and the number of steps of the whole run.
+        seed: seed of dropout.
+
     Attributes:
         kind: the kind of checkpoint that the module writes.
         has_begun: whether this process has completed a batch.
@@ -39,13 +44,6 @@ class SteppedModule(lightning.LightningModule):
     has_begun = False
 
     def __init__(self, optimizer: OptimizerCallable, schedule: Schedule, seed: int) -> None:
-        """Keeps the settings.
-
-        Args:
-            optimizer: called with the parameters.
-            schedule: called with the optimiser and the number of steps of the whole run.
-            seed: seed of dropout.
-        """
         super().__init__()
         self.seed = seed
         self._optimizer, self._schedule = optimizer, schedule

@@ -19,18 +19,16 @@ class WeightNoise(Callback):
 
     **Source**: Graves 2011, "Practical variational inference for neural networks", with a fixed deviation as in Graves,
     Mohamed & Hinton 2013 (0.075).
+
+    Args:
+        std: standard deviation of the noise, the same for all weights, including biases.
+        seed: seed of the noise, which otherwise depends only on the batch number: all ranks draw the same.
+
+    Raises:
+        ConfigError: the deviation is negative.
     """
 
     def __init__(self, std: float, seed: int = 0) -> None:
-        """Keeps the settings.
-
-        Args:
-            std: standard deviation of the noise, the same for all weights, including biases.
-            seed: seed of the noise, which otherwise depends only on the batch number: all ranks draw the same.
-
-        Raises:
-            ConfigError: the deviation is negative.
-        """
         if std < 0:
             raise ConfigError("weight noise", f"std is {std}", "it has to be 0 or more")
         self.std, self.seed = std, seed

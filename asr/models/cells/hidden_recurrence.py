@@ -20,7 +20,6 @@ class HiddenForward:
     """Buffers of a forward pass, bound frame by frame before the loop."""
 
     def __init__(self, given: Tensors) -> None:
-        """Allocates the buffers."""
         self.given, projected = given, given["projected"]
         self.num_frames, batch_size, _, width = projected.shape
         self.inputs = projected.flatten(2).unbind()

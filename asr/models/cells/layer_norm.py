@@ -76,7 +76,6 @@ class LayerNormForward(LstmForward):
     """Forward pass that also saves the mean and the inverse deviation of each norm."""
 
     def __init__(self, given: Tensors, gating: Gating, memory_only: bool) -> None:
-        """Allocates the buffers."""
         super().__init__(given, gating, memory_only)
         self.product_buffer = torch.empty_like(self.gates).flatten(3)
         self.products = self.product_buffer.flatten(1, 2).unbind()
@@ -114,7 +113,6 @@ class LayerNormBackward(LstmBackward):
     """Backward pass through both norms."""
 
     def __init__(self, kept: Tensors, output: Tensor, state: Tensor, gating: Gating, memory_only: bool) -> None:
-        """Binds the buffers."""
         super().__init__(kept, output, state, gating, memory_only)
         self.product_values = kept["products"].flatten(1, 2).unbind()
         self.memory_values = kept["fresh"].unbind()
