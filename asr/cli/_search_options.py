@@ -19,12 +19,7 @@ LM_WEIGHT = 0.5
 
 
 def add_inputs(parser: ArgumentParser, cuts: str) -> None:
-    """Adds the options that name the model, its input and its device.
-
-    Args:
-        parser: parser of a verb.
-        cuts: help text of ``--cuts``.
-    """
+    """Adds the options that name the model, its input (``cuts`` is the help text of ``--cuts``) and its device."""
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
     parser.add_argument("--cuts", required=True, nargs="+", metavar="FILE", help=cuts)
     seconds = "seconds of padded batches (default: 480)"
@@ -112,12 +107,7 @@ def load_model(arguments: Namespace, settings: DecoderSettings) -> tuple[Loaded,
 
 
 def log_coverage(coverage: Coverage | None, lm: str) -> None:
-    """Logs how much of the lexicon can be searched, if there is one.
-
-    Args:
-        coverage: what the lexicon covers; None without a lexicon.
-        lm: file of the language model.
-    """
+    """Logs how much of a lexicon, if there is one, can be searched; ``lm`` is the file of the language model."""
     if coverage is None:
         return
     for file, count in coverage.not_one_word.items():

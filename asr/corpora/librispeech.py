@@ -116,8 +116,8 @@ def find_subsets(corpus_dir: Path) -> dict[str, Path]:
     if _has_speakers(corpus_dir):
         return {corpus_dir.absolute().name: corpus_dir}
     for folder in (corpus_dir, corpus_dir / "LibriSpeech"):
-        inside = sorted(folder.iterdir()) if folder.is_dir() else []
-        found = {path.name: path for path in inside if path.is_dir() and (_is_official(path) or _has_speakers(path))}
+        inside = [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+        found = {path.name: path for path in inside if path.name in NUM_UTTERANCES or _has_speakers(path)}
         if found:
             return found
     raise DataError(corpus_dir, "has no subset with the layout of LibriSpeech", _EXPECTED)
@@ -175,10 +175,6 @@ def _chosen(corpus_dir: Path, subsets: Sequence[str]) -> dict[str, Path]:
     if missing:
         raise DataError(corpus_dir, f"has no subset {', '.join(missing)}", f"there are {', '.join(there)}")
     return {name: there[name] for name in subsets} if subsets else there
-
-
-def _is_official(folder: Path) -> bool:
-    return folder.name in NUM_UTTERANCES
 
 
 def _has_speakers(folder: Path) -> bool:

@@ -94,11 +94,7 @@ def _probe(path: Path) -> AudioInfo | DataError:
 
 
 def make_cut(utterance: Listed, info: AudioInfo) -> Cut:
-    """Makes the cut of an utterance.
-
-    Args:
-        utterance: as its corpus lists it.
-        info: what its file holds.
+    """Makes the cut of an utterance, as its corpus lists it and its file holds it.
 
     Raises:
         DataError: the utterance is not inside its file, or too short for a sample.

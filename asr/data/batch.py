@@ -106,10 +106,7 @@ class Batch(Moving):
 
 
 def pad(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Pads rows with zeros to the longest.
-
-    Args:
-        rows: B tensors of shape (T_b, ...).
+    """Pads B rows of shape (T_b, ...) with zeros to the longest.
 
     Returns:
         Shape (B, T, ...) and the lengths T_b, shape (B,).

@@ -98,11 +98,7 @@ class SpeechDataset(PlannedSet[Batch]):
 
 
 def read_waveform(cut: Cut, sample_rate: int) -> Tensor:
-    """Reads the audio of a cut as one channel.
-
-    Args:
-        cut: what to read.
-        sample_rate: to resample to, in Hz.
+    """Reads the audio of a cut as one channel, resampled to ``sample_rate`` Hz.
 
     Returns:
         Samples in [-1, 1], shape (S,).

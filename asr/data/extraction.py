@@ -22,7 +22,6 @@ from lhotse import CutSet, Features
 from lhotse.cut import Cut
 from lhotse.cut.data import DataCut
 from lhotse.utils import fastcopy
-from numpy.typing import NDArray
 
 import asr.corpora.manifests  # noqa: F401  (chooses Lhotse's audio backend, in worker processes too)
 from asr.audio.rates import Seconds
@@ -93,10 +92,7 @@ class Extraction:
         return len(self._missing)
 
     def run(self, num_jobs: int = 1) -> Generator[Seconds, None, None]:
-        """Computes what is missing.
-
-        Args:
-            num_jobs: processes of one thread each; 1 computes in this one.
+        """Computes what is missing, in ``num_jobs`` processes of one thread each; 1 computes in this one.
 
         Yields:
             Seconds of audio that were done since the last time.
@@ -243,10 +239,6 @@ def _compute(chunk: list[_Job], frontend: FrontEnd, folder: Path) -> Seconds:
             found = f"the audio has {len(waveform)} samples, the manifest {job.cut.num_samples}"
             raise DataError(job.cut.id, found, "run asr prepare again")
         features, _ = frontend.static(waveform.unsqueeze(0), torch.tensor([len(waveform)]))
-        _write(folder / job.key, features[0].numpy())
+        with written_whole(folder / job.key) as beside, beside.open("wb") as file:
+            np.save(file, features[0].numpy(), allow_pickle=False)
     return float(sum(job.cut.duration for job in chunk))
-
-
-def _write(path: Path, values: NDArray[np.float32]) -> None:
-    with written_whole(path) as beside, beside.open("wb") as file:
-        np.save(file, values, allow_pickle=False)

@@ -80,11 +80,7 @@ class PlannedData(lightning.LightningDataModule):
         return self.trainer
 
     def report_plan(self, lengths: Sequence[float]) -> None:
-        """Logs how many steps an epoch has, and which share of their batches is padding.
-
-        Args:
-            lengths: of everything in the training set.
-        """
+        """Logs how many steps an epoch has, and which share of their batches is padding."""
         plan = self.plan_training(0)
         waste = padding_waste(lengths, list(map(self._part(lengths), plan)))
         ranks = f" shared by {self.world_size} ranks" if self.world_size > 1 else ""
