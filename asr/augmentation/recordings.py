@@ -168,9 +168,7 @@ class Recordings:
     def _read_segment(self, segment: Segment) -> Tensor:
         try:
             if self._is_single_channel and (channels := probe(segment.path).num_channels) > 1:
-                remedy = (
-                    f"keep one of them, for example with: ffmpeg -i {segment.path.name} -af pan='mono|c0=c0' one.wav"
-                )
+                remedy = f"keep one, for example with: ffmpeg -i {segment.path.name} -af pan='mono|c0=c0' one.wav"
                 raise DataError(segment.path, f"has {channels} channels", remedy)
             waveform = read(segment.path, sample_rate=self.sample_rate, start=segment.start, duration=segment.duration)
         except DataError as error:

@@ -48,9 +48,7 @@ class SpecAugment(Augmentation):
     ) -> None:
         super().__init__()
         if min(num_time_masks, max_time_width, num_freq_masks, max_freq_width) < 0 or not 0 <= max_time_fraction <= 1:
-            raise ConfigError(
-                "SpecAugment", "a count is negative or the fraction is not in 0..1", "correct its settings"
-            )
+            raise ConfigError("SpecAugment", "a count is negative or the fraction is not in 0..1", "correct them")
         self.num_time_masks, self.max_time_width = num_time_masks, max_time_width
         self.num_freq_masks, self.max_freq_width = num_freq_masks, max_freq_width
         self.max_time_fraction, self.num_groups = max_time_fraction, frontend.delta_order + 1

@@ -45,9 +45,7 @@ def add_search(parser: ArgumentParser) -> None:
     words.add_argument(
         "--unknown-score", type=finite, metavar="S", help="score of words outside the lexicon (default: there are none)"
     )
-    words.add_argument(
-        "--beam-threshold", type=finite, metavar="S", help="drop hypotheses this far below the best (default: 30)"
-    )
+    words.add_argument("--beam-threshold", type=finite, metavar="S", help="largest distance to the best (default: 30)")
     words.add_argument(
         "--hyps-per-state",
         type=int,
@@ -63,9 +61,7 @@ def add_weights(parser: ArgumentParser) -> None:
     weights.add_argument("--lm-weight", type=finite, metavar="W", help="weight of the language model (default: 0.5)")
     weights.add_argument("--token-score", type=finite, metavar="S", help="score added per token (default: 0)")
     weights.add_argument("--word-score", type=finite, metavar="S", help="score added per word (default: 0)")
-    weights.add_argument(
-        "--blank-penalty", type=finite, metavar="S", help="score subtracted per blank frame (default: 0)"
-    )
+    weights.add_argument("--blank-penalty", type=finite, metavar="S", help="score taken per blank frame (default: 0)")
 
 
 def given_fields(arguments: Namespace) -> dict[str, Any]:

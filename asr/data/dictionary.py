@@ -121,13 +121,11 @@ class WordLearner(Protocol):
 class DictionaryData(PlannedData):
     """Training and validation words.
 
-    Args:
+    Args besides those of :class:`PlannedData`:
         lexicon: files of words and phones, compressed or not; an earlier file's words hide a later one's.
         keep_stress: whether phones keep the digit of their stress.
         held_out_every: one of so many words chooses the best checkpoint.
         batch_letters: most letters of a padded batch, over all ranks.
-        num_workers: loader processes; 0 makes batches in the training process.
-        seed: of the order.
     """
 
     train_set: DictionaryDataset

@@ -185,9 +185,7 @@ class ResumableLoader(Generic[Read]):
             found = (
                 f"{position.batches_done} batches of epoch {position.epoch} are done, but these settings plan others"
             )
-            remedy = (
-                "resume with the cuts and the settings of data that the run had, or start another run with init_from"
-            )
+            remedy = "resume with the cuts and settings of data that the run had, or start another run with init_from"
             raise ConfigError("data", found, remedy)
 
     def __len__(self) -> int:

@@ -137,14 +137,12 @@ class SentenceLearner(Protocol):
 class TextData(PlannedData):
     """Training and validation sentences.
 
-    Args:
+    Args besides those of :class:`PlannedData`:
         train_text: text files, one sentence a line, compressed or not.
         val_text: text files that choose the best checkpoint; none where sentences are held out.
         batch_words: most words of a padded batch, over all ranks, ends of sentences included.
         max_batch_size: most sentences of a batch.
         held_out_every: without ``val_text``, one of so many training sentences is held out.
-        num_workers: loader processes; 0 makes batches in the training process.
-        seed: of the order.
     """
 
     train_set: SentenceDataset

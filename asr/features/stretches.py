@@ -38,15 +38,12 @@ class Stretches:
         return spread.view(batch_size, num_frames, values.shape[2])
 
     def quantile(self, values: Tensor, is_counted: Tensor, share: float) -> Tensor:
-        """Returns a quantile of each value over the counted frames of each stretch.
+        """Returns a quantile of each value over the counted frames of each stretch, (B, K, F); arbitrary without any.
 
         Args:
             values: shape (B, T, F).
             is_counted: shape (B, T).
             share: of the frames below the quantile, which is interpolated between two frames.
-
-        Returns:
-            Shape (B, K, F); arbitrary where no frame counts.
         """
         counts = self.sum(is_counted.unsqueeze(2).float()).long()  # (B, K, 1)
         places = share * (counts - 1).clamp(min=0)

@@ -11,7 +11,7 @@ from pathlib import Path
 from asr.records import Record
 from asr.scoring.counts import ErrorCounts, read_counts
 from asr.scoring.rules import RuleId
-from asr.scoring.tables import pad
+from asr.scoring.tables import pad_row
 
 _REMEDY = "make it with asr score --json"
 
@@ -100,12 +100,7 @@ def markdown_table(rows: Sequence[Sequence[str]], num_left: int) -> str:
         | a    |  9.1 |
     """
     widths = [max(3, *(len(cell) for cell in column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            pad(cell, width, place < num_left) for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
+    lines = [f"| {' | '.join(pad_row(row, widths, num_left))} |" for row in rows]
     rules = [":" + "-" * (w + 1) if place < num_left else "-" * (w + 1) + ":" for place, w in enumerate(widths)]
     return "\n".join([lines[0], f"|{'|'.join(rules)}|", *lines[1:]])
 

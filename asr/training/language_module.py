@@ -22,7 +22,7 @@ class LanguageModule(SteppedModule):
     Logs ``train/loss_step``, ``train/loss_epoch`` and ``val/loss`` in nats per word over all ranks, where the end of a
     sentence counts as a word; ``val/perplexity``, the exponential of the last; and ``train/gradient_norm``.
 
-    Args:
+    Args besides those of :class:`SteppedModule`:
         vocabulary: the words, one per line; on the command line, the path of their file.
         num_unknown_types: distinct words of the training text outside the vocabulary, which share ``<unk>``.
         text_policy: name of the policy applied to sentences.
@@ -31,9 +31,6 @@ class LanguageModule(SteppedModule):
         num_layers: number of layers.
         dropout: share of values dropped before, between and after the layers.
         tie_weights: whether input and output share the weights of the word embedding.
-        optimizer: called with the parameters.
-        schedule: called with the optimiser and the number of steps of the whole run.
-        seed: seed of dropout.
     """
 
     kind = LANGUAGE
@@ -54,9 +51,7 @@ class LanguageModule(SteppedModule):
     ) -> None:
         super().__init__(optimizer, schedule, seed)
         self.save_hyperparameters(logger=False)  # TensorBoard has no use for thousands of words
-        self.hparams["text_policy"] = get_policy(
-            text_policy
-        ).reference  # this version, even if the policy changes later
+        self.hparams["text_policy"] = get_policy(text_policy).reference  # this version, even if policies change later
         self.words, self.text_policy = Vocabulary.of(vocabulary.split("\n")), text_policy
         self.model = RecurrentLM(len(self.words), embedding_dim, hidden_dim, num_layers, dropout, tie_weights)
 

@@ -17,7 +17,7 @@ from asr.text.tokens import BLANK
 
 
 def ctc_losses(log_probs: Tensor, input_lengths: Tensor, targets: Tensor, target_lengths: Tensor, blank: int) -> Tensor:
-    """Returns the negative log-likelihood of each utterance's targets.
+    """Returns the negative log-likelihood of each utterance's targets in nats, shape (B,).
 
     Requires ``input_lengths >= target_lengths + repeats``; an utterance that is too short has an infinite loss, which
     is returned as it is.
@@ -30,9 +30,6 @@ def ctc_losses(log_probs: Tensor, input_lengths: Tensor, targets: Tensor, target
         targets: token ids of all utterances, concatenated, shape (sum of target_lengths,).
         target_lengths: tokens of each utterance, shape (B,).
         blank: index of the blank.
-
-    Returns:
-        Losses in nats, shape (B,).
     """
     time_first = log_probs.transpose(0, 1)  # (B, N, V) -> (N, B, V)
     return F.ctc_loss(time_first, targets, input_lengths, target_lengths, blank=blank, reduction="none")
@@ -90,9 +87,7 @@ class Intermediate:
     def __init__(self, layers: list[int], weight: float = 0.3) -> None:
         if not layers or not 0 <= weight <= 1:
             found = f"layers are {layers}, weight is {weight}"
-            raise ConfigError(
-                "model.objective.intermediate", found, "name a layer below the last, and a weight in 0..1"
-            )
+            raise ConfigError("model.objective.intermediate", found, "name a layer below the last and a weight in 0..1")
         self.layers, self.weight = layers, weight
 
 

@@ -25,7 +25,7 @@ class PronunciationModule(SteppedModule):
     Logs ``train/loss_step``, ``train/loss_epoch`` and ``val/loss`` in nats per phone, ``train/gradient_norm``, and for
     greedy decoding ``val/per`` and ``val/wer``, the share of words that do not match their first pronunciation.
 
-    Args:
+    Args besides those of :class:`SteppedModule`:
         letters: state of the letter table, of unit "char".
         phones: state of the phone table.
         letter_dim: size of the letter embedding.
@@ -33,9 +33,6 @@ class PronunciationModule(SteppedModule):
         num_layers: number of layers.
         frames_per_letter: frames for each letter, which is the most phones that it can have.
         dropout: share of values dropped after each layer.
-        optimizer: called with the parameters.
-        schedule: called with the optimiser and the number of steps of the whole run.
-        seed: seed of dropout.
     """
 
     kind = PRONUNCIATION

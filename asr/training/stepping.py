@@ -173,9 +173,7 @@ class SteppedModule(lightning.LightningModule):
         """Returns the optimiser and its schedule, counted in steps; on CPU, Adam updates all weights in one pass."""
         optimizer = self._optimizer(self.parameters())
         if isinstance(optimizer, torch.optim.Adam) and self.trainer.strategy.root_device.type == "cpu":
-            for (
-                group
-            ) in optimizer.param_groups:  # set in the constructor, Lightning would refuse to clip in half precision
+            for group in optimizer.param_groups:  # set in the constructor, Lightning refuses to clip in half precision
                 group["fused"] = True if group["fused"] is None and group["foreach"] is None else group["fused"]
         scheduler = self._schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

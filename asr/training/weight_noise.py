@@ -38,9 +38,7 @@ class WeightNoise(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: object
     ) -> None:
         """Stores the weights and adds noise to them."""
-        seed = utterance_seed(
-            self.seed, trainer.fit_loop.total_batch_idx, "weight noise, rank 0"
-        )  # as in earlier versions
+        seed = utterance_seed(self.seed, trainer.fit_loop.total_batch_idx, "weight noise, rank 0")  # as before
         generator = torch.Generator(pl_module.device).manual_seed(seed)
         weights = [weight for weight in pl_module.parameters() if weight.requires_grad]
         self._clean = [weight.detach().clone() for weight in weights]

@@ -171,13 +171,10 @@ class LexiconTrie(nn.Module):
         return torch.where(self.pair_keys[places] == keys, places, len(self.pair_keys))
 
     def best_below(self, word_scores: Tensor) -> Tensor:
-        """Returns the highest score of a word that may still come of each state, 0 at the root.
+        """Returns the highest score of a word that may still come of each state, shape (S,), 0 at the root.
 
         Args:
             word_scores: of the W words and the unknown one, shape (W+1,).
-
-        Returns:
-            Scores, shape (S,).
         """
         best = np.full(self.num_states, -np.inf)
         ends = self.arc_words.cpu().numpy() >= 0

@@ -122,9 +122,8 @@ class TanhRecurrence(HiddenRecurrence):
 
     def slopes(self, kept: Tensors) -> tuple[Tensor, None]:
         """Returns the slopes; n sees h_{t-1} through the products alone."""
-        return tanh_slope(torch.ones_like(kept["fresh"]), kept["fresh"], torch.empty_like(kept["fresh"])).unsqueeze(
-            2
-        ), None
+        fresh = kept["fresh"]
+        return tanh_slope(torch.ones_like(fresh), fresh, torch.empty_like(fresh)).unsqueeze(2), None
 
 
 @dataclass(frozen=True)

@@ -54,24 +54,6 @@ class LayerNormLSTM(VanillaLSTM):
         )
 
 
-@dataclass(frozen=True)
-class LayerNormRecurrence(LstmRecurrence):
-    """Equations of the LSTM with recurrent products normalised over all gates, and memory normalised at the output.
-
-    ``a_t = x_t + LN(U (m * h_{t-1}); q)`` and ``o * tanh(LN(n; r, s))``; F = K = 1, no peepholes, no projection.
-    Tensors in addition to those of :class:`LstmRecurrence`: "gain_products" q, (G * C,), "gain_memory" r and
-    "bias_memory" s, (C,).
-    """
-
-    def forward_pass(self, given: Tensors) -> LstmForward:
-        """Returns the steps of a forward pass."""
-        return LayerNormForward(given, self.gating, self.memory_only)
-
-    def backward_pass(self, kept: Tensors, output: Tensor, state: Tensor) -> LstmBackward:
-        """Returns the steps of a backward pass."""
-        return LayerNormBackward(kept, output, state, self.gating, self.memory_only)
-
-
 class LayerNormForward(LstmForward):
     """Forward pass that also saves the mean and the inverse deviation of each norm."""
 
@@ -155,3 +137,16 @@ class LayerNormBackward(LstmBackward):
             "gain_memory": (self.exposure * norms[1]).sum((0, 1, 2)),
             "bias_memory": self.exposure.view(-1, width).sum(0),
         }
+
+
+@dataclass(frozen=True)
+class LayerNormRecurrence(LstmRecurrence):
+    """Equations of the LSTM with recurrent products normalised over all gates, and memory normalised at the output.
+
+    ``a_t = x_t + LN(U (m * h_{t-1}); q)`` and ``o * tanh(LN(n; r, s))``; F = K = 1, no peepholes, no projection.
+    Tensors in addition to those of :class:`LstmRecurrence`: "gain_products" q, (G * C,), "gain_memory" r and
+    "bias_memory" s, (C,).
+    """
+
+    forward_pass = LayerNormForward
+    backward_pass = LayerNormBackward
