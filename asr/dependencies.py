@@ -41,9 +41,6 @@ def versions() -> Iterator[tuple[str, str | DependencyError]]:
 def load_error(error: Exception) -> DependencyError | None:
     """Returns the one line to print for an exception that came from importing an outside library.
 
-    Args:
-        error: an exception that was raised somewhere below code of this package.
-
     Returns:
         None if the exception came from anything else, such as a bug of ours.
     """

@@ -53,7 +53,6 @@ class DamagedTextError(Exception):
     """
 
     def __init__(self, found: str, remedy: str = "make or copy it again") -> None:
-        """Stores both."""
         super().__init__(found)
         self.found, self.remedy = found, remedy
 
@@ -72,10 +71,7 @@ def utf8_stream(file: BinaryIO) -> BinaryIO:
 
 
 def guess_encoding(sample: bytes) -> str | None:
-    """Returns the likely encoding of a text that is not UTF-8, by a name known to iconv and Python.
-
-    Args:
-        sample: lines with bytes beyond ASCII; the more, the more reliable.
+    """Returns the likely encoding of text that is not UTF-8, as iconv and Python name it, from a sample of its lines.
 
     Returns:
         The name; None if no candidate results in plausible text.

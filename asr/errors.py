@@ -21,6 +21,11 @@ def printable(text: str) -> str:
 class AsrError(Exception):
     """One line for the user; commands print it without a traceback.
 
+    Args:
+        where: file, ``file:line``, utterance id or configuration key.
+        found: what was found there.
+        remedy: what the user can do about it.
+
     Attributes:
         exit_status: what the command that meets it exits with.
     """
@@ -28,13 +33,7 @@ class AsrError(Exception):
     exit_status = 1
 
     def __init__(self, where: str | Path, found: str = "", remedy: str = "") -> None:
-        """Joins the three parts into one line.
-
-        Args:
-            where: file, ``file:line``, utterance id or configuration key.
-            found: what was found there.
-            remedy: what the user can do about it.
-        """
+        """Joins the three parts into one line."""
         self.where, self.found, self.remedy = str(where), found, remedy
         message = ": ".join(part for part in (self.where, found) if part)
         super().__init__(printable(" ".join("; ".join(part for part in (message, remedy) if part).split())))

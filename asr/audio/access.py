@@ -75,17 +75,16 @@ class Bytes:
 
 
 class View(io.RawIOBase):
-    """A file made of stretches of another file and of other bytes, as a decoder is to see it."""
+    """A file made of stretches of another file and of other bytes, as a decoder is to see it.
+
+    Args:
+        file: the file that ranges are of.
+        parts: what follows one another.
+        claimed_size: where this is more than the parts have, the view says that it is so long. Reading ends where
+            the parts end; of the rest only the last 128 bytes are there, zeros, as mpg123 looks there for tags.
+    """
 
     def __init__(self, file: BinaryIO, parts: Sequence[bytes | Range], claimed_size: int = 0) -> None:
-        """Puts the parts together.
-
-        Args:
-            file: the file that ranges are of.
-            parts: what follows one another.
-            claimed_size: where this is more than the parts have, the view says that it is so long. Reading ends where
-                the parts end; of the rest only the last 128 bytes are there, zeros, as mpg123 looks there for tags.
-        """
         self._file = file
         self._parts = parts
         self._starts = [0]

@@ -21,7 +21,6 @@ class Levels:
     """The power of channels, and of their mean, over all blocks of a recording; constant offsets do not count."""
 
     def __init__(self, num_channels: int) -> None:
-        """Starts with no samples."""
         self._count = 0
         self._sums, self._squares = np.zeros(num_channels + 1), np.zeros(num_channels + 1)
 

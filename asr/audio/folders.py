@@ -13,9 +13,6 @@ def files_below(folder: Path) -> Iterator[Path]:
     Links to folders are followed; a folder that was met already, as where a link leads back, is not entered again.
     What begins with a dot is ignored. A folder that may not be read is yielded as if it were a file, so that
     whoever opens it says so; so are pipes, and links that lead nowhere.
-
-    Args:
-        folder: where to look.
     """
     seen = set()
     unreadable: list[Path] = []

@@ -32,21 +32,21 @@ class _Decoder(soundfile.SoundFile):  # type: ignore[misc]
 
 
 class LibsndfileSound(Sound):
-    """Recordings that follow one another in a file, decoded by libsndfile."""
+    """Recordings that follow one another in a file, decoded by libsndfile.
+
+    Args:
+        path: what errors name.
+        file: open for reading.
+        source: the same, or its path, which libsndfile reads faster.
+        pieces: the recordings; none for the file as it is.
+
+    Raises:
+        NotReadableError: libsndfile does not read it.
+        DataError: the recordings are not of one sample rate and number of channels.
+    """
 
     def __init__(self, path: Path, file: BinaryIO, source: Path | BinaryIO, pieces: Sequence[Piece]) -> None:
-        """Opens the first recording.
-
-        Args:
-            path: what errors name.
-            file: open for reading.
-            source: the same, or its path, which libsndfile reads faster.
-            pieces: the recordings; none for the file as it is.
-
-        Raises:
-            NotReadableError: libsndfile does not read it.
-            DataError: the recordings are not of one sample rate and number of channels.
-        """
+        """Opens the first recording."""
         self._file, self._source, self._pieces = file, source, list(pieces) or [Piece(())]
         self._index = 0
         self._decoder = self._open(self._pieces[0])

@@ -35,20 +35,19 @@ class MediaSound(Sound):
 
     What an encoder put before the first sample is left out where the file says so, as FFmpeg does it. Packets are
     joined: what their times leave out is not filled.
+
+    Args:
+        path: what errors name.
+        file: open for reading.
+
+    Raises:
+        MissingError: PyAV is not there.
+        NotReadableError: FFmpeg does not read it.
+        DataError: the file holds no audio.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
-        """Opens the audio stream that FFmpeg takes for the best.
-
-        Args:
-            path: what errors name.
-            file: open for reading.
-
-        Raises:
-            MissingError: PyAV is not there.
-            NotReadableError: FFmpeg does not read it.
-            DataError: the file holds no audio.
-        """
+        """Opens the audio stream that FFmpeg takes for the best."""
         self._errors = _import().FFmpegError
         view = View(file, [Range(0, file.seek(0, os.SEEK_END))])
         try:

@@ -38,7 +38,8 @@ def open_sound(path: Path, stored: bytes | None = None) -> Iterator[Sound]:
         data = Bytes(file)
         if not data.size:
             raise DataError(path, "is empty (0 bytes)", "copy or record it again")
-        found = _layout(path, data, stored)
+        stamp = _stamp(path) if stored is None and data.size > _SMALL else None
+        found = _look_through(data) if stamp is None else _layout_remembered(stamp)
         if found.lacking:
             raise truncated(path, found.lacking)
         sound = _decoder(path, file, stored, found, kind_of(data.at(0, HEAD)))
@@ -90,11 +91,6 @@ def _not_read(path: Path, kind: str, reason: str, lacking: str, reason_of_ffmpeg
         return DataError(path, f"{found}; {lacking}", f"install it, or {remedy}")
     found = f"is {kind}, damaged, encrypted or of a rare sort" if kind else f"is not audio that can be read ({reason})"
     return DataError(path, f"{found}; FFmpeg says: {reason_of_ffmpeg}", f"copy it again; or {remedy}")
-
-
-def _layout(path: Path, data: Bytes, stored: bytes | None) -> Layout:
-    stamp = _stamp(path) if stored is None and data.size > _SMALL else None
-    return _look_through(data) if stamp is None else _layout_remembered(stamp)
 
 
 def _look_through(data: Bytes) -> Layout:

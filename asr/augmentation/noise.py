@@ -54,6 +54,15 @@ class AddNoise(Noise):
 
     White noise is flat, pink noise falls by 3 dB an octave, babble has the long-term spectrum of speech and, in four
     bands, the rhythm of syllables. All is computed from the utterance's seed, without files or other utterances.
+
+    Args:
+        frontend: of the model.
+        snr_db: lowest and highest signal-to-noise ratio in dB, drawn uniformly between.
+        kinds: of "white", "pink", "babble"; each utterance gets one of them.
+        probability: share of the utterances that get noise.
+
+    Raises:
+        ConfigError: a setting is invalid.
     """
 
     choice = (_NOISE_STREAM, 2)
@@ -66,17 +75,7 @@ class AddNoise(Noise):
         kinds: tuple[str, ...] = NOISE_KINDS,
         probability: float = 1.0,
     ) -> None:
-        """Computes the filters that colour the noise.
-
-        Args:
-            frontend: of the model.
-            snr_db: lowest and highest signal-to-noise ratio in dB, drawn uniformly between.
-            kinds: of "white", "pink", "babble"; each utterance gets one of them.
-            probability: share of the utterances that get noise.
-
-        Raises:
-            ConfigError: a setting is invalid.
-        """
+        """Computes the filters that colour the noise."""
         super().__init__(snr_db, probability)
         if not kinds or not set(kinds) <= set(NOISE_KINDS):
             raise ConfigError("AddNoise, kinds", f"is {list(kinds)}", f"take some of {', '.join(NOISE_KINDS)}")

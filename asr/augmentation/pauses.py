@@ -32,6 +32,16 @@ class InsertPauses(Augmentation):
     room tone, or room tone, the utterance's own quietest 0.2 s played back and forth. The position inside is where two
     utterances are joined, or the quietest within 0.3 s of a random one, usually a gap between words. Pauses consist of
     whole frames: none overlaps both a pause and its surroundings.
+
+    Args:
+        frontend: of the model.
+        probability: share of the steps that get pauses.
+        joint_probability: likewise of the steps whose utterances are joined in pairs.
+        seconds: least and most silence that each of their utterances gets in total.
+        kinds: of "zeros", "dither", "hiss", "room"; each pause is one of them, all equally likely.
+
+    Raises:
+        ConfigError: a setting is invalid.
     """
 
     stage = Stage.STATIC
@@ -47,18 +57,7 @@ class InsertPauses(Augmentation):
         kinds: tuple[str, ...] = PAUSE_KINDS,
         joint_probability: float = 0.5,
     ) -> None:
-        """Checks the settings and computes the static values of noises.
-
-        Args:
-            frontend: of the model.
-            probability: share of the steps that get pauses.
-            joint_probability: likewise of the steps whose utterances are joined in pairs.
-            seconds: least and most silence that each of their utterances gets in total.
-            kinds: of "zeros", "dither", "hiss", "room"; each pause is one of them, all equally likely.
-
-        Raises:
-            ConfigError: a setting is invalid.
-        """
+        """Checks the settings and computes the static values of noises."""
         super().__init__()
         if not kinds or not set(kinds) <= set(PAUSE_KINDS):
             raise ConfigError("InsertPauses, kinds", f"is {list(kinds)}", f"take some of {', '.join(PAUSE_KINDS)}")

@@ -20,6 +20,15 @@ class AddRecordedNoise(Noise):
     and the ratio depend only on the utterance's seed and length. If the whole stretch is silent, nothing is added.
 
     The recordings stay in memory as 16-bit integers, 0.12 GB an hour at 16 kHz, on each device.
+
+    Args:
+        frontend: of the model.
+        manifest: list of recordings, one audio file a line; see :func:`asr.augmentation.recordings.read_list`.
+        snr_db: lowest and highest signal-to-noise ratio in dB, drawn uniformly between.
+        probability: share of the utterances that get noise.
+
+    Raises:
+        ConfigError: a setting is invalid.
     """
 
     choice = (_STREAM, 3)
@@ -28,17 +37,7 @@ class AddRecordedNoise(Noise):
     def __init__(
         self, frontend: FrontEnd, manifest: str, snr_db: tuple[float, float], probability: float = 1.0
     ) -> None:
-        """Checks the settings; ``recordings.read()`` or the first batch reads the recordings.
-
-        Args:
-            frontend: of the model.
-            manifest: list of recordings, one audio file a line; see :func:`asr.augmentation.recordings.read_list`.
-            snr_db: lowest and highest signal-to-noise ratio in dB, drawn uniformly between.
-            probability: share of the utterances that get noise.
-
-        Raises:
-            ConfigError: a setting is invalid.
-        """
+        """Checks the settings; ``recordings.read()`` or the first batch reads the recordings."""
         super().__init__(snr_db, probability)
         self.recordings = Recordings(manifest, frontend.sample_rate)
 

@@ -122,6 +122,12 @@ class Recordings:
 
     They are not buffers of the module that uses them: checkpoints do not hold them, loading one does not need the
     files, and the copies of weight averaging share them.
+
+    Args:
+        manifest: the list, as :func:`read_list` takes it.
+        sample_rate: Hz; files at another rate are resampled.
+        prepare: called with each waveform, shape (S,), after it is read.
+        is_single_channel: whether files with several channels are refused; otherwise their mean is used.
     """
 
     def __init__(
@@ -131,14 +137,7 @@ class Recordings:
         prepare: Callable[[Tensor], Tensor] | None = None,
         is_single_channel: bool = False,
     ) -> None:
-        """Stores the settings without opening a file.
-
-        Args:
-            manifest: the list, as :func:`read_list` takes it.
-            sample_rate: Hz; files at another rate are resampled.
-            prepare: called with each waveform, shape (S,), after it is read.
-            is_single_channel: whether files with several channels are refused; otherwise their mean is used.
-        """
+        """Stores the settings without opening a file."""
         self.manifest, self.sample_rate = manifest, sample_rate
         self._prepare, self._is_single_channel = prepare, is_single_channel
         self._bank: Bank | None = None
@@ -169,9 +168,7 @@ class Recordings:
     def _read_segment(self, segment: Segment) -> Tensor:
         try:
             if self._is_single_channel and (channels := probe(segment.path).num_channels) > 1:
-                remedy = (
-                    f"keep one of them, for example with: ffmpeg -i {segment.path.name} -af pan='mono|c0=c0' one.wav"
-                )
+                remedy = f"keep one, for example with: ffmpeg -i {segment.path.name} -af pan='mono|c0=c0' one.wav"
                 raise DataError(segment.path, f"has {channels} channels", remedy)
             waveform = read(segment.path, sample_rate=self.sample_rate, start=segment.start, duration=segment.duration)
         except DataError as error:

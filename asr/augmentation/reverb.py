@@ -46,6 +46,17 @@ class Reverberate(Convolution):
 
     **Source**: Polack 1988, "La transmission de l'énergie sonore dans les salles"; the statistical model in Habets
     2007, "Single- and multi-microphone speech dereverberation using spectral enhancement", section 2.3.
+
+    Args:
+        frontend: of the model.
+        t60_seconds: shortest and longest reverberation time, drawn uniformly between; 0.2 is a furnished room, 0.8
+            a lecture hall.
+        direct_to_reverberant_db: lowest and highest ratio of direct path to tail in dB, drawn uniformly between;
+            lower is further from the microphone.
+        probability: share of the utterances that are changed.
+
+    Raises:
+        ConfigError: a setting is invalid.
     """
 
     def __init__(
@@ -55,19 +66,6 @@ class Reverberate(Convolution):
         direct_to_reverberant_db: tuple[float, float],
         probability: float = 1.0,
     ) -> None:
-        """Checks the settings.
-
-        Args:
-            frontend: of the model.
-            t60_seconds: shortest and longest reverberation time, drawn uniformly between; 0.2 is a furnished room, 0.8
-                a lecture hall.
-            direct_to_reverberant_db: lowest and highest ratio of direct path to tail in dB, drawn uniformly between;
-                lower is further from the microphone.
-            probability: share of the utterances that are changed.
-
-        Raises:
-            ConfigError: a setting is invalid.
-        """
         super().__init__(probability)
         self.check_range(t60_seconds=t60_seconds, direct_to_reverberant_db=direct_to_reverberant_db)
         if t60_seconds[0] <= 0:
@@ -94,22 +92,21 @@ class ReverberateRecorded(Convolution):
 
     All responses are equally likely, chosen by the utterance's seed. What precedes the direct path, the first sample at
     least half as strong as the strongest, is cut off.
+
+    Args:
+        frontend: of the model.
+        manifest: list of impulse responses of one channel each, one audio file a line; see
+            :func:`asr.augmentation.recordings.read_list`.
+        probability: share of the utterances that are changed.
+
+    Raises:
+        ConfigError: a setting is invalid.
     """
 
     recordings: Recordings
 
     def __init__(self, frontend: FrontEnd, manifest: str, probability: float = 1.0) -> None:
-        """Checks the settings; ``recordings.read()`` or the first batch reads the responses.
-
-        Args:
-            frontend: of the model.
-            manifest: list of impulse responses of one channel each, one audio file a line; see
-                :func:`asr.augmentation.recordings.read_list`.
-            probability: share of the utterances that are changed.
-
-        Raises:
-            ConfigError: a setting is invalid.
-        """
+        """Checks the settings; ``recordings.read()`` or the first batch reads the responses."""
         super().__init__(probability)
         rate = frontend.sample_rate
         self.recordings = Recordings(manifest, rate, prepare=from_direct_path, is_single_channel=True)

@@ -22,6 +22,17 @@ class SpecAugment(Augmentation):
 
     **Source**: Park et al. (2019), https://arxiv.org/abs/1904.08779, without time warping; adaptive size as Park et al.
         (2020), https://arxiv.org/abs/1912.05533.
+
+    Args:
+        frontend: of the model; values and their differences get the same masks.
+        num_time_masks: stretches of time to hide.
+        max_time_width: longest stretch in frames.
+        max_time_fraction: largest part of an utterance that all its time masks may hide, 0 to 1.
+        num_freq_masks: bands to hide.
+        max_freq_width: widest band in bins.
+
+    Raises:
+        ConfigError: a setting is negative, or the fraction above 1.
     """
 
     stage, turn = Stage.FEATURES, 1
@@ -35,24 +46,9 @@ class SpecAugment(Augmentation):
         num_freq_masks: int,
         max_freq_width: int,
     ) -> None:
-        """Checks the settings.
-
-        Args:
-            frontend: of the model; values and their differences get the same masks.
-            num_time_masks: stretches of time to hide.
-            max_time_width: longest stretch in frames.
-            max_time_fraction: largest part of an utterance that all its time masks may hide, 0 to 1.
-            num_freq_masks: bands to hide.
-            max_freq_width: widest band in bins.
-
-        Raises:
-            ConfigError: a setting is negative, or the fraction above 1.
-        """
         super().__init__()
         if min(num_time_masks, max_time_width, num_freq_masks, max_freq_width) < 0 or not 0 <= max_time_fraction <= 1:
-            raise ConfigError(
-                "SpecAugment", "a count is negative or the fraction is not in 0..1", "correct its settings"
-            )
+            raise ConfigError("SpecAugment", "a count is negative or the fraction is not in 0..1", "correct them")
         self.num_time_masks, self.max_time_width = num_time_masks, max_time_width
         self.num_freq_masks, self.max_freq_width = num_freq_masks, max_freq_width
         self.max_time_fraction, self.num_groups = max_time_fraction, frontend.delta_order + 1

@@ -23,21 +23,19 @@ class VocalTractPerturbation(Augmentation):
 
     **Source**: Jaitly & Hinton 2013, "Vocal tract length perturbation improves speech recognition"; the broken line as
     in Lee & Rose 1998, here applied to the features instead of the filters.
+
+    Args:
+        frontend: of the model; its log-mel energies and their differences are stretched alike.
+        max_factor: factors are drawn from 1 / max_factor to max_factor, uniformly in their logarithm.
+
+    Raises:
+        ConfigError: the factor is below 1, or the front end computes other features.
     """
 
     stage = Stage.FEATURES
     centres: Tensor
 
     def __init__(self, frontend: FrontEnd, max_factor: float) -> None:
-        """Computes the centres of the bins.
-
-        Args:
-            frontend: of the model; its log-mel energies and their differences are stretched alike.
-            max_factor: factors are drawn from 1 / max_factor to max_factor, uniformly in their logarithm.
-
-        Raises:
-            ConfigError: the factor is below 1, or the front end computes other features.
-        """
         super().__init__()
         if max_factor < 1:
             raise ConfigError("VocalTractPerturbation, max_factor", f"is {max_factor}", "give 1 or more")

@@ -41,8 +41,9 @@ class Loaded(LoadedModel):
     def describe_model(self) -> list[Row]:
         """Returns encoder, front end, input, output, parameters, tokens and text policy."""
         frontend = self.model.frontend
+        specs = (("encoder", self.settings["encoder"]), ("front end", self.settings["frontend"]))
         return [
-            *(_part_row(name, self.settings[name.replace(" ", "")]) for name in ("encoder", "front end")),
+            *(settings_row(name, spec["class_path"].rpartition(".")[2], spec["init_args"]) for name, spec in specs),
             ("input", f"{frontend.sample_rate} Hz, {frontend.feature_dim} values a feature frame"),
             ("output", f"a frame every {1000 * self.model.frame_seconds:g} ms"),
             parameters_row(self.model),
@@ -75,10 +76,6 @@ def _build(stored: StoredModel) -> Loaded:
 
 def _plain(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"class_path": spec["class_path"], "init_args": dict(spec.get("init_args") or {})}
-
-
-def _part_row(name: str, spec: Mapping[str, Any]) -> Row:
-    return settings_row(name, str(spec["class_path"]).rpartition(".")[2], spec["init_args"])
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:

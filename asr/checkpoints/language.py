@@ -66,10 +66,7 @@ def _build(stored: StoredModel) -> LoadedLanguageModel:
     sizes = {name: stored.settings[name] for name in _SIZES}
     check_arguments(RecurrentLM, sizes, "vocabulary_size", largest=num_values(stored.state))
     network = load_network(
-        stored,
-        lambda: RecurrentLM(len(vocabulary), **sizes),
-        lambda network: network(torch.tensor([[BEGIN]])),
-        _REMEDY,
+        stored, lambda: RecurrentLM(len(vocabulary), **sizes), lambda network: network(torch.tensor([[BEGIN]])), _REMEDY
     )
     return LoadedLanguageModel(network, vocabulary, num_unknown_types, policy, sizes)
 
@@ -113,10 +110,7 @@ load_language_model = LANGUAGE.load
 
 
 def load_sentence_model(path: Path) -> tuple[SentenceModel, TextPolicy | None]:
-    """Returns an n-gram or recurrent model, and the text policy of its training text where its file says so.
-
-    Args:
-        path: .arpa, .arpa.gz or .npz, or a checkpoint: .ckpt.
+    """Returns the model of an .arpa, .arpa.gz, .npz or .ckpt file, and the policy of its text where the file says so.
 
     Raises:
         AsrError: the file cannot be read, or is no language model.

@@ -21,21 +21,15 @@ _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
 def load_network(
-    stored: StoredModel,
-    make: Callable[[], Network],
-    call: Callable[[Network], object],
-    remedy: str,
+    stored: StoredModel, make: Callable[[], Network], call: Callable[[Network], object], remedy: str
 ) -> Network:
-    """Builds a network and loads exactly its weights; memory is allocated only for stored weights.
+    """Returns a network in evaluation mode with exactly the stored weights; memory is allocated only for these.
 
     Args:
         stored: the checkpoint, whose module has the network as its ``model``.
         make: builds the network.
         call: runs it on a minimal input, so that settings that are consistent but meaningless fail at once.
         remedy: what to do if the weights do not fit.
-
-    Returns:
-        The network, in evaluation mode.
 
     Raises:
         CheckpointError: weights are missing, unknown, of another shape or type, or not finite.

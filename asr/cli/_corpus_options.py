@@ -84,9 +84,7 @@ def add_librispeech(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corpus-dir", type=Path, metavar="D", help="LibriSpeech/ or the folder above it (with --download: OUT/corpus)"
     )
-    parser.add_argument(
-        "--subsets", nargs="+", default=[], metavar="NAME", help="such as train-clean-5 (default: all there are)"
-    )
+    parser.add_argument("--subsets", nargs="+", default=[], metavar="NAME", help="such as dev-clean (default: all)")
     parser.add_argument("--partial", action="store_true", help="official subsets may lack utterances")
     parser.add_argument("--download", action="store_true", help="fetch the --subsets that are not there from OpenSLR")
     parser.add_argument("--mirror", metavar="URL", help="another address of OpenSLR's resources")
@@ -96,9 +94,7 @@ def add_librispeech(parser: argparse.ArgumentParser) -> None:
         metavar="SPLIT=IDS",
         help="splits by speaker or chapter: train=4406,4088-158077 dev=4088-158079",
     )
-    parser.add_argument(
-        "--alignments", type=Path, metavar="D", help="folder with TextGrid files: times of words and phones"
-    )
+    parser.add_argument("--alignments", type=Path, metavar="D", help="folder of TextGrids: times of words and phones")
     add_lexicon(parser)
 
 
@@ -106,8 +102,7 @@ def prepare_librispeech(arguments: argparse.Namespace, problems: list[Problem]) 
     """Returns the cuts of each split.
 
     Raises:
-        UsageError: options contradict each other.
-        DataError, ConfigError: raised by the corpus.
+        UsageError: options contradict each other. DataError, ConfigError: raised by the corpus.
     """
     from asr.corpora import librispeech
 

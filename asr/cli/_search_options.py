@@ -19,12 +19,7 @@ LM_WEIGHT = 0.5
 
 
 def add_inputs(parser: ArgumentParser, cuts: str) -> None:
-    """Adds the options that name the model, its input and its device.
-
-    Args:
-        parser: parser of a verb.
-        cuts: help text of ``--cuts``.
-    """
+    """Adds the options that name the model, its input (``cuts`` is the help text of ``--cuts``) and its device."""
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
     parser.add_argument("--cuts", required=True, nargs="+", metavar="FILE", help=cuts)
     seconds = "seconds of padded batches (default: 480)"
@@ -50,9 +45,7 @@ def add_search(parser: ArgumentParser) -> None:
     words.add_argument(
         "--unknown-score", type=finite, metavar="S", help="score of words outside the lexicon (default: there are none)"
     )
-    words.add_argument(
-        "--beam-threshold", type=finite, metavar="S", help="drop hypotheses this far below the best (default: 30)"
-    )
+    words.add_argument("--beam-threshold", type=finite, metavar="S", help="largest distance to the best (default: 30)")
     words.add_argument(
         "--hyps-per-state",
         type=int,
@@ -68,9 +61,7 @@ def add_weights(parser: ArgumentParser) -> None:
     weights.add_argument("--lm-weight", type=finite, metavar="W", help="weight of the language model (default: 0.5)")
     weights.add_argument("--token-score", type=finite, metavar="S", help="score added per token (default: 0)")
     weights.add_argument("--word-score", type=finite, metavar="S", help="score added per word (default: 0)")
-    weights.add_argument(
-        "--blank-penalty", type=finite, metavar="S", help="score subtracted per blank frame (default: 0)"
-    )
+    weights.add_argument("--blank-penalty", type=finite, metavar="S", help="score taken per blank frame (default: 0)")
 
 
 def given_fields(arguments: Namespace) -> dict[str, Any]:
@@ -112,12 +103,7 @@ def load_model(arguments: Namespace, settings: DecoderSettings) -> tuple[Loaded,
 
 
 def log_coverage(coverage: Coverage | None, lm: str) -> None:
-    """Logs how much of the lexicon can be searched, if there is one.
-
-    Args:
-        coverage: what the lexicon covers; None without a lexicon.
-        lm: file of the language model.
-    """
+    """Logs how much of a lexicon, if there is one, can be searched; ``lm`` is the file of the language model."""
     if coverage is None:
         return
     for file, count in coverage.not_one_word.items():

@@ -300,15 +300,14 @@ def download_log(url: str) -> Callable[[int, int | None], None]:
 
 
 class Progress:
-    """Counts seconds of audio; draws a bar on a terminal and ends with the real-time factor."""
+    """Counts seconds of audio; draws a bar on a terminal and ends with the real-time factor.
+
+    Args:
+        total_seconds: seconds of audio in total; None if unknown.
+        description: what is being done, such as "features".
+    """
 
     def __init__(self, total_seconds: float | None, description: str) -> None:
-        """Starts the clock.
-
-        Args:
-            total_seconds: seconds of audio in total; None if unknown.
-            description: what is being done, such as "features".
-        """
         self.total, self.description, self.done = total_seconds, description, 0.0
         self._start = self._drawn = time.monotonic()
         self._draws = sys.stderr.isatty() and not _quiet

@@ -51,9 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> ArgumentParser:
-    parser = make_parser(
-        "decode", "Decodes cuts with a checkpoint into one hypothesis per line, with times and scores.", _EXAMPLES
-    )
+    parser = make_parser("decode", __doc__ or "", _EXAMPLES)
     add_inputs(parser, "cut files that asr prepare wrote")
     parser.add_argument("--out", metavar="FILE", help="hypotheses file to write, for a single file of cuts")
     parser.add_argument("--label", metavar="NAME", help="write <split>_NAME.jsonl to the folder of the checkpoint")

@@ -96,9 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser("features", _DESCRIPTION, _EXAMPLES)
     cuts = "cut files, <split>_cuts.jsonl.gz"
     parser.add_argument("--cuts", type=Path, nargs="+", required=True, metavar="FILE", help=cuts)
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for cuts, frontend.json and <split>/"
-    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for cuts, frontend.json and <split>/")
     parser.add_argument(
         "--speeds", type=float, nargs="+", default=[1.0], metavar="X", help="make copies at these speeds (default: 1.0)"
     )

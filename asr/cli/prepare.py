@@ -134,9 +134,7 @@ def _add_corpus(
         "--out", type=Path, default=default, required=default is None, metavar="D", help=f"folder for the cuts{shown}"
     )
     parser.add_argument("--policy", metavar="NAME", help=f"check and count texts under it: {', '.join(POLICIES)}")
-    parser.add_argument(
-        "--min-duration", type=float, default=0.1, metavar="S", help="shortest utterance, seconds (0.1)"
-    )
+    parser.add_argument("--min-duration", type=float, default=0.1, metavar="S", help="seconds at least (0.1)")
     parser.add_argument("--max-duration", type=float, default=60.0, metavar="S", help="longest utterance, seconds (60)")
     parser.add_argument(
         "--sample-rate", type=int, default=16000, metavar="HZ", help="sample rate of the model to be trained (16000)"

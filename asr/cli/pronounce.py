@@ -30,16 +30,10 @@ the new ones: asr prepare and asr decode need only the lexicon that is written."
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     parser = make_parser("pronounce", __doc__ or "", _EXAMPLES)
-    parser.add_argument(
-        "--checkpoint", required=True, type=Path, metavar="F", help="checkpoint of asr train --config-name g2p"
-    )
-    parser.add_argument(
-        "--words", nargs="+", type=Path, default=[], metavar="F", help="words, one per line, or n-gram models"
-    )
+    parser.add_argument("--checkpoint", required=True, type=Path, metavar="F", help="from asr train --config-name g2p")
+    parser.add_argument("--words", nargs="+", type=Path, default=[], metavar="F", help="words, one a line, or n-grams")
     parser.add_argument("--cuts", nargs="+", type=Path, default=[], metavar="F", help="cuts whose words are pronounced")
-    parser.add_argument(
-        "--lexicon", nargs="+", type=Path, default=[], metavar="F", help="known words, which are copied"
-    )
+    parser.add_argument("--lexicon", nargs="+", type=Path, default=[], metavar="F", help="known words, to be copied")
     parser.add_argument("--policy", default="verbatim", metavar="NAME", help=f"text policy: {', '.join(POLICIES)}")
     parser.add_argument("--beam-size", type=int, default=8, metavar="N", help="pronunciations kept (default: 8)")
     parser.add_argument("--nbest", type=int, default=1, metavar="N", help="pronunciations of each word (default: 1)")

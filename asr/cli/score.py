@@ -79,9 +79,7 @@ def _parser() -> ArgumentParser:
     rules.add_argument("--protocol", nargs="+", metavar="NAME", help="how TIMIT phones are scored, see below")
     parser.add_argument("--json", metavar="FILE", help="also write the report to this file")
     parser.add_argument("--per-speaker", action="store_true", help="print a table of speakers")
-    frequencies = (
-        "texts (one sentence a line) or cuts (.jsonl.gz): print the OOV rate, and errors by frequency of words"
-    )
+    frequencies = "texts (one sentence a line) or cuts (.jsonl.gz): print the OOV rate, and errors by word frequency"
     parser.add_argument("--frequencies", nargs="+", metavar="FILE", help=frequencies)
     details = "print tables of speakers and chapters; with --protocol also confusions, phones, classes, sexes, dialects"
     parser.add_argument("--details", action="store_true", help=details)

@@ -46,11 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     given.add_argument("--cuts", nargs="+", type=Path, metavar="FILE", help="cut files, <split>_cuts.jsonl.gz")
     given.add_argument("--folders", nargs="+", type=Path, metavar="DIR", help="folders of shards, to index only")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for the index and, with --cuts, <split>/"
+        "--out", type=Path, required=True, metavar="DIR", help="for the index and, with --cuts, <split>/"
     )
-    parser.add_argument(
-        "--shard-hours", type=float, default=1.0, metavar="H", help="hours of audio per shard (default: 1)"
-    )
+    parser.add_argument("--shard-hours", type=float, default=1.0, metavar="H", help="hours per shard (default: 1)")
     parser.add_argument(
         "--shuffle",
         type=int,

@@ -98,9 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="another model and its weights, which asr tune rescore wrote; several are applied in order",
     )
-    parser.add_argument(
-        "--nbest", type=whole_number, metavar="N", help="hypotheses that --rescoring chooses from (default: 100)"
-    )
+    parser.add_argument("--nbest", type=whole_number, metavar="N", help="hypotheses for --rescoring (default: 100)")
     parser.add_argument(
         "--channel",
         type=whole_number,

@@ -124,9 +124,7 @@ def load_config(path: str, overrides: list[str]) -> DictConfig:
         key, equals, _ = override.partition("=")
         check_key(key)
         if not equals or OmegaConf.select(saved, key, default=saved) is saved:
-            raise ConfigError(
-                override, f"no such key in {path}", "with --config, overrides are key=value of keys it has"
-            )
+            raise ConfigError(override, f"no such key in {path}", "with --config, overrides are key=value of its keys")
         OmegaConf.set_struct(saved, False)
         try:
             saved.merge_with_dotlist([override])
@@ -144,9 +142,7 @@ def _close_resolvers() -> None:
 
 
 def _refuse_resolver(name: str, *_: object) -> None:
-    raise ConfigError(
-        f"${{{name}:}}", "is not resolved", "write the value itself: a configuration is the same everywhere"
-    )
+    raise ConfigError(f"${{{name}:}}", "is not resolved", "write the value: a configuration is the same everywhere")
 
 
 def to_yaml(config: DictConfig | dict[str, Any]) -> str:

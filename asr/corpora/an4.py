@@ -55,16 +55,13 @@ def prepare(corpus_dir: str | Path, *, problems: list[Problem] | None = None, nu
 
 
 def download(folder: str | Path, advance: Advance | None = None) -> Path:
-    """Fetches and unpacks AN4 (64 MB) unless it is there.
+    """Fetches and unpacks AN4 (64 MB) unless it is there; returns the folder for :func:`prepare`.
 
     CMU publishes no checksum: only the archive's length and gzip's own checksum are verified.
 
     Args:
         folder: receives the archive and the corpus folder.
         advance: called after each block.
-
-    Returns:
-        The folder for :func:`prepare`.
 
     Raises:
         DataError: the transfer failed, or the archive is not AN4.

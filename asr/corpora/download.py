@@ -71,7 +71,7 @@ def fetch(
 
 
 def unpack(archive: str | Path, member: str, folder: str | Path) -> Path:
-    """Unpacks one top folder of a tar archive; a damaged archive is deleted, so that it is fetched again.
+    """Unpacks and returns the top folder of a tar archive; a damaged archive is deleted, so that it is fetched again.
 
     Only files and folders below ``member`` are made: links, devices, and names that lead elsewhere are refused.
 
@@ -79,9 +79,6 @@ def unpack(archive: str | Path, member: str, folder: str | Path) -> Path:
         archive: tar file, compressed or not.
         member: name of the folder in the archive.
         folder: where ``member`` appears once all of it is unpacked.
-
-    Returns:
-        The unpacked folder.
 
     Raises:
         DataError: the archive is damaged, unsafe, or does not hold the folder.

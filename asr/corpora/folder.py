@@ -72,15 +72,19 @@ def prepare(
     _check_names(path, splits)
     if channel is not None:
         splits = choose_channel(splits, channel, problems)
-    if dev_fraction:
-        if "dev" in splits or DEFAULT_SPLIT not in splits:
-            found = f"the corpus names its own splits: {', '.join(splits)}"
-            raise ConfigError("dev_fraction", found, "leave it out, or the splits")
-        if problems and len(splits["train"]) < 2:
-            first = problems[0]
-            raise DataError(first.path, f"{first.found}; without it too little is left to split", "correct it first")
-        splits["train"], splits["dev"] = hold_out(splits["train"], dev_fraction)
-    return splits
+    return _hold_out_dev(splits, dev_fraction, problems) if dev_fraction else splits
+
+
+def _hold_out_dev(splits: dict[str, CutSet], fraction: float, problems: list[Problem] | None) -> dict[str, CutSet]:
+    if "dev" in splits or DEFAULT_SPLIT not in splits:
+        found = f"the corpus names its own splits: {', '.join(splits)}"
+        raise ConfigError("dev_fraction", found, "leave it out, or the splits")
+    whole = splits[DEFAULT_SPLIT]
+    if problems and len(whole) < 2:
+        first = problems[0]
+        raise DataError(first.path, f"{first.found}; without it too little is left to split", "correct it first")
+    train, dev = hold_out(whole, fraction)
+    return {**splits, DEFAULT_SPLIT: train, "dev": dev}
 
 
 def hold_out(cuts: CutSet, fraction: float) -> tuple[CutSet, CutSet]:

@@ -91,21 +91,12 @@ def prepare(
     textgrids = None if alignments is None else find_textgrids(alignments)
     found = [read_subset(name, folder) for name, folder in _chosen(Path(corpus_dir), subsets).items()]
     if not partial:
-        for subset in found:
-            _check_whole(subset)
-    listed = {subset.name: subset.utterances for subset in found}
-    own: list[Problem] = [problem for subset in found for problem in subset.problems]
-    if speakers is not None:
-        listed = _by_speaker(listed, speakers)
-        wanted = {name for names in speakers.values() for name in names}
-        own = [problem for problem in own if wanted & _names_of(problem)]
+        _check_whole(found)
+    listed, own = _listed(found, speakers)
     splits = make_splits(listed, None if problems is None else own, num_jobs)
-    folders = {utterance.utterance_id: subset.folder for subset in found for utterance in subset.utterances}
-    _describe(splits, folders)
+    _describe(splits, found)
     if textgrids is not None:
-        misaligned = [problem for cuts in splits.values() for problem in align(cuts, textgrids)]
-        bad = {problem.utterance_id for problem in misaligned}  # possibly all: whoever writes the list reports it
-        splits = {split: CutSet.from_cuts(cut for cut in cuts if cut.id not in bad) for split, cuts in splits.items()}
+        splits, misaligned = _align(splits, textgrids)
         own += misaligned
     if problems is None and own:
         raise DataError(f"{own[0].utterance_id} ({own[0].path})", f"{own[0].reason}: {own[0].found}", _AGAIN)
@@ -125,8 +116,8 @@ def find_subsets(corpus_dir: Path) -> dict[str, Path]:
     if _has_speakers(corpus_dir):
         return {corpus_dir.absolute().name: corpus_dir}
     for folder in (corpus_dir, corpus_dir / "LibriSpeech"):
-        inside = sorted(folder.iterdir()) if folder.is_dir() else []
-        found = {path.name: path for path in inside if path.is_dir() and (_is_official(path) or _has_speakers(path))}
+        inside = [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+        found = {path.name: path for path in inside if path.name in NUM_UTTERANCES or _has_speakers(path)}
         if found:
             return found
     raise DataError(corpus_dir, "has no subset with the layout of LibriSpeech", _EXPECTED)
@@ -186,10 +177,6 @@ def _chosen(corpus_dir: Path, subsets: Sequence[str]) -> dict[str, Path]:
     return {name: there[name] for name in subsets} if subsets else there
 
 
-def _is_official(folder: Path) -> bool:
-    return folder.name in NUM_UTTERANCES
-
-
 def _has_speakers(folder: Path) -> bool:
     return next(_chapters(folder), None) is not None
 
@@ -219,12 +206,25 @@ def _transcripts(path: Path, prefix: str) -> dict[str, str]:
     return texts
 
 
-def _check_whole(subset: Subset) -> None:
-    official = NUM_UTTERANCES.get(subset.name)
-    number = len(subset.utterances) + len(subset.problems)
-    if official is not None and number != official:
-        found = f"{number} utterances are listed or found here, {subset.name} has {official}"
-        raise DataError(subset.folder, found, f"{_AGAIN}, or take what is there with --partial")
+def _check_whole(subsets: Sequence[Subset]) -> None:
+    for subset in subsets:
+        official = NUM_UTTERANCES.get(subset.name)
+        number = len(subset.utterances) + len(subset.problems)
+        if official is not None and number != official:
+            found = f"{number} utterances are listed or found here, {subset.name} has {official}"
+            raise DataError(subset.folder, found, f"{_AGAIN}, or take what is there with --partial")
+
+
+def _listed(
+    subsets: Sequence[Subset], speakers: Mapping[str, Sequence[str]] | None
+) -> tuple[dict[str, list[Listed]], list[Problem]]:
+    """Returns the utterances of each split and the problems of those that were wanted."""
+    listed = {subset.name: subset.utterances for subset in subsets}
+    problems = [problem for subset in subsets for problem in subset.problems]
+    if speakers is None:
+        return listed, problems
+    wanted = {name for names in speakers.values() for name in names}
+    return _by_speaker(listed, speakers), [problem for problem in problems if wanted & _names_of(problem)]
 
 
 def _by_speaker(
@@ -252,8 +252,17 @@ def _names_of(problem: Problem) -> set[str]:
     return {chapter.parent.name, f"{chapter.parent.name}-{chapter.name}"}
 
 
-def _describe(splits: Mapping[str, CutSet], folders: Mapping[str, Path]) -> None:
+def _align(splits: Mapping[str, CutSet], textgrids: Mapping[str, Path]) -> tuple[dict[str, CutSet], list[Problem]]:
+    """Aligns cuts in place; returns those that could be, possibly none of a split, and why the others could not."""
+    problems = [problem for cuts in splits.values() for problem in align(cuts, textgrids)]
+    bad = {problem.utterance_id for problem in problems}
+    good = {split: CutSet.from_cuts(cut for cut in cuts if cut.id not in bad) for split, cuts in splits.items()}
+    return good, problems
+
+
+def _describe(splits: Mapping[str, CutSet], subsets: Sequence[Subset]) -> None:
     """Stores what else is known of each utterance in ``custom``."""
+    folders = {utterance.utterance_id: subset.folder for subset in subsets for utterance in subset.utterances}
     sexes = {folder.parent: read_sexes(folder.parent / "SPEAKERS.TXT") for folder in set(folders.values())}
     for cut in (cut for cuts in splits.values() for cut in cuts):
         supervision, folder = cut.supervisions[0], folders[cut.id]

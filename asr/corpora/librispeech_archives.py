@@ -40,11 +40,7 @@ ARCHIVES = {
 
 
 def download(
-    subsets: Sequence[str],
-    folder: str | Path,
-    *,
-    mirror: str = MIRROR,
-    log_of: Callable[[str], Advance] | None = None,
+    subsets: Sequence[str], folder: str | Path, *, mirror: str = MIRROR, log_of: Callable[[str], Advance] | None = None
 ) -> Path:
     """Fetches, verifies and unpacks the subsets that are not there; an archive is deleted once it is unpacked.
 
@@ -65,9 +61,7 @@ def download(
     """
     unknown = [subset for subset in subsets if subset not in ARCHIVES]
     if unknown:
-        raise ConfigError(
-            f"subset {unknown[0]!r}", "OpenSLR has none of that name", f"choose from {', '.join(ARCHIVES)}"
-        )
+        raise ConfigError(f"subset {unknown[0]!r}", "OpenSLR has none of that name", f"there are {', '.join(ARCHIVES)}")
     folder = Path(folder)
     folder = folder.parent if folder.name == CORPUS else folder
     for subset in subsets:

@@ -94,25 +94,13 @@ def _probe(path: Path) -> AudioInfo | DataError:
 
 
 def make_cut(utterance: Listed, info: AudioInfo) -> Cut:
-    """Makes the cut of an utterance.
-
-    Args:
-        utterance: as its corpus lists it.
-        info: what its file holds.
+    """Makes the cut of an utterance, as its corpus lists it and its file holds it.
 
     Raises:
         DataError: the utterance is not inside its file, or too short for a sample.
     """
     utterance_id = normalize("NFC", utterance.utterance_id)
-    length = info.duration
-    duration = length - utterance.start if utterance.duration is None else utterance.duration
-    end = utterance.start + duration
-    if utterance.start < 0 or duration <= 0 or end > length + _ROUNDING:
-        found = f"the segment from {utterance.start:.3f} to {end:.3f} s is not inside its {length:.3f} s"
-        raise DataError(f"{utterance_id} ({utterance.audio})", found, "correct its start and end")
-    samples = seconds_to_samples(min(duration, length - utterance.start), info.sample_rate)
-    if not samples:
-        raise DataError(f"{utterance_id} ({utterance.audio})", _EMPTY, "correct its start and end")
+    samples = _count_samples(utterance, info)
     whole = utterance.start == 0 and samples == info.num_samples
     recording = Recording(
         id=utterance.recording_id or (utterance_id if whole else str(utterance.audio)),
@@ -141,3 +129,17 @@ def make_cut(utterance: Listed, info: AudioInfo) -> Cut:
         supervisions=[supervision],
         recording=recording,
     )
+
+
+def _count_samples(utterance: Listed, info: AudioInfo) -> int:
+    where, remedy = f"{normalize('NFC', utterance.utterance_id)} ({utterance.audio})", "correct its start and end"
+    length = info.duration
+    duration = length - utterance.start if utterance.duration is None else utterance.duration
+    end = utterance.start + duration
+    if utterance.start < 0 or duration <= 0 or end > length + _ROUNDING:
+        found = f"the segment from {utterance.start:.3f} to {end:.3f} s is not inside its {length:.3f} s"
+        raise DataError(where, found, remedy)
+    samples = seconds_to_samples(min(duration, length - utterance.start), info.sample_rate)
+    if not samples:
+        raise DataError(where, _EMPTY, remedy)
+    return samples

@@ -105,7 +105,6 @@ class _Values:
     """The values of a file, read one at a time with the type that each must have."""
 
     def __init__(self, text: str, where: str) -> None:
-        """Begins before the first value."""
         self._matches: Iterator[re.Match[str]] = _VALUE.finditer(text)
         self._where = where
 

@@ -83,10 +83,7 @@ class Layout:
 
 
 def read_layout(corpus_dir: Path) -> Layout:
-    """Finds the utterances of a corpus, in upper or lower case.
-
-    Args:
-        corpus_dir: the folder with TRAIN and TEST, or one above it, as on the disc (``TIMIT/TRAIN``).
+    """Finds the utterances below TRAIN and TEST, in upper or lower case, also inside a folder ``TIMIT`` as on the disc.
 
     Raises:
         DataError: there is no such folder, no TRAIN or TEST in it, no utterance in them, or ``SPLITS.TXT`` is damaged.

@@ -106,13 +106,7 @@ class Batch(Moving):
 
 
 def pad(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Pads rows with zeros to the longest.
-
-    Args:
-        rows: B tensors of shape (T_b, ...).
-
-    Returns:
-        Shape (B, T, ...) and the lengths T_b, shape (B,).
+    """Pads B rows of shape (T_b, ...) with zeros to (B, T, ...); returns also their lengths T_b, shape (B,).
 
     Example:
         >>> pad([torch.ones(1), torch.ones(2)])

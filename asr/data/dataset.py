@@ -22,7 +22,16 @@ from asr.features.random import utterance_seed
 
 
 class SpeechDataset(PlannedSet[Batch]):
-    """Utterances to batches."""
+    """Utterances to batches.
+
+    Args:
+        utterances: all of the set.
+        sample_rate: of the front end, in Hz.
+        cached: whether features are read in place of audio.
+        seed: of the whole training.
+        window_shards: shards of a window of the plan, which are read ahead as wholes; None reads utterances alone.
+        joint: what stands between the tokens of utterances that the plan joins; None joins none.
+    """
 
     def __init__(
         self,
@@ -33,16 +42,6 @@ class SpeechDataset(PlannedSet[Batch]):
         window_shards: int | None = None,
         joint: Joint | None = None,
     ) -> None:
-        """Keeps the utterances.
-
-        Args:
-            utterances: all of the set.
-            sample_rate: of the front end, in Hz.
-            cached: whether features are read in place of audio.
-            seed: of the whole training.
-            window_shards: shards of a window of the plan, which are read ahead as wholes; None reads utterances alone.
-            joint: what stands between the tokens of utterances that the plan joins; None joins none.
-        """
         self.utterances, self.sample_rate, self.cached, self.seed = utterances, sample_rate, cached, seed
         self._joint = joint
         self._ahead = None if window_shards is None else ReadAhead(2 * window_shards)
@@ -99,11 +98,7 @@ class SpeechDataset(PlannedSet[Batch]):
 
 
 def read_waveform(cut: Cut, sample_rate: int) -> Tensor:
-    """Reads the audio of a cut as one channel.
-
-    Args:
-        cut: what to read.
-        sample_rate: to resample to, in Hz.
+    """Reads the audio of a cut as one channel, resampled to ``sample_rate`` Hz.
 
     Returns:
         Samples in [-1, 1], shape (S,).

@@ -51,16 +51,15 @@ class WordBatch(Moving):
 
 
 class DictionaryDataset(PlannedSet[WordBatch]):
-    """Pairs of a word and its phones; returns a batch for a planned batch."""
+    """Pairs of a word and its phones; returns a batch for a planned batch.
+
+    Args:
+        pairs: words, and phones with blanks between them.
+        letters: the table of letters.
+        phones: the table of phones.
+    """
 
     def __init__(self, pairs: Sequence[tuple[str, str]], letters: TokenTable, phones: TokenTable) -> None:
-        """Keeps the pairs.
-
-        Args:
-            pairs: words, and phones with blanks between them.
-            letters: the table of letters.
-            phones: the table of phones.
-        """
         self.pairs, self.letters, self.phones = pairs, letters, phones
 
     def __len__(self) -> int:
@@ -120,7 +119,14 @@ class WordLearner(Protocol):
 
 
 class DictionaryData(PlannedData):
-    """Training and validation words."""
+    """Training and validation words.
+
+    Args besides those of :class:`PlannedData`:
+        lexicon: files of words and phones, compressed or not; an earlier file's words hide a later one's.
+        keep_stress: whether phones keep the digit of their stress.
+        held_out_every: one of so many words chooses the best checkpoint.
+        batch_letters: most letters of a padded batch, over all ranks.
+    """
 
     train_set: DictionaryDataset
     val_set: DictionaryDataset
@@ -134,16 +140,7 @@ class DictionaryData(PlannedData):
         num_workers: int = 0,
         seed: int = 0,
     ) -> None:
-        """Keeps the settings; files are read in :meth:`setup`.
-
-        Args:
-            lexicon: files of words and phones, compressed or not; an earlier file's words hide a later one's.
-            keep_stress: whether phones keep the digit of their stress.
-            held_out_every: one of so many words chooses the best checkpoint.
-            batch_letters: most letters of a padded batch, over all ranks.
-            num_workers: loader processes; 0 makes batches in the training process.
-            seed: of the order.
-        """
+        """Reads no file: :meth:`setup` does."""
         super().__init__(num_workers, max_padded=batch_letters, max_batch_size=batch_letters, seed=seed)
         self.lexicon, self.keep_stress, self.held_out_every = lexicon, keep_stress, held_out_every
 

@@ -22,7 +22,6 @@ from lhotse import CutSet, Features
 from lhotse.cut import Cut
 from lhotse.cut.data import DataCut
 from lhotse.utils import fastcopy
-from numpy.typing import NDArray
 
 import asr.corpora.manifests  # noqa: F401  (chooses Lhotse's audio backend, in worker processes too)
 from asr.audio.rates import Seconds
@@ -56,6 +55,16 @@ class Extraction:
     All are at the front end's sample rate. Lhotse's own ``perturb_speed`` on them would drop the features: training on
     cached features plays those copies and makes no new ones.
 
+    Args:
+        cuts: utterances with recordings.
+        frontend: whose static values are kept; its statistics and dither play no part.
+        folder: where the files lie.
+        speeds: factors; 1.1 is faster and higher. 1.0 has to be among them.
+
+    Raises:
+        ConfigError: a speed is not possible.
+        DataError: a cut has no recording of its own, or is too short for a frame.
+
     Attributes:
         missing_seconds: audio that is still to be read.
     """
@@ -63,18 +72,7 @@ class Extraction:
     def __init__(
         self, cuts: Iterable[Cut], frontend: FrontEnd, folder: str | Path, speeds: Sequence[float] = (1.0,)
     ) -> None:
-        """Finds out what is cached already.
-
-        Args:
-            cuts: utterances with recordings.
-            frontend: whose static values are kept; its statistics and dither play no part.
-            folder: where the files lie.
-            speeds: factors; 1.1 is faster and higher. 1.0 has to be among them.
-
-        Raises:
-            ConfigError: a speed is not possible.
-            DataError: a cut has no recording of its own, or is too short for a frame.
-        """
+        """Finds out what is cached already."""
         if 1.0 not in speeds or not all(0.5 <= speed <= 2.0 for speed in speeds):
             remedy = "give factors from 0.5 to 2, 1.0 among them"
             raise ConfigError("speeds", f"are {', '.join(map(str, speeds))}", remedy)
@@ -94,10 +92,7 @@ class Extraction:
         return len(self._missing)
 
     def run(self, num_jobs: int = 1) -> Generator[Seconds, None, None]:
-        """Computes what is missing.
-
-        Args:
-            num_jobs: processes of one thread each; 1 computes in this one.
+        """Computes what is missing, in ``num_jobs`` processes of one thread each; 1 computes in this one.
 
         Yields:
             Seconds of audio that were done since the last time.
@@ -244,10 +239,6 @@ def _compute(chunk: list[_Job], frontend: FrontEnd, folder: Path) -> Seconds:
             found = f"the audio has {len(waveform)} samples, the manifest {job.cut.num_samples}"
             raise DataError(job.cut.id, found, "run asr prepare again")
         features, _ = frontend.static(waveform.unsqueeze(0), torch.tensor([len(waveform)]))
-        _write(folder / job.key, features[0].numpy())
+        with written_whole(folder / job.key) as beside, beside.open("wb") as file:
+            np.save(file, features[0].numpy(), allow_pickle=False)
     return float(sum(job.cut.duration for job in chunk))
-
-
-def _write(path: Path, values: NDArray[np.float32]) -> None:
-    with written_whole(path) as beside, beside.open("wb") as file:
-        np.save(file, values, allow_pickle=False)

@@ -58,7 +58,6 @@ class Remaining:
     """The batches that remain of an epoch; a loader that is read again asks again which these are."""
 
     def __init__(self) -> None:
-        """Starts with none."""
         self.batches: Sequence[PlannedBatch] = ()
 
     def __iter__(self) -> Iterator[PlannedBatch]:
@@ -153,6 +152,17 @@ class ResumableLoader(Generic[Read]):
 
     It is its own ``sampler``, so that Lightning tells it the epoch. ``__iter__`` is a generator because Lightning
     asks for the iterator before it tells the epoch: the plan is made when the first batch is wanted.
+
+    Args:
+        dataset: returns a batch for a planned batch.
+        plan: returns the batches of an epoch; always the same number.
+        position: read for where to start, kept up to date.
+        num_workers: processes that read ahead; 0 reads in this one.
+        pin_memory: whether batches go to pinned memory, for a GPU.
+        part: what this rank reads of a batch.
+
+    Raises:
+        ConfigError: the position is in the middle of an epoch that had other batches.
     """
 
     def __init__(
@@ -164,19 +174,6 @@ class ResumableLoader(Generic[Read]):
         pin_memory: bool,
         part: Callable[[PlannedBatch], PlannedBatch] = lambda batch: batch,
     ) -> None:
-        """Builds the loader.
-
-        Args:
-            dataset: returns a batch for a planned batch.
-            plan: returns the batches of an epoch; always the same number.
-            position: read for where to start, kept up to date.
-            num_workers: processes that read ahead; 0 reads in this one.
-            pin_memory: whether batches go to pinned memory, for a GPU.
-            part: what this rank reads of a batch.
-
-        Raises:
-            ConfigError: the position is in the middle of an epoch that had other batches.
-        """
         self.plan, self.position, self.part = plan, position, part
         self._remaining = Remaining()
         self._batches = read_batches(dataset, self._remaining, num_workers, pin_memory, keep_workers=True)
@@ -188,9 +185,7 @@ class ResumableLoader(Generic[Read]):
             found = (
                 f"{position.batches_done} batches of epoch {position.epoch} are done, but these settings plan others"
             )
-            remedy = (
-                "resume with the cuts and the settings of data that the run had, or start another run with init_from"
-            )
+            remedy = "resume with the cuts and settings of data that the run had, or start another run with init_from"
             raise ConfigError("data", found, remedy)
 
     def __len__(self) -> int:

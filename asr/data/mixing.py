@@ -62,6 +62,15 @@ class Mixture:
     or five. So an epoch's utterances, sorted, are never longer than ``longest``, and the number of batches need not
     change.
 
+    Args:
+        seconds: length of each utterance, corpus after corpus.
+        counts: utterances of each corpus; their sum is the number of lengths.
+        weights: of each corpus, above 0; of each at least one utterance comes.
+        seed: of the whole training.
+
+    Raises:
+        ValueError: counts do not fit, or a weight is not above 0.
+
     Attributes:
         longest: the greatest length that each utterance of an epoch can have, shape (U,), in seconds, in no order.
     """
@@ -69,17 +78,7 @@ class Mixture:
     longest: Lengths
 
     def __init__(self, seconds: Sequence[float], counts: Sequence[int], weights: Sequence[float], seed: int) -> None:
-        """Decides how many utterances each corpus contributes.
-
-        Args:
-            seconds: length of each utterance, corpus after corpus.
-            counts: utterances of each corpus; their sum is the number of lengths.
-            weights: of each corpus, above 0; of each at least one utterance comes.
-            seed: of the whole training.
-
-        Raises:
-            ValueError: counts do not fit, or a weight is not above 0.
-        """
+        """Decides how many utterances each corpus contributes."""
         if sum(counts) != len(seconds) or len(weights) != len(counts) or not all(weight > 0 for weight in weights):
             raise ValueError(f"{len(seconds)} lengths, counts {list(counts)}, weights {list(weights)}")
         generator = np.random.default_rng(seed)

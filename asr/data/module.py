@@ -54,7 +54,25 @@ class SpeechLearner(Protocol):
 
 
 class SpeechData(PlannedData):
-    """Training and validation sets of cuts, as batches of waveforms or of cached features."""
+    """Training and validation sets of cuts, as batches of waveforms or of cached features.
+
+    Args:
+        train_cuts: cut files, with features where ``asr features`` wrote them.
+        val_cuts: cut files that choose the best checkpoint.
+        batch_seconds: most seconds of a padded batch, over all ranks; larger is fewer and smoother steps.
+        max_batch_size: most utterances of a batch, over all ranks.
+        speeds: factors of speed perturbation, one drawn for each batch.
+        ascending_epochs: first epochs in which batches come shortest first (SortaGrad).
+        num_workers: loader processes; 0 reads in the training process.
+        on_problem: whether utterances that cannot be trained on stop the run or are left out and counted.
+        cmvn_utterances: most utterances that global statistics are measured on.
+        seed: of the order, the speeds and the augmentation.
+        quarantine: where utterances that cannot be trained on are listed.
+        mixing: which utterances come together in an epoch.
+
+    Raises:
+        ConfigError: ``mixing`` is out of its range or does not fit the training files.
+    """
 
     train_set: SpeechDataset
     val_set: SpeechDataset
@@ -74,25 +92,7 @@ class SpeechData(PlannedData):
         quarantine: str | None = None,
         mixing: Mixing = _UNMIXED,
     ) -> None:
-        """Keeps the settings; files are read in :meth:`setup`.
-
-        Args:
-            train_cuts: cut files, with features where ``asr features`` wrote them.
-            val_cuts: cut files that choose the best checkpoint.
-            batch_seconds: most seconds of a padded batch, over all ranks; larger is fewer and smoother steps.
-            max_batch_size: most utterances of a batch, over all ranks.
-            speeds: factors of speed perturbation, one drawn for each batch.
-            ascending_epochs: first epochs in which batches come shortest first (SortaGrad).
-            num_workers: loader processes; 0 reads in the training process.
-            on_problem: whether utterances that cannot be trained on stop the run or are left out and counted.
-            cmvn_utterances: most utterances that global statistics are measured on.
-            seed: of the order, the speeds and the augmentation.
-            quarantine: where utterances that cannot be trained on are listed.
-            mixing: which utterances come together in an epoch.
-
-        Raises:
-            ConfigError: ``mixing`` is out of its range or does not fit the training files.
-        """
+        """Reads no file: :meth:`setup` does."""
         super().__init__(num_workers, batch_seconds, max_batch_size, seed)
         mixing.check(len(train_cuts))
         self.train_cuts, self.val_cuts, self.mixing = train_cuts, val_cuts, mixing

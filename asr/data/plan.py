@@ -1,4 +1,7 @@
-"""Which utterances share a batch, and in which order batches come: a pure function of seed and epoch."""
+"""Which utterances share a batch, and in which order batches come: a pure function of seed and epoch.
+
+How many ranks train plays no part: :func:`asr.data.shares.share` divides each batch among them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from asr.data.mixing import Indices, Mixture
+from asr.data.mixing import Indices, Lengths, Mixture
 from asr.data.sizes import batch_sizes
 from asr.data.windows import Windows, make_buckets, windowed_batches
 
@@ -69,52 +72,65 @@ def plan_epoch(
 ) -> list[PlannedBatch]:
     """Returns the batches of an epoch, one for each optimiser step; each utterance comes exactly once, or as mixed.
 
-    Utterances are sorted by length with a jitter of a few per cent, so that other neighbours meet in each epoch and
-    padding stays small. One speed holds for a whole batch, which keeps its lengths together. How many ranks train plays
-    no part: :func:`shares` divides each batch among them.
-
-    With windows, shards come in random order, and batches hold utterances of a few shards at a time; see
-    :func:`windowed_batches`.
-
     Args:
         lengths: of each utterance in seconds, of each sentence in words, of each word in letters.
         max_padded: most of the same that a batch holds with its padding, before the jitter.
         max_batch_size: most utterances of a batch.
-        speeds: factors to draw from, one a batch.
+        speeds: factors to draw from, one for a whole batch, which keeps its lengths together.
         seed: of the whole training.
         epoch: counted from 0.
         shuffle: whether batches change and come in random order.
         ascending: whether batches come shortest first (SortaGrad, Amodei et al. 2016), from all shards then.
         mixture: how often utterances come; None for once.
-        windows: of shards, where batches are shuffled; None for none.
+        windows: of shards, where batches are shuffled; see :func:`windowed_batches`.
         joined_steps: share of the batches whose utterances are joined two by two, long ones with short ones; none are
             while batches come shortest first.
 
     Returns:
         The same number of batches for each epoch, the shortest row first in each.
     """
-    digest = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
-    generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "little")))
+    generator = _generator(seed, epoch)
     indices, occurrences = mixture.draw(epoch) if mixture else (np.arange(len(lengths)), None)
     longest = mixture.longest.tolist() if mixture else lengths
-    jitter = generator.uniform(-LENGTH_JITTER, LENGTH_JITTER, len(indices)) if shuffle else np.zeros(len(indices))
-    order = np.argsort(np.asarray(lengths, dtype=np.float64)[indices] * (1.0 + jitter), kind="stable")
-    sizes = batch_sizes(longest, max_padded, max_batch_size)
-    if windows is not None and shuffle:
-        buckets = make_buckets(longest, sizes, windows, max_padded, max_batch_size)
-        shards = np.asarray(windows.shards)[indices]
-        batches = windowed_batches(order, shards, buckets, windows.width, generator, ascending)
-    else:
-        ends = np.cumsum(sizes)
-        batches = [tuple(order[end - size : end].tolist()) for size, end in zip(sizes, ends, strict=True)]
+    order = _sort(np.asarray(lengths, dtype=np.float64)[indices], generator if shuffle else None)
+    batches = _divide(
+        order, indices, longest, max_padded, max_batch_size, windows if shuffle else None, generator, ascending
+    )
     drawn = generator.choice(np.asarray(speeds, dtype=np.float64), len(batches)) if shuffle else np.ones(len(batches))
     reorder = shuffle and not ascending and windows is None
     sequence = generator.permutation(len(batches)) if reorder else np.arange(len(batches))
     planned = [_planned(batches[number], float(drawn[number]), epoch, indices, occurrences) for number in sequence]
-    if not shuffle or ascending:
-        return planned
-    is_joined = generator.random(len(planned)) < joined_steps
-    return [_join(batch, lengths, generator) if join else batch for batch, join in zip(planned, is_joined, strict=True)]
+    return _join_some(planned, lengths, joined_steps, generator) if shuffle and not ascending else planned
+
+
+def _generator(seed: int, epoch: int) -> np.random.Generator:
+    digest = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "little")))
+
+
+def _sort(lengths: Lengths, generator: np.random.Generator | None) -> Indices:
+    """Sorts utterances by length, with a jitter of a few per cent so that other neighbours meet in each epoch."""
+    jitter = 0.0 if generator is None else generator.uniform(-LENGTH_JITTER, LENGTH_JITTER, len(lengths))
+    return np.argsort(lengths * (1.0 + jitter), kind="stable")
+
+
+def _divide(
+    order: Indices,
+    indices: Indices,
+    longest: Sequence[float],
+    max_padded: float,
+    max_batch_size: int,
+    windows: Windows | None,
+    generator: np.random.Generator,
+    ascending: bool,
+) -> list[tuple[int, ...]]:
+    """Divides utterances in the order of their lengths into batches of positions in ``indices``."""
+    sizes = batch_sizes(longest, max_padded, max_batch_size)
+    if windows is None:
+        ends = np.cumsum(sizes)
+        return [tuple(order[end - size : end].tolist()) for size, end in zip(sizes, ends, strict=True)]
+    buckets = make_buckets(longest, sizes, windows, max_padded, max_batch_size)
+    return windowed_batches(order, np.asarray(windows.shards)[indices], buckets, windows.width, generator, ascending)
 
 
 def _planned(
@@ -123,6 +139,13 @@ def _planned(
     chosen = np.asarray(batch)
     before = () if occurrences is None else tuple(occurrences[chosen].tolist())
     return PlannedBatch(tuple(indices[chosen].tolist()), speed, epoch, before)
+
+
+def _join_some(
+    batches: Sequence[PlannedBatch], lengths: Sequence[float], share: float, generator: np.random.Generator
+) -> list[PlannedBatch]:
+    is_joined = generator.random(len(batches)) < share
+    return [_join(batch, lengths, generator) if join else batch for batch, join in zip(batches, is_joined, strict=True)]
 
 
 def _join(batch: PlannedBatch, lengths: Sequence[float], generator: np.random.Generator) -> PlannedBatch:

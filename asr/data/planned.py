@@ -21,6 +21,12 @@ logger = logging.getLogger(__name__)
 class PlannedData(lightning.LightningDataModule):
     """Reads planned batches; the position in the epoch goes into checkpoints, so that a run resumes exactly.
 
+    Args:
+        num_workers: loader processes; 0 makes batches in the training process.
+        max_padded: most of a set's ``lengths`` that a batch holds with its padding, over all ranks.
+        max_batch_size: most utterances, sentences or words of a batch, over all ranks.
+        seed: of the order.
+
     Attributes:
         train_set: what training batches are read from, once it is set up.
         val_set: what validation batches are read from.
@@ -31,14 +37,6 @@ class PlannedData(lightning.LightningDataModule):
     val_set: PlannedSet[object]
 
     def __init__(self, num_workers: int, max_padded: float, max_batch_size: int, seed: int) -> None:
-        """Starts at the beginning.
-
-        Args:
-            num_workers: loader processes; 0 makes batches in the training process.
-            max_padded: most of a set's ``lengths`` that a batch holds with its padding, over all ranks.
-            max_batch_size: most utterances, sentences or words of a batch, over all ranks.
-            seed: of the order.
-        """
         super().__init__()
         self.num_workers, self.seed = num_workers, seed
         self.max_padded, self.max_batch_size = max_padded, max_batch_size
@@ -82,11 +80,7 @@ class PlannedData(lightning.LightningDataModule):
         return self.trainer
 
     def report_plan(self, lengths: Sequence[float]) -> None:
-        """Logs how many steps an epoch has, and which share of their batches is padding.
-
-        Args:
-            lengths: of everything in the training set.
-        """
+        """Logs how many steps an epoch has, and which share of their batches is padding."""
         plan = self.plan_training(0)
         waste = padding_waste(lengths, list(map(self._part(lengths), plan)))
         ranks = f" shared by {self.world_size} ranks" if self.world_size > 1 else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from lhotse import AudioSource
 from lhotse.cut import Cut
@@ -44,21 +44,19 @@ class ReadAhead:
     """Asks the system to read whole shards from their start, as soon as the first utterance of them is wanted.
 
     Utterances are then read from memory, in whichever order; the disk or the network sees one long read a shard.
+
+    Args:
+        num_shards: how many shards are remembered as asked for, those last used.
     """
 
     def __init__(self, num_shards: int) -> None:
-        """Starts with nothing asked for.
-
-        Args:
-            num_shards: how many shards are remembered as asked for, those last used.
-        """
         self._num_shards = num_shards
         self._asked: dict[str, None] = {}  # in the order of their use
 
     def ask(self, cuts: Iterable[Cut]) -> list[str]:
         """Asks for the shards of some cuts; returns those that were not asked for recently."""
         new = []
-        for tar in _tars(cuts):
+        for tar in dict.fromkeys(place.tar for place in map(_place, cuts) if place is not None):
             if tar not in self._asked:
                 new.append(tar)
                 _will_need(tar)
@@ -67,11 +65,6 @@ class ReadAhead:
             if len(self._asked) > self._num_shards:
                 del self._asked[next(iter(self._asked))]
         return new
-
-
-def _tars(cuts: Iterable[Cut]) -> Iterator[str]:
-    places = (_place(cut) for cut in cuts)
-    yield from dict.fromkeys(place.tar for place in places if place is not None)
 
 
 def _place(cut: Cut) -> Place | None:

@@ -41,7 +41,7 @@ def share(batch: PlannedBatch, lengths: Sequence[float], rank: int, num_ranks: i
 
 
 def divide(lengths: Sequence[float], num_parts: int) -> list[int]:
-    """Divides utterances that are sorted by length into stretches, so that the costliest costs least.
+    """Returns the ends of stretches of utterances that are sorted by length, divided so that the costliest costs least.
 
     A stretch costs ``longest * (utterances + 1)``: it is padded to its longest, and a frame costs a recurrent layer
     about one utterance more than there are, since its weights are read again.
@@ -49,9 +49,6 @@ def divide(lengths: Sequence[float], num_parts: int) -> list[int]:
     Args:
         lengths: shortest first, up to the jitter of a plan.
         num_parts: how many stretches; they are empty at the end where there are fewer utterances.
-
-    Returns:
-        The end of each stretch.
 
     Example:
         >>> divide([1.0, 1.0, 1.0, 1.0, 4.0], 2)

@@ -14,15 +14,12 @@ BATCH_SIZE = 16
 
 @torch.no_grad()
 def estimate_statistics(frontend: FrontEnd, dataset: SpeechDataset, max_utterances: int) -> Statistics:
-    """Measures the complete features of utterances evenly spread over a set.
+    """Returns statistics of the complete features of utterances evenly spread over a set, with ``num_frames``.
 
     Args:
         frontend: whose features, deltas included, are measured before normalisation.
         dataset: the training set.
         max_utterances: most utterances that are read.
-
-    Returns:
-        The statistics, with ``num_frames``.
     """
     total = len(dataset.utterances)
     step = max(1, -(-total // max_utterances))

@@ -71,15 +71,14 @@ def make_batch(sentences: Sequence[npt.NDArray[np.int32]], share: Share | None =
 
 
 class SentenceDataset(PlannedSet[SentenceBatch]):
-    """Sentences as word ids, four bytes a word; returns a batch for a planned batch."""
+    """Sentences as word ids, four bytes a word; returns a batch for a planned batch.
+
+    Args:
+        word_ids: of all sentences, concatenated.
+        ends: where each sentence ends in them.
+    """
 
     def __init__(self, word_ids: array[int], ends: array[int]) -> None:
-        """Keeps the sentences.
-
-        Args:
-            word_ids: of all sentences, concatenated.
-            ends: where each sentence ends in them.
-        """
         self.word_ids = np.asarray(word_ids, dtype=np.int32)
         self.offsets = np.concatenate([[0], np.asarray(ends, dtype=np.int64)])
 
@@ -136,7 +135,15 @@ class SentenceLearner(Protocol):
 
 
 class TextData(PlannedData):
-    """Training and validation sentences."""
+    """Training and validation sentences.
+
+    Args besides those of :class:`PlannedData`:
+        train_text: text files, one sentence a line, compressed or not.
+        val_text: text files that choose the best checkpoint; none where sentences are held out.
+        batch_words: most words of a padded batch, over all ranks, ends of sentences included.
+        max_batch_size: most sentences of a batch.
+        held_out_every: without ``val_text``, one of so many training sentences is held out.
+    """
 
     train_set: SentenceDataset
     val_set: SentenceDataset
@@ -151,17 +158,7 @@ class TextData(PlannedData):
         num_workers: int = 0,
         seed: int = 0,
     ) -> None:
-        """Keeps the settings; files are read in :meth:`setup`.
-
-        Args:
-            train_text: text files, one sentence a line, compressed or not.
-            val_text: text files that choose the best checkpoint; none where sentences are held out.
-            batch_words: most words of a padded batch, over all ranks, ends of sentences included.
-            max_batch_size: most sentences of a batch.
-            held_out_every: without ``val_text``, one of so many training sentences is held out.
-            num_workers: loader processes; 0 makes batches in the training process.
-            seed: of the order.
-        """
+        """Reads no file: :meth:`setup` does."""
         super().__init__(num_workers, max_padded=batch_words, max_batch_size=max_batch_size, seed=seed)
         self.train_text, self.val_text, self.held_out_every = train_text, val_text, held_out_every
 

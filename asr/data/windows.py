@@ -81,7 +81,8 @@ def windowed_batches(
     """Returns the batches of an epoch: shards in random order, batches and their order random within each window.
 
     An utterance waits in its bucket until there are enough for a batch, into the next window if need be; what waits
-    longest goes first. So the number of batches does not depend on the order of the shards.
+    longest goes first. So the number of batches does not depend on the order of the shards. Batches are positions in
+    ``shards``, shortest utterance first in each.
 
     Args:
         order: utterances by length, shape (U,).
@@ -90,9 +91,6 @@ def windowed_batches(
         width: shards of a window.
         generator: of the epoch.
         ascending: whether there is one window over all shards, and the shortest batches come first.
-
-    Returns:
-        The batches, as positions in ``shards``, shortest utterance first in each.
     """
     ranks = np.empty(len(order), dtype=np.int64)
     ranks[order] = np.arange(len(order))

@@ -30,7 +30,7 @@ def align(
     token_lengths: torch.Tensor,
     blank: int,
 ) -> Alignment:
-    """Finds the best CTC path of K token sequences for each of B utterances.
+    """Returns the best CTC path of K token sequences for each of B utterances.
 
     A sequence of L tokens of which R equal the one before them fits N frames when N >= L + R; where it does not, its
     score is -inf and its frames are meaningless.
@@ -44,9 +44,6 @@ def align(
         token_ids: sequences without blanks, padded with any valid index, shape (B, K, L).
         token_lengths: tokens of each sequence, shape (B, K).
         blank: index of blank.
-
-    Returns:
-        The alignment of every sequence.
     """
     labels = torch.full((*token_ids.shape[:2], 2 * token_ids.shape[2] + 1), blank, device=log_probs.device)
     labels[..., 1::2] = token_ids  # blank, token, blank, token, …, blank: (B, K, 2L+1)
@@ -94,14 +91,11 @@ def _forward(
 
 
 def walk_back(moves: list[torch.Tensor], state: torch.Tensor) -> torch.Tensor:
-    """Follows the best paths back from their last states.
+    """Follows the best paths back from their last states; returns the state of each frame, shape (…, N).
 
     Args:
         moves: of each frame how far the best path into each state moved, N tensors of shape (…, S).
         state: the last states, shape (…).
-
-    Returns:
-        The state of each frame, shape (…, N).
     """
     states = state.new_zeros((len(moves), *state.shape))
     for frame in range(len(moves) - 1, -1, -1):
@@ -133,16 +127,13 @@ def token_frames(token_index: torch.Tensor, num_tokens: int) -> tuple[torch.Tens
 
 
 def least_over_tokens(values: torch.Tensor, token_index: torch.Tensor, num_tokens: int, none: float) -> torch.Tensor:
-    """Returns the minimum of the values over the frames of each token.
+    """Returns the minimum of the values over the frames of each token, shape (B, K, L).
 
     Args:
         values: one value a frame, shape (B, K, N).
         token_index: position of each frame's token in its sequence, -1 for none, shape (B, K, N).
         num_tokens: L, tokens of the longest sequence.
         none: the value of tokens that no frame shows.
-
-    Returns:
-        The minima, shape (B, K, L).
     """
     slots = torch.where(token_index < 0, num_tokens, token_index)  # blank frames go to a slot that is cut off
     least = values.new_full((*values.shape[:-1], num_tokens + 1), none)

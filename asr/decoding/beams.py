@@ -24,11 +24,7 @@ def random_numbers(count: int, seed: int) -> Tensor:
 
 
 def locate(numbers: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Finds where in its row each wanted number is, and whether it is there.
-
-    Args:
-        numbers: shape (B, K).
-        wanted: shape (B, K).
+    """Finds where in its row of ``numbers`` each wanted one is, and whether it is there; both have shape (B, K).
 
     Returns:
         Places, any where there is none, and whether there is one, both (B, K).

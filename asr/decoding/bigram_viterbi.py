@@ -20,6 +20,18 @@ class BigramViterbiDecoder:
     is one max-plus product with the V x V bigram: meant for phones, not for words.
 
     **Source**: Viterbi 1967, on the CTC topology of Graves et al. 2006.
+
+    Args:
+        tokens: names the V tokens.
+        frame_seconds: seconds from one frame to the next.
+        bigram: natural-log probability of each token, along the columns, after each token, along the rows, shape
+            (V, V); the row of blank is the start of the sentence, the column of blank its end; -inf forbids.
+        lm_weight: what the bigram is multiplied by.
+        token_score: natural-log score added per token; above 0 favours longer hypotheses.
+        blank: index of blank.
+
+    Raises:
+        ConfigError: the bigram has another size, or values that are no log-probabilities.
     """
 
     def __init__(
@@ -31,20 +43,6 @@ class BigramViterbiDecoder:
         token_score: float = 0.0,
         blank: int = BLANK,
     ) -> None:
-        """Makes a decoder.
-
-        Args:
-            tokens: names the V tokens.
-            frame_seconds: seconds from one frame to the next.
-            bigram: natural-log probability of each token, along the columns, after each token, along the rows, shape
-                (V, V); the row of blank is the start of the sentence, the column of blank its end; -inf forbids.
-            lm_weight: what the bigram is multiplied by.
-            token_score: natural-log score added per token; above 0 favours longer hypotheses.
-            blank: index of blank.
-
-        Raises:
-            ConfigError: the bigram has another size, or values that are no log-probabilities.
-        """
         if bigram.shape != (len(tokens), len(tokens)):
             found = f"is {tuple(bigram.shape)} for a table of {len(tokens)} tokens"
             raise ConfigError("bigram", found, "estimate it over the same tokens")

@@ -14,16 +14,14 @@ class GreedyDecoder:
 
     The score is the natural-log probability of that one path. A token lasts as long as the run of frames in which it
     is the likeliest.
+
+    Args:
+        tokens: names the V tokens.
+        frame_seconds: seconds from one frame to the next.
+        blank: index of blank.
     """
 
     def __init__(self, tokens: TokenTable, frame_seconds: float, blank: int = BLANK) -> None:
-        """Makes a decoder.
-
-        Args:
-            tokens: names the V tokens.
-            frame_seconds: seconds from one frame to the next.
-            blank: index of blank.
-        """
         self.tokens, self.frame_seconds, self.blank = tokens, frame_seconds, blank
 
     @torch.inference_mode()

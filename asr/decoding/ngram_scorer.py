@@ -16,19 +16,18 @@ class NGramScorer:
     """Scores the next token by an n-gram model of tokens, see :class:`asr.decoding.token_scorer.TokenScorer`.
 
     A token that the model does not know has the probability of ``<unk>``.
+
+    Args:
+        model: over the names of the tokens.
+        tokens: the V tokens of the acoustic model.
+        blank: index of blank.
+
+    Raises:
+        DataError: the model knows none of the tokens.
     """
 
     def __init__(self, model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> None:
-        """Finds the tokens in the model.
-
-        Args:
-            model: over the names of the tokens.
-            tokens: the V tokens of the acoustic model.
-            blank: index of blank.
-
-        Raises:
-            DataError: the model knows none of the tokens.
-        """
+        """Finds the tokens in the model."""
         self.ngram = NGramTensors(model)
         self.labels = token_labels(model, tokens, blank)
 

@@ -28,6 +28,23 @@ class PrefixBeamDecoder:
     **Source**: Graves, "Supervised sequence labelling with recurrent neural networks", 2012, section 7.5; Hannun et
     al., "First-pass large vocabulary continuous speech recognition using bi-directional recurrent DNNs", 2014,
     algorithm 1. Equal prefixes are found by comparing 64-bit hashes of them.
+
+    Args:
+        tokens: names the V tokens.
+        frame_seconds: seconds from one frame to the next.
+        beam_size: K, prefixes kept per frame; larger is slower and more exact.
+        beam_threshold: prefixes whose score is this much (natural log) below the best are dropped.
+        nbest: hypotheses returned for each utterance, at most ``beam_size``.
+        blank: index of blank.
+        lm: scores the next token after those before it.
+        lm_weight: what its natural-log scores are multiplied by; 0 switches it off.
+        token_score: natural-log score added per token; above 0 favours longer hypotheses.
+        token_topk: likeliest tokens of a frame by which prefixes may grow; None for all.
+        blank_threshold: runs of frames in which blank is likelier than this count as one frame of blank. Posteriors
+            are peaky, so 0.999 takes a fraction of the time; 1 searches every frame.
+
+    Raises:
+        ConfigError: a number is out of its range.
     """
 
     def __init__(
@@ -44,25 +61,6 @@ class PrefixBeamDecoder:
         token_topk: int | None = None,
         blank_threshold: float = 1.0,
     ) -> None:
-        """Makes a decoder.
-
-        Args:
-            tokens: names the V tokens.
-            frame_seconds: seconds from one frame to the next.
-            beam_size: K, prefixes kept per frame; larger is slower and more exact.
-            beam_threshold: prefixes whose score is this much (natural log) below the best are dropped.
-            nbest: hypotheses returned for each utterance, at most ``beam_size``.
-            blank: index of blank.
-            lm: scores the next token after those before it.
-            lm_weight: what its natural-log scores are multiplied by; 0 switches it off.
-            token_score: natural-log score added per token; above 0 favours longer hypotheses.
-            token_topk: likeliest tokens of a frame by which prefixes may grow; None for all.
-            blank_threshold: runs of frames in which blank is likelier than this count as one frame of blank. Posteriors
-                are peaky, so 0.999 takes a fraction of the time; 1 searches every frame.
-
-        Raises:
-            ConfigError: a number is out of its range.
-        """
         check_beam(beam_size, beam_threshold, nbest, token_topk, blank_threshold)
         require("tokens", len(tokens), len(tokens) >= 2, "blank and at least one more")
         self.tokens, self.frame_seconds, self.blank = tokens, frame_seconds, blank

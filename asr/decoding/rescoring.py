@@ -100,11 +100,7 @@ def measure_nbest_by_ear(
 
 
 def check_spelling(tokens: TokenTable, where: str) -> None:
-    """Refuses an acoustic model that spells no words.
-
-    Args:
-        tokens: the table of its outputs.
-        where: its file or option, for the error.
+    """Refuses an acoustic model whose table of outputs spells no words; ``where`` is its file or option.
 
     Raises:
         ConfigError: they are phones.

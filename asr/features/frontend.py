@@ -39,6 +39,26 @@ class FrontEnd(nn.Module):
 
     All computation is float32, also under autocast, and the module's buffers stay float32 when it is cast.
 
+    Args:
+        kind: log-mel energies, or cepstra (MFCC) computed from them.
+        sample_rate: Hz of the waveforms.
+        num_mels: mel filters.
+        num_ceps: cepstra including C0; only for "mfcc".
+        frame_length_ms: milliseconds that a frame sees.
+        frame_shift_ms: milliseconds from one frame to the next.
+        low_freq: lower edge of the filters in Hz.
+        high_freq: upper edge of the filters in Hz; 0 or less counts from the Nyquist frequency.
+        use_energy: put the log energy of the frame before the log-mel energies, or in place of C0.
+        delta_order: differences to append; 2 with ``num_mels=40, use_energy=True`` yields the 123 values of
+            Graves, Mohamed & Hinton 2013.
+        cmvn: "global" normalises each value by its mean and deviation over the training set,
+            "utterance" by those of its utterance including pauses, "speech" by those of its utterance's speech,
+            which pauses do not affect (:func:`asr.features.normalisation.normalise_by_speech`).
+        dither: deviation of Gaussian noise in steps of 16-bit samples (Kaldi's default is 1), in training only.
+
+    Raises:
+        ConfigError: a setting is invalid or contradicts another.
+
     Attributes:
         sample_rate: Hz.
         low_freq: lower edge of the filters in Hz.
@@ -74,28 +94,6 @@ class FrontEnd(nn.Module):
         cmvn: Literal["none", "global", "utterance", "speech"] = "global",
         dither: float = 0.0,
     ) -> None:
-        """Computes windows and filters.
-
-        Args:
-            kind: log-mel energies, or cepstra (MFCC) computed from them.
-            sample_rate: Hz of the waveforms.
-            num_mels: mel filters.
-            num_ceps: cepstra including C0; only for "mfcc".
-            frame_length_ms: milliseconds that a frame sees.
-            frame_shift_ms: milliseconds from one frame to the next.
-            low_freq: lower edge of the filters in Hz.
-            high_freq: upper edge of the filters in Hz; 0 or less counts from the Nyquist frequency.
-            use_energy: put the log energy of the frame before the log-mel energies, or in place of C0.
-            delta_order: differences to append; 2 with ``num_mels=40, use_energy=True`` yields the 123 values of
-                Graves, Mohamed & Hinton 2013.
-            cmvn: "global" normalises each value by its mean and deviation over the training set,
-                "utterance" by those of its utterance including pauses, "speech" by those of its utterance's speech,
-                which pauses do not affect (:func:`asr.features.normalisation.normalise_by_speech`).
-            dither: deviation of Gaussian noise in steps of 16-bit samples (Kaldi's default is 1), in training only.
-
-        Raises:
-            ConfigError: a setting is invalid or contradicts another.
-        """
         super().__init__()
         self._settings: dict[str, Any] = {
             "kind": kind,

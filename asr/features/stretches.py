@@ -15,15 +15,14 @@ _APART = 1000.0  # more than any two levels are
 
 
 class Stretches:
-    """To which stretch of its utterance each frame belongs."""
+    """To which stretch of its utterance each frame belongs.
+
+    Args:
+        numbers: of the stretch of each frame, counted from 0, shape (B, T).
+        count: K, at least one more than the largest number.
+    """
 
     def __init__(self, numbers: Tensor, count: int) -> None:
-        """Keeps the numbers.
-
-        Args:
-            numbers: of the stretch of each frame, counted from 0, shape (B, T).
-            count: K, at least one more than the largest number.
-        """
         self.numbers, self.count = numbers, count
         self._members = (numbers.unsqueeze(1) == torch.arange(count, device=numbers.device).unsqueeze(1)).float()
 
@@ -39,15 +38,12 @@ class Stretches:
         return spread.view(batch_size, num_frames, values.shape[2])
 
     def quantile(self, values: Tensor, is_counted: Tensor, share: float) -> Tensor:
-        """Returns a quantile of each value over the counted frames of each stretch.
+        """Returns a quantile of each value over the counted frames of each stretch, (B, K, F); arbitrary without any.
 
         Args:
             values: shape (B, T, F).
             is_counted: shape (B, T).
             share: of the frames below the quantile, which is interpolated between two frames.
-
-        Returns:
-            Shape (B, K, F); arbitrary where no frame counts.
         """
         counts = self.sum(is_counted.unsqueeze(2).float()).long()  # (B, K, 1)
         places = share * (counts - 1).clamp(min=0)

@@ -23,7 +23,7 @@ _LN10 = float(np.log(10.0))
 
 
 def read_arpa(path: str | Path) -> NGramModel:
-    r"""Reads an n-gram model with back-off.
+    r"""Reads an n-gram model with back-off from a file, compressed or not.
 
     Base-10 logarithms become natural ones. ``<UNK>``, ``<S>`` and ``</S>`` are read as their lower-case forms. ``<s>``
     gets no probability, whatever the file says; nor do ``<unk>`` and ``</s>`` where they are missing (10^-99). Contexts
@@ -31,9 +31,6 @@ def read_arpa(path: str | Path) -> NGramModel:
 
     **Source**: the format as SRILM's ``ngram-format(5)`` describes it: ``\data\``, ``ngram N=COUNT``, ``\N-grams:``,
     lines of probability, words and (optional) back-off weight separated by tabs or blanks, ``\end\``.
-
-    Args:
-        path: the file, compressed or not.
 
     Raises:
         DataError: the file cannot be read or is malformed, with the line.

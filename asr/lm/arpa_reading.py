@@ -52,15 +52,14 @@ class Section:
 
 
 class ArpaReader:
-    """Reads one file in a single pass; memory grows with the n-grams found, not with the counts announced."""
+    """Reads one file in a single pass; memory grows with the n-grams found, not with the counts announced.
+
+    Args:
+        path: the file, for the errors.
+        lines: its bytes in UTF-8.
+    """
 
     def __init__(self, path: str, lines: BinaryIO) -> None:
-        """Starts before the first line.
-
-        Args:
-            path: the file, for the errors.
-            lines: its bytes in UTF-8.
-        """
         self._path, self._lines = path, _Lines(lines)
         self._ids = {symbol.encode(): word_id for word_id, symbol in enumerate(SPECIAL)} | _CAPITALS
         self._words = list(SPECIAL)

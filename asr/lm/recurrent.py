@@ -21,6 +21,14 @@ class RecurrentLM(nn.Module):
 
     **Source**: Zaremba et al. 2014 for dropout between layers only; Press & Wolf 2017 and Inan et al. 2017 for weights
     shared by embedding and output.
+
+    Args:
+        vocabulary_size: words including the three symbols, V.
+        embedding_dim: width of a word's embedding.
+        hidden_dim: units of a layer.
+        num_layers: layers.
+        dropout: share of values dropped before, between and after the layers.
+        tie_weights: whether embedding and output share their weights.
     """
 
     def __init__(
@@ -32,16 +40,6 @@ class RecurrentLM(nn.Module):
         dropout: float = 0.0,
         tie_weights: bool = True,
     ) -> None:
-        """Builds the model.
-
-        Args:
-            vocabulary_size: words including the three symbols, V.
-            embedding_dim: width of a word's embedding.
-            hidden_dim: units of a layer.
-            num_layers: layers.
-            dropout: share of values dropped before, between and after the layers.
-            tie_weights: whether embedding and output share their weights.
-        """
         super().__init__()
         self.vocabulary_size, self.hidden_dim, self.num_layers = vocabulary_size, hidden_dim, num_layers
         self.embedding = nn.Embedding(vocabulary_size, embedding_dim)

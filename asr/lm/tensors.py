@@ -14,6 +14,10 @@ class NGramTensors(nn.Module):
 
     Every loop is over the n-1 contexts that a state may back off to; all else is done for the whole batch at once.
 
+    Args:
+        model: the model.
+        dtype: of the log-probabilities.
+
     Attributes:
         vocabulary_size: V.
         order: the length n of the longest n-grams.
@@ -29,12 +33,7 @@ class NGramTensors(nn.Module):
     backoff_states: torch.Tensor
 
     def __init__(self, model: NGramModel, dtype: torch.dtype = torch.float32) -> None:
-        """Copies the arrays of a model.
-
-        Args:
-            model: the model.
-            dtype: of the log-probabilities.
-        """
+        """Copies the arrays of a model."""
         super().__init__()
         self.vocabulary_size = len(model.vocabulary)
         self.order = model.order

@@ -19,7 +19,6 @@ class MissingContextsError(Exception):
     """
 
     def __init__(self, contexts: npt.NDArray[np.int32]) -> None:
-        """Stores the contexts."""
         super().__init__(f"{len(contexts)} contexts of {contexts.shape[1]} words are missing")
         self.contexts = contexts
 
@@ -55,11 +54,7 @@ class NGramTree:
         return 1 + sum(self.num_ngrams[:-1])
 
     def kept(self, keep: Mask) -> NGramTree:
-        """Returns the tree of some of the n-grams.
-
-        Args:
-            keep: which to keep, shape (A,), with the context and the suffix of each, and all of order 1.
-        """
+        """Returns the tree of the n-grams marked, shape (A,): with each its context and suffix, and all of order 1."""
         nodes = np.concatenate([[0], np.cumsum(keep)])  # old node -> new node
         num_ngrams = tuple(int(keep[self.span(order + 1)].sum()) for order in range(len(self.num_ngrams)))
         while num_ngrams[-1] == 0:

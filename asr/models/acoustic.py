@@ -29,19 +29,17 @@ class AcousticModel(nn.Module):
     """Turns waveforms or features into log-probabilities of tokens.
 
     **Source**: Graves et al. 2006 for the output layer: one linear map, softmax over tokens and blank.
+
+    Args:
+        frontend: waveforms to features.
+        encoder: features to encoded frames.
+        num_tokens: tokens including blank, V.
     """
 
     frontend: FrontEnd
     encoder: Encoder
 
     def __init__(self, frontend: FrontEnd, encoder: nn.Module, num_tokens: int) -> None:
-        """Assembles the model.
-
-        Args:
-            frontend: waveforms to features.
-            encoder: features to encoded frames.
-            num_tokens: tokens including blank, V.
-        """
         super().__init__()
         self.frontend = frontend
         self.encoder = encoder  # type: ignore[assignment]

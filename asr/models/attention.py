@@ -42,19 +42,17 @@ class SelfAttention(nn.Module):
     Each head computes ``softmax(R q (R k)^T / sqrt(E)) v``, R being :func:`rotate`; padding has no weight.
 
     **Source**: Vaswani et al. 2017, eq. 1; pre-norm, Xiong et al. 2020.
+
+    Args:
+        width: of a frame, D.
+        num_heads: heads, each of width E = D / num_heads.
+        dropout: share of attention weights and of outputs dropped.
+
+    Raises:
+        ValueError: the width is not a multiple of twice the number of heads.
     """
 
     def __init__(self, width: int, num_heads: int, dropout: float = 0.0) -> None:
-        """Builds it.
-
-        Args:
-            width: of a frame, D.
-            num_heads: heads, each of width E = D / num_heads.
-            dropout: share of attention weights and of outputs dropped.
-
-        Raises:
-            ValueError: the width is not a multiple of twice the number of heads.
-        """
         super().__init__()
         if width % (2 * num_heads):
             raise ValueError(f"a width of {width} cannot be split into {num_heads} heads of an even width each")

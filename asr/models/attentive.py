@@ -16,6 +16,11 @@ class AttentiveRecurrentEncoder(SubsampledEncoder):
     The recurrent layers convey position and neighbourhood; attention lets each frame see any other directly.
 
     **Source**: self-attention over a recurrent network, Lin et al. 2017 and Sperber et al. 2018.
+
+    Args besides those of :class:`SubsampledEncoder` and :class:`RecurrentStack`:
+        num_heads: heads of attention, which share the width of the recurrent output evenly.
+        feedforward_dim: width inside the feed-forward block after the attention.
+        dropout: share of values dropped after the subsampling, after each layer and in the attention.
     """
 
     def __init__(
@@ -33,23 +38,9 @@ class AttentiveRecurrentEncoder(SubsampledEncoder):
         layer_norm: bool = False,
         residual: bool = False,
     ) -> None:
-        """Builds the encoder.
-
-        Args besides those of :class:`SubsampledEncoder` and :class:`RecurrentStack`:
-            num_heads: heads of attention, which share the width of the recurrent output evenly.
-            feedforward_dim: width inside the feed-forward block after the attention.
-            dropout: share of values dropped after the subsampling, after each layer and in the attention.
-        """
         super().__init__(feature_dim, conv_channels, time_stride, dropout)
         self.recurrent = RecurrentStack(
-            self.subsampling.output_dim,
-            hidden_dim,
-            num_layers,
-            cell,
-            bidirectional,
-            dropout,
-            layer_norm,
-            residual,
+            self.subsampling.output_dim, hidden_dim, num_layers, cell, bidirectional, dropout, layer_norm, residual
         )
         self.output_dim = self.recurrent.output_dim
         self.attention = TransformerLayer(self.output_dim, num_heads, feedforward_dim, dropout)

@@ -18,19 +18,17 @@ class ConvolutionModule(nn.Module):
     padding and the other utterances of the batch.
 
     **Source**: Gulati et al. 2020, section 2.2, figure 2, except for the norm.
+
+    Args:
+        width: of a frame, D.
+        kernel_size: frames that the convolution sees, an odd number.
+        dropout: share of outputs dropped.
+
+    Raises:
+        ValueError: for an even kernel.
     """
 
     def __init__(self, width: int, kernel_size: int, dropout: float = 0.0) -> None:
-        """Builds it.
-
-        Args:
-            width: of a frame, D.
-            kernel_size: frames that the convolution sees, an odd number.
-            dropout: share of outputs dropped.
-
-        Raises:
-            ValueError: for an even kernel.
-        """
         super().__init__()
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd. Found {kernel_size}")
@@ -52,6 +50,14 @@ class ConformerLayer(nn.Module):
     """Half a feed-forward block, attention, convolution, half a feed-forward block, norm.
 
     **Source**: Gulati et al. 2020, eq. 1.
+
+    Args:
+        width: of a frame, D.
+        num_heads: heads of attention.
+        feedforward_dim: width inside each feed-forward block.
+        kernel_size: frames that the convolution sees, an odd number.
+        dropout: share of attention weights and of values dropped.
+        skip_rate: share of utterances that skip a branch in training.
     """
 
     def __init__(
@@ -63,16 +69,6 @@ class ConformerLayer(nn.Module):
         dropout: float = 0.0,
         skip_rate: float = 0.0,
     ) -> None:
-        """Builds the layer.
-
-        Args:
-            width: of a frame, D.
-            num_heads: heads of attention.
-            feedforward_dim: width inside each feed-forward block.
-            kernel_size: frames that the convolution sees, an odd number.
-            dropout: share of attention weights and of values dropped.
-            skip_rate: share of utterances that skip a branch in training.
-        """
         super().__init__()
         self.before = Residual(FeedForward(width, feedforward_dim, dropout), 0.5, skip_rate)
         self.attention = Residual(SelfAttention(width, num_heads, dropout), 1.0, skip_rate)
@@ -91,6 +87,15 @@ class ConformerEncoder(SubsampledEncoder):
     """Subsampling, then Conformer layers.
 
     **Source**: Gulati et al. 2020, with rotary positions (Su et al. 2021) in place of Transformer-XL's.
+
+    Args besides those of :class:`SubsampledEncoder`:
+        hidden_dim: width of an encoded frame, which the heads share evenly.
+        num_layers: layers.
+        num_heads: heads of attention in each layer.
+        feedforward_dim: width inside each feed-forward block.
+        kernel_size: encoder frames that a convolution sees, an odd number.
+        dropout: share of values dropped after the subsampling and in each layer.
+        stochastic_depth: share of utterances that skip a branch of the last layer in training, fewer before it.
     """
 
     def __init__(
@@ -106,17 +111,6 @@ class ConformerEncoder(SubsampledEncoder):
         dropout: float = 0.0,
         stochastic_depth: float = 0.0,
     ) -> None:
-        """Builds the encoder.
-
-        Args besides those of :class:`SubsampledEncoder`:
-            hidden_dim: width of an encoded frame, which the heads share evenly.
-            num_layers: layers.
-            num_heads: heads of attention in each layer.
-            feedforward_dim: width inside each feed-forward block.
-            kernel_size: encoder frames that a convolution sees, an odd number.
-            dropout: share of values dropped after the subsampling and in each layer.
-            stochastic_depth: share of utterances that skip a branch of the last layer in training, fewer before it.
-        """
         super().__init__(feature_dim, conv_channels, time_stride, dropout)
         self.output_dim = hidden_dim
         self.entrance = nn.Linear(self.subsampling.output_dim, hidden_dim)

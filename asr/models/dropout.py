@@ -12,14 +12,12 @@ class Dropout(nn.Module):
     """``nn.Dropout``, with four values decided by one draw of 64 bits on a CPU: a quarter of ``bernoulli_``'s time.
 
     On a CPU the share of values dropped is a multiple of 1 / 65536.
+
+    Args:
+        p: share of values dropped in training, from 0 up to but not including 1.
     """
 
     def __init__(self, p: float) -> None:
-        """Stores the share.
-
-        Args:
-            p: share of values dropped in training, from 0 up to but not including 1.
-        """
         super().__init__()
         self.p = p
 

@@ -16,6 +16,13 @@ class RecurrentEncoder(SubsampledEncoder):
     """Subsampling, then a stack of recurrent layers: the deep bidirectional LSTM of this project.
 
     **Source**: Graves, Mohamed & Hinton 2013, optionally after the convolutions of Amodei et al. 2016.
+
+    Args besides those of :class:`SubsampledEncoder` and :class:`RecurrentStack`:
+        dropout: share of values dropped after the subsampling and after each layer.
+        options: of the units of all layers; see :class:`CellOptions`.
+
+    Raises:
+        ConfigError: settings contradict each other or do not apply to the kind of unit.
     """
 
     def __init__(
@@ -33,15 +40,6 @@ class RecurrentEncoder(SubsampledEncoder):
         front_cell: Cell | None = None,
         **options: Unpack[CellKeywords],
     ) -> None:
-        """Builds the encoder.
-
-        Args besides those of :class:`SubsampledEncoder` and :class:`RecurrentStack`:
-            dropout: share of values dropped after the subsampling and after each layer.
-            options: of the units of all layers; see :class:`CellOptions`.
-
-        Raises:
-            ConfigError: settings contradict each other or do not apply to the kind of unit.
-        """
         if "conv_lstm" in (cell, front_cell) and not conv_channels:
             found = "conv_lstm needs frequency bins, which stacked frames do not have"
             raise ConfigError("encoder", found, "set conv_channels")

@@ -14,16 +14,14 @@ class FeedForward(nn.Module):
     """Layer norm, a wider layer with SiLU (x * sigmoid(x)), and a linear map back to the width of a frame.
 
     **Source**: Vaswani et al. 2017, eq. 2; pre-norm and SiLU as in Gulati et al. 2020, figure 4.
+
+    Args:
+        width: of a frame, D.
+        feedforward_dim: width of the inner layer.
+        dropout: share of values dropped after each of the two layers.
     """
 
     def __init__(self, width: int, feedforward_dim: int, dropout: float = 0.0) -> None:
-        """Builds it.
-
-        Args:
-            width: of a frame, D.
-            feedforward_dim: width of the inner layer.
-            dropout: share of values dropped after each of the two layers.
-        """
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.widen, self.narrow = nn.Linear(width, feedforward_dim), nn.Linear(feedforward_dim, width)
@@ -61,6 +59,14 @@ class FeedForwardEncoder(SubsampledEncoder):
     """Subsampling, then a deep network without memory over a window of frames: the baseline for the value of memory.
 
     **Source**: windowed networks for speech, Hinton et al. 2012; residual blocks, He et al. 2016.
+
+    Args besides those of :class:`SubsampledEncoder`:
+        hidden_dim: width of an encoded frame.
+        num_layers: residual blocks of two layers each.
+        context: encoder frames seen on each side of a frame.
+        feedforward_dim: width inside a block.
+        dropout: share of values dropped after the subsampling and in each block.
+        stochastic_depth: share of utterances that skip the last block in training, fewer before it.
     """
 
     def __init__(
@@ -75,16 +81,6 @@ class FeedForwardEncoder(SubsampledEncoder):
         dropout: float = 0.0,
         stochastic_depth: float = 0.0,
     ) -> None:
-        """Builds the encoder.
-
-        Args besides those of :class:`SubsampledEncoder`:
-            hidden_dim: width of an encoded frame.
-            num_layers: residual blocks of two layers each.
-            context: encoder frames seen on each side of a frame.
-            feedforward_dim: width inside a block.
-            dropout: share of values dropped after the subsampling and in each block.
-            stochastic_depth: share of utterances that skip the last block in training, fewer before it.
-        """
         super().__init__(feature_dim, conv_channels, time_stride, dropout)
         self.context, self.output_dim = context, hidden_dim
         self.entrance = nn.Linear(self.subsampling.output_dim * (2 * context + 1), hidden_dim)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def subsampled_lengths(lengths: Tensor, time_stride: int) -> Tensor:
-    """Returns the encoder frames N = ceil(T / time_stride) of T feature frames.
+    """Returns the encoder frames N = ceil(T / time_stride) of T feature frames, shape (B,).
 
     A convolution of kernel 3, padding 1 and stride s yields ``(T - 1) // s + 1 = ceil(T / s)`` frames, as does stacking
     s frames, and ``ceil(ceil(T / a) / b) = ceil(T / (a * b))``: one formula holds for every kind of subsampling.
@@ -15,9 +15,6 @@ def subsampled_lengths(lengths: Tensor, time_stride: int) -> Tensor:
     Args:
         lengths: feature frames T of each utterance, shape (B,).
         time_stride: feature frames for one encoder frame.
-
-    Returns:
-        Encoder frames N, shape (B,).
 
     Example:
         >>> subsampled_lengths(torch.tensor([1, 4, 5, 8]), 4)
@@ -27,14 +24,11 @@ def subsampled_lengths(lengths: Tensor, time_stride: int) -> Tensor:
 
 
 def valid_frames(lengths: Tensor, num_frames: int) -> Tensor:
-    """Marks the frames that belong to an utterance.
+    """Marks the frames that belong to an utterance, shape (B, T): True for frames, False for padding.
 
     Args:
         lengths: frames of each utterance, shape (B,).
         num_frames: frames of the padded batch, T.
-
-    Returns:
-        True for frames, False for padding, shape (B, T).
 
     Example:
         >>> valid_frames(torch.tensor([1, 3]), 3).int()

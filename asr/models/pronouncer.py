@@ -35,6 +35,15 @@ class Pronouncer(nn.Module):
     **Source**: Rao et al. 2015, "Grapheme-to-phoneme conversion using long short-term memory recurrent neural
     networks". They repeat letters before the layers; here the output layer computes all frames of a letter, at a
     fraction of the cost.
+
+    Args:
+        num_letters: letters including the padding symbol, whose id is 0.
+        num_tokens: V, phones including the blank.
+        letter_dim: width of a letter's embedding.
+        hidden_dim: units in each direction of each layer.
+        num_layers: layers.
+        frames_per_letter: R, frames for each letter.
+        dropout: share of values dropped after each layer.
     """
 
     def __init__(
@@ -47,17 +56,6 @@ class Pronouncer(nn.Module):
         frames_per_letter: int,
         dropout: float = 0.0,
     ) -> None:
-        """Builds the model.
-
-        Args:
-            num_letters: letters including the padding symbol, whose id is 0.
-            num_tokens: V, phones including the blank.
-            letter_dim: width of a letter's embedding.
-            hidden_dim: units in each direction of each layer.
-            num_layers: layers.
-            frames_per_letter: R, frames for each letter.
-            dropout: share of values dropped after each layer.
-        """
         super().__init__()
         self.num_tokens, self.frames_per_letter = num_tokens, frames_per_letter
         self.embedding = nn.Embedding(num_letters, letter_dim)

@@ -47,6 +47,13 @@ class RecurrentLayer(nn.Module):
     both run concurrently because a frame of one alone leaves most of the processor idle.
 
     **Source**: Graves & Schmidhuber 2005 for two directions.
+
+    Args:
+        input_dim: width of its input.
+        hidden_dim: units in each direction.
+        cell: the kind of unit.
+        bidirectional: whether a second module reads the utterance backwards.
+        options: of the units; None means the defaults.
     """
 
     def __init__(
@@ -57,15 +64,6 @@ class RecurrentLayer(nn.Module):
         bidirectional: bool = True,
         options: CellOptions | None = None,
     ) -> None:
-        """Builds the layer.
-
-        Args:
-            input_dim: width of its input.
-            hidden_dim: units in each direction.
-            cell: the kind of unit.
-            bidirectional: whether a second module reads the utterance backwards.
-            options: of the units; None means the defaults.
-        """
         super().__init__()
         options = CellOptions() if options is None else options
         self.output_dim = options.output_dim(cell, hidden_dim) * (2 if bidirectional else 1)
@@ -142,7 +140,20 @@ def _run(cell: nn.Module, frames: Tensor, valid: Tensor | None) -> Tensor:
 
 
 class RecurrentStack(nn.Module):
-    """A stack of layers with dropout, layer norm and residual connections between them."""
+    """A stack of layers with dropout, layer norm and residual connections between them.
+
+    Args:
+        input_dim: width of the first layer's input.
+        hidden_dim: units in each direction of each layer.
+        num_layers: layers.
+        cell: the kind of unit.
+        bidirectional: whether each layer reads both ways.
+        dropout: share of values dropped after each layer.
+        layer_norm: whether each layer's output is normalised over its width (Ba et al. 2016).
+        residual: whether a layer's input is added to its output where their widths agree.
+        front_cell: the kind of unit of the first layer; None means that of the others.
+        options: of the units; None means the defaults.
+    """
 
     def __init__(
         self,
@@ -157,20 +168,6 @@ class RecurrentStack(nn.Module):
         front_cell: Cell | None = None,
         options: CellOptions | None = None,
     ) -> None:
-        """Builds the stack.
-
-        Args:
-            input_dim: width of the first layer's input.
-            hidden_dim: units in each direction of each layer.
-            num_layers: layers.
-            cell: the kind of unit.
-            bidirectional: whether each layer reads both ways.
-            dropout: share of values dropped after each layer.
-            layer_norm: whether each layer's output is normalised over its width (Ba et al. 2016).
-            residual: whether a layer's input is added to its output where their widths agree.
-            front_cell: the kind of unit of the first layer; None means that of the others.
-            options: of the units; None means the defaults.
-        """
         super().__init__()
         layers, norms, width = [], [], input_dim
         for number in range(num_layers):

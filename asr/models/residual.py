@@ -10,19 +10,17 @@ class Residual(nn.Module):
     """Adds ``scale`` times a branch to its input; in training the branch may be skipped for whole utterances.
 
     **Source**: stochastic depth, Huang et al. 2016, with the branch divided by its probability to keep the mean.
+
+    Args:
+        branch: called with frames (B, N, D) and a mask (B, N); returns frames (B, N, D).
+        scale: weight of the branch.
+        skip_rate: share of utterances that skip the branch in training, below 1.
+
+    Raises:
+        ValueError: for a rate outside [0, 1).
     """
 
     def __init__(self, branch: nn.Module, scale: float = 1.0, skip_rate: float = 0.0) -> None:
-        """Builds it.
-
-        Args:
-            branch: called with frames (B, N, D) and a mask (B, N); returns frames (B, N, D).
-            scale: weight of the branch.
-            skip_rate: share of utterances that skip the branch in training, below 1.
-
-        Raises:
-            ValueError: for a rate outside [0, 1).
-        """
         super().__init__()
         if not 0 <= skip_rate < 1:
             raise ValueError(f"the share of skipped branches must be in [0, 1). Found {skip_rate}")

@@ -14,6 +14,12 @@ from asr.models.subsampling import ConvSubsampling, FrameStacking
 class SubsampledEncoder(nn.Module, ABC):
     """Subsampling and dropout, then what :meth:`encode` does with the frames; N = ceil(T / time_stride).
 
+    Args:
+        feature_dim: values of a feature frame, F.
+        conv_channels: channels of the two convolutions before the layers; 0 stacks frames instead.
+        time_stride: feature frames for one encoder frame; with convolutions 1, 2, 3 or 4.
+        dropout: share of values dropped after the convolutions.
+
     Attributes:
         output_dim: width D of an encoded frame.
         time_stride: feature frames for one encoder frame.
@@ -22,14 +28,6 @@ class SubsampledEncoder(nn.Module, ABC):
     output_dim: int
 
     def __init__(self, feature_dim: int, conv_channels: int, time_stride: int, dropout: float) -> None:
-        """Builds the subsampling.
-
-        Args:
-            feature_dim: values of a feature frame, F.
-            conv_channels: channels of the two convolutions before the layers; 0 stacks frames instead.
-            time_stride: feature frames for one encoder frame; with convolutions 1, 2, 3 or 4.
-            dropout: share of values dropped after the convolutions.
-        """
         super().__init__()
         self.subsampling = (
             ConvSubsampling(feature_dim, conv_channels, time_stride)

@@ -12,15 +12,14 @@ TIME_STRIDES: dict[int, tuple[int, int]] = {1: (1, 1), 2: (2, 1), 3: (3, 1), 4: 
 
 
 class FrameStacking(nn.Module):
-    """Concatenates each ``time_stride`` frames; N = ceil(T / time_stride)."""
+    """Concatenates each ``time_stride`` frames; N = ceil(T / time_stride).
+
+    Args:
+        feature_dim: values of a feature frame, F.
+        time_stride: feature frames for one encoder frame.
+    """
 
     def __init__(self, feature_dim: int, time_stride: int = 1) -> None:
-        """Builds it.
-
-        Args:
-            feature_dim: values of a feature frame, F.
-            time_stride: feature frames for one encoder frame.
-        """
         super().__init__()
         self.time_stride, self.output_dim = time_stride, feature_dim * time_stride
 
@@ -44,19 +43,17 @@ class ConvSubsampling(nn.Module):
     times smaller and prolongs the plateau on which every frame is blank.
 
     **Source**: He et al. 2015, "Delving deep into rectifiers", eq. 10, for the weights.
+
+    Args:
+        feature_dim: values of a feature frame, F.
+        channels: channels C of each convolution.
+        time_stride: 1, 2, 3 or 4 feature frames for one encoder frame.
+
+    Raises:
+        ValueError: for another stride.
     """
 
     def __init__(self, feature_dim: int, channels: int, time_stride: int = 4) -> None:
-        """Builds it.
-
-        Args:
-            feature_dim: values of a feature frame, F.
-            channels: channels C of each convolution.
-            time_stride: 1, 2, 3 or 4 feature frames for one encoder frame.
-
-        Raises:
-            ValueError: for another stride.
-        """
         super().__init__()
         if time_stride not in TIME_STRIDES:
             raise ValueError(f"time_stride must be one of {sorted(TIME_STRIDES)}. Found {time_stride}")

@@ -14,20 +14,18 @@ class TransformerLayer(nn.Module):
     """Self-attention, then a feed-forward block, both pre-norm and added to their input.
 
     **Source**: Vaswani et al. 2017, section 3.1; pre-norm, Xiong et al. 2020.
+
+    Args:
+        width: of a frame, D.
+        num_heads: heads of attention.
+        feedforward_dim: width inside the feed-forward block.
+        dropout: share of attention weights and of values dropped.
+        skip_rate: share of utterances that skip a branch in training.
     """
 
     def __init__(
         self, width: int, num_heads: int, feedforward_dim: int, dropout: float = 0.0, skip_rate: float = 0.0
     ) -> None:
-        """Builds the layer.
-
-        Args:
-            width: of a frame, D.
-            num_heads: heads of attention.
-            feedforward_dim: width inside the feed-forward block.
-            dropout: share of attention weights and of values dropped.
-            skip_rate: share of utterances that skip a branch in training.
-        """
         super().__init__()
         self.attention = Residual(SelfAttention(width, num_heads, dropout), skip_rate=skip_rate)
         self.feedforward = Residual(FeedForward(width, feedforward_dim, dropout), skip_rate=skip_rate)
@@ -41,6 +39,14 @@ class TransformerEncoder(SubsampledEncoder):
     """Subsampling, then layers of self-attention over the whole utterance.
 
     **Source**: Vaswani et al. 2017 after convolutions, as in Dong, Xu & Xu 2018; rotary positions, Su et al. 2021.
+
+    Args besides those of :class:`SubsampledEncoder`:
+        hidden_dim: width of an encoded frame, which the heads share evenly.
+        num_layers: layers.
+        num_heads: heads of attention in each layer.
+        feedforward_dim: width inside a feed-forward block.
+        dropout: share of values dropped after the subsampling and in each layer.
+        stochastic_depth: share of utterances that skip a branch of the last layer in training, fewer before it.
     """
 
     def __init__(
@@ -55,16 +61,6 @@ class TransformerEncoder(SubsampledEncoder):
         dropout: float = 0.0,
         stochastic_depth: float = 0.0,
     ) -> None:
-        """Builds the encoder.
-
-        Args besides those of :class:`SubsampledEncoder`:
-            hidden_dim: width of an encoded frame, which the heads share evenly.
-            num_layers: layers.
-            num_heads: heads of attention in each layer.
-            feedforward_dim: width inside a feed-forward block.
-            dropout: share of values dropped after the subsampling and in each layer.
-            stochastic_depth: share of utterances that skip a branch of the last layer in training, fewer before it.
-        """
         super().__init__(feature_dim, conv_channels, time_stride, dropout)
         self.output_dim = hidden_dim
         self.entrance = nn.Linear(self.subsampling.output_dim, hidden_dim)

@@ -75,13 +75,10 @@ class History:
 
 
 def read_history(exp_dir: str | Path) -> History:
-    """Reads the TensorBoard files of a run.
+    """Reads the TensorBoard files in the folder of a run.
 
     A run that was resumed, or started again in the same folder, has several files: from its first step on, a later file
     replaces the earlier ones.
-
-    Args:
-        exp_dir: folder of the run.
 
     Raises:
         DataError: there are no TensorBoard files, or they are empty.
@@ -98,7 +95,11 @@ def read_history(exp_dir: str | Path) -> History:
         for name, values in scalars.items():
             points.setdefault(name, {}).update(values)
         seconds += elapsed
-    curves = {_short(name): _curve(values) for name, values in points.items() if values}
+    curves = {}
+    for name, values in points.items():
+        if values:
+            steps, numbers = zip(*sorted(values.items()), strict=True)
+            curves["learning_rate" if name.startswith("lr-") else name] = Curve(steps, numbers)
     if not curves:
         raise DataError(exp_dir, "no TensorBoard files with numbers in them", "give the folder that asr train wrote")
     return History(curves, seconds)
@@ -115,12 +116,3 @@ def _read_events(file: Path) -> tuple[dict[str, dict[int, float]], float]:
     times = [event.wall_time for found in scalars.values() for event in found]
     values = {name: {event.step: event.value for event in found} for name, found in scalars.items()}
     return values, max(times, default=0.0) - min(times, default=0.0)
-
-
-def _short(name: str) -> str:
-    return "learning_rate" if name.startswith("lr-") else name
-
-
-def _curve(values: Mapping[int, float]) -> Curve:
-    steps = sorted(values)
-    return Curve(tuple(steps), tuple(values[step] for step in steps))

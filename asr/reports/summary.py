@@ -11,7 +11,7 @@ from pathlib import Path
 from asr.records import Record
 from asr.scoring.counts import ErrorCounts, read_counts
 from asr.scoring.rules import RuleId
-from asr.scoring.tables import pad
+from asr.scoring.tables import pad_row
 
 _REMEDY = "make it with asr score --json"
 
@@ -42,7 +42,11 @@ def read_scores(path: str | Path) -> list[ScoredFile]:
         DataError: the file cannot be read as scores.
     """
     report = Record.read(path, "cannot be read as scores", _REMEDY)
-    return [_scored(each, report) for each in report.records("scores")]
+    scored = [(each, RuleId.read(each, report)) for each in report.records("scores")]
+    return [
+        ScoredFile(each.text("label"), rule.unit, read_counts(each), _interval(each), f"{rule.name} ({rule.hash})")
+        for each, rule in scored
+    ]
 
 
 def scores_table(scores: Sequence[ScoredFile]) -> str:
@@ -65,12 +69,9 @@ def scores_table(scores: Sequence[ScoredFile]) -> str:
 
 
 def means_table(runs: Sequence[Sequence[ScoredFile]]) -> str:
-    """Returns a Markdown table of means over several runs, one row for each score that all runs have.
+    """Returns a Markdown table of means over runs, such as of several seeds; a row for each score that all runs have.
 
     Rates under different text policies or protocols are never averaged.
-
-    Args:
-        runs: scores of each run, such as one run per seed.
     """
     rates = [{(s.label, s.unit, s.policy): s.counts.rate for s in run} for run in runs]
     several = len({s.policy for run in runs for s in run}) > 1
@@ -99,19 +100,9 @@ def markdown_table(rows: Sequence[Sequence[str]], num_left: int) -> str:
         | a    |  9.1 |
     """
     widths = [max(3, *(len(cell) for cell in column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            pad(cell, width, place < num_left) for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
+    lines = [f"| {' | '.join(pad_row(row, widths, num_left))} |" for row in rows]
     rules = [":" + "-" * (w + 1) if place < num_left else "-" * (w + 1) + ":" for place, w in enumerate(widths)]
     return "\n".join([lines[0], f"|{'|'.join(rules)}|", *lines[1:]])
-
-
-def _scored(each: Record, report: Record) -> ScoredFile:
-    rule = RuleId.read(each, report)
-    return ScoredFile(each.text("label"), rule.unit, read_counts(each), _interval(each), f"{rule.name} ({rule.hash})")
 
 
 def _interval(each: Record) -> tuple[float, float] | None:

@@ -78,9 +78,7 @@ def build(config: dict[str, Any]) -> TrainingCLI:
         raise ConfigError("configuration", found, "asr train --print-config shows all settings") from error
 
 
-def _classes_and_arguments(
-    config: dict[str, Any],
-) -> tuple[type[SteppedModule], type[PlannedData], dict[str, Any]]:
+def _classes_and_arguments(config: dict[str, Any]) -> tuple[type[SteppedModule], type[PlannedData], dict[str, Any]]:
     """Returns the classes of module and data, and the settings of module, data and trainer."""
     arguments = {name: dict(config[name]) for name in _ARGUMENTS} | {"seed_everything": config["seed"]}
     module, data = next((pair for pair in _TRAINED if pair[0].kind.task == config.get("task")), _TRAINED[0])

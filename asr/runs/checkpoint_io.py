@@ -21,11 +21,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Writes a checkpoint.
 
-        Args:
-            checkpoint: what Lightning wants to save.
-            path: the file.
-            storage_options: not used.
-
         Raises:
             CheckpointError: the file cannot be written; the message has the reason, and the old file is kept.
         """

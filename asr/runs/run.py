@@ -27,10 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 def run(config: DictConfig) -> None:
-    """Trains until the end, or until early stopping.
-
-    Args:
-        config: what ``asr train`` composed or read.
+    """Trains with what ``asr train`` composed or read, until the end, or until early stopping.
 
     Raises:
         AsrError: anything that a user can cause.

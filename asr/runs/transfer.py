@@ -29,10 +29,6 @@ def take_weights(module: SteppedModule, path: str | Path) -> None:
     The output layer of an acoustic model takes the rows of all tokens that the checkpoint has too; the rows of other
     tokens keep their values. Where the token tables differ, one line is logged.
 
-    Args:
-        module: the module to train.
-        path: checkpoint of a module of the same kind.
-
     Raises:
         CheckpointError: the file is no checkpoint or one of another kind, its weights do not fit, or, for a language or
             pronunciation model, its words or letters differ.

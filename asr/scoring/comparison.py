@@ -153,7 +153,9 @@ class Comparison:
         for name, runs in (("first", self.first), ("second", self.second)):
             rates = [100 * run.rate for run in runs]
             spread = f"{statistics.stdev(rates):.2f}" if len(rates) > 1 else "-"
-            rows.append([_name(name, runs), str(len(runs)), f"{statistics.fmean(rates):.2f}", spread, _joined(rates)])
+            label = f"{name} ({', '.join(dict.fromkeys(run.label for run in runs))})"
+            each = " ".join(f"{rate:.2f}" for rate in rates)
+            rows.append([label, str(len(runs)), f"{statistics.fmean(rates):.2f}", spread, each])
         lines = [f"{self.first[0].rule}; {len(self._ids)} utterances (hash {self.first[0].split})", "", table(rows, 1)]
         return "\n".join([*lines, "", *self._difference_lines()])
 
@@ -212,14 +214,6 @@ def compare(first: Sequence[Run], second: Sequence[Run]) -> Comparison:
             found = f"is scored on other utterances or references (hash {run.split}) than {base.where} ({base.split})"
             raise DataError(run.where, found, "score both with the same cuts")
     return Comparison(tuple(first), tuple(second))
-
-
-def _name(name: str, runs: Sequence[Run]) -> str:
-    return f"{name} ({', '.join(dict.fromkeys(run.label for run in runs))})"
-
-
-def _joined(rates: Sequence[float]) -> str:
-    return " ".join(f"{rate:.2f}" for rate in rates)
 
 
 def _p(value: float) -> str:

@@ -49,11 +49,7 @@ class Confusions:
         }
 
     def to_text(self, number: int = 10) -> str:
-        """Returns tables for a terminal.
-
-        Args:
-            number: of the most frequent substitutions, deletions and insertions.
-        """
+        """Returns tables for a terminal, of the ``number`` most frequent substitutions, deletions and insertions."""
         rows = [["substituted", "", "deleted", "", "inserted", ""]]
         columns = [
             [(f"{ref} > {hyp}", count) for (ref, hyp), count in _ranked(self.substitutions)],

@@ -126,11 +126,7 @@ class ScoringRule(ABC):
 
     @abstractmethod
     def cells(self, labels: PhoneSet | None, /) -> list[str]:
-        """Returns the cells below :attr:`columns`, the last of which tells rules apart in titles.
-
-        Args:
-            labels: what :meth:`check` returned.
-        """
+        """Returns the cells below :attr:`columns` for what :meth:`check` returned; the last tells rules apart."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,11 @@ def pad(text: str, width: int, is_left: bool = True) -> str:
     return text + blanks if is_left else blanks + text
 
 
+def pad_row(row: Sequence[str], widths: Sequence[int], num_left: int) -> list[str]:
+    """Fills up the cells of a row, the first ``num_left`` of them to stand left."""
+    return [pad(cell, width, place < num_left) for place, (cell, width) in enumerate(zip(row, widths, strict=True))]
+
+
 def table(rows: Sequence[Sequence[str]], num_left: int) -> str:
     """Sets rows in columns, two blanks apart, the first ``num_left`` of them to the left and the others to the right.
 
@@ -36,12 +41,7 @@ def table(rows: Sequence[Sequence[str]], num_left: int) -> str:
         a      9.1
     """
     widths = [max(display_width(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            pad(cell, width, place < num_left) for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+    return "\n".join("  ".join(pad_row(row, widths, num_left)).rstrip() for row in rows)
 
 
 def error_cells(counts: ErrorCounts) -> list[str]:

@@ -38,9 +38,6 @@ def without_invisible(text: str) -> str:
 
     A joiner stays beside the virama of an Indic script and between two letters of a script whose letters join.
 
-    Args:
-        text: any text.
-
     **Source**: for joiners RFC 5892, appendix A.1 and A.2; beyond it the joiner before a virama, with which Bengali
     writes ra and ya.
 

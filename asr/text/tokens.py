@@ -145,9 +145,7 @@ class TokenTable:
         """
         path = Path(path)
         if path.name != self.file_name:
-            raise DataError(
-                path, f"a table of unit {self.unit} is kept under another name", f"name it {self.file_name}"
-            )
+            raise DataError(path, f"a table of unit {self.unit} has another name", f"name it {self.file_name}")
         if self.model:
             with written_whole(path.with_suffix(".model")) as beside:
                 beside.write_bytes(self.model)

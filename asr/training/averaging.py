@@ -15,14 +15,12 @@ class ExponentialMovingAverage(WeightAveraging):
     as the statistics of the front end, are copied and not averaged.
 
     **Source**: Polyak & Juditsky 1992; the growing decay is TensorFlow's.
+
+    Args:
+        decay: share of the old average kept at each step; values nearer to 1 average over more steps.
     """
 
     def __init__(self, decay: float) -> None:
-        """Keeps the decay.
-
-        Args:
-            decay: share of the old average kept at each step; values nearer to 1 average over more steps.
-        """
         self._decay = decay
         super().__init__(use_buffers=False, multi_avg_fn=self._average)
 

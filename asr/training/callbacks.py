@@ -23,15 +23,13 @@ class LastCheckpoint(Checkpoint):
 
     After the last batch of an epoch nothing is written until the epoch ends: a checkpoint between the two would lose
     the validation. A signal to stop takes effect where the file is written: after a step, or after the validation.
+
+    Args:
+        path: the file, overwritten each time.
+        every_num_steps: optimiser steps between checkpoints.
     """
 
     def __init__(self, path: str, every_num_steps: int) -> None:
-        """Keeps the settings.
-
-        Args:
-            path: the file, overwritten each time.
-            every_num_steps: optimiser steps between checkpoints.
-        """
         self.path, self.every_num_steps = Path(path), every_num_steps
         self._saved_step = 0
         self._stops = False
@@ -91,7 +89,6 @@ class InitialCheckpoint(Checkpoint):
     """Writes the weights before the first step, to compare a trained model with."""
 
     def __init__(self, path: str) -> None:
-        """Keeps the path."""
         self.path = Path(path)
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

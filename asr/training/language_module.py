@@ -21,6 +21,16 @@ class LanguageModule(SteppedModule):
 
     Logs ``train/loss_step``, ``train/loss_epoch`` and ``val/loss`` in nats per word over all ranks, where the end of a
     sentence counts as a word; ``val/perplexity``, the exponential of the last; and ``train/gradient_norm``.
+
+    Args besides those of :class:`SteppedModule`:
+        vocabulary: the words, one per line; on the command line, the path of their file.
+        num_unknown_types: distinct words of the training text outside the vocabulary, which share ``<unk>``.
+        text_policy: name of the policy applied to sentences.
+        embedding_dim: size of the word embedding, for input and output.
+        hidden_dim: units of each layer.
+        num_layers: number of layers.
+        dropout: share of values dropped before, between and after the layers.
+        tie_weights: whether input and output share the weights of the word embedding.
     """
 
     kind = LANGUAGE
@@ -39,26 +49,9 @@ class LanguageModule(SteppedModule):
         schedule: Schedule,
         seed: int = 0,
     ) -> None:
-        """Builds the model.
-
-        Args:
-            vocabulary: the words, one per line; on the command line, the path of their file.
-            num_unknown_types: distinct words of the training text outside the vocabulary, which share ``<unk>``.
-            text_policy: name of the policy applied to sentences.
-            embedding_dim: size of the word embedding, for input and output.
-            hidden_dim: units of each layer.
-            num_layers: number of layers.
-            dropout: share of values dropped before, between and after the layers.
-            tie_weights: whether input and output share the weights of the word embedding.
-            optimizer: called with the parameters.
-            schedule: called with the optimiser and the number of steps of the whole run.
-            seed: seed of dropout.
-        """
         super().__init__(optimizer, schedule, seed)
         self.save_hyperparameters(logger=False)  # TensorBoard has no use for thousands of words
-        self.hparams["text_policy"] = get_policy(
-            text_policy
-        ).reference  # this version, even if the policy changes later
+        self.hparams["text_policy"] = get_policy(text_policy).reference  # this version, even if policies change later
         self.words, self.text_policy = Vocabulary.of(vocabulary.split("\n")), text_policy
         self.model = RecurrentLM(len(self.words), embedding_dim, hidden_dim, num_layers, dropout, tie_weights)
 

@@ -17,7 +17,7 @@ from asr.text.tokens import BLANK
 
 
 def ctc_losses(log_probs: Tensor, input_lengths: Tensor, targets: Tensor, target_lengths: Tensor, blank: int) -> Tensor:
-    """Returns the negative log-likelihood of each utterance's targets.
+    """Returns the negative log-likelihood of each utterance's targets in nats, shape (B,).
 
     Requires ``input_lengths >= target_lengths + repeats``; an utterance that is too short has an infinite loss, which
     is returned as it is.
@@ -30,9 +30,6 @@ def ctc_losses(log_probs: Tensor, input_lengths: Tensor, targets: Tensor, target
         targets: token ids of all utterances, concatenated, shape (sum of target_lengths,).
         target_lengths: tokens of each utterance, shape (B,).
         blank: index of the blank.
-
-    Returns:
-        Losses in nats, shape (B,).
     """
     time_first = log_probs.transpose(0, 1)  # (B, N, V) -> (N, B, V)
     return F.ctc_loss(time_first, targets, input_lengths, target_lengths, blank=blank, reduction="none")
@@ -46,18 +43,16 @@ class Consistency:
     ``conf/augmentation/spec_consistency.yaml``. A step costs as much as two; compare at equal time.
 
     **Source**: Yao et al. 2024, https://arxiv.org/abs/2410.05101.
+
+    Args:
+        weight: weight of the divergence relative to the CTC loss.
+        ramp_fraction: share of all steps over which the weight grows from 0.
+
+    Raises:
+        ConfigError: a setting is out of range.
     """
 
     def __init__(self, weight: float = 0.2, ramp_fraction: float = 0.1) -> None:
-        """Keeps the settings.
-
-        Args:
-            weight: weight of the divergence relative to the CTC loss.
-            ramp_fraction: share of all steps over which the weight grows from 0.
-
-        Raises:
-            ConfigError: a setting is out of range.
-        """
         if weight < 0 or not 0 <= ramp_fraction <= 1:
             found = f"weight is {weight}, ramp_fraction {ramp_fraction}"
             raise ConfigError("model.objective.consistency", found, "weight is 0 or more, ramp_fraction in 0..1")
@@ -80,23 +75,19 @@ class Intermediate:
     The loss is ``(1 - weight) * last + weight * mean of the lower layers``.
 
     **Source**: Lee & Watanabe 2021, https://arxiv.org/abs/2102.03216; the default weight is theirs.
+
+    Args:
+        layers: layers below the last one, counted from 1.
+        weight: weight of the lower layers' mean loss.
+
+    Raises:
+        ConfigError: there is no layer, or the weight is outside 0..1.
     """
 
     def __init__(self, layers: list[int], weight: float = 0.3) -> None:
-        """Keeps the settings.
-
-        Args:
-            layers: layers below the last one, counted from 1.
-            weight: weight of the lower layers' mean loss.
-
-        Raises:
-            ConfigError: there is no layer, or the weight is outside 0..1.
-        """
         if not layers or not 0 <= weight <= 1:
             found = f"layers are {layers}, weight is {weight}"
-            raise ConfigError(
-                "model.objective.intermediate", found, "name a layer below the last, and a weight in 0..1"
-            )
+            raise ConfigError("model.objective.intermediate", found, "name a layer below the last and a weight in 0..1")
         self.layers, self.weight = layers, weight
 
 
@@ -136,7 +127,13 @@ class StepLoss:
 
 
 class CTCObjective:
-    """CTC, optionally on lower layers too and with views trained to agree."""
+    """CTC, optionally on lower layers too and with views trained to agree.
+
+    Args:
+        consistency: trains two views of each utterance to agree; None does not.
+        intermediate: trains lower layers too; None does not.
+        loss_per: what the minimised loss is a mean over; logs are in nats per token either way.
+    """
 
     def __init__(
         self,
@@ -144,13 +141,6 @@ class CTCObjective:
         intermediate: Intermediate | None = None,
         loss_per: Literal["token", "utterance"] = "token",
     ) -> None:
-        """Keeps the settings.
-
-        Args:
-            consistency: trains two views of each utterance to agree; None does not.
-            intermediate: trains lower layers too; None does not.
-            loss_per: what the minimised loss is a mean over; logs are in nats per token either way.
-        """
         self.consistency, self.intermediate, self.loss_per = consistency, intermediate, loss_per
 
     @property

@@ -38,6 +38,18 @@ class CTCModule(SteppedModule):
     Logs ``train/loss_step`` and ``train/loss_epoch``, means over all ranks in nats per token, ``train/blank_ratio``
     (share of frames whose best token is blank), ``train/gradient_norm`` (before clipping), ``val/loss``, and
     ``val/cer``, ``val/wer`` or ``val/per`` as fractions.
+
+    Args besides those of :class:`SteppedModule`:
+        frontend: turns waveforms into features.
+        encoder: called with the number of values in a feature frame.
+        tokens: state of the token table; on the command line, the path of its file.
+        text_policy: name of the policy applied to transcripts.
+        augmentation: what changes training utterances, under names of any kind; each is called with the front end,
+            and None is skipped.
+        objective: what training minimises; None is CTC alone, as a mean over tokens.
+
+    Raises:
+        ConfigError: an augmentation does not fit the front end.
     """
 
     kind = ACOUSTIC
@@ -54,28 +66,9 @@ class CTCModule(SteppedModule):
         objective: CTCObjective | None = None,
         seed: int = 0,
     ) -> None:
-        """Builds the model.
-
-        Args:
-            frontend: turns waveforms into features.
-            encoder: called with the number of values in a feature frame.
-            tokens: state of the token table; on the command line, the path of its file.
-            text_policy: name of the policy applied to transcripts.
-            optimizer: called with the parameters.
-            schedule: called with the optimiser and the number of steps of the whole run.
-            augmentation: what changes training utterances, under names of any kind; each is called with the front end,
-                and None is skipped.
-            objective: what training minimises; None is CTC alone, as a mean over tokens.
-            seed: seed of dropout.
-
-        Raises:
-            ConfigError: an augmentation does not fit the front end.
-        """
         super().__init__(optimizer, schedule, seed)
         self.save_hyperparameters()
-        self.hparams["text_policy"] = get_policy(
-            text_policy
-        ).reference  # this version, even if the policy changes later
+        self.hparams["text_policy"] = get_policy(text_policy).reference  # this version, even if policies change later
         self.tokens, self.text_policy = tokens, text_policy
         self.table = TokenTable.from_state(tokens)
         self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(self.table))

@@ -24,6 +24,15 @@ class PronunciationModule(SteppedModule):
 
     Logs ``train/loss_step``, ``train/loss_epoch`` and ``val/loss`` in nats per phone, ``train/gradient_norm``, and for
     greedy decoding ``val/per`` and ``val/wer``, the share of words that do not match their first pronunciation.
+
+    Args besides those of :class:`SteppedModule`:
+        letters: state of the letter table, of unit "char".
+        phones: state of the phone table.
+        letter_dim: size of the letter embedding.
+        hidden_dim: units in each direction of each layer.
+        num_layers: number of layers.
+        frames_per_letter: frames for each letter, which is the most phones that it can have.
+        dropout: share of values dropped after each layer.
     """
 
     kind = PRONUNCIATION
@@ -41,20 +50,6 @@ class PronunciationModule(SteppedModule):
         schedule: Schedule,
         seed: int = 0,
     ) -> None:
-        """Builds the model.
-
-        Args:
-            letters: state of the letter table, of unit "char".
-            phones: state of the phone table.
-            letter_dim: size of the letter embedding.
-            hidden_dim: units in each direction of each layer.
-            num_layers: number of layers.
-            frames_per_letter: frames for each letter, which is the most phones that it can have.
-            dropout: share of values dropped after each layer.
-            optimizer: called with the parameters.
-            schedule: called with the optimiser and the number of steps of the whole run.
-            seed: seed of dropout.
-        """
         super().__init__(optimizer, schedule, seed)
         self.save_hyperparameters(logger=False)  # the tables are not settings
         self.letters, self.phones = TokenTable.from_state(letters), TokenTable.from_state(phones)

@@ -39,19 +39,17 @@ class OneCycle(Schedule):
 
     **Source**: Smith & Topin 2018, two phases.
 
+    Args:
+        warmup_fraction: share of all steps before the peak.
+        start: share of the peak at the first step.
+        end: share of the peak at the last step.
+
     Example:
         >>> [round(OneCycle(warmup_fraction=0.5).factor(step, 4), 3) for step in range(5)]
         [0.04, 0.52, 1.0, 0.5, 0.0]
     """
 
     def __init__(self, warmup_fraction: float = 0.25, start: float = 0.04, end: float = 1e-4) -> None:
-        """Keeps the shape.
-
-        Args:
-            warmup_fraction: share of all steps before the peak.
-            start: share of the peak at the first step.
-            end: share of the peak at the last step.
-        """
         self.warmup_fraction, self.start, self.end = warmup_fraction, start, end
 
     def factor(self, step: int, total_steps: int) -> float:
@@ -66,14 +64,12 @@ class WarmupInverseSquareRoot(Schedule):
     """Rises linearly over a number of steps, then falls with the inverse square root of the step.
 
     **Source**: Vaswani et al. 2017.
+
+    Args:
+        warmup_steps: steps before the peak.
     """
 
     def __init__(self, warmup_steps: int) -> None:
-        """Keeps the shape.
-
-        Args:
-            warmup_steps: steps before the peak.
-        """
         self.warmup_steps = warmup_steps
 
     def factor(self, step: int, total_steps: int) -> float:

@@ -30,6 +30,11 @@ class SteppedModule(lightning.LightningModule):
     A step's metrics are taken over all ranks, which sum them while gradients are computed. ``train/loss_epoch`` is the
     mean over the whole epoch and all ranks, also when training was resumed in the middle of the epoch.
 
+    Args:
+        optimizer: called with the parameters.
+        schedule: called with the optimiser and the number of steps of the whole run.
+        seed: seed of dropout.
+
     Attributes:
         kind: the kind of checkpoint that the module writes.
         has_begun: whether this process has completed a batch.
@@ -39,13 +44,6 @@ class SteppedModule(lightning.LightningModule):
     has_begun = False
 
     def __init__(self, optimizer: OptimizerCallable, schedule: Schedule, seed: int) -> None:
-        """Keeps the settings.
-
-        Args:
-            optimizer: called with the parameters.
-            schedule: called with the optimiser and the number of steps of the whole run.
-            seed: seed of dropout.
-        """
         super().__init__()
         self.seed = seed
         self._optimizer, self._schedule = optimizer, schedule
@@ -175,9 +173,7 @@ class SteppedModule(lightning.LightningModule):
         """Returns the optimiser and its schedule, counted in steps; on CPU, Adam updates all weights in one pass."""
         optimizer = self._optimizer(self.parameters())
         if isinstance(optimizer, torch.optim.Adam) and self.trainer.strategy.root_device.type == "cpu":
-            for (
-                group
-            ) in optimizer.param_groups:  # set in the constructor, Lightning would refuse to clip in half precision
+            for group in optimizer.param_groups:  # set in the constructor, Lightning refuses to clip in half precision
                 group["fused"] = True if group["fused"] is None and group["foreach"] is None else group["fused"]
         scheduler = self._schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

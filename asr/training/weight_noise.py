@@ -19,18 +19,16 @@ class WeightNoise(Callback):
 
     **Source**: Graves 2011, "Practical variational inference for neural networks", with a fixed deviation as in Graves,
     Mohamed & Hinton 2013 (0.075).
+
+    Args:
+        std: standard deviation of the noise, the same for all weights, including biases.
+        seed: seed of the noise, which otherwise depends only on the batch number: all ranks draw the same.
+
+    Raises:
+        ConfigError: the deviation is negative.
     """
 
     def __init__(self, std: float, seed: int = 0) -> None:
-        """Keeps the settings.
-
-        Args:
-            std: standard deviation of the noise, the same for all weights, including biases.
-            seed: seed of the noise, which otherwise depends only on the batch number: all ranks draw the same.
-
-        Raises:
-            ConfigError: the deviation is negative.
-        """
         if std < 0:
             raise ConfigError("weight noise", f"std is {std}", "it has to be 0 or more")
         self.std, self.seed = std, seed
@@ -40,9 +38,7 @@ class WeightNoise(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: object
     ) -> None:
         """Stores the weights and adds noise to them."""
-        seed = utterance_seed(
-            self.seed, trainer.fit_loop.total_batch_idx, "weight noise, rank 0"
-        )  # as in earlier versions
+        seed = utterance_seed(self.seed, trainer.fit_loop.total_batch_idx, "weight noise, rank 0")  # as before
         generator = torch.Generator(pl_module.device).manual_seed(seed)
         weights = [weight for weight in pl_module.parameters() if weight.requires_grad]
         self._clean = [weight.detach().clone() for weight in weights]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from math import inf
 from types import MappingProxyType
 from typing import Any
@@ -91,7 +92,7 @@ def write_vtt(transcript: Transcript) -> str:
     Source: https://www.w3.org/TR/webvtt1/, section 4.
     """
     return "".join(
-        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_escape(_lines(cue.text))}\n\n"
+        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{escape(_lines(cue.text), quote=False)}\n\n"
         for cue in cues_of(transcript.words)
     )
 
@@ -214,10 +215,6 @@ def _clock(seconds: Seconds, mark: str) -> str:
     """
     minutes, milliseconds = divmod(round(1000 * seconds), 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}{mark}{milliseconds % 1000:03}"
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _as_json(transcript: Transcript, indent: int | None = None) -> str:

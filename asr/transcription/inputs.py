@@ -47,9 +47,6 @@ def find_recordings(inputs: Sequence[str | Path]) -> Found:
     Folders are searched by :func:`asr.audio.folders.files_below`. A file that is named itself is taken whatever its
     name; whether it can be read is found out later.
 
-    Args:
-        inputs: files and folders.
-
     Raises:
         DataError: the only named folder has no audio files.
     """

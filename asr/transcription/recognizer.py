@@ -40,6 +40,20 @@ _NOTHING = Hypothesis(text="", tokens=(), words=(), score=0.0, confidence=1.0)
 class Recognizer:
     """A trained model that transcribes recordings of any length.
 
+    Args:
+        model: a trained model.
+        tokens: the table of its outputs.
+        decoder: turns log-probabilities into hypotheses; greedy if None.
+        device: "cpu", "cuda" or "cuda:N".
+        num_workers: batches recognised at the same time. On a CPU, one batch per core with
+            ``torch.set_num_threads(1)`` is faster than one batch in many threads, which wait for each other in
+            every layer and stall when another program takes one of their cores.
+        coverage: coverage of the decoder's lexicon.
+        rescorers: functions that reorder the N-best lists of the decoder, applied in order.
+
+    Raises:
+        ConfigError: the device cannot be used.
+
     Attributes:
         device: device of the model.
         decoder: turns log-probabilities into hypotheses.
@@ -63,22 +77,7 @@ class Recognizer:
         coverage: Coverage | None = None,
         rescorers: Sequence[Rescorer] = (),
     ) -> None:
-        """Moves the model to its device.
-
-        Args:
-            model: a trained model.
-            tokens: the table of its outputs.
-            decoder: turns log-probabilities into hypotheses; greedy if None.
-            device: "cpu", "cuda" or "cuda:N".
-            num_workers: batches recognised at the same time. On a CPU, one batch per core with
-                ``torch.set_num_threads(1)`` is faster than one batch in many threads, which wait for each other in
-                every layer and stall when another program takes one of their cores.
-            coverage: coverage of the decoder's lexicon.
-            rescorers: functions that reorder the N-best lists of the decoder, applied in order.
-
-        Raises:
-            ConfigError: the device cannot be used.
-        """
+        """Moves the model to its device."""
         self.device = move(model.eval(), device)
         self.model, self.num_workers, self.coverage = model, num_workers, coverage
         self.decoder = decoder or GreedyDecoder(tokens, model.frame_seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
+from operator import attrgetter
 from pathlib import Path
 
 from asr.audio.rates import Seconds
@@ -84,7 +85,7 @@ def stitch(left: Hypothesis, right: Hypothesis, first: Seconds, last: Seconds) -
     place = _widest_gap(left.tokens, first, last)
     if place is not None:
         return _join_tokens(left, right, place, _middle)
-    return _join_tokens(left, right, first, _start)  # one token covers all of it: the left reading has it
+    return _join_tokens(left, right, first, attrgetter("start"))  # one token covers all of it: the left reading has it
 
 
 def _join_words(left: Hypothesis, right: Hypothesis, place: Seconds) -> tuple[Hypothesis, Hypothesis]:
@@ -123,10 +124,6 @@ def _widest_gap(spans: Sequence[Span], first: Seconds, last: Seconds) -> Seconds
     gaps = [(max(end, first), min(start, last)) for end, start in zip(ends, starts, strict=True)]
     widest = max(((end - begin, (begin + end) / 2) for begin, end in gaps))
     return widest[1] if widest[0] >= 0 else None
-
-
-def _start(span: Span) -> Seconds:
-    return span.start
 
 
 def _middle(span: Span) -> Seconds:

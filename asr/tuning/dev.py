@@ -90,6 +90,15 @@ class Tuned:
 class Dev:
     """Utterances with known transcripts, on which weights are tried.
 
+    Args:
+        source: where hypotheses come from.
+        transcripts: by utterance id.
+        rule: what is counted.
+        has_greedy: whether greedy decoding, without weights, is among the choices.
+
+    Raises:
+        DataError: a transcript breaks the policy.
+
     Attributes:
         source: where hypotheses come from.
         refs: transcripts by utterance id, under the text policy.
@@ -99,17 +108,7 @@ class Dev:
     def __init__(
         self, source: Source, transcripts: Mapping[str, str], rule: PolicyRule, has_greedy: bool = False
     ) -> None:
-        """Applies the text policy to the transcripts.
-
-        Args:
-            source: where hypotheses come from.
-            transcripts: by utterance id.
-            rule: what is counted.
-            has_greedy: whether greedy decoding, without weights, is among the choices.
-
-        Raises:
-            DataError: a transcript breaks the policy.
-        """
+        """Applies the text policy to the transcripts."""
         self.source, self.rule, self._has_greedy = source, rule, has_greedy
         self.refs = {name: rule.apply(text, name) for name, text in transcripts.items()}
         self._known: dict[tuple[str, str], ErrorCounts] = {}

@@ -61,14 +61,13 @@ class Espeak:
     """A running espeak-ng, for a ``with`` statement.
 
     The same sentence and voice produce the same samples, whatever was spoken before.
+
+    Raises:
+        ConfigError: the wheel is not installed, or the system cannot fork.
     """
 
     def __init__(self) -> None:
-        """Finds the ``espeakng-loader`` wheel and starts the program.
-
-        Raises:
-            ConfigError: the wheel is not installed, or the system cannot fork.
-        """
+        """Finds the ``espeakng-loader`` wheel and starts the program."""
         library, data = installed()
         # GPL-3 code: a program of its own, never loaded here. -I keeps it from importing from the current folder.
         self._process = subprocess.Popen(

@@ -61,6 +61,23 @@ def generate(
         return
     installed()
     _claim(corpus_dir, settings)
+    noises = _record(corpus_dir, speakers, minutes, seed, jobs, on_seconds)
+    _write_lists(corpus_dir, speakers, noises)
+    shutil.rmtree(corpus_dir / _SPEECH)
+    for leftover in corpus_dir.glob("T*/*/*/.*"):  # of a process killed while writing
+        leftover.unlink()
+    (corpus_dir / _UNFINISHED).rename(corpus_dir / _COMPLETED)
+
+
+def _record(
+    corpus_dir: Path,
+    speakers: list[Speaker],
+    minutes: float,
+    seed: int,
+    jobs: int,
+    on_seconds: Callable[[float], None] | None,
+) -> list[str]:
+    """Lets all speakers speak, then records each with the others in the background; returns a line for each noise."""
     counts = {split: sum(speaker.split == split for speaker in speakers) for split in SPLITS}
     seconds = {split: 60 * minutes * _SHARES[split] / counts[split] for split in SPLITS}
     folder = corpus_dir / _SPEECH
@@ -68,7 +85,7 @@ def generate(
 
     def speak_all(index: int) -> None:
         speaker = speakers[index]
-        speak(folder, speaker, seconds[speaker.split], seed, itertools.count(1 + index, num_speakers))
+        speak(folder, speaker, seconds[speaker.split], seed, itertools.count(1 + index, len(speakers)))
 
     def record_all(index: int) -> list[str]:
         speaker = speakers[index]
@@ -77,13 +94,8 @@ def generate(
         return record(corpus_dir, speaker, own, list(speech.values()), seed, on_seconds)
 
     with ThreadPoolExecutor(jobs) as pool:  # the work is done in espeak-ng, NumPy and PyTorch
-        list(pool.map(speak_all, range(num_speakers)))
-        noises = list(pool.map(record_all, range(num_speakers)))
-    _write_lists(corpus_dir, speakers, list(itertools.chain.from_iterable(noises)))
-    shutil.rmtree(folder)
-    for leftover in corpus_dir.glob("T*/*/*/.*"):  # of a process killed while writing
-        leftover.unlink()
-    (corpus_dir / _UNFINISHED).rename(corpus_dir / _COMPLETED)
+        list(pool.map(speak_all, range(len(speakers))))
+        return list(itertools.chain.from_iterable(pool.map(record_all, range(len(speakers)))))
 
 
 def _write_lists(corpus_dir: Path, speakers: list[Speaker], noises: list[str]) -> None:

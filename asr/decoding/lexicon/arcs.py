@@ -113,11 +113,7 @@ class WeightedTrie:
         )
 
     def look_ahead(self, cells: Tensor) -> Tensor:
-        """Returns the greatest weight of an arc of each pair, -inf where there is none.
-
-        Args:
-            cells: states times V plus token, any shape.
-        """
+        """Returns the greatest weight of an arc of each cell (state times V plus token), -inf where there is none."""
         if len(self.cell_weights):
             return self.cell_weights.index_select(0, cells.flatten()).view(cells.shape)
         return self.pair_weights[self.trie.find_cells(cells)]

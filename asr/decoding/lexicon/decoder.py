@@ -41,6 +41,23 @@ class LexiconBeamDecoder:
     those of Collobert, Puhrsch and Synnaeve, "Wav2Letter: an end-to-end ConvNet-based speech recognition system", 2016,
     whose program, flashlight-text, it is tested against. That adds up the probabilities of what it recombines; here a
     hypothesis scores by its own alignments alone. For recombination see :func:`asr.decoding.beams.best_of_each`.
+
+    Args:
+        tokens: names the V tokens.
+        frame_seconds: seconds from one frame to the next.
+        trie: the lexicon, built from these tokens.
+        beam_size: K, prefixes kept per frame; larger is slower and more exact.
+        scores: what else counts than what was heard.
+        beam_threshold: prefixes whose score is this much (natural log) below the best are dropped.
+        token_topk: likeliest tokens of a frame by which prefixes may grow; None for all.
+        blank_threshold: runs of frames in which blank is likelier than this count as one; 1 searches every frame.
+        nbest: hypotheses returned for each utterance, at most ``beam_size``.
+        hyps_per_state: prefixes kept of those that nothing to come can tell apart; 1 finds the best hypothesis with
+            the smallest beam, more make the N-best list richer, None keeps all.
+        blank: index of blank.
+
+    Raises:
+        ConfigError: a number is out of its range, or the parts do not belong together.
     """
 
     def __init__(
@@ -57,25 +74,6 @@ class LexiconBeamDecoder:
         hyps_per_state: int | None = 1,
         blank: int = BLANK,
     ) -> None:
-        """Makes a decoder.
-
-        Args:
-            tokens: names the V tokens.
-            frame_seconds: seconds from one frame to the next.
-            trie: the lexicon, built from these tokens.
-            beam_size: K, prefixes kept per frame; larger is slower and more exact.
-            scores: what else counts than what was heard.
-            beam_threshold: prefixes whose score is this much (natural log) below the best are dropped.
-            token_topk: likeliest tokens of a frame by which prefixes may grow; None for all.
-            blank_threshold: runs of frames in which blank is likelier than this count as one; 1 searches every frame.
-            nbest: hypotheses returned for each utterance, at most ``beam_size``.
-            hyps_per_state: prefixes kept of those that nothing to come can tell apart; 1 finds the best hypothesis with
-                the smallest beam, more make the N-best list richer, None keeps all.
-            blank: index of blank.
-
-        Raises:
-            ConfigError: a number is out of its range, or the parts do not belong together.
-        """
         check_beam(beam_size, beam_threshold, nbest, token_topk, blank_threshold)
         is_count = hyps_per_state is None or hyps_per_state >= 1
         require("hyps_per_state", hyps_per_state, is_count, "1 or more")

@@ -55,9 +55,7 @@ class Spellings:
                 left_out.append(word)
         if not spelled:
             named = ", ".join(repr(word) for word in left_out[:3]) or "none is given"
-            raise DataError(
-                "lexicon", f"no word can be spelled in the {len(tokens)} tokens ({named})", "check its case"
-            )
+            raise DataError("lexicon", f"no word can be spelled in {len(tokens)} tokens ({named})", "check its case")
         entries = tuple((place, ids) for place, several in enumerate(spelled.values()) for ids in several)
         return cls(tuple(spelled), entries, tuple(left_out))
 

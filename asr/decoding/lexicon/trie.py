@@ -59,6 +59,17 @@ class LexiconTrie(nn.Module):
     words, and it ends them. Phones and BPE words follow each other directly; a silence,
     if there is one, is free at the root. With an unknown word one more state takes any token, inside a word.
 
+    Args:
+        spellings: the words in tokens.
+        tokens: the table.
+        silence: a token that may stand between words, any number of times; not for characters, which have ``|``.
+        has_unknown: whether any sequence of tokens (with BPE: that begins like a word) may be a word, too.
+        blank: index of blank.
+
+    Raises:
+        ConfigError: there is no such silence.
+        DataError: a spelling has a token that does not belong into a word.
+
     Attributes:
         words: the W words; place W stands for an unknown word.
         num_states: S, the root and the unknown state among them.
@@ -85,19 +96,6 @@ class LexiconTrie(nn.Module):
     def __init__(
         self, spellings: Spellings, tokens: TokenTable, silence: str = "", has_unknown: bool = False, blank: int = BLANK
     ) -> None:
-        """Builds the trie.
-
-        Args:
-            spellings: the words in tokens.
-            tokens: the table.
-            silence: a token that may stand between words, any number of times; not for characters, which have ``|``.
-            has_unknown: whether any sequence of tokens (with BPE: that begins like a word) may be a word, too.
-            blank: index of blank.
-
-        Raises:
-            ConfigError: there is no such silence.
-            DataError: a spelling has a token that does not belong into a word.
-        """
         super().__init__()
         self.words, self.num_tokens, self.is_separated = spellings.words, len(tokens), tokens.unit == "char"
         if silence and (self.is_separated or silence not in tokens.ids):
@@ -173,13 +171,10 @@ class LexiconTrie(nn.Module):
         return torch.where(self.pair_keys[places] == keys, places, len(self.pair_keys))
 
     def best_below(self, word_scores: Tensor) -> Tensor:
-        """Returns the highest score of a word that may still come of each state, 0 at the root.
+        """Returns the highest score of a word that may still come of each state, shape (S,), 0 at the root.
 
         Args:
             word_scores: of the W words and the unknown one, shape (W+1,).
-
-        Returns:
-            Scores, shape (S,).
         """
         best = np.full(self.num_states, -np.inf)
         ends = self.arc_words.cpu().numpy() >= 0

@@ -16,6 +16,13 @@ from asr.lm.vocabulary import END, UNKNOWN
 class WordNGram(nn.Module):
     """Scores the words of a lexicon by an n-gram model; those that it lacks have the probability of ``<unk>``.
 
+    Args:
+        model: over words.
+        words: the W words of the lexicon.
+
+    Raises:
+        DataError: the model knows none of the words.
+
     Attributes:
         ngram: the model as tensors.
         labels: the model's id of each of the W words, and of an unknown one at the end, shape (W+1,).
@@ -25,15 +32,7 @@ class WordNGram(nn.Module):
     labels: Tensor
 
     def __init__(self, model: NGramModel, words: Sequence[str]) -> None:
-        """Finds the words in the model.
-
-        Args:
-            model: over words.
-            words: the W words of the lexicon.
-
-        Raises:
-            DataError: the model knows none of the words.
-        """
+        """Finds the words in the model."""
         super().__init__()
         ids = model.vocabulary.ids
         labels = [ids.get(word, UNKNOWN) for word in words]

@@ -22,6 +22,15 @@ class RecurrentCell(nn.Module, ABC):
     **Source**: zoneout, Krueger et al. 2017, eq. 5 (here with one probability for memory and hidden values); one mask
     per sequence, Gal & Ghahramani 2016, Semeniuta et al. 2016.
 
+    Args:
+        input_dim: width of its input, D.
+        hidden_dim: units, H.
+        zoneout: probability z of keeping an old value.
+        recurrent_dropout: probability p of clearing a value of h_{t-1} for a whole sequence.
+
+    Raises:
+        ConfigError: a probability is not in [0, 1).
+
     Attributes:
         takes_valid: whether :meth:`forward` takes the validity of frames, (B, T), for statistics of the batch.
         gate_rows: rows of each gate in the weights.
@@ -31,17 +40,6 @@ class RecurrentCell(nn.Module, ABC):
     takes_valid: ClassVar[bool] = False
 
     def __init__(self, input_dim: int, hidden_dim: int, zoneout: float = 0.0, recurrent_dropout: float = 0.0) -> None:
-        """Stores the settings.
-
-        Args:
-            input_dim: width of its input, D.
-            hidden_dim: units, H.
-            zoneout: probability z of keeping an old value.
-            recurrent_dropout: probability p of clearing a value of h_{t-1} for a whole sequence.
-
-        Raises:
-            ConfigError: a probability is not in [0, 1).
-        """
         super().__init__()
         for name, probability in (("zoneout", zoneout), ("recurrent_dropout", recurrent_dropout)):
             if not 0.0 <= probability < 1.0:

@@ -21,6 +21,13 @@ class ConvLSTM(RecurrentCell):
     them. With a kernel of 1 on one bin it is the peephole LSTM.
 
     **Source**: Shi et al. 2015, eq. 3, over frequency instead of the two axes of an image.
+
+    Args besides those of :class:`RecurrentCell`:
+        num_bins: bins F; they divide ``input_dim`` and ``hidden_dim`` into channels.
+        kernel_size: bins that a convolution sees, K.
+
+    Raises:
+        ConfigError: a width is not a multiple of the bins, or the kernel is even.
     """
 
     def __init__(
@@ -32,15 +39,6 @@ class ConvLSTM(RecurrentCell):
         zoneout: float = 0.0,
         recurrent_dropout: float = 0.0,
     ) -> None:
-        """Makes the weights, all zero.
-
-        Args besides those of :class:`RecurrentCell`:
-            num_bins: bins F; they divide ``input_dim`` and ``hidden_dim`` into channels.
-            kernel_size: bins that a convolution sees, K.
-
-        Raises:
-            ConfigError: a width is not a multiple of the bins, or the kernel is even.
-        """
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
         for name, width in (("input_dim", input_dim), ("hidden_dim", hidden_dim)):
             if width % num_bins:

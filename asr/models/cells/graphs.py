@@ -149,7 +149,6 @@ class GraphCache:
     """
 
     def __init__(self, device: torch.device) -> None:
-        """Starts without graphs."""
         self._device = device
         self._known: dict[Hashable, Shapes] = {}
         self._graphs: OrderedDict[Hashable, tuple[torch.cuda.CUDAGraph, Tensors, Tensors]] = OrderedDict()

@@ -20,7 +20,6 @@ class HiddenForward:
     """Buffers of a forward pass, bound frame by frame before the loop."""
 
     def __init__(self, given: Tensors) -> None:
-        """Allocates the buffers."""
         self.given, projected = given, given["projected"]
         self.num_frames, batch_size, _, width = projected.shape
         self.inputs = projected.flatten(2).unbind()
@@ -123,9 +122,8 @@ class TanhRecurrence(HiddenRecurrence):
 
     def slopes(self, kept: Tensors) -> tuple[Tensor, None]:
         """Returns the slopes; n sees h_{t-1} through the products alone."""
-        return tanh_slope(torch.ones_like(kept["fresh"]), kept["fresh"], torch.empty_like(kept["fresh"])).unsqueeze(
-            2
-        ), None
+        fresh = kept["fresh"]
+        return tanh_slope(torch.ones_like(fresh), fresh, torch.empty_like(fresh)).unsqueeze(2), None
 
 
 @dataclass(frozen=True)

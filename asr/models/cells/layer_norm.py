@@ -54,29 +54,10 @@ class LayerNormLSTM(VanillaLSTM):
         )
 
 
-@dataclass(frozen=True)
-class LayerNormRecurrence(LstmRecurrence):
-    """Equations of the LSTM with recurrent products normalised over all gates, and memory normalised at the output.
-
-    ``a_t = x_t + LN(U (m * h_{t-1}); q)`` and ``o * tanh(LN(n; r, s))``; F = K = 1, no peepholes, no projection.
-    Tensors in addition to those of :class:`LstmRecurrence`: "gain_products" q, (G * C,), "gain_memory" r and
-    "bias_memory" s, (C,).
-    """
-
-    def forward_pass(self, given: Tensors) -> LstmForward:
-        """Returns the steps of a forward pass."""
-        return LayerNormForward(given, self.gating, self.memory_only)
-
-    def backward_pass(self, kept: Tensors, output: Tensor, state: Tensor) -> LstmBackward:
-        """Returns the steps of a backward pass."""
-        return LayerNormBackward(kept, output, state, self.gating, self.memory_only)
-
-
 class LayerNormForward(LstmForward):
     """Forward pass that also saves the mean and the inverse deviation of each norm."""
 
     def __init__(self, given: Tensors, gating: Gating, memory_only: bool) -> None:
-        """Allocates the buffers."""
         super().__init__(given, gating, memory_only)
         self.product_buffer = torch.empty_like(self.gates).flatten(3)
         self.products = self.product_buffer.flatten(1, 2).unbind()
@@ -114,7 +95,6 @@ class LayerNormBackward(LstmBackward):
     """Backward pass through both norms."""
 
     def __init__(self, kept: Tensors, output: Tensor, state: Tensor, gating: Gating, memory_only: bool) -> None:
-        """Binds the buffers."""
         super().__init__(kept, output, state, gating, memory_only)
         self.product_values = kept["products"].flatten(1, 2).unbind()
         self.memory_values = kept["fresh"].unbind()
@@ -157,3 +137,16 @@ class LayerNormBackward(LstmBackward):
             "gain_memory": (self.exposure * norms[1]).sum((0, 1, 2)),
             "bias_memory": self.exposure.view(-1, width).sum(0),
         }
+
+
+@dataclass(frozen=True)
+class LayerNormRecurrence(LstmRecurrence):
+    """Equations of the LSTM with recurrent products normalised over all gates, and memory normalised at the output.
+
+    ``a_t = x_t + LN(U (m * h_{t-1}); q)`` and ``o * tanh(LN(n; r, s))``; F = K = 1, no peepholes, no projection.
+    Tensors in addition to those of :class:`LstmRecurrence`: "gain_products" q, (G * C,), "gain_memory" r and
+    "bias_memory" s, (C,).
+    """
+
+    forward_pass = LayerNormForward
+    backward_pass = LayerNormBackward

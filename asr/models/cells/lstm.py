@@ -151,12 +151,7 @@ class ProjectedLSTM(VanillaLSTM):
     """
 
     def __init__(
-        self,
-        input_dim: int,
-        hidden_dim: int,
-        projection_dim: int,
-        zoneout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        self, input_dim: int, hidden_dim: int, projection_dim: int, zoneout: float = 0.0, recurrent_dropout: float = 0.0
     ) -> None:
         """Creates the weights; ``projection_dim`` is R, and ``weight_hr_l0`` has shape (R, H)."""
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)

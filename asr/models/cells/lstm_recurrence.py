@@ -8,6 +8,7 @@ A convolution over bins is K matrix products on shifted windows of the bins, so 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -36,22 +37,18 @@ class LstmRecurrence:
     Attributes:
         gating: which gate keeps the memory.
         memory_only: whether the products see c_{t-1} and not h_{t-1}; then F = K = 1.
+        forward_pass: the steps of a forward pass.
+        backward_pass: the steps of a backward pass.
     """
 
     gating: Gating = "forget"
     memory_only: bool = False
-
-    def forward_pass(self, given: Tensors) -> LstmForward:
-        """Returns the steps of a forward pass."""
-        return LstmForward(given, self.gating, self.memory_only)
-
-    def backward_pass(self, kept: Tensors, output: Tensor, state: Tensor) -> LstmBackward:
-        """Returns the steps of a backward pass."""
-        return LstmBackward(kept, output, state, self.gating, self.memory_only)
+    forward_pass: ClassVar[type[LstmForward]] = LstmForward
+    backward_pass: ClassVar[type[LstmBackward]] = LstmBackward
 
     def run(self, given: Tensors) -> Pass:
         """Returns h, shape (T, F, B, R), and the last c, shape (F, B, C)."""
-        steps = self.forward_pass(given)
+        steps = self.forward_pass(given, self.gating, self.memory_only)
         for frame in range(steps.num_frames):
             steps.recur(frame)
             steps.remember(frame)
@@ -60,7 +57,7 @@ class LstmRecurrence:
 
     def gradients(self, kept: Tensors, output: Tensor, state: Tensor) -> Tensors:
         """Returns the gradients of the tensors given."""
-        steps = self.backward_pass(kept, output, state)
+        steps = self.backward_pass(kept, output, state, self.gating, self.memory_only)
         for frame in reversed(range(steps.num_frames)):
             steps.arrive(frame)
             steps.leave_output(frame)
