@@ -15,11 +15,12 @@ from asr.features.random import uniform
 _STREAM = 203
 _PLACES = 3  # before the utterance, inside, after it
 _ROOM_FRAMES = 20  # of the quietest stretch, which room tone is made of
+_START_FRAMES = 10  # that are repeated where nobody chose a quiet stretch
 _GAP_REACH = 30  # frames on each side of a random position that are searched for the quietest
 _NOISE_SECONDS = 1.0
 _NUM_NOISES = 9  # each twice as loud as the one before, from one step of 16-bit samples
 _ABOVE_ROOM = 0.7  # nats, 3 dB, that hiss may be louder than the room tone
-PAUSE_KINDS = ("zeros", "dither", "hiss", "room")
+PAUSE_KINDS = ("zeros", "dither", "hiss", "room", "start")
 
 
 class InsertPauses(Augmentation):
@@ -29,7 +30,7 @@ class InsertPauses(Augmentation):
     step get the same duration, drawn uniformly in its logarithm, so that no time is spent on padding. Each utterance
     draws the rest by itself: how the duration is divided between before, inside and after, mostly among one or two of
     them; and the kind of each pause: zeros, dither of one step of 16-bit samples, hiss between that and 3 dB above the
-    room tone, or room tone, the utterance's own quietest 0.2 s played back and forth. The position inside is where two
+    room tone; room tone, the utterance's own quietest 0.2 s played back and forth; or its first 0.1 s, repeated. The position inside is where two
     utterances are joined, or the quietest within 0.3 s of a random one, usually a gap between words. Pauses consist of
     whole frames: none overlaps both a pause and its surroundings.
 
@@ -38,7 +39,7 @@ class InsertPauses(Augmentation):
         probability: share of the steps that get pauses.
         joint_probability: likewise of the steps whose utterances are joined in pairs.
         seconds: least and most silence that each of their utterances gets in total.
-        kinds: of "zeros", "dither", "hiss", "room"; each pause is one of them, all equally likely.
+        kinds: of "zeros", "dither", "hiss", "room", "start"; each pause is one of them, all equally likely.
 
     Raises:
         ConfigError: a setting is invalid.
@@ -54,7 +55,7 @@ class InsertPauses(Augmentation):
         frontend: FrontEnd,
         probability: float,
         seconds: tuple[float, float] = (0.3, 4.0),
-        kinds: tuple[str, ...] = PAUSE_KINDS,
+        kinds: tuple[str, ...] = PAUSE_KINDS[:4],
         joint_probability: float = 0.5,
     ) -> None:
         """Checks the settings and computes the static values of noises."""
@@ -125,6 +126,7 @@ class InsertPauses(Augmentation):
         dither = zeros + 1 + places
         hiss = dither + self._noise_frames * (at_loudness * num_noises).long()
         fills = {"zeros": zeros, "dither": dither, "hiss": hiss, "room": room}
+        fills["start"] = offsets % lengths.clamp(min=1, max=_START_FRAMES).view(-1, 1, 1)
         made = torch.stack([fills[kind] for kind in self.kinds])  # (K, B, 3, T')
         return made.gather(0, kinds.expand_as(offsets).unsqueeze(0))[0]
 

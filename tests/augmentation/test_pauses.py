@@ -55,6 +55,11 @@ def test_all_frames_stay_in_order_and_the_others_are_of_the_kind(kind: str, sett
             assert set(places) == set(range(length))
             repeated = [place for place in places if places.count(place) > 1]
             assert set(repeated) <= set(range(quietest, quietest + width))
+        elif kind == "start":
+            assert set(places) == set(range(length))
+            after = places[places.index(length - 1) + 1 :] if length > 10 else []
+            assert after == [number % 10 for number in range(len(after))]
+            assert {place for place in places if places.count(place) > 1} <= set(range(10))
         else:
             assert [place for place in places if place >= 0] == list(range(length))
             others = result[row, :new][torch.tensor(places) < 0]
