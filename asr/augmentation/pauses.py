@@ -32,11 +32,17 @@ class InsertPauses(Augmentation):
     them; and the kind of each pause: zeros, dither of one step of 16-bit samples, hiss between that and 3 dB above the
     room tone; room tone, the utterance's own quietest 0.2 s played back and forth; or its first 0.1 s, repeated. The
     position inside is where two utterances are joined, or the quietest within 0.3 s of a random one, usually a gap
-    between words. Pauses consist of whole frames: none overlaps both a pause and its surroundings. Args: frontend: of
-    the model. probability: share of the steps that get pauses. joint_probability: likewise of the steps whose
-    utterances are joined in pairs. seconds: least and most silence that each of their utterances gets in total. kinds:
-    of "zeros", "dither", "hiss", "room", "start"; each pause is one of them, all equally likely. Raises: ConfigError: a
-    setting is invalid.
+    between words. Pauses consist of whole frames: none overlaps both a pause and its surroundings.
+
+    Args:
+        frontend: of the model.
+        probability: share of the steps that get pauses.
+        joint_probability: likewise of the steps whose utterances are joined in pairs.
+        seconds: least and most silence that each of their utterances gets in total.
+        kinds: of "zeros", "dither", "hiss", "room", "start"; each pause is one of them, all equally likely.
+
+    Raises:
+        ConfigError: a setting is invalid.
     """
 
     stage = Stage.STATIC
