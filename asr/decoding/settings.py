@@ -146,7 +146,11 @@ class DecoderSettings:
             DataError: the file is something else, or a setting is of another type, not finite, or does not go with the
                 others.
         """
-        found = Record.read(path, _KIND, _REMEDY)
+        return cls.of(Record.read(path, _KIND, _REMEDY))
+
+    @classmethod
+    def of(cls, found: Record) -> DecoderSettings:
+        """Returns the settings that a JSON object holds; see :meth:`load`."""
         if not all(isinstance(file, str) for file in found.items("lexicon")):
             raise found.error("lexicon", "a list of files")
         weights = {name: found.number(name) for name in ("lm_weight", "token_score", "word_score", "blank_penalty")}
@@ -165,7 +169,7 @@ class DecoderSettings:
         try:
             settings.check()
         except ConfigError as error:
-            raise DataError(path, f"{_KIND} ({error.where}: {error.found})", _REMEDY) from None
+            raise DataError(found.where, f"{found.kind} ({error.where}: {error.found})", found.remedy) from None
         return settings
 
 
@@ -196,7 +200,11 @@ class RescoringSettings:
         Raises:
             DataError: the file is something else, or a setting is of another type or not finite.
         """
-        found = Record.read(path, "is no settings of rescoring", "make it with: asr tune rescore")
+        return cls.of(Record.read(path, "is no settings of rescoring", "make it with: asr tune rescore"))
+
+    @classmethod
+    def of(cls, found: Record) -> RescoringSettings:
+        """Returns the settings that a JSON object holds; see :meth:`load`."""
         weight, word_score, unknown_score = map(found.number, ("weight", "word_score", "unknown_score"))
         return cls(weight, word_score, unknown_score, found.text("model") if found.has("model") else "")
 
