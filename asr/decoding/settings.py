@@ -19,6 +19,8 @@ _REMEDY = "make it with: asr tune decode"
 
 HYPS_PER_STATE = 4
 """Hypotheses kept of those that the rest of an utterance cannot tell apart, for N-best lists."""
+NBEST = 100
+"""Hypotheses that other models choose among, where it is not said."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,14 @@ class DecoderSettings:
         if self.lexicon:
             return replace(self, lm_weight=lm_weight, word_score=score, blank_penalty=blank_penalty)
         return replace(self, lm_weight=lm_weight, token_score=score)
+
+    def choosing(self, nbest: int | None = None) -> DecoderSettings:
+        """Returns the settings with several hypotheses, for other models to choose among.
+
+        Args:
+            nbest: how many; None for :data:`NBEST`, or all of a smaller beam.
+        """
+        return replace(self, nbest=nbest or min(NBEST, self.beam_size))
 
     @property
     def weights(self) -> str:
