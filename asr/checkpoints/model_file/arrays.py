@@ -42,25 +42,28 @@ class ArrayWriter:
         if is_signed:
             values = np.where(values < 0, -2 * values - 1, 2 * values)
         width = max(1, -(-int(values.max(initial=0)).bit_length() // 8))
-        planes = [(values >> 8 * place & 255).astype(np.uint8) for place in range(width)]
         self.forms[name] = {"width": width, "signed": is_signed}
-        self._written.add(f"{self._part}/{name}", b"".join(plane.tobytes() for plane in planes))
+        self._planes(name, values, width)
 
     def scores(self, name: str, values: npt.NDArray[Any], precision: Precision) -> None:
         """Writes numbers in float32, in float16, or as places in a book of 256 of them in float32."""
         if precision == "int8":
             book = _book(values)
             self._written.add(f"{self._part}/{name}_book", book.astype("<f4").tobytes())
-            self.whole(name, np.searchsorted((book[1:] + book[:-1]) / 2, values))
+            self._planes(name, np.searchsorted((book[1:] + book[:-1]) / 2, values), 1)
             self.forms[name] = {"book": len(book)}
             return
-        kind, bits = ("<f4", "<u4") if precision == "float32" else ("<f2", "<u2")
-        self.whole(name, np.ascontiguousarray(values, kind).view(bits))
-        self.forms[name] = {"float": int(kind[-1])}
+        width = 4 if precision == "float32" else 2
+        self._planes(name, np.ascontiguousarray(values, f"<f{width}").view(f"<u{width}"), width)
+        self.forms[name] = {"float": width}
 
     def text(self, name: str, text: str) -> None:
         """Writes a text."""
         self._written.add(f"{self._part}/{name}", text.encode())
+
+    def _planes(self, name: str, values: npt.NDArray[Any], width: int) -> None:
+        planes = [(values >> 8 * place & 255).astype(np.uint8).tobytes() for place in range(width)]
+        self._written.add(f"{self._part}/{name}", b"".join(planes))
 
 
 class ArrayReader:

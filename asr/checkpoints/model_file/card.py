@@ -36,13 +36,15 @@ def describe_card(card: Card) -> list[Row]:
     """Returns the lines of a card: one for each value, and one for each rate of errors.
 
     Example:
-        >>> describe_card({"licence": "CC0", "scores": [{"label": "greedy", "rate": 0.5, "over": "speakers"}]})
-        [('licence', 'CC0'), ('scores', 'label greedy, rate 0.5, over speakers')]
+        >>> describe_card({"licence": "CC0", "scores": [{"label": "greedy", "rate": 0.05, "split": "dev"}]})
+        [('licence', 'CC0'), ('errors', 'greedy: 5.00 %, split dev')]
     """
     rows: list[Row] = []
     for name, value in card.items():
-        values = value if name == "scores" and isinstance(value, list) else [value]
-        rows += [(name.replace("_", " "), _in_words(each)) for each in values]
+        if name == "scores" and isinstance(value, list):
+            rows += [("errors", _rate(each) if isinstance(each, dict) else _in_words(each)) for each in value]
+        else:
+            rows.append((name.replace("_", " "), _in_words(value)))
     return rows
 
 
@@ -53,6 +55,21 @@ def read_card(manifest: Record) -> Card:
         DataError: there is none.
     """
     return dict(manifest.record("card").fields)
+
+
+def _rate(score: Mapping[str, Any]) -> str:
+    """Returns a rate of errors in a line: in percent, then all else that is said of it."""
+    rest = {name: value for name, value in score.items() if name not in ("label", "rate", "interval")}
+    percent = _percent(score.get("rate"))
+    bounds = score.get("interval")
+    if isinstance(bounds, list) and len(bounds) == 2:
+        percent += f" ({_percent(bounds[0])} to {_percent(bounds[1])})"
+    return ", ".join([f"{_in_words(score.get('label'))}: {percent}", *([_in_words(rest)] if rest else [])])
+
+
+def _percent(rate: Any) -> str:
+    is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
+    return f"{100 * rate:.2f} %" if is_number else _in_words(rate)
 
 
 def _in_words(value: Any) -> str:

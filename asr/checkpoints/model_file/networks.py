@@ -59,16 +59,15 @@ def write_network(
     weights: list[dict[str, Any]] = []
     for name, tensor in network.state_dict().items():
         same = known.setdefault((tensor.data_ptr(), tensor.shape), name) if tensor.numel() else name
-        form = _form(tensor, precision if name in parameters else "float32")
-        entry = {"name": name, "shape": list(tensor.shape), "form": form}
         if same != name:
             weights.append({"name": name, "same": same})
             continue
-        content = _rows(tensor) if form == "int8" else tensor.numpy().astype(_FORMS[form][0]).tobytes()
+        form = _form(tensor, precision if name in parameters else "float32")
         if form == "float16" and not bool(tensor.half().isfinite().all()):
-            raise ConfigError("--precision", f"{name} of {stored.path} is beyond float16", "give float32 or int8")
+            raise ConfigError(str(stored.path), f"its {name} is beyond float16", "give --precision float32 or int8")
+        content = _rows(tensor) if form == "int8" else tensor.numpy().astype(_FORMS[form][0]).tobytes()
         written.add(f"{part}/{name}", content, is_packed=False)
-        weights.append(entry)
+        weights.append({"name": name, "shape": list(tensor.shape), "form": form})
     progress = {"training_step": stored.training_step, "epoch": stored.epoch}
     return {"settings": settings, "texts": texts, **progress, "weights": weights}
 
