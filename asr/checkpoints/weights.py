@@ -18,7 +18,10 @@ Network = TypeVar("Network", bound=nn.Module)
 _PREFIX = "model."
 _MAX_SHOWN = 100  # characters of a weight's name in a message
 _SMALLEST = 2  # bytes of a weight
-_DRAWING = (Tensor.uniform_, Tensor.normal_, nn.init.uniform_, nn.init.normal_)
+_DRAWING = (
+    *(Tensor.uniform_, Tensor.normal_, nn.init.uniform_, nn.init.normal_, nn.init.trunc_normal_),
+    *(nn.init.kaiming_uniform_, nn.init.kaiming_normal_, nn.init.xavier_uniform_, nn.init.xavier_normal_),
+)
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 

@@ -78,7 +78,7 @@ def rewritten(path: Path, change: Callable[[Members], object], *, keeps_sums: bo
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     target = path.with_name("changed.asr")
     target.write_bytes(written.getvalue())
     return target

@@ -202,7 +202,7 @@ def written(tmp_path: Path, part: str, write: Any) -> Members:
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @pytest.mark.parametrize("prune", [(), (0, 1)])
 def test_ngrams_of_every_order(tmp_path: Path, order: int, prune: tuple[int, ...]) -> None:
-    same_as_stored(tmp_path, estimate(SENTENCES * 2, order, prune[:order]))
+    same_as_stored(tmp_path, estimate(SENTENCES * 2, order, prune=prune[:order]))
 
 
 def test_a_model_whose_suffixes_are_missing(tmp_path: Path) -> None:

@@ -132,15 +132,20 @@ class ArrayReader:
 
 
 def _book(values: npt.NDArray[Any]) -> Floats:
-    """Returns at most 256 numbers, ascending, that stand for values: all of them, or the means of equal shares.
+    """Returns at most 256 numbers, ascending, that stand for values: all of them where they are no more.
 
-    0 and what means "never" stand for themselves: a search tells them from what is near.
+    Else half of them are the means of equal shares, so that most values are near to one, and half lie evenly between
+    the least and the greatest, so that none is far from all. 0 and what means "never" stand for themselves: a search
+    tells them from what is near.
     """
     different = np.unique(values.astype(np.float32))
     if len(different) > _BOOK_SIZE:
         never = different[different < _NEVER]
         kept = np.append(never if len(never) < _BOOK_SIZE // 2 else never[:1], np.float32(0.0))
-        rest = np.sort(values[values >= _NEVER].astype(np.float64))
-        shares = np.array_split(rest, _BOOK_SIZE - len(kept))
-        different = np.unique(np.append(kept, np.array([share.mean() for share in shares], dtype=np.float32)))
+        likely = values[values >= _NEVER]
+        rest = np.sort((likely if len(likely) else values).astype(np.float64))
+        half = (_BOOK_SIZE - len(kept)) // 2
+        means = [share.mean() for share in np.array_split(rest, half)]
+        even = np.linspace(rest[0], rest[-1], half)
+        different = np.unique(np.concatenate([kept, means, even]).astype(np.float32))
     return different if len(different) else np.zeros(1, dtype=np.float32)
