@@ -151,10 +151,9 @@ class Recognizer:
         from asr.transcription.model_files import open_model_file
 
         opened = open_model_file(file, settings, rescoring, device)
-        model = average([each.model for each in opened.file.acoustic])
-        decoder = opened.parts.decoder(opened.settings)
-        tokens, coverage = opened.parts.tokens, opened.parts.coverage
-        return cls(model, tokens, decoder, device, num_workers, coverage, opened.rescorers)
+        model, parts = average([each.model for each in opened.file.acoustic]), opened.parts
+        decoder = parts.decoder(opened.settings)
+        return cls(model, parts.tokens, decoder, device, num_workers, parts.coverage, opened.rescorers)
 
     @property
     def sample_rate(self) -> int:
