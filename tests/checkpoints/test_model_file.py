@@ -190,6 +190,11 @@ def test_an_acoustic_model_chooses_too_and_others_do_not(tmp_path: Path) -> None
     settings = save_word_settings(tmp_path).choosing()
     assert texts(Recognizer.from_file(path)) == texts(Recognizer.from_checkpoint(tmp_path / "a.ckpt", settings, by_ear))
     assert load_model_file(path).describe()[-1][0] == "training step"
+    content = torch.load(tmp_path / "b.ckpt", weights_only=True)
+    content["hyper_parameters"]["frontend"]["init_args"]["sample_rate"] = 8000
+    torch.save(content, tmp_path / "b.ckpt")
+    with pytest.raises(ConfigError, match="reads audio of another rate than the 16000 Hz of the acoustic model"):
+        write_model_file(tmp_path, rescoring=by_ear)
 
 
 def written(tmp_path: Path, part: str, write: Any) -> Members:

@@ -70,7 +70,12 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
             write_network(each, loaded.model, recipe.precision, f"acoustic_{place}", written)
             for place, (each, loaded) in enumerate(zip(stored, models, strict=True))
         ],
-        "rescoring": [_write_rescoring(each, place, recipe, written) for place, each in enumerate(recipe.rescoring)],
+        "rescoring": [
+            _write_rescoring(
+                each, models[0].model.frontend.sample_rate, recipe.precision, f"rescoring_{place}", written
+            )
+            for place, each in enumerate(recipe.rescoring)
+        ],
         "decoder": asdict(_without_folders(recipe.settings)),
     }
     if parts.lm is not None:
@@ -86,16 +91,21 @@ def _load_acoustic(path: str) -> tuple[StoredModel, Loaded]:
     return stored, ACOUSTIC.load_stored(stored)
 
 
-def _write_rescoring(settings: RescoringSettings, place: int, recipe: Recipe, written: Written) -> dict[str, Any]:
+def _write_rescoring(
+    settings: RescoringSettings, sample_rate: int, precision: Precision, part: str, written: Written
+) -> dict[str, Any]:
     stored = read_model(settings.model, ACOUSTIC.incomplete, ACOUSTIC.remedy)
     loaded = load_stored_model(stored)
     if isinstance(loaded, Loaded):
         check_spelling(loaded.tokens, settings.model)
+        if loaded.model.frontend.sample_rate != sample_rate:
+            found = f"reads audio of another rate than the {sample_rate} Hz of the acoustic model"
+            raise ConfigError(settings.model, found, "rescore with a model of the same rate")
     elif not isinstance(loaded, LoadedLanguageModel):
         raise ConfigError(settings.model, "chooses among no hypotheses", "give a language model or an acoustic one")
     network = loaded.model if isinstance(loaded, Loaded) else loaded.network
-    written_network = write_network(stored, network, recipe.precision, f"rescoring_{place}", written)
-    return {**asdict(replace(settings, model=Path(settings.model).name)), "network": written_network}
+    described = write_network(stored, network, precision, part, written)
+    return {**asdict(replace(settings, model=Path(settings.model).name)), "network": described}
 
 
 def _without_folders(settings: DecoderSettings) -> DecoderSettings:

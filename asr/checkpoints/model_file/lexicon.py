@@ -62,8 +62,7 @@ def read_lexicon(members: Members, found: Record, tokens: TokenTable, silence: s
     arcs.next_states[~ends], arcs.words[ends] = inner, endings
     trie_is_whole = (
         len(words) == found.whole("num_words", 1)
-        and all(words)
-        and len(" ".join(words).split()) == len(words)
+        and " ".join(words).split() == list(words)
         and _is_in_range(arcs, num_states, len(tokens), len(words) + has_unknown)
         and _leads_on(arcs, depths, counts, num_states - 1 if has_unknown else -1)
     )
