@@ -147,8 +147,8 @@ def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format
 
 
 def _load(arguments: argparse.Namespace) -> Recognizer:
+    settings = None if arguments.model else _settings(arguments, DecoderSettings(), bool(arguments.rescoring))
     rescoring = [RescoringSettings.load(file) for file in arguments.rescoring]
-    settings = None if arguments.model else _settings(arguments, DecoderSettings(), bool(rescoring))
     import torch
 
     from asr.transcription.recognizer import Recognizer
