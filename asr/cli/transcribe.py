@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """  asr transcribe --checkpoint best.ckpt talk.wav
   asr transcribe --checkpoint best.ckpt recordings/ extra.mp3 --format jsonl > transcripts.jsonl
   asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --settings 3gram.json
+  asr transcribe --model english.asr talk.wav
 
 Text goes to stdout; for several files, each line begins with the path and a tab. Folders are searched recursively.
 With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; files whose names would collide keep their suffix as well.
@@ -45,7 +46,6 @@ m4a, mp4, webm, wma, amr and other formats of phones and video need the extra me
 Exit status 1 means that some files failed; the last line on stderr says how many."""
 
 _NAMED = 5  # files named in a log line at most
-_NBEST = 100  # hypotheses that other models choose from
 
 
 @command
@@ -83,20 +83,23 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("transcribe", "Transcribes recordings of any length, rate and format.", _EXAMPLES)
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="audio files and folders of them")
-    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument("--checkpoint", metavar="FILE", help="what asr train wrote")
+    models.add_argument("--model", metavar="FILE", help="model file that asr export wrote")
     parser.add_argument("--format", choices=list(FORMATS), default="txt", help="what to write (default: txt)")
     parser.add_argument("--out-dir", metavar="DIR", help="write one file per recording here, not to stdout")
     search = parser.add_mutually_exclusive_group()
-    search.add_argument(
-        "--beam-size", type=whole_number, default=1, metavar="K", help="hypotheses kept; 1 is greedy (default: 1)"
-    )
-    search.add_argument("--settings", metavar="FILE", help="decoder and weights that asr tune decode wrote")
+    beam_help = "hypotheses kept; 1 is greedy (default: 1, or as --model says)"
+    search.add_argument("--beam-size", type=whole_number, metavar="K", help=beam_help)
+    settings_help = "decoder and weights that asr tune decode wrote; replaces those in --model"
+    search.add_argument("--settings", metavar="FILE", help=settings_help)
     parser.add_argument(
         "--rescoring",
         action="append",
         default=[],
         metavar="FILE",
-        help="another model and its weights, which asr tune rescore wrote; several are applied in order",
+        help="another model and its weights, which asr tune rescore wrote; several are applied in order, "
+        "in place of those in --model",
     )
     parser.add_argument("--nbest", type=whole_number, metavar="N", help="hypotheses for --rescoring (default: 100)")
     parser.add_argument(
@@ -141,7 +144,8 @@ def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format
 
 
 def _load(arguments: argparse.Namespace) -> Recognizer:
-    settings, rescoring = _settings(arguments), [RescoringSettings.load(file) for file in arguments.rescoring]
+    settings = None if arguments.model else _settings(arguments, DecoderSettings(), bool(arguments.rescoring))
+    rescoring = [RescoringSettings.load(file) for file in arguments.rescoring]
     import torch
 
     from asr.transcription.recognizer import Recognizer
@@ -150,28 +154,36 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
     torch.set_num_threads(1)  # see num_workers of Recognizer
     num_workers = 1 if device.startswith("cuda") else arguments.threads or num_processes()
     try:
-        recognizer = Recognizer.from_checkpoint(
-            arguments.checkpoint, settings, rescoring, device=device, num_workers=num_workers
-        )
+        if settings is None:
+            from asr.checkpoints.model_file.reading import load_model_file
+
+            file = load_model_file(arguments.model)
+            settings = _settings(arguments, file.settings, bool(rescoring or file.rescoring))
+            recognizer = Recognizer.from_file(file, settings, rescoring or None, device=device, num_workers=num_workers)
+        else:
+            recognizer = Recognizer.from_checkpoint(
+                arguments.checkpoint, settings, rescoring, device=device, num_workers=num_workers
+            )
     except ConfigError as error:
-        where = option(error.where) if error.where == "device" else error.where
-        raise ConfigError(where, error.found, error.remedy) from None
+        named = option(error.where) if error.where == "device" else error.where
+        raise ConfigError(named, error.found, error.remedy) from None
     log_coverage(recognizer.coverage, settings.lm)
     return recognizer
 
 
-def _settings(arguments: argparse.Namespace) -> DecoderSettings:
-    if arguments.settings:
-        settings = DecoderSettings.load(arguments.settings)
-    else:
-        settings = DecoderSettings(beam_size=arguments.beam_size)
-    if not arguments.rescoring:
-        if arguments.nbest is not None:
-            raise UsageError("--nbest", "nothing chooses among them", "give --rescoring, or leave it out")
+def _settings(arguments: argparse.Namespace, own: DecoderSettings, has_rescoring: bool) -> DecoderSettings:
+    """Returns the settings of the options or, where these are silent, of the model itself."""
+    settings = DecoderSettings.load(arguments.settings) if arguments.settings else own
+    if arguments.beam_size is not None:
+        is_beam = arguments.beam_size > 1
+        settings = replace(own, beam_size=arguments.beam_size, nbest=1) if is_beam else DecoderSettings()
+    if arguments.nbest is not None and not has_rescoring:
+        raise UsageError("--nbest", "nothing chooses among them", "give --rescoring, or leave it out")
+    if not arguments.rescoring and arguments.nbest is None:
         return settings
     if settings.beam_size == 1:
         raise UsageError("--rescoring", "one hypothesis leaves no choice", "give --settings of a beam, or --beam-size")
-    settings = replace(settings, nbest=arguments.nbest or min(_NBEST, settings.beam_size))
+    settings = settings.choosing(arguments.nbest)
     settings.check(option)
     return settings
 

@@ -19,6 +19,8 @@ _REMEDY = "make it with: asr tune decode"
 
 HYPS_PER_STATE = 4
 """Hypotheses kept of those that the rest of an utterance cannot tell apart, for N-best lists."""
+NBEST = 100
+"""Hypotheses that other models choose among, where it is not said."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,14 @@ class DecoderSettings(_Saved):
             return replace(self, lm_weight=lm_weight, word_score=score, blank_penalty=blank_penalty)
         return replace(self, lm_weight=lm_weight, token_score=score)
 
+    def choosing(self, nbest: int | None = None) -> DecoderSettings:
+        """Returns the settings with several hypotheses, for other models to choose among.
+
+        Args:
+            nbest: how many; None for :data:`NBEST`, or all of a smaller beam.
+        """
+        return replace(self, nbest=nbest or min(NBEST, self.beam_size))
+
     @property
     def weights(self) -> str:
         """Its weights, for people."""
@@ -150,7 +160,11 @@ class DecoderSettings(_Saved):
             DataError: the file is something else, or a setting is of another type, not finite, or does not go with the
                 others.
         """
-        found = Record.read(path, _KIND, _REMEDY)
+        return cls.of(Record.read(path, _KIND, _REMEDY))
+
+    @classmethod
+    def of(cls, found: Record) -> DecoderSettings:
+        """Returns the settings that a JSON object holds; see :meth:`load`."""
         if not all(isinstance(file, str) for file in found.items("lexicon")):
             raise found.error("lexicon", "a list of files")
         weights = {name: found.number(name) for name in ("lm_weight", "token_score", "word_score", "blank_penalty")}
@@ -169,7 +183,7 @@ class DecoderSettings(_Saved):
         try:
             settings.check()
         except ConfigError as error:
-            raise DataError(path, f"{_KIND} ({error.where}: {error.found})", _REMEDY) from None
+            raise DataError(found.where, f"{found.kind} ({error.where}: {error.found})", found.remedy) from None
         return settings
 
 
@@ -196,6 +210,10 @@ class RescoringSettings(_Saved):
         Raises:
             DataError: the file is something else, or a setting is of another type or not finite.
         """
-        found = Record.read(path, "is no settings of rescoring", "make it with: asr tune rescore")
+        return cls.of(Record.read(path, "is no settings of rescoring", "make it with: asr tune rescore"))
+
+    @classmethod
+    def of(cls, found: Record) -> RescoringSettings:
+        """Returns the settings that a JSON object holds; see :meth:`load`."""
         weight, word_score, unknown_score = map(found.number, ("weight", "word_score", "unknown_score"))
         return cls(weight, word_score, unknown_score, found.text("model") if found.has("model") else "")

@@ -23,12 +23,14 @@ from asr.decoding.parts import Coverage, DecoderParts
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import AsrError, DataError
 from asr.models.acoustic import AcousticModel
+from asr.models.averaged import AveragedModel, average
 from asr.models.devices import move
 from asr.text.tokens import TokenTable
 from asr.transcription.long_audio import Chunk, Cutting, cut
 from asr.transcription.transcript import Transcript, join, stitch
 
 if TYPE_CHECKING:
+    from asr.checkpoints.model_file.reading import ModelFile
     from asr.transcription.rescoring import Rescorer
 
 BATCH_SECONDS: Seconds = 160.0  # eight chunks of maximal length: a CPU gains little from more
@@ -69,7 +71,7 @@ class Recognizer:
 
     def __init__(
         self,
-        model: AcousticModel,
+        model: AcousticModel | AveragedModel,
         tokens: TokenTable,
         decoder: Decoder | None = None,
         device: str | torch.device = "cpu",
@@ -79,7 +81,8 @@ class Recognizer:
     ) -> None:
         """Moves the model to its device."""
         self.device = move(model.eval(), device)
-        self.model, self.num_workers, self.coverage = model, num_workers, coverage
+        self.model: AcousticModel | AveragedModel = model
+        self.num_workers, self.coverage = num_workers, coverage
         self.decoder = decoder or GreedyDecoder(tokens, model.frame_seconds)
         self.rescorers = rescorers
 
@@ -112,8 +115,44 @@ class Recognizer:
         settings = settings if rescoring else replace(settings, nbest=1)
         parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
         decoder = parts.decoder(settings)
-        rescorers = _load_rescorers(rescoring, loaded.model.frontend.sample_rate, device)
+        rescorers = []
+        if rescoring:  # else language models are not imported
+            from asr.transcription.rescoring import load_rescorer
+
+            rescorers = [load_rescorer(each, loaded.model.frontend.sample_rate, device) for each in rescoring]
         return cls(loaded.model, loaded.tokens, decoder, device, num_workers, parts.coverage, rescorers)
+
+    @classmethod
+    def from_file(
+        cls,
+        file: str | Path | ModelFile,
+        settings: DecoderSettings | None = None,
+        rescoring: Sequence[RescoringSettings] | None = None,
+        *,
+        device: str | torch.device = "cpu",
+        num_workers: int = 1,
+    ) -> Recognizer:
+        """Returns the recogniser of a model file that ``asr export`` wrote; all that it needs is in the file.
+
+        Args:
+            file: the file, or what has been read of it.
+            settings: how to decode, in place of the file's own. What they name is taken from the file where its own
+                settings name the same, whatever the folder.
+            rescoring: as in :meth:`from_checkpoint`, in place of the models in the file; none switches these off.
+            device: "cpu", "cuda" or "cuda:N".
+            num_workers: batches that are recognised at the same time, see :class:`Recognizer`.
+
+        Raises:
+            CheckpointError: the file is missing, damaged, of a newer version, or holds what makes no recogniser.
+            ConfigError: there is no such device here, or the settings do not go together, or not with the model.
+            DataError: a file that the settings name cannot be read, or does not fit the model.
+        """
+        from asr.transcription.model_files import open_model_file
+
+        opened = open_model_file(file, settings, rescoring, device)
+        model, parts = average([each.model for each in opened.file.acoustic]), opened.parts
+        decoder = parts.decoder(opened.settings)
+        return cls(model, parts.tokens, decoder, device, num_workers, parts.coverage, opened.rescorers)
 
     @property
     def sample_rate(self) -> int:
@@ -230,16 +269,6 @@ class Recognizer:
         for task, hypothesis in zip(batch, found, strict=True):
             task.reading.hypotheses[task.place] = hypothesis.shift(task.chunk.start)
         return sum(task.new_seconds for task in batch)
-
-
-def _load_rescorers(
-    settings: Sequence[RescoringSettings], sample_rate: int, device: str | torch.device
-) -> list[Rescorer]:
-    if not settings:
-        return []  # without importing language models
-    from asr.transcription.rescoring import load_rescorer
-
-    return [load_rescorer(each, sample_rate, device) for each in settings]
 
 
 @dataclass(eq=False)
