@@ -139,8 +139,8 @@ def _join(pieces: Sequence[_Piece], frame_seconds: Seconds, blank: int) -> tuple
     rows: list[npt.NDArray[np.float32]] = []
     starts: list[Scores] = []
     limits = [sum(piece.join) / 2 if piece.join else -np.inf for piece in pieces]
-    following = [sum(piece.join) / 2 if piece.join else np.inf for piece in pieces[1:]] + [np.inf]
-    for piece, begin, end in zip(pieces, limits, following, strict=True):
+    ends = [limit if limit > -np.inf else np.inf for limit in [*limits[1:], np.inf]]
+    for piece, begin, end in zip(pieces, limits, ends, strict=False):
         times: Scores = piece.start + frame_seconds * np.arange(len(piece.log_probs), dtype=np.float64)
         is_own = (times + frame_seconds / 2 >= begin) & (times + frame_seconds / 2 < end)
         if not is_own.any():

@@ -42,9 +42,11 @@ class BoundaryRule:
             >>> rule.times(np.array([2, 6]), np.array([3, 6]), np.arange(10.0), 1.0).tolist()
             [[1.0, 4.25], [5.0, 7.25]]
         """
+        if not len(first):
+            return np.empty((0, 2))
         starts, ends = frame_starts[first], frame_starts[last] + frame_seconds
         before = np.maximum(starts - np.append(0.0, ends)[:-1], 0.0)
-        after = np.append(before[1:], max(0.0, frame_starts[-1] + frame_seconds - ends[-1])) if len(ends) else before
+        after = np.append(before[1:], frame_starts[-1] + frame_seconds - ends[-1])
         lead = np.minimum(self.lead, np.append(before[:1], self.share * before[1:]))
         trail = np.minimum(self.trail, np.append((1 - self.share) * after[:-1], after[-1:]))
         return np.maximum(np.stack((starts - lead, ends + trail), axis=1) + self.shift, 0.0)

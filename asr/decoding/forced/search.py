@@ -39,7 +39,7 @@ class Unwritten:
     """Speech that is not in the text.
 
     Attributes:
-        tokens: what is heard there, at least one, with separators.
+        tokens: what is heard there, at least one, with the separators between.
         before: the word that follows in the text; W at its end.
     """
 
@@ -167,7 +167,11 @@ def _off_text(
             while last + 1 < stop and heard[last + 1] == heard[frame]:
                 last += 1
             tokens.append(TokenPlace(int(heard[frame]), frame + part.frames.start, last + part.frames.start))
-        if any(place.token != separator for place in tokens):
+        while tokens and tokens[0].token == separator:
+            del tokens[0]
+        while tokens and tokens[-1].token == separator:
+            del tokens[-1]
+        if tokens:
             following = int(graph.words[states[stop]]) if stop < len(states) else len(graph.num_tokens)
             found.append(Unwritten(tuple(tokens), part.words.start + following))
     return found

@@ -14,6 +14,7 @@ GARBAGE = -1
 """Stands for the state of a frame whose speech is not in the text."""
 
 _FROM_GAP = 3  # how moves are numbered: 0, 1 and 2 states back, from a gap, then along the extra arcs
+_TIE = 1e-9  # gaps are entered as late, and left as early, as makes no difference
 _BLOCK_CELLS = 1 << 24  # frames times states whose moves are remembered at once, where no more are needed
 
 
@@ -193,8 +194,9 @@ class _Search:
         total = np.maximum(stayed, entered) + self.skipped
         closed = np.maximum.accumulate(total)
         if moves is not None:
-            moves.gaps[row] = np.where(entered > stayed, 1 + arrivals.argmax(axis=1), 0)
-            moves.origins[row] = np.maximum.accumulate(np.where(total == closed, self.gap_places, 0))
+            moves.gaps[row] = np.where(entered > stayed - _TIE, 1 + arrivals.argmax(axis=1), 0)
+            is_best = total > np.append(-math.inf, closed[:-1]) + _TIE
+            moves.origins[row] = np.maximum.accumulate(np.where(is_best, self.gap_places, 0))
         return closed - self.skipped
 
     def end(self, front: _Front) -> tuple[_Place, float]:
