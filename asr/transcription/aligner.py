@@ -15,6 +15,7 @@ from asr.audio import Seconds
 from asr.checkpoints.acoustic import Loaded, load_checkpoint
 from asr.decoding.forced.boundaries import BoundaryRule
 from asr.decoding.forced.graph import Posteriors as Rows
+from asr.decoding.forced.graph import WrittenWord
 from asr.decoding.forced.search import ForcedAlignment, TokenPlace, align_words
 from asr.decoding.forced.spelling import check_lexicon, separator_of, spell
 from asr.decoding.forced.viterbi import Penalties
@@ -164,31 +165,46 @@ class Aligner:
                 in the recording, or none of it is said.
         """
         words = spell(text, self.tokens, self.policy, self.lexicon, where)
+        return self.match(path, self.read(path, channel=channel, on_progress=on_progress), words, where)
+
+    def read(
+        self, path: str | Path, *, channel: int | None = None, on_progress: Callable[[Seconds], None] | None = None
+    ) -> Posteriors:
+        """Returns what the model hears in a recording, silence taken for blank; see :meth:`align`."""
         heard = read_posteriors(
             self.model, Path(path), BLANK, channel=channel, num_workers=self.num_workers, on_progress=on_progress
         )
-        log_probs = heard.log_probs
         if self.silence is not None:
+            log_probs = heard.log_probs
             log_probs[:, BLANK] = np.logaddexp(log_probs[:, BLANK], log_probs[:, self.silence])
             log_probs[:, self.silence] = log_probs.min()
+        return heard
+
+    def match(self, path: str | Path, heard: Posteriors, words: Sequence[WrittenWord], where: str) -> Alignment:
+        """Returns the alignment of words with what was read; see :meth:`align`.
+
+        Args:
+            path: the recording.
+            heard: what :meth:`read` returned for it.
+            words: the text.
+            where: its file, for errors.
+        """
         try:
-            found = align_words(log_probs, words, BLANK, separator_of(self.tokens), self.settings.penalties)
+            found = align_words(heard.log_probs, words, BLANK, separator_of(self.tokens), self.settings.penalties)
         except DataError as error:
             raise DataError(where, error.found, error.remedy) from None
         if not any(found.words):
-            raise DataError(
-                where, f"none of its {len(words)} words is said in {path}", "check that the two belong together"
-            )
+            found_none = f"none of its {len(words)} words is said in {path}"
+            raise DataError(where, found_none, "check that the two belong together")
         return self._timed(Path(path), [word.text for word in words], found, heard)
 
     def _timed(self, path: Path, words: Sequence[str], found: ForcedAlignment, heard: Posteriors) -> Alignment:
         """Returns an alignment in seconds of one in frames."""
         stretches = [*found.words, *(each.tokens for each in found.unwritten)]
         places = sorted({place for tokens in stretches for place in tokens}, key=lambda place: place.first)
-        first, last = (np.array([getattr(each, name) for each in places], dtype=np.int64) for name in ("first", "last"))
-        frame_seconds = self.model.frame_seconds
-        times = self.settings.boundaries.times(first, last, heard.starts, frame_seconds).tolist()
-        timed = dict(zip(places, times, strict=True))
+        starts = heard.starts[[each.first for each in places]]
+        ends = heard.starts[[each.last for each in places]] + self.model.frame_seconds
+        timed = dict(zip(places, self.settings.boundaries.apply(starts, ends, heard.duration).tolist(), strict=True))
 
         def spans(tokens: Sequence[TokenPlace]) -> tuple[Span, ...]:
             named = ((self.tokens.tokens[each.token], timed[each], each) for each in tokens)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asr.audio import Seconds
-from asr.decoding.forced.graph import Integers, Scores
+from asr.decoding.forced.graph import Scores
 
 
 @dataclass(frozen=True)
@@ -28,25 +28,23 @@ class BoundaryRule:
     trail: Seconds = 0.06
     shift: Seconds = 0.0
 
-    def times(self, first: Integers, last: Integers, frame_starts: Scores, frame_seconds: Seconds) -> Scores:
+    def apply(self, starts: Scores, ends: Scores, duration: Seconds) -> Scores:
         """Returns starts and ends of tokens in seconds, in order and without overlaps, shape (L, 2).
 
         Args:
-            first: the first frame of each token, in order, shape (L,).
-            last: the last frame of each, inclusive, shape (L,).
-            frame_starts: seconds from the start of the recording to that of each frame, shape (N,).
-            frame_seconds: seconds that a frame lasts.
+            starts: when the first frame of each token begins, in order, shape (L,).
+            ends: when its last frame ends, shape (L,).
+            duration: seconds of the recording.
 
         Example:
             >>> rule = BoundaryRule(share=0.5, lead=1.0, trail=0.25)
-            >>> rule.times(np.array([2, 6]), np.array([3, 6]), np.arange(10.0), 1.0).tolist()
+            >>> rule.apply(np.array([2.0, 6.0]), np.array([4.0, 7.0]), 10.0).tolist()
             [[1.0, 4.25], [5.0, 7.25]]
         """
-        if not len(first):
+        if not len(starts):
             return np.empty((0, 2))
-        starts, ends = frame_starts[first], frame_starts[last] + frame_seconds
-        before = np.maximum(starts - np.append(0.0, ends)[:-1], 0.0)
-        after = np.append(before[1:], frame_starts[-1] + frame_seconds - ends[-1])
+        before = np.maximum(starts - np.append(0.0, ends[:-1]), 0.0)
+        after = np.append(before[1:], max(duration - ends[-1], 0.0))
         lead = np.minimum(self.lead, np.append(before[:1], self.share * before[1:]))
         trail = np.minimum(self.trail, np.append((1 - self.share) * after[:-1], after[-1:]))
         return np.maximum(np.stack((starts - lead, ends + trail), axis=1) + self.shift, 0.0)

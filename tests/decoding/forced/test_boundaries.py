@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from asr.decoding.forced.boundaries import BoundaryRule
 
-CLOCK = np.arange(60) * 0.25
-
 
 def times(rule: BoundaryRule, *frames: tuple[int, int]) -> list[list[float]]:
+    """Applies a rule to frames of 0.25 s in a recording of 15 s."""
     first, last = np.array(frames).reshape(-1, 2).T
-    return rule.times(first, last, CLOCK, 0.25).tolist()
+    return rule.apply(0.25 * first, 0.25 * last + 0.25, 15.0).tolist()
 
 
 def test_a_token_has_its_share_of_the_time_between_and_no_more_than_its_limit() -> None:
