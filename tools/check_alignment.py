@@ -108,16 +108,14 @@ def start_errors(cuts: Sequence[Cut], found: dict[str, Alignment], kind: str) ->
 
 def tune_rule(cuts: Sequence[Cut], found: dict[str, Alignment], kinds: Sequence[str]) -> BoundaryRule:
     """Returns the rule with the least median error of starts, words and phones together."""
-    rules = [
-        BoundaryRule(*numbers, shift=shift) for *numbers, shift in itertools.product(SHARES, LIMITS, LIMITS[:1], SHIFTS)
-    ]
+    numbers = itertools.product(SHARES, LIMITS, SHIFTS)
+    rules = [BoundaryRule(share, limit, limit, shift) for share, limit, shift in numbers]
 
     def cost(rule: BoundaryRule) -> float:
         moved = {name: with_rule(each, rule) for name, each in found.items()}
         return sum(float(np.median(np.abs(start_errors(cuts, moved, kind)))) for kind in kinds)
 
-    best = min(rules, key=cost)
-    return replace(best, trail=best.lead)
+    return min(rules, key=cost)
 
 
 def join(cuts: Sequence[Cut], aligner: Aligner, foreign: Sequence[str], path: Path, seed: int = 0) -> Joined:

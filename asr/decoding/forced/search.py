@@ -15,7 +15,8 @@ from asr.errors import DataError
 
 _CUT_CELLS = 1 << 22  # frames times tokens of a part that is cut no further: a second of work
 _MOST_CELLS = 1 << 33  # that are searched without a place that is sure: minutes of work, some hundred megabytes
-_SURE = (16, 12, 9, 7)  # tokens that agree around a place that is sure: fewer, where more do nowhere
+_TOKEN_BITS = 3.0  # what a letter of English tells after those before it; phones and pieces of words tell more
+_SPARE_BITS = 7.0
 _APART = 100  # frames between such places at least
 
 
@@ -103,7 +104,7 @@ def align_words(
     said: list[tuple[TokenPlace, ...]] = []
     unwritten: list[Unwritten] = []
     score = 0.0
-    for part in _parts(_Part(range(len(log_probs)), range(len(words))), words, heard, _SURE, cut_cells):
+    for part in _parts(_Part(range(len(log_probs)), range(len(words))), words, heard, cut_cells):
         spoken = words[part.words.start : part.words.stop]
         rows = log_probs[part.frames.start : part.frames.stop].astype(np.float64)
         graph = build_graph(spoken, blank, separator, is_first=part.words.start == 0)
@@ -116,23 +117,30 @@ def align_words(
     return ForcedAlignment(tuple(said), tuple(unwritten), score)
 
 
-def _parts(
-    part: _Part, words: Sequence[WrittenWord], heard: Heard, sizes: Sequence[int], cut_cells: int
-) -> Iterator[_Part]:
+def _parts(part: _Part, words: Sequence[WrittenWord], heard: Heard, cut_cells: int) -> Iterator[_Part]:
     """Yields the parts of a recording and its text, none of them empty, that are searched by themselves."""
     own = words[part.words.start : part.words.stop]
     cells = len(part.frames) * sum(word.num_tokens for word in own)
-    if cells <= cut_cells or not sizes:
-        if cells > _MOST_CELLS:
+    cuts = _sure_cuts(own, heard.within(part.frames)) if cells > cut_cells else []
+    if not cuts:
+        if cells > max(cut_cells, _MOST_CELLS):
             found = f"in {len(part.frames)} frames in a row the model recognises next to nothing of it"
             raise DataError("text", found, "check that it belongs to the recording, or take a better model")
         yield part
         return
     first_frame, first_word = part.frames.start, part.words.start
-    for cut in [*find_cuts(own, heard.within(part.frames), sizes[0], _APART), Cut(len(part.frames), len(own))]:
+    for cut in [*cuts, Cut(len(part.frames), len(own))]:
         frames, end = range(first_frame, part.frames.start + cut.frame), part.words.start + cut.word
-        yield from _parts(_Part(frames, range(first_word, end)), words, heard, sizes[1:], cut_cells)
+        yield from _parts(_Part(frames, range(first_word, end)), words, heard, cut_cells)
         first_frame, first_word = frames.stop, end
+
+
+def _sure_cuts(words: Sequence[WrittenWord], heard: Heard) -> list[Cut]:
+    """Returns places to cut at where so many tokens agree that chance makes less than one in a hundred texts do so."""
+    num_tokens = sum(word.num_tokens for word in words)
+    num_bits = math.log2(max(2, num_tokens * len(heard.token_ids))) + _SPARE_BITS
+    least = math.ceil(num_bits / _TOKEN_BITS)
+    return find_cuts(words, heard, 3 * least // 2, _APART) or find_cuts(words, heard, least, _APART)
 
 
 def _places(states: Integers, graph: WordGraph, offset: int) -> list[tuple[TokenPlace, ...]]:

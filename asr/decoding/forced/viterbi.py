@@ -28,9 +28,9 @@ class Penalties:
         missing: each token of the text that is not said.
     """
 
-    gap: float = 6.0
-    inserted: float = 2.0
-    missing: float = 2.0
+    gap: float = 10.0
+    inserted: float = 3.0
+    missing: float = 3.0
 
 
 @dataclass(frozen=True, eq=False)
