@@ -8,6 +8,9 @@ Aligns each recording with its transcript and compares times with those of the c
 many sentences of --foreign at random places, aligns that, and counts how many of the words that are not said were
 found missing, and how many of those that are not in the text lie in speech that was found untranscribed.
 
+Where cuts have no such times, the first table is left out, and those of the words for the second are found by aligning
+each recording by itself.
+
 With --tune, rules for times are chosen on the speaker --dev by the median error of starts, penalties by the mean of the
 four rates of that speaker's own joined recording, and written to a file for ``asr align --settings``. The tables are of
 all other speakers. WAV files go to --out.
@@ -67,7 +70,7 @@ class Joined:
 
 def reference(cut: Cut, kind: str) -> list[TimedWord]:
     """Returns the words or phones of a cut with their times; phones without stress."""
-    items = (cut.supervisions[0].alignment or {})[kind]
+    items = (cut.supervisions[0].alignment or {}).get(kind, ())
     named = ((item, item.symbol if kind == "word" else strip_stress(item.symbol).upper()) for item in items)
     return [TimedWord(name, item.start, item.end) for item, name in named]
 
@@ -118,9 +121,19 @@ def tune_rule(cuts: Sequence[Cut], found: dict[str, Alignment], kinds: Sequence[
     return min(rules, key=cost)
 
 
-def join(cuts: Sequence[Cut], aligner: Aligner, foreign: Sequence[str], path: Path, seed: int = 0) -> Joined:
-    """Writes a recording of all cuts, and returns it with their text, a tenth taken out and as much put in."""
-    chooser, rate = random.Random(seed), aligner.model.frontend.sample_rate
+def join(
+    cuts: Sequence[Cut], alone: dict[str, Alignment], aligner: Aligner, foreign: Sequence[str], path: Path
+) -> Joined:
+    """Writes a recording of all cuts, and returns it with their text, a tenth taken out and as much put in.
+
+    Args:
+        cuts: the utterances.
+        alone: alignments of each by itself, for times that the cuts lack.
+        aligner: spells the words.
+        foreign: sentences to put in.
+        path: WAV file to write.
+    """
+    chooser, rate = random.Random(0), aligner.model.frontend.sample_rate
     number = max(1, len(cuts) // 10)
     removed, places = set(chooser.sample(range(len(cuts)), number)), set(chooser.sample(range(len(cuts)), number))
     others = iter(chooser.sample(list(foreign), number))
@@ -133,6 +146,7 @@ def join(cuts: Sequence[Cut], aligner: Aligner, foreign: Sequence[str], path: Pa
         if place not in removed:
             lines.append((cut.supervisions[0].text, False))
         words = reference(cut, "word")
+        words = words or [TimedWord(word.text, word.start, word.end) for word in alone[cut.id].spoken]
         spoken += [replace(word, start=word.start + clock, end=word.end + clock) for word in words]
         is_removed += [place in removed] * len(words)
         clock += len(waveforms[-1]) / rate
@@ -180,6 +194,16 @@ def within(cuts: Iterable[Cut], seconds: Seconds) -> Iterator[Cut]:
             yield cut
 
 
+def times_table(cuts: Sequence[Cut], found: dict[str, Alignment], kinds: Sequence[str]) -> str:
+    """Returns the errors of starts as a table in Markdown."""
+    lines = ["| starts | number | median error, ms | within 100 ms, % | median shift, ms |", "|---|---|---|---|---|"]
+    for kind in kinds:
+        errors = np.array(start_errors(cuts, found, kind))
+        row = (1000 * np.median(np.abs(errors)), 100 * np.mean(np.abs(errors) <= 0.1), 1000 * np.median(errors))
+        lines.append(f"| {kind}s | {len(errors)} | {row[0]:.0f} | {row[1]:.1f} | {round(row[2]):+d} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Tunes, measures and prints two tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -202,27 +226,27 @@ def main() -> int:
     dev = [cut for cut in cuts if cut.supervisions[0].speaker == arguments.dev]
     test = [cut for cut in cuts if cut.supervisions[0].speaker != arguments.dev]
     foreign = Path(arguments.foreign).read_text(encoding="utf-8").splitlines() if arguments.foreign else []
-    kinds = ("word", "phone") if aligner.tokens.unit == "phone" else ("word",)
+    kinds = ["word", "phone"] if aligner.tokens.unit == "phone" else ["word"]
+    kinds = kinds if all(cut.supervisions[0].alignment for cut in cuts) else []
     if arguments.tune:
-        settings = replace(settings, boundaries=tune_rule(dev, align_all(aligner, dev), kinds))
+        alone = align_all(aligner, dev)
+        settings = replace(settings, boundaries=tune_rule(dev, alone, kinds)) if kinds else settings
         if foreign:
-            joined = join(list(within(dev, arguments.seconds)), aligner, foreign, arguments.out / "dev.wav")
+            joined = join(list(within(dev, arguments.seconds)), alone, aligner, foreign, arguments.out / "dev.wav")
             settings = replace(settings, penalties=tune_penalties(aligner, joined))
         settings.save(arguments.tune)
         print(f"{settings}\n")
     moved = {name: with_rule(each, settings.boundaries) for name, each in align_all(aligner, test).items()}
-    print("| starts | number | median error, ms | within 100 ms, % | median shift, ms |\n|---|---|---|---|---|")
-    for kind in kinds:
-        errors = np.array(start_errors(test, moved, kind))
-        row = (1000 * np.median(np.abs(errors)), 100 * np.mean(np.abs(errors) <= 0.1), 1000 * np.median(errors))
-        print(f"| {kind}s | {len(errors)} | {row[0]:.0f} | {row[1]:.1f} | {row[2]:+.0f} |")
+    if kinds:
+        print(times_table(test, moved, kinds))
     if foreign:
-        joined = join(list(within(test, arguments.seconds)), aligner, foreign, arguments.out / "test.wav")
+        joined = join(list(within(test, arguments.seconds)), moved, aligner, foreign, arguments.out / "test.wav")
         aligner.settings = settings
         found = aligner.match(joined.path, aligner.read(joined.path), joined.words, "text")
-        print("\n| words | precision | recall |\n|---|---|---|")
-        for name, precision, recall in rates(joined, found):
-            print(f"| {name} | {precision:.3f} | {recall:.3f} |")
+        print("\n| words | number | precision | recall |\n|---|---|---|---|")
+        numbers = sum(joined.is_foreign), sum(joined.is_removed)
+        for number, (name, precision, recall) in zip(numbers, rates(joined, found), strict=True):
+            print(f"| {name} | {number} | {precision:.3f} | {recall:.3f} |")
     return 0
 
 
