@@ -24,7 +24,7 @@ from tests.transcription.tiny_models import SAMPLE_RATE, ToneModel, silence, ton
 
 LETTERS = TokenTable.build(["ABCD"], "char")
 PHONES = TokenTable("phone", ("<blank>", "AH", "B", "SIL"))
-PLAIN = AlignerSettings(boundaries=BoundaryRule(0.0, 0.0, 0.0))
+PLAIN = AlignerSettings(Penalties(6.0, 2.0, 2.0), BoundaryRule(0.0, 0.0, 0.0))
 
 
 def aligner(tokens: TokenTable = LETTERS, **options) -> Aligner:
