@@ -28,7 +28,7 @@ from typing import Any
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from asr.cli.train import _quieten_lightning
+from asr.runs.quiet import quieten_lightning
 from asr.configuration.composition import compose_config, resolve
 from asr.machine import keep_memory, num_cores
 from asr.runs import ranks
@@ -133,7 +133,7 @@ def main() -> int:
     parser.add_argument("--busy", type=int, nargs="+", default=[0, 1, 2], help="busy processes beside (default: 0 1 2)")
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS, help="which to compare (default: all)")
     options = parser.parse_args()
-    _quieten_lightning()
+    quieten_lightning()
     for experiment in options.experiments:
         medians: dict[tuple[str, int], float] = {}
         for number in options.busy:

@@ -1,0 +1,160 @@
+"""The posteriors of a whole recording, read and computed chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from asr.audio.rates import Seconds, samples_to_seconds
+from asr.audio.waveforms import stream
+from asr.errors import DataError
+from asr.models.acoustic import AcousticModel
+from asr.transcription.long_audio import Chunk, Cutting, cut
+
+Scores = npt.NDArray[np.float64]
+
+_BLOCK_SECONDS: Seconds = 10.0
+_NEVER = -30.0  # natural-log posterior of whatever is not said in silence that was left out
+
+
+@dataclass(frozen=True, eq=False)
+class Posteriors:
+    """What a model hears in a recording, frame by frame.
+
+    Attributes:
+        log_probs: natural-log posteriors in float32, shape (N, V). A frame of blank stands for each long silence, which
+            nothing has read.
+        starts: seconds from the start of the recording to each frame, shape (N,).
+        duration: seconds of the recording.
+    """
+
+    log_probs: npt.NDArray[np.float32]
+    starts: Scores
+    duration: Seconds
+
+
+def read_posteriors(
+    model: AcousticModel,
+    path: Path,
+    blank: int,
+    *,
+    channel: int | None = None,
+    batch_seconds: Seconds = 160.0,
+    num_workers: int = 1,
+    cutting: Cutting | None = None,
+    on_progress: Callable[[Seconds], None] | None = None,
+) -> Posteriors:
+    """Returns the posteriors of a recording of any length; memory grows by those, some 10 MB an hour for letters.
+
+    Args:
+        model: in evaluation mode.
+        path: audio file of any rate.
+        blank: index of blank.
+        channel: which of several to read, from 0; None as :func:`asr.audio.waveforms.stream` has it.
+        batch_seconds: seconds of audio, with padding, that are read together.
+        num_workers: batches that are computed at the same time.
+        cutting: how long recordings are cut.
+        on_progress: called with seconds of audio when they have been read.
+
+    Raises:
+        DataError: the file cannot be read, or is shorter than a frame.
+    """
+    rate, num_samples, told = model.frontend.sample_rate, 0, 0.0
+    tell = on_progress or (lambda _: None)
+
+    def blocks() -> Iterator[torch.Tensor]:
+        nonlocal num_samples
+        for block in stream(path, rate, _BLOCK_SECONDS, channel):
+            num_samples += len(block)
+            yield block
+
+    pieces: list[_Piece] = []
+    with ThreadPoolExecutor(num_workers) as workers:
+        for pool in _pools(cut(blocks(), rate, cutting), rate, batch_seconds * num_workers):
+            share = -(-len(pool) // num_workers)
+            batches = [pool[first : first + share] for first in range(0, len(pool), share)]
+            for found in workers.map(lambda batch: _compute(model, batch), batches):
+                pieces += found
+            end = pool[-1].start + samples_to_seconds(len(pool[-1].waveform), rate)
+            tell(end - told)
+            told = end
+    duration = samples_to_seconds(num_samples, rate)
+    tell(duration - told)
+    log_probs, starts = _join(pieces, model.frame_seconds, blank)
+    if not len(starts):
+        raise DataError(path, "is shorter than a frame", "give a recording with speech")
+    if bool(np.isnan(log_probs).any()):
+        raise DataError(path, "gives posteriors that are not numbers", "the model or its input is broken")
+    return Posteriors(log_probs, starts, duration)
+
+
+def _pools(chunks: Iterable[Chunk], sample_rate: int, seconds: Seconds) -> Iterator[list[Chunk]]:
+    """Yields chunks together that hold about so many seconds."""
+    pool: list[Chunk] = []
+    num_samples = 0
+    for chunk in chunks:
+        pool.append(chunk)
+        num_samples += len(chunk.waveform)
+        if num_samples >= seconds * sample_rate:
+            yield pool
+            pool, num_samples = [], 0
+    if pool:
+        yield pool
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """The posteriors of a chunk, shape (N, V), where it starts, and where it overlaps the one before it."""
+
+    start: Seconds
+    join: tuple[Seconds, Seconds] | None
+    log_probs: npt.NDArray[np.float32]
+
+
+@torch.inference_mode()
+def _compute(model: AcousticModel, chunks: Sequence[Chunk]) -> list[_Piece]:
+    """Computes the posteriors of chunks together; those that are shorter than a frame have none."""
+    lengths = torch.tensor([len(chunk.waveform) for chunk in chunks])
+    is_long = model.encoder.output_lengths(model.frontend.frame_lengths(lengths)) > 0
+    chosen = [chunk for chunk, long in zip(chunks, is_long.tolist(), strict=True) if long]
+    if not chosen:
+        return []
+    device = model.output.weight.device
+    waveforms = pad_sequence([chunk.waveform for chunk in chosen], batch_first=True)  # (B, S)
+    log_probs, frames = model(waveforms.to(device), lengths[is_long].to(device))
+    return [
+        _Piece(chunk.start, chunk.join, rows[:length].numpy().copy())
+        for chunk, rows, length in zip(chosen, log_probs.float().cpu(), frames.tolist(), strict=True)
+    ]
+
+
+def _join(pieces: Sequence[_Piece], frame_seconds: Seconds, blank: int) -> tuple[npt.NDArray[np.float32], Scores]:
+    """Puts pieces one after another: of frames that two have, each has its half; a blank stands for silences."""
+    rows: list[npt.NDArray[np.float32]] = []
+    starts: list[Scores] = []
+    limits = [sum(piece.join) / 2 if piece.join else -np.inf for piece in pieces]
+    ends = [limit if limit > -np.inf else np.inf for limit in [*limits[1:], np.inf]]
+    for piece, begin, end in zip(pieces, limits, ends, strict=False):
+        times: Scores = piece.start + frame_seconds * np.arange(len(piece.log_probs), dtype=np.float64)
+        is_own = (times + frame_seconds / 2 >= begin) & (times + frame_seconds / 2 < end)
+        if not is_own.any():
+            continue
+        log_probs, times = piece.log_probs[is_own], times[is_own]
+        now = starts[-1][-1] + frame_seconds if starts else 0.0
+        if times[0] - now > frame_seconds:
+            silence = np.full((1, log_probs.shape[1]), _NEVER, dtype=np.float32)
+            silence[0, blank] = 0.0
+            rows.append(silence)
+            starts.append(np.array([now]))
+        rows.append(log_probs)
+        starts.append(times)
+    if not rows:
+        return np.empty((0, 0), dtype=np.float32), np.empty(0)
+    return np.concatenate(rows), np.concatenate(starts)
