@@ -126,8 +126,16 @@ def log(message: str) -> None:
 
 def warn(message: str) -> None:
     """Prints a line to stderr, with ``--quiet`` too: something failed or was left out."""
+    clear_bar()
     with suppress(OSError):  # nobody reads it, or there is no room: the exit status is left to tell
         print(message, file=sys.stderr, flush=True)
+
+
+def clear_bar() -> None:
+    """Takes a progress bar off the terminal, so that something else can be printed; it is drawn again."""
+    with suppress(OSError):
+        if sys.stderr is not None and sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def log_warnings(verb: str) -> None:
@@ -169,7 +177,8 @@ def command(main: Main) -> Main:
             return error.exit_status
         except KeyboardInterrupt as error:
             signum = signal.SIGTERM if isinstance(error, _Terminated) else signal.SIGINT
-            warn(f"asr {verb}: interrupted" if signum == signal.SIGINT else f"asr {verb}: ended by SIGTERM")
+            cause = "interrupted" if signum == signal.SIGINT else "ended by SIGTERM"
+            warn(f"asr {verb}: {cause}; {error}" if error.args else f"asr {verb}: {cause}")
             return 128 + signum
         except Exception as error:
             told = load_error(error) or _disk_error(error)
@@ -230,7 +239,13 @@ def download_log(url: str) -> Callable[[int, int | None], None]:
 
 
 class Progress:
-    """Counts seconds of audio; draws a bar on a terminal and ends with the real-time factor."""
+    """Counts seconds of audio; draws a bar on a terminal and ends with the real-time factor.
+
+    Attributes:
+        done: seconds of audio so far.
+        outcome: what the final line tells besides; with ``--quiet`` it is printed alone, if ``has_failed`` is set.
+        has_failed: whether some work failed.
+    """
 
     def __init__(self, total_seconds: float | None, description: str) -> None:
         """Starts the clock.
@@ -240,6 +255,7 @@ class Progress:
             description: what is being done, such as "features".
         """
         self.total, self.description, self.done = total_seconds, description, 0.0
+        self.outcome, self.has_failed = "", False
         self._start = self._drawn = time.monotonic()
         self._draws = sys.stderr.isatty() and not _quiet
 
@@ -249,17 +265,39 @@ class Progress:
         now = time.monotonic()
         if self._draws and now - self._drawn >= 0.1:
             self._drawn = now
-            share = f" {100 * self.done / self.total:3.0f} %" if self.total else ""
-            print(f"\r{self.description}:{share} {self.done:,.0f} s of audio", end="", file=sys.stderr, flush=True)
+            text = f"{self.description}: {self._share(now)}{self.done:,.0f} s of audio"
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+    def _share(self, now: float) -> str:
+        """Returns how much is done, and how long the rest will take at the same speed."""
+        if not self.total or not self.done:
+            return ""
+        left = max(0.0, self.total - self.done) * (now - self._start) / self.done
+        return f"{min(100.0, 100 * self.done / self.total):3.0f} %, {_duration(left)} left, "
 
     def finish(self) -> None:
         """Prints the final line."""
         elapsed = time.monotonic() - self._start
-        if self._draws:
-            print("\r\033[K", end="", file=sys.stderr)
-        if self.done:
-            factor = elapsed / self.done
-            log(f"{self.description}: {self.done:,.1f} s of audio in {elapsed:.1f} s, real-time factor {factor:.4f}")
+        clear_bar()
+        parts = [self.outcome] if self.outcome else []
+        if self.done and not _quiet:
+            seconds = f"{self.done:,.1f} s of audio in {elapsed:.1f} s"
+            parts.insert(0, f"{self.description}: {seconds}, real-time factor {elapsed / self.done:.4f}")
+        if parts:
+            (warn if self.has_failed else log)("; ".join(parts))
+
+
+def _duration(seconds: float) -> str:
+    """Returns a time to wait, as people say it.
+
+    Example:
+        >>> _duration(7.4), _duration(200), _duration(10000)
+        ('7 s', '3 min', '2 h 47 min')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @contextmanager

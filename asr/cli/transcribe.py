@@ -1,4 +1,4 @@
-"""Transcribes audio files and folders with a checkpoint: text, JSON, subtitles or tables."""
+"""Transcribes audio files and folders with a checkpoint: text, JSON, subtitles, tables or annotations."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli._search_options import log_coverage
-from asr.cli.command import command, log, log_warnings, make_parser, option, parse, progress, warn
+from asr.cli.command import clear_bar, command, log, log_warnings, make_parser, option, parse, progress, warn
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import AsrError, ConfigError, UsageError
-from asr.files import fitting, written_whole
 from asr.machine import num_processes
-from asr.transcription.formats import FORMATS, PATHS_AND_TEXT, Format
-from asr.transcription.inputs import Recording, find_recordings, output_names
+from asr.transcription.formats import FORMATS, Format, choose_format
+from asr.transcription.inputs import STDIN, Recording, find_recordings, read_list
+from asr.transcription.outputs import OutputFolder, with_output_names
+from asr.transcription.survey import estimate_seconds
+from asr.transcription.tally import Tally
 
 if TYPE_CHECKING:
     from asr.transcription.recognizer import Recognizer
@@ -25,10 +27,15 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """  asr transcribe --checkpoint best.ckpt talk.wav
   asr transcribe --checkpoint best.ckpt recordings/ extra.mp3 --format jsonl > transcripts.jsonl
-  asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --settings 3gram.json
+  asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --settings 3gram.json --resume
+  asr transcribe --checkpoint best.ckpt --list calls.txt --channels separate --format TextGrid --out-dir calls
+  ffmpeg -i talk.mkv -f wav - | asr transcribe --checkpoint best.ckpt -
 
 Text goes to stdout; of several files, each line begins with the path and a tab. Folders are searched with all folders
 in them. With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; names that would meet keep their ending as well.
+With --resume, transcripts that are there already are left as they are; files appear whole or not at all.
+With --channels separate, a call has the speakers L and R: before what they say, or as columns, voices, styles, tiers.
+words.vtt and ass have the time of each word, for karaoke; stm, TextGrid and eaf are read by sclite, Praat and ELAN.
 Silences of more than 1.5 s are not recognised; times count them.
 m4a, mp4, webm, wma, amr and other formats of phones and video need the extra media (pip install av).
 Exit status 1 says that some files failed; the last line on stderr says how many."""
@@ -41,36 +48,63 @@ _NBEST = 100  # hypotheses that other models choose among
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     arguments = parse(_parser(), argv)
-    recordings = _find(arguments.audio)
+    recordings = with_output_names(_find(arguments))
     log_warnings("transcribe")
     form = _choose_format(arguments, len(recordings))
+    folder = OutputFolder(Path(arguments.out_dir), form, arguments.format) if arguments.out_dir else None
+    todo = _left_to_do(recordings, folder) if arguments.resume else recordings
+    if not todo:
+        return 0
     recognizer = _load(arguments)
-    failures: list[AsrError] = []
+    tally = Tally(len(todo), recognizer.sample_rate, arguments.channels == "separate")
+    try:
+        _transcribe(recognizer, todo, tally, folder or form, arguments)
+    except KeyboardInterrupt as error:
+        error.args = (tally.progress + ("; --resume does the rest" if folder else ""),)
+        raise
+    return 1 if tally.num_failed else 0
+
+
+def _transcribe(
+    recognizer: Recognizer,
+    recordings: Sequence[Recording],
+    tally: Tally,
+    target: OutputFolder | Format,
+    arguments: argparse.Namespace,
+) -> None:
+    import torch
 
     def fail(_: Path, error: AsrError) -> None:
-        failures.append(error)
+        tally.num_failed += 1
         warn(f"asr transcribe: {error}")
 
-    with progress(_survey(recordings, recognizer.sample_rate), "transcribing") as bar:
+    with progress(estimate_seconds(recordings) if sys.stderr.isatty() else None, "transcribing") as bar:
         transcripts = recognizer.transcribe(
-            [recording.path for recording in recordings],
+            recordings,
             batch_seconds=arguments.batch_seconds,
             channel=None if arguments.channel is None else arguments.channel - 1,
+            separate=tally.is_separate,
             on_failure=fail,
             on_progress=bar.advance,
         )
-        _write(_named(transcripts, recordings), len(recordings), form, arguments)
-    if failures:
-        warn(f"{len(failures)} of {len(recordings)} files failed")
-    return 1 if failures else 0
+        try:
+            _write(tally.count(transcripts), len(recordings), target)
+        except torch.OutOfMemoryError as error:
+            found = f"{arguments.batch_seconds:g} is more than this GPU's memory holds"
+            raise UsageError("--batch-seconds", found, "give less") from error
+        for line in tally.remarks():
+            log(f"asr transcribe: {line}")
+        bar.outcome, bar.has_failed = tally.outcome, tally.num_failed > 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("transcribe", "Transcribes recordings of any length, rate and format.", _EXAMPLES)
-    parser.add_argument("audio", nargs="+", metavar="AUDIO", help="audio files and folders of them")
+    parser.add_argument("audio", nargs="*", metavar="AUDIO", help="audio files and folders of them; - for stdin")
+    parser.add_argument("--list", metavar="FILE", help="a list of more, a path a line, as seen from the current folder")
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
     parser.add_argument("--format", choices=list(FORMATS), default="txt", help="what to write (default: txt)")
     parser.add_argument("--out-dir", metavar="DIR", help="write a file for each recording here, not to stdout")
+    parser.add_argument("--resume", action="store_true", help="leave out what is in --out-dir already")
     search = parser.add_mutually_exclusive_group()
     search.add_argument(
         "--beam-size", type=_whole_number, default=1, metavar="K", help="hypotheses kept; 1 is greedy (default: 1)"
@@ -91,6 +125,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_whole_number,
         metavar="N",
         help="channel to read, 1 is the left (default: the mean of all, or the loudest where they cancel each other)",
+    )
+    parser.add_argument(
+        "--channels",
+        choices=["mix", "separate"],
+        default="mix",
+        help="separate: each channel is a speaker of one transcript, L and R in a call (default: mix, see --channel)",
     )
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there is one)")
     parser.add_argument("--threads", type=_whole_number, metavar="N", help="CPU threads (default: one a core)")
@@ -120,8 +160,12 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _find(audio: Sequence[str]) -> list[Recording]:
-    found = find_recordings(audio)
+def _find(arguments: argparse.Namespace) -> list[Recording]:
+    listed = read_list(arguments.list) if arguments.list else []
+    if not arguments.audio and not arguments.list:
+        raise UsageError("AUDIO", "names nothing to transcribe", "name files or folders, - for stdin, or give --list")
+    stdin = _read_stdin() if STDIN in arguments.audio else b""
+    found = find_recordings([*arguments.audio, *listed], stdin)
     if found.num_repeated:
         log(f"asr transcribe: {found.num_repeated} files are named more than once and are transcribed once")
     if found.left_aside:
@@ -131,16 +175,32 @@ def _find(audio: Sequence[str]) -> list[Recording]:
     return found.recordings
 
 
+def _read_stdin() -> bytes:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError(STDIN, "no recording comes from stdin", "pipe one into the command, or name a file")
+    return sys.stdin.buffer.read()
+
+
+def _left_to_do(recordings: Sequence[Recording], folder: OutputFolder | None) -> Sequence[Recording]:
+    if folder is None:
+        raise UsageError("--resume", "on stdout nothing is left to go on from", "add --out-dir, or leave it out")
+    left = folder.left_to_do(recordings)
+    told = f"{len(recordings) - len(left)} of {len(recordings)} files are done already, {len(left)} are left"
+    log(f"asr transcribe: {told}")
+    return left
+
+
 def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format:
-    form = FORMATS[arguments.format]
     if arguments.out_dir and Path(arguments.out_dir).exists() and not Path(arguments.out_dir).is_dir():
         raise UsageError(f"--out-dir {arguments.out_dir}", "is a file", "name a folder, there or yet to be made")
-    if arguments.out_dir or num_recordings == 1:
-        return form
-    if form.many is None:
+    is_separate = arguments.channels == "separate"
+    if is_separate and arguments.channel is not None:
+        raise UsageError("--channels separate", "and --channel, which reads one, exclude each other", "give one")
+    try:
+        return choose_format(arguments.format, not arguments.out_dir and num_recordings > 1, is_separate)
+    except ValueError:
         found = f"cannot hold the {num_recordings} recordings in one file"
-        raise UsageError(f"--format {arguments.format}", found, "add --out-dir to write a file for each")
-    return PATHS_AND_TEXT if arguments.format == "txt" else form
+        raise UsageError(f"--format {arguments.format}", found, "add --out-dir to write a file for each") from None
 
 
 def _load(arguments: argparse.Namespace) -> Recognizer:
@@ -179,62 +239,21 @@ def _settings(arguments: argparse.Namespace) -> DecoderSettings:
     return settings
 
 
-def _survey(recordings: Sequence[Recording], sample_rate: int) -> float | None:
-    """Gives the seconds of audio to come, and logs how many recordings have another rate than the model.
-
-    Returns:
-        None where only decoding tells how long a recording is.
-    """
-    from asr.audio import peek
-
-    seconds, is_known, num_resampled = 0.0, True, 0
-    for recording in recordings:
-        try:
-            rate, num_samples = peek(recording.path)
-        except AsrError:
-            continue  # reported in its turn
-        seconds += (num_samples or 0) / rate
-        is_known &= num_samples is not None
-        num_resampled += rate != sample_rate
-    if num_resampled:
-        log(f"asr transcribe: {num_resampled} of {len(recordings)} files are resampled to {sample_rate} Hz")
-    return seconds if is_known else None
-
-
-def _named(transcripts: Iterator[Transcript], recordings: Sequence[Recording]) -> Iterator[Transcript]:
-    names = dict(zip((recording.path for recording in recordings), output_names(recordings), strict=True))
-    return (replace(transcript, name=str(names[transcript.path])) for transcript in transcripts)
-
-
-def _write(transcripts: Iterator[Transcript], num_recordings: int, form: Format, arguments: argparse.Namespace) -> None:
-    import torch
-
-    try:
-        if arguments.out_dir:
-            _write_files(transcripts, form, Path(arguments.out_dir), arguments.format)
-        else:
-            _print(form.documents(transcripts) if num_recordings > 1 else map(form.document, transcripts))
-    except torch.OutOfMemoryError as error:
-        found = f"{arguments.batch_seconds:g} is more than this GPU's memory holds"
-        raise UsageError("--batch-seconds", found, "give less") from error
-
-
-def _write_files(transcripts: Iterator[Transcript], form: Format, folder: Path, suffix: str) -> None:
-    num_replaced = 0
+def _write(transcripts: Iterator[Transcript], num_recordings: int, target: OutputFolder | Format) -> None:
+    if isinstance(target, Format):
+        _print(target.documents(transcripts) if num_recordings > 1 else map(target.document, transcripts))
+        return
     for transcript in transcripts:
-        name = folder / f"{transcript.name}.{suffix}"
-        path = name.with_name(fitting(name.name))
-        num_replaced += path.exists()
-        with written_whole(path) as beside:
-            beside.write_text(form.document(transcript), encoding="utf-8", errors="surrogateescape")
-    if num_replaced:
-        log(f"asr transcribe: {num_replaced} files were in {folder} already, and have been replaced")
+        target.write(transcript)
+    if target.num_replaced:
+        log(f"asr transcribe: {target.num_replaced} files were in {target.folder} already, and have been replaced")
 
 
 def _print(pieces: Iterable[str]) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # any script, and paths as the file system has them
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     for piece in pieces:
+        clear_bar()
         print(piece, end="", flush=True)
 
 

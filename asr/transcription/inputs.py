@@ -1,4 +1,4 @@
-"""What someone names to be transcribed: files and folders, to a list of recordings and names for their transcripts."""
+"""What someone names to be transcribed: files, folders, lists of them and stdin, to recordings with names."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from unicodedata import normalize
 
 from asr.audio import AUDIO_SUFFIXES
 from asr.audio.folders import files_below
 from asr.errors import DataError
+from asr.files import numbered_lines
+
+STDIN = "-"
+"""What names the recording that comes from stdin."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,27 @@ class Recording:
     Attributes:
         path: the file, as it was named or found.
         name: its path below the folder that was named; of a file that was named itself, its name.
+        stored: its bytes, where it is no file: ``path`` is then only what messages name.
+        where: the line of the list that named it, for messages.
     """
 
     path: Path
     name: Path
+    stored: bytes | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file or folder that someone named.
+
+    Attributes:
+        path: of it, or ``-`` for stdin.
+        where: the line of the list that names it; empty for an argument.
+    """
+
+    path: str
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,14 +61,36 @@ class Found:
     left_aside: list[Path]
 
 
-def find_recordings(inputs: Sequence[str | Path]) -> Found:
+def read_list(path: str | Path) -> list[Named]:
+    """Reads a list of files and folders, a path a line; blank lines are passed over.
+
+    Args:
+        path: a text; paths in it are as seen from the current folder.
+
+    Raises:
+        DataError: the list cannot be read, is empty, or a line of it is no path.
+    """
+    named = []
+    for number, line in numbered_lines(path):
+        name, where = line.rstrip("\r\n"), f"{path}:{number}"
+        if "\0" in name or name.strip() == STDIN:
+            raise DataError(where, f"{name[:40]!r} is no path", "give a list of paths, one a line")
+        if name.strip():
+            named.append(Named(name, where))
+    if not named:
+        raise DataError(path, "names no file", "give a list of paths, one a line")
+    return named
+
+
+def find_recordings(inputs: Sequence[str | Path | Named], stdin: bytes = b"") -> Found:
     """Finds the recordings that files and folders name, each once.
 
     Folders are searched as :func:`asr.audio.folders.files_below` does it. A file that is named is taken, whatever it is
     called: whether it can be read is found out when it is.
 
     Args:
-        inputs: files and folders.
+        inputs: files and folders; ``-`` for what came from stdin.
+        stdin: what came from there.
 
     Raises:
         DataError: the only folder that is named holds no audio files.
@@ -56,17 +98,24 @@ def find_recordings(inputs: Sequence[str | Path]) -> Found:
     found: dict[str, Recording] = {}
     left_aside: list[Path] = []
     num_named = 0
-    for named in map(Path, inputs):
-        is_folder = os.path.isdir(named)  # noqa: PTH112 - of a Path it raises what a name too long or with a NUL does
-        recordings = list(_in_folder(named, left_aside)) if is_folder else [Recording(named, Path(named.name))]
+    for each in inputs:
+        named = each if isinstance(each, Named) else Named(str(each))
+        path = Path(named.path)
+        is_folder = os.path.isdir(path)  # noqa: PTH112 - of a Path it raises what a name too long or with a NUL does
+        itself = Recording(path, Path(path.name), where=named.where)
+        if named.path == STDIN:
+            found.setdefault(STDIN, Recording(Path(STDIN), Path("stdin"), stdin))
+            num_named += 1
+            continue
+        recordings = list(_in_folder(path, left_aside)) if is_folder else [itself]
         if not recordings and len(inputs) > 1:
-            recordings = [Recording(named, Path(named.name))]  # one failure among others, told in its turn
+            recordings = [itself]  # one failure among others, told in its turn
         if not recordings:
             endings = "no file in it ends in .wav, .flac, .mp3, .m4a, .ogg or another audio format's letters"
-            raise DataError(named, f"holds no audio: {endings}", "check the folder, or name the files")
+            raise DataError(path, f"holds no audio: {endings}", "check the folder, or name the files")
         num_named += len(recordings)
         for recording in recordings:
-            found.setdefault(_real(recording.path), recording)
+            found.setdefault(real_path(recording.path), recording)
     return Found(list(found.values()), num_named - len(found), left_aside)
 
 
@@ -78,46 +127,9 @@ def _in_folder(folder: Path, left_aside: list[Path]) -> Iterator[Recording]:
             left_aside.append(path)
 
 
-def _real(path: Path) -> str:
+def real_path(path: Path) -> str:
+    """Returns the path that a file has without links, also of a name that no file can have."""
     try:
         return os.path.realpath(path)
     except ValueError:  # a NUL in its name, of which opening it will complain
         return str(Path.cwd() / path)
-
-
-def output_names(recordings: Sequence[Recording]) -> list[Path]:
-    """Gives each recording a name of its own for its transcript, without a suffix for the format.
-
-    The first of these under which no two are the same, capitals or not and however Unicode spells them: its path below
-    the folder that was named, without the suffix; the same with the suffix; its path below the folder that all
-    recordings share, with it, and with a number where that is still the same.
-
-    Example:
-        >>> output_names([Recording(Path("x/a.wav"), Path("a.wav")), Recording(Path("x/a.mp3"), Path("a.mp3"))])
-        [PosixPath('a.wav'), PosixPath('a.mp3')]
-    """
-    names = [recording.name.with_suffix("") for recording in recordings]
-    if _are_distinct(names):
-        return names
-    names = [recording.name for recording in recordings]
-    if _are_distinct(names):
-        return names
-    paths = [Path(_real(recording.path)) for recording in recordings]
-    shared = os.path.commonpath([path.parent for path in paths])
-    names = [path.relative_to(shared) for path in paths]
-    taken: dict[str, Path] = {}
-    for name in names:
-        number, distinct = 1, name
-        while _folded(distinct) in taken:
-            number += 1
-            distinct = name.with_name(f"{name.name}-{number}")
-        taken[_folded(distinct)] = distinct
-    return list(taken.values())
-
-
-def _are_distinct(names: Sequence[Path]) -> bool:
-    return len({_folded(name) for name in names}) == len(names)
-
-
-def _folded(name: Path) -> str:
-    return normalize("NFC", str(name)).casefold()

@@ -34,6 +34,7 @@ class Transcript:
         hypothesis: the best reading of the whole recording, its times counted from the recording's start.
         name: what tables call the recording; the file's name without suffix where it is left empty.
         voices: what each speaker says, where channels were recognised apart; ``hypothesis`` has all of it then.
+        sample_rate: Hz of the file; 0 where that is not known.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Transcript:
     hypothesis: Hypothesis
     name: str = ""
     voices: tuple[Voice, ...] = ()
+    sample_rate: int = 0
 
     @property
     def text(self) -> str:

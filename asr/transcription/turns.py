@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from asr.audio import Seconds
-from asr.decoding.hypothesis import Span
+from asr.decoding.hypothesis import Hypothesis, Span
 from asr.transcription.transcript import Transcript, Voice
 
 LONG_PAUSE: Seconds = 0.8  # between words: a new utterance begins, and a new cue of subtitles
@@ -79,6 +79,22 @@ def turns(voices: Sequence[Voice]) -> list[Turn]:
         Turn(speaker, tuple(word for utterance in utterances for word in utterance.words))
         for speaker, utterances in groupby(_utterances(voices), key=lambda utterance: utterance.speaker)
     ]
+
+
+def mixed(voices: Sequence[Voice]) -> Hypothesis:
+    """Returns one hypothesis of several speakers: the text turn after turn, words and tokens in order of time."""
+    parts = [voice.hypothesis for voice in voices]
+    return Hypothesis(
+        text=" ".join(turn.text for turn in turns(voices)),
+        tokens=tuple(sorted((token for part in parts for token in part.tokens), key=_start)),
+        words=tuple(sorted((word for part in parts for word in part.words), key=_start)),
+        score=sum(part.score for part in parts),
+        confidence=min(part.confidence for part in parts),
+    )
+
+
+def _start(span: Span) -> Seconds:
+    return span.start
 
 
 def _utterances(voices: Sequence[Voice]) -> list[Turn]:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from asr.errors import DataError
-from asr.transcription.inputs import Recording, find_recordings, output_names
+from asr.transcription.inputs import Named, Recording, find_recordings, read_list
 
 
 def touch(root: Path, *names: str) -> None:
@@ -56,15 +56,36 @@ def test_a_folder_without_audio_is_an_error(tmp_path: Path) -> None:
     assert found(tmp_path / "a.wav", tmp_path / "empty") == ["a.wav", "empty"]
 
 
-def names(*recordings: tuple[str, str]) -> list[str]:
-    return [str(name) for name in output_names([Recording(Path(path), Path(name)) for path, name in recordings])]
+def test_a_list_is_a_path_a_line_and_failures_name_the_line(tmp_path: Path) -> None:
+    touch(tmp_path, "a b.wav", "x/c.wav")
+    listed = tmp_path / "list.txt"
+    listed.write_bytes(f"{tmp_path}/a b.wav\r\n\n{tmp_path}/x\n{tmp_path}/gone.wav".encode())
+    named = read_list(listed)
+    assert [each.where for each in named] == [f"{listed}:1", f"{listed}:3", f"{listed}:4"]
+    recordings = find_recordings(named).recordings
+    assert [str(recording.name) for recording in recordings] == ["a b.wav", "c.wav", "gone.wav"]
+    assert recordings[2].where == f"{listed}:4"
 
 
-def test_names_of_transcripts_are_as_short_as_they_can_be_and_distinct() -> None:
-    assert names(("/x/a.wav", "a.wav"), ("/x/s/a.wav", "s/a.wav")) == ["a", "s/a"]
-    assert names(("/x/a.wav", "a.wav"), ("/x/a.flac", "a.flac")) == ["a.wav", "a.flac"]
-    assert names(("/x/a.wav", "a.wav"), ("/y/a.wav", "a.wav")) == ["x/a.wav", "y/a.wav"]
-    assert names(("/x/v1.2.wav", "v1.2.wav")) == ["v1.2"]
-    assert names(("/x/A.wav", "A.wav"), ("/x/a.WAV", "a.WAV")) == ["A.wav", "a.WAV-2"]
-    assert names(("/x/\xe9.wav", "\xe9.wav"), ("/x/e\u0301.wav", "e\u0301.wav")) == ["\xe9.wav", "e\u0301.wav-2"]
-    assert names() == []
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\n \n", "list.txt: names no file; give a list of paths, one a line"),
+        (b"a.wav\nb\0c.wav\n", r"list.txt:2: 'b\x00c.wav' is no path"),
+        (b"a.wav\n-\n", "list.txt:2: '-' is no path"),
+        (b"a.wav\nb.wav\n\xff\xc0.wav\n", "list.txt:3: is not UTF-8 text"),
+    ],
+)
+def test_what_is_no_list_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "list.txt").write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read_list(tmp_path / "list.txt")
+    assert message in str(caught.value)
+
+
+def test_stdin_is_a_recording_whatever_files_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "-")
+    found = find_recordings(["-", Named("./-"), "-"], stdin=b"RIFF")
+    assert found.recordings == [Recording(Path("-"), Path("stdin"), b"RIFF"), Recording(Path("-"), Path("-"))]
+    assert found.num_repeated == 1
