@@ -170,7 +170,7 @@ def command(main: Main) -> Main:
     def run(argv: list[str] | None = None) -> int:
         use_one_thread()
         try:
-            with _sigterm_like_ctrl_c():
+            with _signals(is_program=argv is None):
                 return guarded(lambda: main(argv), lambda message: warn(f"asr {verb}: {message}"))
         except AsrError as error:
             warn(f"asr {verb}: {error}")
@@ -203,16 +203,30 @@ class _Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def _sigterm_like_ctrl_c() -> Iterator[None]:
-    """Turns SIGTERM into an exception within the block, so that no unfinished file is left behind."""
+def _signals(is_program: bool) -> Iterator[None]:
+    """Turns SIGTERM into an exception within the block, so that no unfinished file is left behind; heeds Ctrl-C once.
+
+    A second Ctrl-C would break off the wait for threads, which Python takes for ended then, and the process aborts. A
+    program does not heed it until it ends.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGTERM, _terminate)
+    heeds = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not in the background of a script
+    if heeds:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+        if heeds and not (is_program and signal.getsignal(signal.SIGINT) is signal.SIG_IGN):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _interrupt(_signum: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from asr.audio import Seconds, peek
+from asr.audio import Seconds
 from asr.errors import AsrError
 from asr.transcription.inputs import Recording
 
@@ -23,6 +23,8 @@ def estimate_seconds(recordings: Sequence[Recording], patience: Seconds = _PATIE
     Returns:
         None where it cannot be told.
     """
+    from asr.audio import peek  # not before it is needed: it loads NumPy
+
     until = time.monotonic() + patience
     seconds, num_bytes, sizes = 0.0, 0, [_size(recording) for recording in recordings]
     step = -(-len(recordings) // _SAMPLED)
