@@ -28,11 +28,11 @@ from typing import Any
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from asr.runs.quiet import quieten_lightning
 from asr.configuration.composition import compose_config, resolve
 from asr.machine import keep_memory, num_cores
 from asr.runs import ranks
 from asr.runs.building import build
+from asr.runs.quiet import quieten_lightning
 
 WARMUP_STEPS, NUM_STEPS = 4, 16
 MOST_SECONDS = 25.0  # of a measurement; threads that wait for a busy core would take minutes

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import command, log, make_parser, option, parse, print_log, progress, warn
+from asr.cli.command import command, log, make_parser, option, parse, print_log, print_result, progress, warn
 from asr.errors import AsrError, ConfigError, UsageError
-from asr.files import fitting, written_whole
 from asr.machine import num_processes
 from asr.transcription.alignment_formats import ALIGNMENT_FORMATS
-from asr.transcription.outputs import output_names
+from asr.transcription.outputs import OutputFolder, output_names
 from asr.transcription.pairs import find_pairs
+from asr.transcription.tally import AlignmentTally
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -27,7 +26,7 @@ _EXAMPLES = """  asr align --checkpoint best.ckpt talk.wav talk.txt > talk.TextG
   asr align --checkpoint phones.ckpt --lexicon cmudict.dict --texts list.tsv --out-dir aligned recordings/
 
 Words that are not said and speech that is not in the text are found: json has their status, TextGrid and eaf the tier
-"unmatched", ctm comments. Exit status 1 says that some files failed."""
+"unmatched", ctm comments. Exit status 1 means that some files failed; the last line on stderr says how many."""
 
 
 @command
@@ -36,44 +35,47 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse(_parser(), argv, intermixed=True)
     found = find_pairs(arguments.files, arguments.texts)
     if not arguments.out_dir and (len(found.pairs) > 1 or len(arguments.format) > 1):
-        raise UsageError("--out-dir", "is missing for several files", "name a folder, there or yet to be made")
+        raise UsageError("--out-dir", "is missing for several files", "name a folder, which need not exist yet")
     if found.num_unused:
-        log(f"asr align: {found.num_unused} texts belong to no recording that is named, and are left aside")
+        log(f"asr align: {found.num_unused} texts belong to none of the recordings, and are not used")
     print_log("asr align: ")
     aligner = _load(arguments)
-    num_words = num_missing = num_stretches = num_failed = 0
+    folders = [OutputFolder(Path(arguments.out_dir), form) for form in arguments.format] if arguments.out_dir else []
+    names = output_names([pair.recording for pair in found.pairs])
+    tally = AlignmentTally(len(found.pairs))
     with progress(None, "aligning") as bar:
-        for pair, name in zip(found.pairs, output_names([pair.recording for pair in found.pairs]), strict=True):
+        for pair, name in zip(found.pairs, names, strict=True):
             try:
-                text = pair.lines()
-                alignment = aligner.align(pair.recording.path, text, pair.where, on_progress=bar.advance)
+                alignment = aligner.align(pair.recording.path, pair.lines(), pair.where, on_progress=bar.advance)
             except AsrError as error:
-                num_failed += 1
+                tally.num_failed += 1
                 warn(f"asr align: {error}")
                 continue
-            num_words += len(alignment.words)
-            num_missing += alignment.num_missing
-            num_stretches += len(alignment.untranscribed)
-            _write(replace(alignment, name=str(name)), arguments)
-    log(f"{num_words:,} words: {num_missing:,} are not said, {num_stretches:,} stretches of speech are not in the text")
-    if num_failed:
-        warn(f"{num_failed} of {len(found.pairs)} files failed")
-    return 1 if num_failed else 0
+            tally.add(alignment)
+            _write(replace(alignment, name=str(name)), folders, arguments)
+        bar.outcome, bar.has_failed = tally.outcome, tally.num_failed > 0
+    return 1 if tally.num_failed else 0
 
 
 def _parser() -> ArgumentParser:
-    parser = make_parser("align", "Finds where the words of a text are said in its recording.", _EXAMPLES)
-    parser.add_argument("files", nargs="+", metavar="FILE", help="audio and text in turn; with --texts, audio, folders")
-    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
-    parser.add_argument("--texts", metavar="PATH", help="folder of x.txt for x.wav, or list of AUDIO, tab, TEXT")
-    parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help="pronunciations, for phones")
+    parser = make_parser("align", "Finds when the words of a text are said in its recording.", _EXAMPLES)
     parser.add_argument(
-        "--silence", default="", metavar="TOKEN", help="phone that may stand between words, such as sil"
+        "files", nargs="+", metavar="FILE", help="audio and text in turn; with --texts, audio and folders"
     )
+    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="checkpoint that asr train wrote")
     parser.add_argument(
-        "--format", nargs="+", choices=list(ALIGNMENT_FORMATS), default=["TextGrid"], help="what to write"
+        "--texts", metavar="PATH", help="folder of x.txt for x.wav, or list with lines of AUDIO, tab, TEXT"
     )
-    parser.add_argument("--out-dir", metavar="DIR", help="write files for each recording here, not to stdout")
+    parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help="pronunciations, if tokens are phones")
+    parser.add_argument("--silence", default="", metavar="TOKEN", help="phone that may come between words, such as sil")
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        choices=list(ALIGNMENT_FORMATS),
+        default=["TextGrid"],
+        help="what to write (default: TextGrid)",
+    )
+    parser.add_argument("--out-dir", metavar="DIR", help="write one file per recording and format here, not to stdout")
     parser.add_argument("--settings", metavar="FILE", help="penalties and rules that tools/check_alignment.py wrote")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     return parser
@@ -91,17 +93,11 @@ def _load(arguments: Namespace) -> Aligner:
         raise ConfigError(where, error.found, error.remedy) from None
 
 
-def _write(alignment: Alignment, arguments: Namespace) -> None:
-    for form in arguments.format:
-        text = ALIGNMENT_FORMATS[form](alignment)
-        if not arguments.out_dir:
-            if isinstance(sys.stdout, io.TextIOWrapper):  # any script, and paths as the file system has them
-                sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
-            print(text, end="", flush=True)
-            continue
-        path = Path(arguments.out_dir) / f"{alignment.name}.{form}"
-        with written_whole(path.with_name(fitting(path.name))) as beside:
-            beside.write_text(text, encoding="utf-8", errors="surrogateescape")
+def _write(alignment: Alignment, folders: Sequence[OutputFolder], arguments: Namespace) -> None:
+    if not folders:
+        print_result([ALIGNMENT_FORMATS[arguments.format[0]](alignment)])
+    for folder in folders:
+        folder.write(alignment.name, ALIGNMENT_FORMATS[folder.suffix](alignment))
 
 
 if __name__ == "__main__":

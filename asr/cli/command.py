@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import functools
+import io
 import logging
 import math
 import os
@@ -12,11 +13,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, Protocol, TextIO, cast
+from typing import NoReturn, Protocol, cast
 
 from asr.dependencies import load_error
 from asr.errors import AsrError, UsageError, printable
@@ -190,8 +191,25 @@ def log(message: str) -> None:
 
 def warn(message: str) -> None:
     """Prints a line to stderr, even with ``--quiet``: something failed or was left out."""
+    clear_bar()
     with suppress(OSError):  # nobody reads it, or the disk is full: the exit status still tells
         print(message, file=sys.stderr, flush=True)
+
+
+def clear_bar() -> None:
+    """Removes a progress bar from the terminal before something else is printed; it is drawn again later."""
+    with suppress(OSError):
+        if sys.stderr is not None and sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def print_result(pieces: Iterable[str]) -> None:
+    """Prints the pieces of a result to stdout: any script in UTF-8, and paths as the file system has them."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    for piece in pieces:
+        clear_bar()
+        print(piece, end="", flush=True)
 
 
 def print_log(prefix: str = "", level: int = logging.WARNING) -> None:
@@ -201,16 +219,16 @@ def print_log(prefix: str = "", level: int = logging.WARNING) -> None:
         prefix: start of each line, such as "asr prepare: ".
         level: lowest level that is printed.
     """
-    handler = _Lines(sys.stderr)
+    handler = _Lines()
     handler.setFormatter(logging.Formatter(f"{prefix}%(message)s"))
     ours = logging.getLogger("asr")
     ours.handlers, ours.propagate = [handler], False
     ours.setLevel(level)
 
 
-class _Lines(logging.StreamHandler[TextIO]):
-    def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+class _Lines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(printable(self.format(record)))
 
 
 class Main(Protocol):
@@ -232,14 +250,15 @@ def command(main: Main) -> Main:
     def run(argv: list[str] | None = None) -> int:
         use_one_thread()
         try:
-            with _sigterm_like_ctrl_c():
+            with _signals(is_program=argv is None):
                 return guarded(lambda: main(argv), lambda message: warn(f"asr {verb}: {message}"))
         except AsrError as error:
             warn(f"asr {verb}: {error}")
             return error.exit_status
         except KeyboardInterrupt as error:
             signum = signal.SIGTERM if isinstance(error, _Terminated) else signal.SIGINT
-            warn(f"asr {verb}: interrupted" if signum == signal.SIGINT else f"asr {verb}: ended by SIGTERM")
+            cause = "interrupted" if signum == signal.SIGINT else "ended by SIGTERM"
+            warn(f"asr {verb}: {cause}; {error}" if error.args else f"asr {verb}: {cause}")
             return 128 + signum
         except Exception as error:
             told = load_error(error) or _disk_error(error)
@@ -264,16 +283,30 @@ class _Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def _sigterm_like_ctrl_c() -> Iterator[None]:
-    """Turns SIGTERM into an exception within the block, so that unfinished files are removed."""
+def _signals(is_program: bool) -> Iterator[None]:
+    """Turns SIGTERM into an exception within the block, so that unfinished files are removed; obeys only one Ctrl-C.
+
+    A second Ctrl-C would interrupt the wait for threads, which Python then takes for ended, and the process would
+    abort. A program ignores it to its end.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGTERM, _terminate)
+    heeds = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not in the background of a script
+    if heeds:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+        if heeds and not (is_program and signal.getsignal(signal.SIGINT) is signal.SIG_IGN):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _interrupt(_signum: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
@@ -305,10 +338,16 @@ class Progress:
     Args:
         total_seconds: seconds of audio in total; None if unknown.
         description: what is being done, such as "features".
+
+    Attributes:
+        done: seconds of audio so far.
+        outcome: end of the final line; with ``--quiet`` it is printed alone, if ``has_failed`` is set.
+        has_failed: whether some work failed.
     """
 
     def __init__(self, total_seconds: float | None, description: str) -> None:
         self.total, self.description, self.done = total_seconds, description, 0.0
+        self.outcome, self.has_failed = "", False
         self._start = self._drawn = time.monotonic()
         self._draws = sys.stderr.isatty() and not _quiet
 
@@ -318,17 +357,39 @@ class Progress:
         now = time.monotonic()
         if self._draws and now - self._drawn >= 0.1:
             self._drawn = now
-            share = f" {100 * self.done / self.total:3.0f} %" if self.total else ""
-            print(f"\r{self.description}:{share} {self.done:,.0f} s of audio", end="", file=sys.stderr, flush=True)
+            text = f"{self.description}: {self._share(now)}{self.done:,.0f} s of audio"
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+    def _share(self, now: float) -> str:
+        """Returns the share that is done and the time that the rest will take at the same speed."""
+        if not self.total or not self.done:
+            return ""
+        left = max(0.0, self.total - self.done) * (now - self._start) / self.done
+        return f"{min(100.0, 100 * self.done / self.total):3.0f} %, {_duration(left)} left, "
 
     def finish(self) -> None:
         """Prints the final line."""
         elapsed = time.monotonic() - self._start
-        if self._draws:
-            print("\r\033[K", end="", file=sys.stderr)
-        if self.done:
-            factor = elapsed / self.done
-            log(f"{self.description}: {self.done:,.1f} s of audio in {elapsed:.1f} s, real-time factor {factor:.4f}")
+        clear_bar()
+        parts = [self.outcome] if self.outcome else []
+        if self.done and not _quiet:
+            seconds = f"{self.done:,.1f} s of audio in {elapsed:.1f} s"
+            parts.insert(0, f"{self.description}: {seconds}, real-time factor {elapsed / self.done:.4f}")
+        if parts:
+            (warn if self.has_failed else log)("; ".join(parts))
+
+
+def _duration(seconds: float) -> str:
+    """Returns a time to wait in the words of people.
+
+    Example:
+        >>> _duration(7.4), _duration(200), _duration(10000)
+        ('7 s', '3 min', '2 h 47 min')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @contextmanager

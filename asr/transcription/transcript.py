@@ -13,6 +13,19 @@ from asr.decoding.hypothesis import Hypothesis, Span
 
 
 @dataclass(frozen=True)
+class Voice:
+    """What one speaker of a recording says, who has a channel alone.
+
+    Attributes:
+        speaker: such as "L", the left channel; empty where speakers are not told apart.
+        hypothesis: the best reading, its times counted from the recording's start.
+    """
+
+    speaker: str
+    hypothesis: Hypothesis
+
+
+@dataclass(frozen=True)
 class Transcript:
     """The words of one recording.
 
@@ -21,12 +34,16 @@ class Transcript:
         duration: seconds of audio in it.
         hypothesis: the best reading of the whole recording, its times counted from the recording's start.
         name: what tables call the recording; the file's name without suffix where it is left empty.
+        voices: what each speaker says, where channels were recognised apart; ``hypothesis`` has all of it then.
+        sample_rate: Hz of the file; 0 where that is not known.
     """
 
     path: Path
     duration: Seconds
     hypothesis: Hypothesis
     name: str = ""
+    voices: tuple[Voice, ...] = ()
+    sample_rate: int = 0
 
     @property
     def text(self) -> str:

@@ -276,7 +276,7 @@ def test_what_cannot_be_resampled_is_one_line_and_the_rest_is_read(tmp_path, mon
     with pytest.raises(DataError, match="cannot be resampled"):
         next(stream(path, 16000))
     assert len(read(path, sample_rate=8000)) == 800
-    assert peek(path) == (8000, 800)
+    assert peek(path) == (8000, 800, 1)
 
 
 @pytest.mark.parametrize(("kind", "exact"), [("PCM_16", True), ("PCM_24", True), ("PCM_U8", True), ("FLOAT", False)])

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.corpora.textgrid import Interval as Spoken
@@ -19,7 +19,6 @@ PHONES = [Interval(0.0, 0.25, "s")]
 times = st.floats(0, 5).map(lambda value: round(value, 2))
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(times, times), max_size=12))
 def test_separate_intervals_do_not_overlap_and_none_is_lost(pairs: list[tuple[float, float]]) -> None:
     intervals = [Interval(min(pair), max(pair), str(place)) for place, pair in enumerate(sorted(pairs, key=min))]

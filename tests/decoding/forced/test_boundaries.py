@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.decoding.forced.boundaries import BoundaryRule
@@ -29,7 +29,6 @@ def test_nothing_has_no_times() -> None:
     assert times(BoundaryRule()) == []
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(0, 59), unique=True), st.floats(0, 1), st.floats(0, 2), st.floats(0, 2))
 def test_tokens_stay_in_order_and_do_not_overlap(frames: list[int], share: float, lead: float, trail: float) -> None:
     found = times(BoundaryRule(share, lead, trail), *((frame, frame) for frame in sorted(frames)))

@@ -1,0 +1,50 @@
+"""How much audio there is to come, found out in no time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from asr.audio.rates import Seconds
+from asr.errors import AsrError
+from asr.transcription.inputs import Recording
+
+_SAMPLED = 200  # recordings whose headers are looked at, of however many
+_PATIENCE: Seconds = 0.5
+
+
+def estimate_seconds(recordings: Sequence[Recording], patience: Seconds = _PATIENCE) -> Seconds | None:
+    """Returns about how many seconds of audio recordings have: exact for a few, by the size of files for many.
+
+    Args:
+        recordings: however many; the headers of some of them are looked at.
+        patience: seconds after which no further header is looked at.
+
+    Returns:
+        None where it cannot be told.
+    """
+    from asr.audio.waveforms import peek  # not before it is needed: it loads NumPy
+
+    until = time.monotonic() + patience
+    seconds, num_bytes, sizes = 0.0, 0, [_size(recording) for recording in recordings]
+    step = -(-len(recordings) // _SAMPLED)
+    for place in range(0, len(recordings), max(1, step)):
+        try:
+            header = peek(recordings[place].path, recordings[place].stored)
+        except AsrError:
+            continue  # told in its turn
+        if header.num_samples is not None:
+            seconds += header.num_samples / header.sample_rate
+            num_bytes += sizes[place]
+        if time.monotonic() > until:
+            break
+    return seconds * sum(sizes) / num_bytes if num_bytes else None
+
+
+def _size(recording: Recording) -> int:
+    if recording.stored is not None:
+        return len(recording.stored)
+    try:
+        return recording.path.stat().st_size
+    except (OSError, ValueError):
+        return 0  # told in its turn
