@@ -10,6 +10,7 @@ from asr.audio.rates import Seconds, samples_to_seconds, seconds_to_samples
 if TYPE_CHECKING:
     from asr.audio.waveforms import (
         AudioInfo,
+        as_opus,
         peek,
         probe,
         read,
@@ -25,6 +26,7 @@ __all__ = [
     "MEDIA_SUFFIXES",
     "AudioInfo",
     "Seconds",
+    "as_opus",
     "peek",
     "probe",
     "read",

@@ -13,7 +13,8 @@ from asr.scoring.counts import ErrorCounts, read_counts
 from asr.scoring.rules import RuleId
 from asr.scoring.tables import pad
 
-_REMEDY = "make it with asr score --json"
+SCORES_KIND, SCORES_REMEDY = "cannot be read as scores", "make it with asr score --json"
+"""What an error says that a score file is not, and how one is made."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def read_scores(path: str | Path) -> list[ScoredFile]:
     Raises:
         DataError: if the file is something else.
     """
-    report = Record.read(path, "cannot be read as scores", _REMEDY)
+    report = Record.read(path, SCORES_KIND, SCORES_REMEDY)
     return [_scored(each, report) for each in report.records("scores")]
 
 
