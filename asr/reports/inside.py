@@ -29,13 +29,21 @@ class Direction:
     is_backward: bool
     trace: Trace
 
-    def varying_units(self, number: int) -> list[int]:
-        """Returns the units of which most can be seen: by the variance of tanh(c) over the utterance, the most first.
+    def chosen_units(self, number: int) -> list[int]:
+        """Returns units of every kind, from those that remember the longest to those that forget at once.
 
-        The variance of c itself would choose units that only count: far from 0, they show the same at every frame.
+        All units, by how long they remember, are divided into so many equal groups. Of each it is the unit of which
+        most can be seen: that with the greatest variance of tanh(c) over the utterance. The variance of c itself would
+        choose units that only count: far from 0, they show the same at every frame.
+
+        Args:
+            number: of units; no more than there are.
         """
-        order = self.trace.memory.tanh().var(dim=0, unbiased=False).argsort(descending=True, stable=True)
-        return [int(unit) for unit in order[:number]]
+        variance = self.trace.memory.tanh().var(dim=0, unbiased=False).tolist()
+        order = self.by_persistence()
+        number = min(number, len(order))
+        groups = [order[len(order) * group // number : len(order) * (group + 1) // number] for group in range(number)]
+        return [max(group, key=variance.__getitem__) for group in groups]
 
     def by_persistence(self) -> list[int]:
         """Returns all units, those first whose forget gates keep memory the longest."""

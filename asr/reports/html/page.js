@@ -14,6 +14,7 @@ for (const picture of document.querySelectorAll("svg[data-player]")) {
     if (!player.paused) requestAnimationFrame(show);
   };
   for (const event of ["play", "seeked", "pause", "timeupdate"]) player.addEventListener(event, show);
+  picture.style.cursor = "pointer";
   picture.addEventListener("click", (event) => {
     player.currentTime = (event.clientX - picture.getBoundingClientRect().left) / scale;
     player.play();

@@ -27,15 +27,17 @@ def rates_section(scores: Sequence[ScoredFile], remedy: str) -> Markup:
     """
     if not scores:
         return section("rates", "Error rates", tag("p", "Nothing is scored yet: ", tag("code", remedy)))
-    most = max([score.interval[1] if score.interval else score.counts.rate for score in scores if score.counts.num_ref])
-    head = ["hypotheses", "unit", "scored under", "error rate, %", "95 % interval", _range_head(most)]
+    bounds = [score.interval[1] if score.interval else score.counts.rate for score in scores if score.counts.num_ref]
+    most = max(bounds, default=1.0)
+    head = ["hypotheses", "error rate, %", "95 % interval", _range_head(most), "unit", "scored under"]
     head += ["reference", "substituted", "deleted", "inserted"]
     rows = [
-        [score.label, score.unit, score.policy, *_rate(score.counts, score.interval, most), *_counts(score.counts)]
+        [score.label, *_rate(score.counts, score.interval, most), score.unit, score.policy, *_counts(score.counts)]
         for score in scores
     ]
     told = "Intervals by bootstrap over speakers, or over utterances where a speaker is not known."
-    return section("rates", "Error rates", table(head, rows, "Error rates"), tag("p", told, class_="dim"))
+    rates = table(head, rows, "Error rates of the hypotheses that were scored")
+    return section("rates", "Error rates", rates, tag("p", told, class_="dim"))
 
 
 def groups_section(details: Details) -> Markup:

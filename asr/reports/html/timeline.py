@@ -114,7 +114,7 @@ def draw(rows: Sequence[Row], scale: TimeScale, title: str, player: str) -> Mark
 def track(label: str, spans: Sequence[Timed], scale: TimeScale, style: str) -> Row:
     """Returns the strip of tokens or words with their times."""
     boxes, texts = [], []
-    ends = [*(span.start for span in spans[1:]), scale.duration]
+    ends = [*(span.start for span in spans[1:]), scale.duration][: len(spans)]
     for span, following in zip(spans, ends, strict=True):
         x, width = span.start * scale.pixels, max(1.0, (span.end - span.start) * scale.pixels)
         told = f"{span.text}, {span.start:.2f} to {span.end:.2f} s"
@@ -204,7 +204,7 @@ def unit_rows(direction: Direction, unit: int, scale: TimeScale, stride: float) 
     frame = tag("rect", x=0, y=0, width=scale.width, height=_GATES, class_="frame")
     return [
         Row(f"unit {unit}: cell state", _UNIT, joined([zero, state, marks])),
-        Row("its gates, 0 to 1", _GATES, joined([frame, *gates])),
+        Row("gates, 0 to 1", _GATES, joined([frame, *gates])),
     ]
 
 

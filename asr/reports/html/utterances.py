@@ -85,8 +85,8 @@ def worst_section(utterances: Sequence[Shown], label: str, tokens: Sequence[str]
     if not utterances:
         return section("worst", "Worst utterances", tag("p", f"{label} has no errors."))
     told = "Above: what was heard, at the frames that show it. Over the spectrogram: the posteriors of tokens, from 0 "
-    told += "at its foot to 1 at its top; blank is dotted. Below: what was said, where its times are known. A click or "
-    told += "tap into a picture plays from there."
+    told += "at its foot to 1 at its top; blank is dotted. Below: the phones and words that were said, where their "
+    told += "times are known. A click or tap into a picture plays from there."
     key = tag("p", *(joined([tag("b", f" {short} ", class_=short), f" {name} "]) for short, name in _ERRORS.items()))
     articles = [_article(utterance, tokens) for utterance in utterances]
     lead = tag("p", f"The {len(utterances)} utterances of {label} with the most errors, the most first. {told}")
@@ -136,7 +136,7 @@ def _rows(shown: Shown, tokens: Sequence[str]) -> list[Row]:
 
 
 def _reference_rows(shown: Shown) -> list[Row]:
-    named = (("said: phones", shown.phones), ("said: words", shown.words))
+    named = (("phones", shown.phones), ("words", shown.words))
     return [track(label, spans, shown.scale, "said") for label, spans in named if spans]
 
 
@@ -152,11 +152,12 @@ def gates_section(shown: Shown, checkpoint: str) -> Markup:
         told = f"{checkpoint} has no units with a carousel: its encoder is not of the LSTM family."
         return section("gates", "What the carousel remembers", tag("p", told))
     lead = f"Input, forget and output gates and cell states of {checkpoint} over {shown.scored.utterance_id}, computed "
-    lead += "frame by frame by the equations of its cells on their trained weights. Of each direction of each layer "
-    lead += f"these are the {_UNITS} units whose state c varies most over it, by the variance of tanh(c). A unit "
-    lead += "remembers as long as its forget gate stays near 1: the seconds beside it are the time in which its forget "
-    lead += "gates alone would let its state fall to 1/e, on average. In the picture of all units red is a state "
-    lead += "above 0, blue one below, and the units that remember longest stand at the top."
+    lead += "frame by frame by the equations of its cells on their trained weights. A unit remembers as long as its "
+    lead += "forget gate stays near 1: the seconds told are the time in which its forget gates alone would let its "
+    lead += "state fall to 1/e, on average. By that time all units of each direction of each layer are divided into "
+    lead += f"{_UNITS} equal groups, and of each group stands here the unit whose state c varies most, by the variance "
+    lead += "of tanh(c). In the picture of all units red is a state above 0, blue one below, and the units that "
+    lead += "remember longest stand at the top."
     names = (("input gate", "entry"), ("forget gate", "forget"), ("output gate", "opening"), ("cell state", "memory"))
     legend = tag("ul", *(tag("li", name, class_=style) for name, style in names), class_="legend")
     parts: list[Content] = [tag("p", lead), legend]
@@ -169,14 +170,14 @@ def gates_section(shown: Shown, checkpoint: str) -> Markup:
 
 
 def _direction(shown: Shown, direction: Direction, title: str) -> Markup:
-    stride, units = shown.inside.stride, direction.varying_units(_UNITS)
+    stride, units = shown.inside.stride, direction.chosen_units(_UNITS)
     rows = [*_reference_rows(shown), states(direction, shown.scale, stride)]
     for unit in units:
         rows += unit_rows(direction, unit, shown.scale, stride)
     told = []
     for unit in units:
         seconds = stride * direction.persistence(unit)
-        told.append(f"unit {unit} about {seconds:.2f} s" if seconds < 100 else f"unit {unit} more than 100 s")
+        told.append(f"unit {unit} {f'about {seconds:.2g} s' if seconds < 100 else 'more than 100 s'}")
     lasting = tag("p", f"How long they remember: {', '.join(told)}.", class_="dim")
     title = f"{title}: gates and cell states over {shown.scored.utterance_id}"
     return joined([lasting, draw(rows, shown.scale, title, shown.player)])
