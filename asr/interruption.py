@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a training ends after its step with a checkpoint, and says how it goes on."""
+"""Ctrl-C and SIGTERM: training ends after the current step with a checkpoint, and says how to resume."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from asr.errors import AsrError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-_ONE_SIGNAL = 1.0  # seconds within which signals are one: a terminal sends it to all processes, the first one again
+_ONE_SIGNAL = 1.0  # seconds in which repeated signals are one: terminals signal all processes, which pass it on
 
 
 class InterruptionError(AsrError):
-    """Training was told to stop, and has.
+    """Training was told to stop, and has stopped.
 
     Attributes:
         signum: the signal.
     """
 
     def __init__(self, where: str, found: str, remedy: str, signum: int = signal.SIGTERM) -> None:
-        """Keeps the signal beside the parts of the line."""
+        """Stores the signal with the parts of the message."""
         super().__init__(where, found, remedy)
         self.signum, self.exit_status = signum, 128 + signum
 
     def __reduce__(self) -> tuple[type[AsrError], tuple[object, ...]]:
-        """Keeps the signal, too, on the way back from a rank."""
+        """Preserves the signal on the way back from a rank."""
         return type(self), (self.where, self.found, self.remedy, self.signum)
 
 
@@ -39,33 +39,33 @@ _is_held = False
 
 
 def wanted() -> int:
-    """Returns the signal that has told this process to stop, or 0."""
+    """Returns the signal that told this process to stop, or 0."""
     return _signum
 
 
 def hold() -> None:
-    """From now on the first signal only waits to be asked for with :func:`wanted`: whoever trains ends after a step."""
+    """Makes the first signal wait, from now on, until :func:`wanted` is asked: training then ends after a step."""
     global _is_held
     _is_held = True
 
 
 def release() -> None:
-    """From now on a signal ends what is going on at once."""
+    """Makes a signal interrupt at once, from now on."""
     global _is_held
     _is_held = False
 
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """Takes Ctrl-C and SIGTERM as requests to stop, within the block.
+    """Treats Ctrl-C and SIGTERM as requests to stop within the block.
 
-    A second signal, a second or more after the first, ends at once.
+    A second signal, at least a second after the first, interrupts at once.
 
     Raises:
-        InterruptionError: within the block, where no training holds signals.
+        InterruptionError: a signal came while no training holds signals.
     """
     global _signum
-    if threading.current_thread() is not threading.main_thread():  # only that one may set handlers, or gets signals
+    if threading.current_thread() is not threading.main_thread():  # only the main one sets handlers and gets signals
         yield
         return
     _signum = 0

@@ -1,4 +1,4 @@
-"""Options of ``asr prepare`` that some corpora have: phone targets by a lexicon, and what LibriSpeech may be."""
+"""Options of ``asr prepare`` for some corpora: phone targets from a lexicon, and those of LibriSpeech."""
 
 from __future__ import annotations
 
@@ -19,44 +19,42 @@ _FORM = "write SPLIT=ID,ID of speakers or chapters, such as train=4406,4088-1580
 
 
 def add_lexicon(parser: argparse.ArgumentParser) -> None:
-    """Adds the option to a corpus."""
+    """Adds the options of a lexicon to a corpus."""
     parser.add_argument(
         "--lexicon",
         nargs="+",
         type=Path,
         metavar="F",
-        help="files of WORD PHONE PHONE, such as cmudict.dict: phone targets are written, too (an earlier file's words "
-        "hide a later one's); words that are in none are listed in OUT/oov.tsv",
+        help="files of WORD PHONE PHONE, such as cmudict.dict, to add phone targets (earlier files take precedence); "
+        "words that are in none of them are listed in OUT/oov.tsv",
     )
     parser.add_argument(
         "--g2p",
         type=Path,
         metavar="F",
-        help="checkpoint of asr train --config-name g2p, which pronounces words that no lexicon has, and lists them in "
-        "OUT/g2p.dict",
+        help="checkpoint of asr train --config-name g2p, to pronounce words that are in no lexicon, which OUT/g2p.dict "
+        "then lists",
     )
     parser.add_argument(
         "--oov",
         choices=["problem", "keep"],
         default="problem",
-        help="utterances with words that no lexicon has: --on-problem decides, or they stay without phones",
+        help="utterances with words that are in no lexicon: left to --on-problem, or kept without phones",
     )
 
 
 def add_phones(
     splits: dict[str, CutSet], problems: list[Problem], policy: TextPolicy | None, arguments: argparse.Namespace
 ) -> None:
-    """Looks up the words where a lexicon was given; utterances with words that it lacks become problems.
+    """Adds phones to the cuts if a lexicon is given; utterances with words that it lacks become problems.
 
     Raises:
-        UsageError: there is a model to pronounce what the lexicon lacks, and no lexicon.
+        UsageError: there is a pronunciation model but no lexicon.
         CheckpointError: the model cannot be read.
     """
     if not getattr(arguments, "lexicon", None):
         if getattr(arguments, "g2p", None):
-            raise UsageError(
-                "--g2p", "there is no --lexicon that lacks words", "give the one that the model learnt from"
-            )
+            raise UsageError("--g2p", "there is no --lexicon to complete", "give the one that the model was trained on")
         return
     from asr.checkpoints.pronunciation import load_pronouncer
     from asr.corpora.pronunciations import pronounce, write_oov
@@ -82,12 +80,12 @@ def add_phones(
 
 
 def add_librispeech(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that only this corpus has."""
+    """Adds the options of LibriSpeech."""
     parser.add_argument(
         "--corpus-dir", type=Path, metavar="D", help="LibriSpeech/ or the folder above it (with --download: OUT/corpus)"
     )
     parser.add_argument(
-        "--subsets", nargs="+", default=[], metavar="NAME", help="such as train-clean-5 (all there are)"
+        "--subsets", nargs="+", default=[], metavar="NAME", help="such as train-clean-5 (default: all there are)"
     )
     parser.add_argument("--partial", action="store_true", help="official subsets may lack utterances")
     parser.add_argument("--download", action="store_true", help="fetch the --subsets that are not there from OpenSLR")
@@ -105,11 +103,11 @@ def add_librispeech(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare_librispeech(arguments: argparse.Namespace, problems: list[Problem]) -> dict[str, CutSet]:
-    """Gives the cuts of each split.
+    """Returns the cuts of each split.
 
     Raises:
-        UsageError: options do not go together.
-        DataError, ConfigError: as the corpus raises them.
+        UsageError: options contradict each other.
+        DataError, ConfigError: raised by the corpus.
     """
     from asr.corpora import librispeech
 
@@ -126,7 +124,7 @@ def prepare_librispeech(arguments: argparse.Namespace, problems: list[Problem]) 
     )
     if speakers is not None:
         named = ", ".join(f"{split} {len(names)}" for split, names in speakers.items())
-        log(f"splits by speaker ({named}); speakers that are not named are left out")
+        log(f"splits by speaker ({named}); other speakers are left out")
     return splits
 
 
@@ -152,7 +150,7 @@ def _speakers(given: list[str] | None) -> dict[str, list[str]] | None:
         split, equals, names = each.partition("=")
         chosen = [name for name in names.split(",") if name]
         if not split.replace("-", "").replace("_", "").isalnum() or not equals or not chosen or split in speakers:
-            raise UsageError(f"--speakers {each}", "is no split and its speakers, or the split's second", _FORM)
+            raise UsageError(f"--speakers {each}", "is not SPLIT=IDS, or repeats a split", _FORM)
         speakers[split] = chosen
     everyone = [name for names in speakers.values() for name in names]
     doubled = [name for name in everyone if everyone.count(name) > 1]

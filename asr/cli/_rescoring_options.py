@@ -1,4 +1,4 @@
-"""The options that say which lists another model scores, which verbs that rescore share."""
+"""Options that name N-best lists and the model that scores them, shared by the verbs that rescore."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ def add_lists(parser: ArgumentParser, *, needs_cuts: bool) -> None:
     """Adds the options.
 
     Args:
-        parser: of a verb.
-        needs_cuts: whether there are references to read from the cuts.
+        parser: parser of a verb.
+        needs_cuts: whether references are read from the cuts.
     """
-    parser.add_argument("--nbest", required=True, metavar="FILE", help="what asr decode --nbest N wrote")
+    parser.add_argument("--nbest", required=True, metavar="FILE", help="N-best lists that asr decode --nbest N wrote")
     models = parser.add_mutually_exclusive_group(required=True)
     models.add_argument("--lm", metavar="FILE", help="checkpoint of asr train --config-name lm")
     models.add_argument("--checkpoint", metavar="FILE", help="acoustic model of characters or BPE that asr train wrote")
     what = "with the references" if needs_cuts else "with the audio for --checkpoint"
     parser.add_argument("--cuts", required=needs_cuts, metavar="FILE", help=f"utterances to take, {what}")
-    share = "score added per word that the model does not know (default: <unk> is shared evenly by those of its text)"
+    share = "score added per unknown word (default: unknown words of the training text share <unk> evenly)"
     parser.add_argument("--unknown-score", type=finite, metavar="S", help=share)
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
 
 
 def check_lists(arguments: Namespace) -> None:
-    """Refuses what does not go together.
+    """Refuses options that contradict each other.
 
     Raises:
-        UsageError: naming the option.
+        UsageError: the message names the option.
     """
     if arguments.checkpoint and not arguments.cuts:
         raise UsageError("--checkpoint", "there is no audio to listen to", "give --cuts")
@@ -47,10 +47,10 @@ def check_lists(arguments: Namespace) -> None:
 
 
 def score_lists(arguments: Namespace, unknown_score: float | None = None) -> Scored:
-    """Reads the model and the lists, those of the cuts where there are any, and scores them.
+    """Reads the model and the lists, restricted to the cuts if there are any, and scores the lists.
 
     Args:
-        arguments: what :func:`add_lists` asked for.
+        arguments: options that :func:`add_lists` added.
         unknown_score: natural-log score added for each word that a language model does not know.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The options of a search, which verbs that decode share."""
+"""Options of a search, shared by the verbs that decode."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from asr.decoding.settings import Coverage, DecoderParts
 
 LM_WEIGHT = 0.5
-"""Of a language model whose weight is not given."""
+"""Weight of a language model if none is given."""
 
 
 def add_inputs(parser: ArgumentParser, cuts: str) -> None:
-    """Adds the options that say which model reads what, and where it runs.
+    """Adds the options that name the model, its input and its device.
 
     Args:
-        parser: of a verb.
-        cuts: what these are.
+        parser: parser of a verb.
+        cuts: help text of ``--cuts``.
     """
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
     parser.add_argument("--cuts", required=True, nargs="+", metavar="FILE", help=cuts)
@@ -34,7 +34,7 @@ def add_inputs(parser: ArgumentParser, cuts: str) -> None:
 
 
 def add_search(parser: ArgumentParser) -> None:
-    """Adds the options that say how to search."""
+    """Adds the options of the search itself."""
     parser.add_argument("--beam-size", type=int, help="hypotheses kept; 1 is greedy (default: 1)")
     parser.add_argument("--nbest", type=int, default=1, help="hypotheses written for each utterance (default: 1)")
     parser.add_argument("--lm", metavar="FILE", help="n-gram model: of words with --lexicon, else of tokens")
@@ -46,9 +46,9 @@ def add_search(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="search among these words: one a line, WORD PHONES… for phones, or an n-gram model that knows them",
     )
-    words.add_argument("--silence", metavar="TOKEN", help="phone that may stand between words, such as sil")
+    words.add_argument("--silence", metavar="TOKEN", help="phone that may come between words, such as sil")
     words.add_argument(
-        "--unknown-score", type=finite, metavar="S", help="score added for a word that is not in the lexicon (none may)"
+        "--unknown-score", type=finite, metavar="S", help="score of words outside the lexicon (default: there are none)"
     )
     words.add_argument(
         "--beam-threshold", type=finite, metavar="S", help="drop hypotheses this far below the best (default: 30)"
@@ -57,7 +57,7 @@ def add_search(parser: ArgumentParser) -> None:
         "--hyps-per-state",
         type=int,
         metavar="N",
-        help="hypotheses kept of those that the rest cannot tell apart: 1 is best for the first hypothesis, more for "
+        help="hypotheses kept of those with the same future: 1 is best for the first hypothesis, more for "
         f"N-best lists (default: 1; {HYPS_PER_STATE} where --nbest is above 1)",
     )
 
@@ -65,16 +65,16 @@ def add_search(parser: ArgumentParser) -> None:
 def add_weights(parser: ArgumentParser) -> None:
     """Adds the weights of a search."""
     weights = parser.add_argument_group("weights")
-    weights.add_argument("--lm-weight", type=finite, metavar="W", help="of its natural-log scores (default: 0.5)")
+    weights.add_argument("--lm-weight", type=finite, metavar="W", help="weight of the language model (default: 0.5)")
     weights.add_argument("--token-score", type=finite, metavar="S", help="score added per token (default: 0)")
     weights.add_argument("--word-score", type=finite, metavar="S", help="score added per word (default: 0)")
     weights.add_argument(
-        "--blank-penalty", type=finite, metavar="S", help="score taken per frame of blank (default: 0)"
+        "--blank-penalty", type=finite, metavar="S", help="score subtracted per blank frame (default: 0)"
     )
 
 
 def given_fields(arguments: Namespace) -> dict[str, Any]:
-    """Returns the fields of :class:`DecoderSettings` that options set, but for ``nbest``, which is always set."""
+    """Returns the fields of :class:`DecoderSettings` that options set, except ``nbest``, which is always set."""
     names = [each.name for each in fields(DecoderSettings) if each.name != "nbest"]
     values = {name: getattr(arguments, name, None) for name in names}
     given = {name: value for name, value in values.items() if value is not None and value is not False}
@@ -82,10 +82,10 @@ def given_fields(arguments: Namespace) -> dict[str, Any]:
 
 
 def search_settings(arguments: Namespace) -> DecoderSettings:
-    """Returns the settings that options say.
+    """Returns the settings that the options describe.
 
     Raises:
-        ConfigError: they do not go together.
+        ConfigError: options contradict each other.
     """
     given = given_fields(arguments)
     weight = {"lm_weight": LM_WEIGHT} if "lm" in given else {}
@@ -95,10 +95,10 @@ def search_settings(arguments: Namespace) -> DecoderSettings:
 
 
 def load_model(arguments: Namespace, settings: DecoderSettings) -> tuple[Loaded, DecoderParts]:
-    """Loads the model that :func:`add_inputs` asked for, and what its decoders share.
+    """Loads the model that the options of :func:`add_inputs` name, and the parts that its decoders share.
 
     Raises:
-        AsrError: a file cannot be read, the device cannot be used, or the settings do not go with the model.
+        AsrError: a file cannot be read, the device cannot be used, or the settings do not fit the model.
     """
     from asr.checkpoints.acoustic import load_checkpoint
     from asr.models.devices import move
@@ -111,10 +111,10 @@ def load_model(arguments: Namespace, settings: DecoderSettings) -> tuple[Loaded,
 
 
 def log_coverage(coverage: Coverage | None, lm: str) -> None:
-    """Prints how much of a lexicon can be searched, where there is one.
+    """Logs how much of the lexicon can be searched, if there is one.
 
     Args:
-        coverage: of the lexicon.
+        coverage: what the lexicon covers; None without a lexicon.
         lm: file of the language model.
     """
     if coverage is None:

@@ -1,4 +1,4 @@
-"""What every verb shares: its parser, its log, its progress bar and its way of failing."""
+"""What all verbs share: parser, option types, log, progress bar, and how errors become exit statuses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, Protocol, cast
+from typing import NoReturn, Protocol, TextIO, cast
 
 from asr.dependencies import load_error
 from asr.errors import AsrError, UsageError, printable
@@ -24,16 +24,16 @@ from asr.machine import use_one_thread
 from asr.stdout import guarded
 
 _quiet = False
-_PAUSE = 10.0  # seconds between two lines on a download
+_PAUSE = 10.0  # seconds between two lines about a download
 
 _OF_THE_DISK = frozenset(
     (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 )
-"""Errors of whatever lies at a path, wherever they show; a file that is missing is looked for where it is wanted."""
+"""Errors about a path that any code may meet; missing files are handled where they are opened."""
 
 
 def make_parser(verb: str, description: str, examples: str = "") -> argparse.ArgumentParser:
-    """Gives the parser of a verb, with ``--quiet`` and its examples below the options."""
+    """Returns the parser of a verb, with ``--quiet``, and with its examples below the options."""
     parser = argparse.ArgumentParser(
         prog=f"asr {verb}",
         description=description,
@@ -66,12 +66,12 @@ def add_action(
 
 
 def parse(parser: argparse.ArgumentParser, argv: list[str] | None, intermixed: bool = False) -> argparse.Namespace:
-    """Parses the arguments of a verb and heeds ``--quiet``.
+    """Parses the arguments of a verb and applies ``--quiet``.
 
     Args:
-        parser: of the verb.
+        parser: parser of the verb.
         argv: the arguments; None for those of the process.
-        intermixed: whether options may stand between arguments that are none.
+        intermixed: whether options may stand between positional arguments.
     """
     global _quiet
     arguments = parser.parse_intermixed_args(argv) if intermixed else parser.parse_args(argv)
@@ -80,23 +80,23 @@ def parse(parser: argparse.ArgumentParser, argv: list[str] | None, intermixed: b
 
 
 def refuse_moved(parser: argparse.ArgumentParser, places: Mapping[str, str]) -> None:
-    """Refuses options that a verb has had, with one line that names the new ones.
+    """Refuses options that a verb used to have, with one line that names the new ones.
 
     Args:
-        parser: of the verb.
-        places: the command that does now what the option did, by option.
+        parser: parser of the verb.
+        places: the command that now does what the option did, by option.
     """
     for moved, place in places.items():
         parser.add_argument(moved, action=_Moved, const=place, nargs="*", help=argparse.SUPPRESS)
 
 
 def refuse_tuning(parser: argparse.ArgumentParser, verb: str, *others: str) -> None:
-    """Refuses the options of a verb that ``asr tune`` has now.
+    """Refuses the options of a verb that have moved to ``asr tune``.
 
     Args:
-        parser: of the verb.
-        verb: its name, which is that of the action of ``asr tune``.
-        others: options that only this verb had, and has there, such as "--policy NAME".
+        parser: parser of the verb.
+        verb: name of the verb, and of the action of ``asr tune``.
+        others: further options that have moved unchanged, such as "--policy NAME".
     """
     places = {"--tune": "--out FILE", "--cross-tune": "--crosswise FILE"}
     places |= {other.partition(" ")[0]: other for other in others}
@@ -105,14 +105,14 @@ def refuse_tuning(parser: argparse.ArgumentParser, verb: str, *others: str) -> N
 
 class _Moved(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        raise UsageError(self.option_strings[0], f"is no option of {parser.prog} any more", f"give {self.const}")
+        raise UsageError(self.option_strings[0], f"is no longer an option of {parser.prog}", f"give {self.const}")
 
 
 def finite(text: str) -> float:
-    """Parses an option that is a number, and neither infinite nor none.
+    """Parses an option that is a finite number.
 
     Raises:
-        ArgumentTypeError: it is another; argparse names the option.
+        ArgumentTypeError: the value is something else; argparse names the option.
 
     Example:
         >>> finite("-0.5")
@@ -123,7 +123,7 @@ def finite(text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is no finite number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
     return value
 
 
@@ -131,7 +131,7 @@ def above_zero(text: str) -> float:
     """Parses an option that is a finite number above 0.
 
     Raises:
-        ArgumentTypeError: it is another; argparse names the option.
+        ArgumentTypeError: the value is something else; argparse names the option.
     """
     value = finite(text)
     if value <= 0:
@@ -140,30 +140,30 @@ def above_zero(text: str) -> float:
 
 
 def whole_number(text: str) -> int:
-    """Parses an option that is a whole number from 1 on.
+    """Parses an option that is a positive whole number.
 
     Raises:
-        ArgumentTypeError: it is another; argparse names the option.
+        ArgumentTypeError: the value is something else; argparse names the option.
 
     Example:
         >>> whole_number("12")
         12
     """
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
 
 
 def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path], named: str) -> None:
-    """Refuses to write two files to one place, or a file over the one that it is made of.
+    """Refuses outputs that would overwrite each other or their own input.
 
     Args:
         inputs: files or folders to read.
-        outputs: the file to write for each.
-        named: the options that name what is read.
+        outputs: file to write for each input.
+        named: the options that name the inputs, for the error.
 
     Raises:
-        UsageError: with what to do.
+        UsageError: two inputs have the same name, or an input would be overwritten.
     """
     if len(set(outputs)) < len(outputs):
         raise UsageError(named, "two have the same name", "run the command once for each, with another --out")
@@ -189,42 +189,42 @@ def log(message: str) -> None:
 
 
 def warn(message: str) -> None:
-    """Prints a line to stderr, with ``--quiet`` too: something failed or was left out."""
-    with suppress(OSError):  # nobody reads it, or there is no room: the exit status is left to tell
+    """Prints a line to stderr, even with ``--quiet``: something failed or was left out."""
+    with suppress(OSError):  # nobody reads it, or the disk is full: the exit status still tells
         print(message, file=sys.stderr, flush=True)
 
 
 def print_log(prefix: str = "", level: int = logging.WARNING) -> None:
-    """Prints what the package logs to stderr, a line each.
+    """Prints log messages of the package to stderr, one line each.
 
     Args:
-        prefix: of each line, such as "asr prepare: ".
-        level: the least that is printed.
+        prefix: start of each line, such as "asr prepare: ".
+        level: lowest level that is printed.
     """
-    handler = _Stderr()
+    handler = _Lines(sys.stderr)
     handler.setFormatter(logging.Formatter(f"{prefix}%(message)s"))
     ours = logging.getLogger("asr")
     ours.handlers, ours.propagate = [handler], False
     ours.setLevel(level)
 
 
-class _Stderr(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        warn(printable(self.format(record)))
+class _Lines(logging.StreamHandler[TextIO]):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 class Main(Protocol):
     """The ``main`` of a verb."""
 
     def __call__(self, argv: list[str] | None = None) -> int:
-        """Runs the verb with these arguments, or with those of the process, and gives its exit status."""
+        """Runs the verb with these arguments, or with those of the process, and returns its exit status."""
 
 
 def command(main: Main) -> Main:
-    """Turns an :class:`AsrError` of a verb, or a library that does not load, into one line on stderr and a status.
+    """Turns an :class:`AsrError`, or a library that does not load, into one line on stderr and an exit status.
 
     The status is 0 when all is done, 1 when some work failed, 2 for wrong usage, 130 on Ctrl-C, 143 on SIGTERM. Verbs
-    compute in one thread a process; see :func:`asr.machine.use_one_thread`.
+    compute in one thread per process; see :func:`asr.machine.use_one_thread`.
     """
     verb = _verb(main)
 
@@ -252,7 +252,7 @@ def command(main: Main) -> Main:
 
 
 def _disk_error(error: Exception) -> AsrError | None:
-    """Returns the one line to print for an error of what lies at a path; None for a bug of ours."""
+    """Returns the line to print for an error about a path; None for a bug of ours."""
     if not isinstance(error, OSError) or error.filename is None or error.errno not in _OF_THE_DISK:
         return None
     found = f"cannot be used ({error.strerror})"
@@ -260,12 +260,12 @@ def _disk_error(error: Exception) -> AsrError | None:
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM: whatever cleans up after Ctrl-C does so after this."""
+    """SIGTERM; it is cleaned up after in the same way as Ctrl-C."""
 
 
 @contextmanager
 def _sigterm_like_ctrl_c() -> Iterator[None]:
-    """Turns SIGTERM into an exception within the block, so that no unfinished file is left behind."""
+    """Turns SIGTERM into an exception within the block, so that unfinished files are removed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -281,13 +281,13 @@ def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _verb(main: Main) -> str:
-    """Gives the name of the module that a verb's ``main`` stands in, also where it runs as a program."""
+    """Returns the name of the module that defines a verb's ``main``, also when it runs as a program."""
     spec = getattr(main, "__globals__", {}).get("__spec__")
     return (spec.name if spec else main.__module__).rpartition(".")[2]
 
 
 def download_log(url: str) -> Callable[[int, int | None], None]:
-    """Returns what prints how far a download is, every ten seconds."""
+    """Returns a function that prints the progress of a download every ten seconds."""
     printed = 0.0
 
     def advance(done: int, total: int | None) -> None:
@@ -306,7 +306,7 @@ class Progress:
         """Starts the clock.
 
         Args:
-            total_seconds: audio to come, in seconds; None if unknown.
+            total_seconds: seconds of audio in total; None if unknown.
             description: what is being done, such as "features".
         """
         self.total, self.description, self.done = total_seconds, description, 0.0
@@ -314,7 +314,7 @@ class Progress:
         self._draws = sys.stderr.isatty() and not _quiet
 
     def advance(self, seconds: float) -> None:
-        """Counts audio that is done, in seconds."""
+        """Adds seconds of audio that are done."""
         self.done += seconds
         now = time.monotonic()
         if self._draws and now - self._drawn >= 0.1:
@@ -334,7 +334,7 @@ class Progress:
 
 @contextmanager
 def progress(total_seconds: float | None, description: str) -> Iterator[Progress]:
-    """Gives a :class:`Progress` that prints its final line when all went well."""
+    """Yields a :class:`Progress`, which prints its final line if the block succeeds."""
     bar = Progress(total_seconds, description)
     yield bar
     bar.finish()

@@ -1,4 +1,4 @@
-"""Decodes cuts with a checkpoint: writes one hypothesis a line, with times and scores."""
+"""Decodes cuts with a checkpoint into one hypothesis per line, with times and scores."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _EXAMPLES = """  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts da
   asr decode --checkpoint best.ckpt --cuts data/an4/test_cuts.jsonl.gz --beam-size 32 --nbest 10
   asr decode --checkpoint best.ckpt --cuts data/timit/test_cuts.jsonl.gz --settings exact.json
 
-Without --out, hypotheses go beside the checkpoint, into <split>_greedy.jsonl, <split>_beam<size>.jsonl or, with
---settings NAME.json, <split>_NAME.jsonl. asr tune decode finds weights and writes settings."""
+Without --out, hypotheses are written to the folder of the checkpoint, as <split>_greedy.jsonl, <split>_beam<size>.jsonl
+or, with --settings NAME.json, <split>_NAME.jsonl. asr tune decode finds weights and writes settings."""
 
 
 @command
@@ -50,10 +50,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> ArgumentParser:
     parser = make_parser(
-        "decode", "Decodes cuts with a checkpoint: one hypothesis a line, with times and scores.", _EXAMPLES
+        "decode", "Decodes cuts with a checkpoint into one hypothesis per line, with times and scores.", _EXAMPLES
     )
     add_inputs(parser, "cut files that asr prepare wrote")
-    parser.add_argument("--out", metavar="FILE", help="hypotheses file, for a single file of cuts")
+    parser.add_argument("--out", metavar="FILE", help="hypotheses file to write, for a single file of cuts")
     add_search(parser)
     add_weights(parser)
     parser.add_argument("--settings", metavar="FILE", help="decoder and weights that asr tune decode wrote")
@@ -69,7 +69,7 @@ def _settings(arguments: Namespace) -> DecoderSettings:
         raise UsageError(", ".join(doubled), "--settings has it already", "leave one of them out")
     settings = DecoderSettings.load(arguments.settings)
     if settings == DecoderSettings() and arguments.nbest > 1:
-        warn(f"{arguments.settings}: is greedy decoding, which gives 1 hypothesis, not {arguments.nbest}")
+        warn(f"{arguments.settings}: is greedy decoding, which has 1 hypothesis, not {arguments.nbest}")
         return settings
     settings = replace(settings, nbest=arguments.nbest)
     settings.check(option)

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """Computes static features of cuts in parallel, and writes cuts that refer to them.
 
-Training takes such cuts in place of those with audio alone and reads features instead of waveforms. The front end has
-to be that of the model. What was computed before is not computed again."""
+Training accepts such cuts in place of cuts with audio only, and reads features instead of waveforms. The front end must
+be that of the model. Features that exist already are not computed again."""
 
 _EXAMPLES = """  asr features --cuts data/an4/train_cuts.jsonl.gz --out data/an4/features --speeds 0.9 1.0 1.1 --cmvn
   asr features --cuts data/an4/dev_cuts.jsonl.gz --out data/an4/features
   asr features --cuts data/timit/*_cuts.jsonl.gz --out data/timit/features --frontend graves123
   asr features --cuts data/calls/*_cuts.jsonl.gz --out data/calls/features --frontend fbank40 sample_rate=8000"""
 
-_MOVED = (  # options once, settings of --frontend now
+_MOVED = (  # former options, now settings of --frontend
     *("kind", "sample_rate", "num_mels", "num_ceps", "frame_length_ms", "frame_shift_ms"),
     *("low_freq", "high_freq", "use_energy", "delta_order"),
 )
@@ -35,7 +35,7 @@ _MOVED = (  # options once, settings of --frontend now
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command."""
+    """Runs the verb."""
     arguments = parse(_parser(), argv)
     names = [path.name.removesuffix(".gz").removesuffix(".jsonl") for path in arguments.cuts]
     outputs = [arguments.out / f"{name}.jsonl.gz" for name in names]
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _frontend(name: str, *changes: str) -> FrontEnd:
-    """Builds a front end of ``conf/frontend``, with changes; how it normalises does not matter here."""
+    """Builds a front end of ``conf/frontend`` with changes; its normalisation does not matter here."""
     from asr.configuration.composition import frontend_settings
     from asr.features.frontend import FrontEnd
     from asr.features.settings import check_types
@@ -80,7 +80,7 @@ def _extract(cuts: CutSet, frontend: FrontEnd, output: Path, arguments: argparse
     extraction = Extraction(cuts, frontend, output.parent / name, arguments.speeds)
     if extraction.num_missing < len(extraction):
         done = len(extraction) - extraction.num_missing
-        log(f"{name}: {done:,} of {len(extraction):,} cuts were computed before")
+        log(f"{name}: {done:,} of {len(extraction):,} cuts are computed already")
     with (
         progress(extraction.missing_seconds, f"features of {name}") as bar,
         closing(extraction.run(arguments.jobs)) as run,
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     cuts = "cut files, <split>_cuts.jsonl.gz"
     parser.add_argument("--cuts", type=Path, nargs="+", required=True, metavar="FILE", help=cuts)
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="gets <split>_cuts.jsonl.gz, frontend.json and <split>/"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for cuts, frontend.json and <split>/"
     )
     parser.add_argument(
         "--speeds", type=float, nargs="+", default=[1.0], metavar="X", help="make copies at these speeds (default: 1.0)"
@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     jobs = "processes (default: all CPUs)"
     parser.add_argument("--jobs", type=whole_number, default=num_cores(), metavar="N", help=jobs)
     parser.add_argument(
-        "--cmvn", action="store_true", help="count mean and deviation over all of --cuts, copies left aside: cmvn.json"
+        "--cmvn", action="store_true", help="write mean and deviation over all --cuts, without copies, to cmvn.json"
     )
     choice = f"front end, as in the model: {', '.join(groups()['frontend'])}, and settings KEY=VALUE (default: fbank80)"
     parser.add_argument("--frontend", nargs="+", default=["fbank80"], metavar="NAME", help=choice)

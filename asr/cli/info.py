@@ -1,4 +1,4 @@
-"""Says what a checkpoint of whichever kind holds: model, parameters, tokens or words, text policy, training step."""
+"""Prints what a checkpoint of any kind holds: model, parameters, tokens or words, text policy, training step."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _EXAMPLES = "  asr info exp/an4/blstm/seed0/best.ckpt"
 @command
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
-    parser = make_parser("info", "Says what a checkpoint holds.", _EXAMPLES)
-    parser.add_argument("checkpoint", metavar="FILE", help="what asr train wrote")
+    parser = make_parser("info", "Prints what a checkpoint holds.", _EXAMPLES)
+    parser.add_argument("checkpoint", metavar="FILE", help="checkpoint that asr train wrote")
     arguments = parse(parser, argv)
     from asr.checkpoints.kinds import load_any
 

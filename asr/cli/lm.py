@@ -1,4 +1,4 @@
-"""Trains n-gram language models, converts them, and measures the perplexity of these and of recurrent ones."""
+"""Trains and converts n-gram language models, and measures the perplexity of n-gram and recurrent ones."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ _EXAMPLES = """\
   asr lm ppl --model exp/librispeech/lstm_lm/seed0/best.ckpt dev.txt
   asr lm convert 3-gram.pruned.1e-7.arpa.gz 3gram.npz"""
 
-_TRAIN = """Trains an n-gram model by modified Kneser-Ney, interpolated, with three discounts for each order.
+_TRAIN = """Trains an n-gram model by interpolated modified Kneser-Ney smoothing, with three discounts per order.
 
-Without --vocab the words are those of the text, and <unk> has the share of a word that never came. With --vocab other
-words of the text count as <unk>, which gets their probability; with --add-text-words they join the vocabulary.
+Without --vocab the vocabulary is the words of the text, and <unk> gets the probability of an unseen word. With --vocab
+other words of the text count as <unk>; with --add-text-words they join the vocabulary.
 
-With --tokens the model is one of the tokens of an acoustic model, for asr decode --lm."""
+With --tokens the model is over the tokens of an acoustic model, for asr decode --lm."""
 
-_PPL = """Measures the perplexity of texts and lists what the model does not know.
+_PPL = """Measures the perplexity of texts, and lists the words that the model does not know.
 
-The ends of sentences are foreseen like words. Perplexity is given of all words, unknown ones with the probability of
-<unk>, and of the known ones alone.
+Sentence ends are predicted like words. Perplexity is printed for all words, where unknown words have the probability of
+<unk>, and for known words only.
 
-Text goes through --policy; for a checkpoint of asr train --config-name lm through the policy of its own text if none
-is given."""
+Text goes through --policy, by default the policy of the training text for a checkpoint of asr train --config-name lm,
+and none for others."""
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit status."""
+    """Runs the verb."""
     arguments = parse(_parser(), argv)
     arguments.run(arguments)
     return 0
@@ -53,20 +53,25 @@ def _parser() -> argparse.ArgumentParser:
 
     train = add_action(actions, "train", "trains a model from text", _TRAIN)
     source = train.add_mutually_exclusive_group(required=True)
-    source.add_argument("--text", type=Path, nargs="+", metavar="F", help="one sentence a line (or .gz)")
+    source.add_argument("--text", type=Path, nargs="+", metavar="F", help="one sentence per line (or .gz)")
     source.add_argument("--cuts", type=Path, nargs="+", metavar="F", help="cuts whose transcripts are the text")
-    train.add_argument("--tokens", type=Path, metavar="F", help="token table whose tokens are counted, not words")
-    train.add_argument("--order", type=int, required=True, metavar="N", help="length of the longest n-grams, such as 3")
+    train.add_argument("--tokens", type=Path, metavar="F", help="count the tokens of this table, not words")
+    train.add_argument("--order", type=int, required=True, metavar="N", help="longest n-grams, such as 3")
     train.add_argument("--out", type=Path, required=True, metavar="F", help="file to write: .arpa, .arpa.gz or .npz")
-    train.add_argument("--vocab", type=Path, metavar="F", help="words to know: one a line, or a lexicon (WORD PHONES…)")
-    train.add_argument("--add-text-words", action="store_true", help="the text's words join those of --vocab")
+    train.add_argument("--vocab", type=Path, metavar="F", help="vocabulary: one word per line, or a lexicon")
+    train.add_argument("--add-text-words", action="store_true", help="add the words of the text to --vocab")
     train.add_argument(
-        "--prune", type=int, nargs="+", default=[0], metavar="K", help="leave out what occurs K times or less, by order"
+        "--prune",
+        type=int,
+        nargs="+",
+        default=[0],
+        metavar="K",
+        help="drop n-grams that occur at most K times, by order",
     )
     train.set_defaults(run=_train)
 
     ppl = add_action(actions, "ppl", "measures perplexity and unknown words", _PPL)
-    ppl.add_argument("text", type=Path, nargs="+", metavar="TEXT", help="one sentence a line (or .gz)")
+    ppl.add_argument("text", type=Path, nargs="+", metavar="TEXT", help="one sentence per line (or .gz)")
     ppl.add_argument(
         "--model", type=Path, required=True, metavar="F", help="the model: .arpa, .arpa.gz, .npz, or .ckpt of asr train"
     )
@@ -121,7 +126,7 @@ def _read_vocabulary(path: Path, policy: TextPolicy | None) -> Vocabulary:
 
     words, num_left_out = read_words(path, policy)
     if num_left_out:
-        warn(f"{path}: {num_left_out:,} entries left out, which the text policy makes no or several words")
+        warn(f"{path}: {num_left_out:,} entries left out, which are not one word under the text policy")
     log(f"{path}: {len(words):,} words")
     return Vocabulary.of(words)
 

@@ -17,11 +17,11 @@ VERBS = (
     *("decode", "features", "info", "lm", "prepare", "pronounce", "report", "rescore", "score", "shards", "tokens"),
     *("train", "transcribe", "tune"),
 )
-"""The verbs: a module of ``asr.cli`` each."""
+"""The verbs, each a module of ``asr.cli``."""
 
 
 def summary(verb: str) -> str:
-    """Gives the first line of a verb's module docstring, without importing it."""
+    """Returns the first line of a verb's module docstring, without importing the module."""
     spec = find_spec(f"asr.cli.{verb}")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"asr.cli.{verb}")
@@ -30,7 +30,7 @@ def summary(verb: str) -> str:
 
 
 def main() -> int:
-    """Runs ``asr VERB …`` as ``python -m asr.cli.VERB …``, so that Lightning can run it again for each rank."""
+    """Runs ``asr VERB …`` as ``python -m asr.cli.VERB …``, so that Lightning can rerun it for each rank."""
     asr.cli.close_current_folder()
     return guarded(_main, lambda message: warn(f"asr: {message}"))
 
@@ -45,7 +45,7 @@ def _main() -> int:
     if verb == "--version":
         return print_versions()
     if verb in _MOVED:
-        print(f"asr {verb}: is no verb any more; use {_MOVED[verb]}", file=sys.stderr)
+        print(f"asr {verb}: is no longer a verb; use {_MOVED[verb]}", file=sys.stderr)
         return 2
     if verb not in VERBS:
         print(f"asr: {verb}: no such verb; the verbs are {', '.join(VERBS)}", file=sys.stderr)
@@ -63,7 +63,7 @@ def _main() -> int:
 
 
 def print_versions() -> int:
-    """Prints a line for each library, and returns 1 if one of them does not load."""
+    """Prints one line for each library, and returns 1 if any of them does not load."""
     status = 0
     for name, version in versions():
         if isinstance(version, DependencyError):

@@ -1,4 +1,4 @@
-"""Turns a corpus into Lhotse cuts: an4, synth, timit, librispeech, or a folder with your own speech."""
+"""Converts a corpus to Lhotse cuts: an4, synth, timit, librispeech, or a folder of your own speech."""
 
 from __future__ import annotations
 
@@ -27,39 +27,38 @@ if TYPE_CHECKING:
     from lhotse import CutSet
 
     from asr.corpora.checks import Problem
-    from asr.corpora.summary import Summary
 
     Splits = dict[str, CutSet]
 
 _EXAMPLES = """\
   asr prepare an4 --out data/an4                                 downloads CMU AN4
   asr prepare an4 --corpus-dir /data/an4 --out data/an4
-  asr prepare synth --minutes 20 --speakers 40 --out data/synth  makes it, with espeak-ng
+  asr prepare synth --minutes 20 --speakers 40 --out data/synth  synthesised by espeak-ng
   asr prepare timit --corpus-dir /data/TIMIT --out data/timit
   asr prepare librispeech --corpus-dir LibriSpeech --lexicon cmudict.dict --out data/librispeech
   asr prepare folder my.csv --dev-fraction 0.1 --out data/mine   your own speech
   asr prepare folder my/ --splits --out data/mine                my/train, my/dev.csv and so on
 
-asr prepare folder --help says in which forms your own speech may lie"""
+asr prepare folder --help lists the forms that your own speech may have"""
 
 _FORMS = """\
 PATH is one of
-  my.csv, my.tsv      with a header: audio, text, and if known id, speaker, split, start, end, language
+  my.csv, my.tsv      with a header: audio, text, and optionally id, speaker, split, start, end, language
                       (or path, file_name …; transcript, sentence …: Common Voice's, LJSpeech's and others' tables)
-  my.jsonl, my.json   the same names, one JSON object a line, or a list of them
+  my.jsonl, my.json   the same names, one JSON object per line, or a list of them
   manifest.json       NeMo's: audio_filepath, text, duration, offset
-  data/train/         Kaldi's: wav.scp, text, and if there utt2spk, segments
+  data/train/         Kaldi's: wav.scp, text, and optionally utt2spk, segments
   cuts.jsonl.gz       Lhotse cuts with one supervision each
-  recordings/         x.wav (or .flac, .mp3, .opus, .sph …; with pip install av .m4a, .mp4, .webm …) beside x.txt
-Paths of audio files are taken from the folder of the list that names them, or from clips/, wavs/, wav/, audio/ in it.
-Lists and texts are UTF-8 or UTF-16; another encoding is named with the command that converts it."""
+  recordings/         x.wav (or .flac, .mp3, .opus, .sph …; with pip install av .m4a, .mp4, .webm …) next to x.txt
+Audio paths are relative to the folder of the list that names them, or to clips/, wavs/, wav/ or audio/ in it.
+Lists and texts are UTF-8 or UTF-16; for other encodings the error names the command that converts them."""
 
-_NAMED = 5  # problems that are printed
+_NAMED = 5  # problems that are printed at most
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit status."""
+    """Runs the verb."""
     arguments = parse(_parser(), argv)
     print_log("asr prepare: ")
     if not 0 <= arguments.min_duration < arguments.max_duration:
@@ -73,13 +72,14 @@ def main(argv: list[str] | None = None) -> int:
     splits = _checked(splits, problems, policy, arguments)
 
     from asr.corpora.manifests import write_cuts
-    from asr.corpora.summary import summarise
+    from asr.corpora.summary import shared_speakers, summarise
 
     summaries = {split: summarise(cuts, policy) for split, cuts in splits.items()}
     for split, cuts in splits.items():
         write_cuts(cuts, arguments.out / f"{split}_cuts.jsonl.gz")
         print(f"{split}: {summaries[split].to_text(policy, arguments.sample_rate)}")
-    _note_shared_speakers(summaries)
+    for split, num_shared in shared_speakers(summaries).items():
+        warn(f"{num_shared} of the {len(summaries[split].speakers)} speakers of {split} are in train, too")
     return 0
 
 
@@ -88,23 +88,18 @@ def _parser() -> argparse.ArgumentParser:
     corpora = parser.add_subparsers(dest="corpus", required=True, metavar="CORPUS")
 
     an4 = _add_corpus(corpora, "an4", "CMU AN4: 50 minutes of names, numbers and spelled letters", _prepare_an4)
-    an4.add_argument(
-        "--corpus-dir", type=Path, metavar="D", help="the folder with wav/ and etc/; else it is downloaded"
-    )
-
+    an4.add_argument("--corpus-dir", type=Path, metavar="D", help="folder with wav/ and etc/ (default: downloaded)")
     add_lexicon(an4)
 
     synth = _add_corpus(corpora, "synth", "speech made by espeak-ng, with the layout of TIMIT", _prepare_synth)
-    synth.add_argument("--corpus-dir", type=Path, metavar="D", help="a finished corpus; else it is made in OUT/corpus")
+    synth.add_argument("--corpus-dir", type=Path, metavar="D", help="a finished corpus (default: made in OUT/corpus)")
     synth.add_argument("--minutes", type=float, default=20.0, help="speech to make (20)", metavar="N")
     synth.add_argument("--speakers", type=int, default=40, help="speakers to make (40)", metavar="N")
-    synth.add_argument(
-        "--seed", type=int, default=0, help="what sentences, voices and noise follow from (0)", metavar="N"
-    )
+    synth.add_argument("--seed", type=int, default=0, help="seed of sentences, voices and noise (0)", metavar="N")
 
-    timit = _add_corpus(corpora, "timit", "TIMIT as the LDC gives it", _prepare_timit)
-    timit.add_argument("--corpus-dir", type=Path, required=True, metavar="D", help="the folder with TRAIN and TEST")
-    timit.add_argument("--full-test", action="store_true", help="write test_full, too: all of TEST, with dev in it")
+    timit = _add_corpus(corpora, "timit", "TIMIT as distributed by the LDC", _prepare_timit)
+    timit.add_argument("--corpus-dir", type=Path, required=True, metavar="D", help="folder with TRAIN and TEST")
+    timit.add_argument("--full-test", action="store_true", help="also write test_full: all of TEST, including dev")
 
     books = "LibriSpeech, mini-LibriSpeech, and folders with their layout"
     add_librispeech(_add_corpus(corpora, "librispeech", books, prepare_librispeech))
@@ -114,11 +109,11 @@ def _parser() -> argparse.ArgumentParser:
     folder.add_argument("path", type=Path, metavar="PATH", help="see below")
     division = folder.add_mutually_exclusive_group()
     division.add_argument(
-        "--dev-fraction", type=float, default=0.0, metavar="F", help="share held out as dev, whole speakers where known"
+        "--dev-fraction", type=float, default=0.0, metavar="F", help="share held out as dev, by speaker where known"
     )
     about_channel = "take this channel, 1 is the left (default: the mean of all, or the loudest where they cancel out)"
     folder.add_argument("--channel", type=whole_number, metavar="N", help=about_channel)
-    division.add_argument("--splits", action="store_true", help="PATH holds a list or a folder for each split")
+    division.add_argument("--splits", action="store_true", help="PATH holds a list or folder per split")
     return parser
 
 
@@ -130,7 +125,7 @@ def _add_corpus(
     epilog: str = "",
     out: str | None = "data/{}",
 ) -> argparse.ArgumentParser:
-    """Adds a corpus with the options that all corpora share."""
+    """Adds a corpus with the options shared by all corpora."""
     parser = add_action(corpora, name, summary, f"Prepares {summary}.", epilog)
     default = Path(out.format(name)) if out else None
     shown = f" ({default})" if default else ""
@@ -138,18 +133,18 @@ def _add_corpus(
     parser.add_argument(
         "--out", type=Path, default=default, required=default is None, metavar="D", help=f"folder for the cuts{shown}"
     )
-    parser.add_argument("--policy", metavar="NAME", help=f"check texts and count under it: {', '.join(POLICIES)}")
+    parser.add_argument("--policy", metavar="NAME", help=f"check and count texts under it: {', '.join(POLICIES)}")
     parser.add_argument(
         "--min-duration", type=float, default=0.1, metavar="S", help="shortest utterance, seconds (0.1)"
     )
     parser.add_argument("--max-duration", type=float, default=60.0, metavar="S", help="longest utterance, seconds (60)")
     parser.add_argument(
-        "--sample-rate", type=int, default=16000, metavar="HZ", help="of the model to be trained (16000)"
+        "--sample-rate", type=int, default=16000, metavar="HZ", help="sample rate of the model to be trained (16000)"
     )
     parser.add_argument("--strict-rate", action="store_true", help="other sample rates are problems, not resampled")
-    on_problem = "with utterances that cannot be used: write no cuts (refuse), or go on without them"
+    on_problem = "if utterances cannot be used: write no cuts (refuse), or go on without them"
     parser.add_argument("--on-problem", choices=["refuse", "leave-out"], default="refuse", help=on_problem)
-    parser.add_argument("--jobs", type=int, default=num_cores(), metavar="N", help="files read at a time")
+    parser.add_argument("--jobs", type=int, default=num_cores(), metavar="N", help="files read at a time (all CPUs)")
     return parser
 
 
@@ -161,7 +156,7 @@ def _prepare_an4(arguments: argparse.Namespace, problems: list[Problem]) -> Spli
 
 
 def _prepare_synth(arguments: argparse.Namespace, problems: list[Problem]) -> Splits:
-    del problems  # a damaged corpus of our own making is made again, not shortened
+    del problems  # a damaged synthetic corpus is made again, not shortened
     from asr.corpora import timit
 
     corpus_dir = arguments.corpus_dir
@@ -182,7 +177,7 @@ def _prepare_synth(arguments: argparse.Namespace, problems: list[Problem]) -> Sp
 
 
 def _prepare_timit(arguments: argparse.Namespace, problems: list[Problem]) -> Splits:
-    del problems  # the published protocol needs every utterance: what is damaged is an error
+    del problems  # the published protocol needs every utterance, so damage is an error
     from asr.corpora import timit
 
     complaints = arguments.out / "complaints.txt"
@@ -208,7 +203,7 @@ def _prepare_folder(arguments: argparse.Namespace, problems: list[Problem]) -> S
 def _checked(
     splits: Splits, problems: list[Problem], policy: TextPolicy | None, arguments: argparse.Namespace
 ) -> Splits:
-    """Examines all utterances, writes the quarantine list, and refuses or leaves out what is on it."""
+    """Checks all utterances, writes the quarantine list, and refuses or leaves out the utterances on it."""
     from asr.corpora.checks import Limits, leave_out, write_quarantine
     from asr.corpora.sifting import num_seconds, sift
     from asr.corpora.summary import counted
@@ -235,15 +230,6 @@ def _checked(
     reasons = ", ".join(f"{count} {reason}" for reason, count in sifted.reasons.items())
     warn(f"left out {share} ({reasons}), listed in {quarantine}")
     return leave_out(sifted.splits, sifted.problems)
-
-
-def _note_shared_speakers(summaries: dict[str, Summary]) -> None:
-    """Warns where a split to tune or test on has speakers of the training split."""
-    train = summaries["train"].speakers if "train" in summaries else frozenset()
-    for split, summary in summaries.items():
-        shared = summary.speakers & train
-        if shared and not split.startswith("train"):
-            warn(f"{len(shared)} of the {len(summary.speakers)} speakers of {split} are in train, too")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pronounces words that a lexicon lacks, with a model that has learnt from it."""
+"""Pronounces words that a lexicon lacks, with a model trained on it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _EXAMPLES = """\
   asr pronounce --checkpoint best.ckpt --cuts data/librispeech/train-clean-5_cuts.jsonl.gz --words 3gram.npz \\
     --lexicon cmudict.dict --policy upper-no-punctuation --out all.dict
 
-Words are taken in upper case, as lexicons are by every verb. What --lexicon has is not pronounced anew but written as
-it is, in front: asr prepare and asr decode need nothing beside the lexicon that comes of it."""
+Words are converted to upper case, as every verb does with lexicons. Entries of --lexicon are copied unchanged, before
+the new ones: asr prepare and asr decode need only the lexicon that is written."""
 
 
 @command
@@ -31,15 +31,15 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     parser = make_parser("pronounce", __doc__ or "", _EXAMPLES)
     parser.add_argument(
-        "--checkpoint", required=True, type=Path, metavar="F", help="what asr train --config-name g2p wrote"
+        "--checkpoint", required=True, type=Path, metavar="F", help="checkpoint of asr train --config-name g2p"
     )
     parser.add_argument(
-        "--words", nargs="+", type=Path, default=[], metavar="F", help="words, one a line, or n-gram models"
+        "--words", nargs="+", type=Path, default=[], metavar="F", help="words, one per line, or n-gram models"
     )
+    parser.add_argument("--cuts", nargs="+", type=Path, default=[], metavar="F", help="cuts whose words are pronounced")
     parser.add_argument(
-        "--cuts", nargs="+", type=Path, default=[], metavar="F", help="cuts whose transcripts have words"
+        "--lexicon", nargs="+", type=Path, default=[], metavar="F", help="known words, which are copied"
     )
-    parser.add_argument("--lexicon", nargs="+", type=Path, default=[], metavar="F", help="what is known; written, too")
     parser.add_argument("--policy", default="verbatim", metavar="NAME", help=f"text policy: {', '.join(POLICIES)}")
     parser.add_argument("--beam-size", type=int, default=8, metavar="N", help="pronunciations kept (default: 8)")
     parser.add_argument("--nbest", type=int, default=1, metavar="N", help="pronunciations of each word (default: 1)")
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     mute = [word for word in missing if word not in pronounced]
     if mute:
         named = ", ".join(mute[:_NAMED])
-        warn(f"{len(mute)} words have no pronunciation, most likely for letters that the model has not learnt: {named}")
+        warn(f"{len(mute)} words have no pronunciation, probably for letters that the model does not know: {named}")
     log(f"{len(pronounced):,} words pronounced")
     print(arguments.out)
     return 0

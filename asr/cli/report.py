@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """Reports on runs: report.md and learning_curves.png in each run's folder, error rates on stdout.
 
-The error rates are those of the files *_scores.json there, which asr score --json writes. Of several runs, such as one
-for each seed, the means are printed too. With --ladder one table holds many settings against each other: runs whose
-folders share a parent, exp/<corpus>/<experiment>, are seeds of one setting.
+The error rates come from the *_scores.json files in the folder, which asr score --json writes. For several runs, such
+as one per seed, the means are printed too. With --ladder, one table compares many settings: runs whose folders share a
+parent, exp/<corpus>/<experiment>, are seeds of one setting.
 
-With --html the report of one run is a page, too: a single file that browsers show without a network. With --cuts it
-shows confusions, the worst utterances with a player, and the gates of the model over the worst of all."""
+With --html, a run also gets a page to look at: a single file that browsers show without a network. With --cuts, the page
+has the confusions, the worst utterances with a player, and the gates of the model over the worst utterance."""
 
 _EXAMPLES = """  asr report exp/synth/blstm/seed0
   asr report exp/synth/blstm/seed0 --html report.html --cuts data/synth/test_cuts.jsonl.gz
@@ -61,15 +61,15 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> ArgumentParser:
     parser = make_parser("report", _DESCRIPTION, _EXAMPLES)
-    parser.add_argument("exp_dirs", nargs="+", metavar="EXP_DIR", help="folder of a run, as asr train wrote it")
-    parser.add_argument("--ladder", type=Path, metavar="FILE", help="write one table with a row for each setting")
-    parser.add_argument("--show", nargs="+", default=[], metavar="NAME", help="hypotheses that --ladder has (all)")
+    parser.add_argument("exp_dirs", nargs="+", metavar="EXP_DIR", help="folder of a run that asr train wrote")
+    parser.add_argument("--ladder", type=Path, metavar="FILE", help="write one table with a row per setting")
+    parser.add_argument("--show", nargs="+", default=[], metavar="NAME", help="hypotheses in --ladder (default: all)")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the page of a single run")
-    parser.add_argument("--cuts", type=Path, metavar="FILE", help="cuts that were scored, which --html shows")
-    hyps = "hypotheses file of these cuts that --html shows (that in EXP_DIR with the lowest error rate)"
+    parser.add_argument("--cuts", type=Path, metavar="FILE", help="cuts that were scored, for --html")
+    hyps = "hypotheses of these cuts for --html (default: those in EXP_DIR with the lowest error rate)"
     parser.add_argument("--hyps", type=Path, metavar="FILE", help=hyps)
-    parser.add_argument("--utterances", type=whole_number, default=10, metavar="N", help="utterances of --html (10)")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="checkpoint (best.ckpt, or last.ckpt)")
+    parser.add_argument("--utterances", type=whole_number, default=10, metavar="N", help="utterances in --html (default: 10)")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: best.ckpt, or last.ckpt")
     return parser
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr.cli._rescoring_options import add_lists, check_lists, score_lists
-from asr.cli.command import command, finite, log, make_parser, parse, refuse_tuning
+from asr.cli.command import command, finite, log, make_parser, option, parse, refuse_tuning
 from asr.decoding.settings import RescoringSettings
 from asr.errors import UsageError
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """Rescores N-best lists with a recurrent language model, or with a second acoustic model.
 
-The new score of a hypothesis is its own + weight * natural-log probability + word score * words. The probability is, of
-a language model, that of the words and the end; of an acoustic model, that of the text given the audio."""
+The new score of a hypothesis is its old score + weight * natural-log probability + word score * number of words. For a
+language model, the probability is that of the words and the sentence end; for an acoustic model, that of the text given
+the audio."""
 
 _EXAMPLES = """\
   asr rescore --nbest test_beam64.jsonl --lm lstm.ckpt --settings lstm.json --out test_lstm.jsonl
@@ -23,7 +24,7 @@ _EXAMPLES = """\
   asr rescore --nbest test_phones.jsonl --checkpoint characters.ckpt --cuts test_cuts.jsonl.gz --settings both.json \\
     --out test_both.jsonl
 
-With --cuts only the utterances of these cuts are written. asr tune rescore finds weight and word score."""
+With --cuts, only the utterances of these cuts are written. asr tune rescore finds weight and word score."""
 
 
 @command
@@ -47,7 +48,7 @@ def _parser() -> ArgumentParser:
     parser = make_parser("rescore", _DESCRIPTION, _EXAMPLES)
     add_lists(parser, needs_cuts=False)
     parser.add_argument("--out", required=True, metavar="FILE", help="hypotheses file to write")
-    parser.add_argument("--weight", type=finite, metavar="W", help="of the model's natural-log scores")
+    parser.add_argument("--weight", type=finite, metavar="W", help="weight of the model's natural-log scores")
     parser.add_argument("--word-score", type=finite, metavar="S", help="score added per word (default: 0)")
     parser.add_argument("--settings", metavar="FILE", help="weight and word score that asr tune rescore wrote")
     refuse_tuning(parser, "rescore", "--policy NAME")
@@ -55,11 +56,10 @@ def _parser() -> ArgumentParser:
 
 
 def _settings(arguments: Namespace) -> tuple[RescoringSettings, float | None]:
-    """Returns the settings, and the score of unknown words where one is given."""
+    """Returns the settings, and the score of unknown words if one is given."""
     if arguments.settings:
-        given = {"--weight": arguments.weight, "--word-score": arguments.word_score}
-        given["--unknown-score"] = arguments.unknown_score
-        doubled = ", ".join(name for name, value in given.items() if value is not None)
+        names = ("weight", "word_score", "unknown_score")
+        doubled = ", ".join(option(name) for name in names if getattr(arguments, name) is not None)
         if doubled:
             raise UsageError(doubled, "--settings has it already", "leave one of them out")
         settings = RescoringSettings.load(arguments.settings)

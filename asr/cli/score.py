@@ -1,4 +1,4 @@
-"""Scores hypotheses: word, character or phone error rates, with what they were measured by; compares two systems."""
+"""Scores hypotheses by word, character or phone error rate under a named rule; compares two systems."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from asr.scoring.report import Report
     from asr.scoring.rules import ScoringRule
 
-_DESCRIPTION = """Scores hypotheses against cuts: every utterance must have one, and none may be left over.
+_DESCRIPTION = """Scores hypotheses against cuts: every utterance must have exactly one, and none may be left over.
 
-With --compare, tells whether the second of two systems is better than the first: matched-pairs test by utterance and
-bootstrap interval of the difference. Its files are hypotheses (with --cuts) or what --json wrote, of one rule."""
+With --compare, tests whether the second of two systems is better than the first: matched-pairs test over utterances and
+bootstrap interval of the difference. It takes hypotheses (with --cuts) or what --json wrote, under one rule."""
 
 _EXAMPLES = """  asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl --unit word char --policy upper-no-punctuation
   asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl beam16.jsonl --unit phone --policy timit-39
@@ -29,9 +29,9 @@ _EXAMPLES = """  asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl --unit 
   asr score --cuts test_cuts.jsonl.gz --compare old.jsonl new.jsonl --protocol 39-merged
   asr score --compare old/seed*/test_scores.json --against new/seed*/test_scores.json
 
-Characters are code points, and the single blank between words counts as one.
+Characters are code points; the single space between words counts as one.
 The interval is a bootstrap over speakers.
---frequencies counts the words of texts under the same policy: words of the references that are not there are OOVs.
+--frequencies counts the words of texts under the same policy; reference words that are not among them are OOVs.
 Protocols for TIMIT: graves-61-39, 39-merged, 39-optional-silence, 39-deletable-silence, 39-no-silence, 61."""
 
 
@@ -63,38 +63,41 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> ArgumentParser:
     parser = make_parser("score", _DESCRIPTION, _EXAMPLES)
-    parser.add_argument("--cuts", metavar="FILE", help="the references, as asr prepare wrote them")
+    parser.add_argument("--cuts", metavar="FILE", help="cuts with the references, which asr prepare wrote")
     files = parser.add_mutually_exclusive_group(required=True)
-    files.add_argument("--hyps", nargs="+", metavar="FILE", help="what asr decode wrote; one row each")
-    files.add_argument("--compare", nargs="+", metavar="FILE", help="two files, or with --against runs of one system")
+    files.add_argument("--hyps", nargs="+", metavar="FILE", help="hypotheses that asr decode wrote, one row each")
+    files.add_argument("--compare", nargs="+", metavar="FILE", help="two files, or, with --against, runs of one system")
     parser.add_argument("--against", nargs="+", metavar="FILE", help="runs of the second system, such as other seeds")
     parser.add_argument(
-        "--unit", nargs="+", choices=["word", "char", "phone"], help="what is counted (default: word; phone of TIMIT)"
+        "--unit",
+        nargs="+",
+        choices=["word", "char", "phone"],
+        help="what to count (default: word; phone with --protocol)",
     )
     rules = parser.add_mutually_exclusive_group()
-    rules.add_argument("--policy", metavar="NAME", help="text policy of references and hypotheses alike")
-    rules.add_argument("--protocol", nargs="+", metavar="NAME", help="how TIMIT's phones are scored, see below")
-    parser.add_argument("--json", metavar="FILE", help="write the report here too")
+    rules.add_argument("--policy", metavar="NAME", help="text policy of both references and hypotheses")
+    rules.add_argument("--protocol", nargs="+", metavar="NAME", help="how TIMIT phones are scored, see below")
+    parser.add_argument("--json", metavar="FILE", help="also write the report to this file")
     parser.add_argument("--per-speaker", action="store_true", help="print a table of speakers")
     frequencies = (
         "texts (one sentence a line) or cuts (.jsonl.gz): print the OOV rate, and errors by frequency of words"
     )
     parser.add_argument("--frequencies", nargs="+", metavar="FILE", help=frequencies)
-    details = "print tables of speakers and chapters; with --protocol confusions, phones, classes, sexes, dialects too"
+    details = "print tables of speakers and chapters; with --protocol also confusions, phones, classes, sexes, dialects"
     parser.add_argument("--details", action="store_true", help=details)
-    times = "print how far the times of words are from those of the cuts' alignments"
+    times = "print how far word times are from the alignments of the cuts"
     parser.add_argument("--times", action="store_true", help=times)
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="print the N worst utterances, aligned")
     return parser
 
 
 def _units(arguments: Namespace) -> list[Unit]:
-    """Returns what is counted, each once."""
+    """Returns the units that are counted, each once."""
     return list(dict.fromkeys(arguments.unit or ["phone" if arguments.protocol else "word"]))
 
 
 def _check(arguments: Namespace) -> None:
-    """Refuses what does not go together."""
+    """Refuses options that contradict each other."""
     units = _units(arguments)
     if arguments.against and not arguments.compare:
         raise UsageError("--against", "there is no --compare", "name the first system's files with --compare")
@@ -117,7 +120,7 @@ def _check(arguments: Namespace) -> None:
 
 
 def _check_tables(arguments: Namespace) -> None:
-    """Refuses tables of what is not there."""
+    """Refuses tables that cannot be made."""
     if arguments.worst < 0:
         raise UsageError("--worst", f"{arguments.worst} utterances", "give 0 or more")
     if arguments.details and not arguments.hyps:

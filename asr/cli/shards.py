@@ -1,4 +1,4 @@
-"""Packs the audio of cuts into tar shards, which are read one behind the other."""
+"""Packs the audio of cuts into tar shards, which are read sequentially."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from asr.errors import UsageError
 if TYPE_CHECKING:
     from lhotse.cut import Cut
 
-_DESCRIPTION = """Packs the audio of cuts into tar shards in Lhotse's Shar format, with the bytes it has.
+_DESCRIPTION = """Packs the audio of cuts into tar shards in Lhotse's Shar format, without encoding it again.
 
-A folder of shards has an index beside it, an ordinary cut file: training, decoding and asr features take it in place of
-the cuts. Thousands of files become a few that disks and networks read from end to end: in training,
-data.window_shards=16 draws batches from so many shards at a time."""
+Next to a folder of shards lies its index, an ordinary cut file, which training, decoding and asr features accept in
+place of the cuts. Thousands of files become a few that disks and networks read sequentially: in training,
+data.window_shards=16 draws batches from 16 shards at a time."""
 
 _EXAMPLES = """\
   asr shards --cuts data/librispeech/train-clean-100_cuts.jsonl.gz --out data/librispeech/shards --shuffle 0
-  asr shards --folders /data/shar/train --out data/mine    shards made by Lhotse, or moved: writes the index only
+  asr shards --folders /data/shar/train --out data/mine    shards that Lhotse made or that moved: writes the index only
   asr train experiment=an4/blstm data.train_cuts=[data/an4/shards/train_cuts.jsonl.gz] data.window_shards=8"""
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit status."""
+    """Runs the verb."""
     arguments = parse(_parser(), argv)
     if not arguments.shard_hours > 0:
         raise UsageError("--shard-hours", f"is {arguments.shard_hours:g}", "give hours above 0")
@@ -44,18 +44,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser("shards", _DESCRIPTION, _EXAMPLES)
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("--cuts", nargs="+", type=Path, metavar="FILE", help="cut files, <split>_cuts.jsonl.gz")
-    given.add_argument("--folders", nargs="+", type=Path, metavar="DIR", help="folders of shards, to be indexed only")
+    given.add_argument("--folders", nargs="+", type=Path, metavar="DIR", help="folders of shards, to index only")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="gets <split>_cuts.jsonl.gz and, for --cuts, <split>/"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the index and, with --cuts, <split>/"
     )
     parser.add_argument(
-        "--shard-hours", type=float, default=1.0, metavar="H", help="audio of a shard, in hours (default: 1)"
+        "--shard-hours", type=float, default=1.0, metavar="H", help="hours of audio per shard (default: 1)"
     )
     parser.add_argument(
         "--shuffle",
         type=int,
         metavar="SEED",
-        help="mix the cuts first, so that each shard has many speakers; to train on",
+        help="shuffle the cuts first, so that each shard has many speakers; for training",
     )
     return parser
 

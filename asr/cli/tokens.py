@@ -23,11 +23,11 @@ _EXAMPLES = """\
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit status."""
+    """Runs the verb."""
     parser = make_parser("tokens", __doc__ or "", _EXAMPLES)
     parser.add_argument("--cuts", nargs="+", type=Path, required=True, help="cuts of the training set", metavar="F")
     parser.add_argument("--unit", choices=["char", "phone", "bpe"], required=True, help="what a token is")
-    parser.add_argument("--size", type=int, help="with --unit bpe: tokens, the blank among them", metavar="N")
+    parser.add_argument("--size", type=int, help="with --unit bpe: number of tokens, including the blank", metavar="N")
     parser.add_argument("--policy", required=True, help=f"text policy: {', '.join(POLICIES)}", metavar="NAME")
     parser.add_argument(
         "--out", type=Path, required=True, help="file to write, tokens_<unit>.txt or tokens_bpe<N>.txt", metavar="F"
@@ -51,10 +51,10 @@ def _check(unit: Unit, size: int | None, policy: TextPolicy, out: Path) -> None:
     if unit == "phone" and policy.phones is None and policy.name != "verbatim":
         phone_policies = ", ".join(name for name, other in POLICIES.items() if other.phones is not None)
         raise UsageError(
-            f"--policy {policy.name}", "is made for words", f"give verbatim or one of {phone_policies} to phones"
+            f"--policy {policy.name}", "is for words", f"for phones, give verbatim or one of {phone_policies}"
         )
     if unit != "phone" and policy.phones is not None:
-        raise UsageError(f"--policy {policy.name}", "is made for phones", "give --unit phone or a policy for words")
+        raise UsageError(f"--policy {policy.name}", "is for phones", "give --unit phone or a policy for words")
     if (size is not None) != (unit == "bpe"):
         found = "needs --size" if size is None else f"has no --size; {size} was given"
         raise UsageError(f"--unit {unit}", found, "give a number of tokens with --unit bpe, such as 500, and only then")

@@ -20,13 +20,13 @@ conf/train.yaml is composed by Hydra with the choices below; any key of it can b
 
 _EXAMPLES = """\
   asr train experiment=an4/blstm
-  asr train experiment=an4/blstm ckpt_path=last        resumes
-  asr train experiment=an4/blstm init_from=other.ckpt  weights alone, by tokens' names (with ckpt_path=last, new runs)
-  asr train experiment=an4/blstm trainer.devices=8     GPUs; on CPU, auto is a rank for each core
+  asr train experiment=an4/blstm ckpt_path=last        resumes the run
+  asr train experiment=an4/blstm init_from=other.ckpt  starts from its weights, matched by token
+  asr train experiment=an4/blstm trainer.devices=8     GPUs; on CPU, auto is one rank per core
   asr train --config-name lm corpus=librispeech text=[books.txt]         a language model
   asr train --config-name g2p corpus=cmudict lexicon=[cmudict.dict]      letters to phones
 
-choices, the first word being the key:"""
+choices, by key:"""
 
 
 @command
@@ -53,13 +53,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser("train", _DESCRIPTION, "\n".join([_EXAMPLES, *menu]))
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="choices and settings, as Hydra takes them")
     source = parser.add_mutually_exclusive_group()
-    name = "compose conf/NAME.yaml, not conf/train.yaml: lm for a language model, g2p for pronunciations"
+    name = "compose conf/NAME.yaml instead of conf/train.yaml: lm for a language model, g2p for pronunciations"
     source.add_argument("--config-name", default="train", metavar="NAME", help=name)
-    saved = "run a configuration that a run saved, exp/<corpus>/<name>/seed<k>/config.yaml"
+    saved = "use the configuration of an earlier run, exp/<corpus>/<name>/seed<k>/config.yaml"
     source.add_argument("--config", metavar="FILE", help=saved)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--print-config", action="store_true", help="print the composed configuration and stop")
-    several = "one run after another for keys with several values (seed=0,1,2); no more than one GPU"
+    several = "do several runs in sequence, for keys with several values (seed=0,1,2); on one GPU at most"
     form.add_argument("--multirun", action="store_true", help=several)
     return parser
 

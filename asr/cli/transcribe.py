@@ -38,14 +38,14 @@ _EXAMPLES = """  asr transcribe --checkpoint best.ckpt talk.wav
   asr transcribe --checkpoint best.ckpt recordings/ extra.mp3 --format jsonl > transcripts.jsonl
   asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --settings 3gram.json
 
-Text goes to stdout; of several files, each line begins with the path and a tab. Folders are searched with all folders
-in them. With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; names that would meet keep their ending as well.
-Silences of more than 1.5 s are not recognised; times count them.
+Text goes to stdout; for several files, each line begins with the path and a tab. Folders are searched recursively.
+With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; files whose names would collide keep their suffix as well.
+Silences longer than 1.5 s are skipped, but times include them.
 m4a, mp4, webm, wma, amr and other formats of phones and video need the extra media (pip install av).
-Exit status 1 says that some files failed; the last line on stderr says how many."""
+Exit status 1 means that some files failed; the last line on stderr says how many."""
 
-_NAMED = 5  # files that are named in a line of log
-_NBEST = 100  # hypotheses that other models choose among
+_NAMED = 5  # files named in a log line at most
+_NBEST = 100  # hypotheses that other models choose from
 
 
 @command
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="audio files and folders of them")
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
     parser.add_argument("--format", choices=list(FORMATS), default="txt", help="what to write (default: txt)")
-    parser.add_argument("--out-dir", metavar="DIR", help="write a file for each recording here, not to stdout")
+    parser.add_argument("--out-dir", metavar="DIR", help="write one file per recording here, not to stdout")
     search = parser.add_mutually_exclusive_group()
     search.add_argument(
         "--beam-size", type=whole_number, default=1, metavar="K", help="hypotheses kept; 1 is greedy (default: 1)"
@@ -96,25 +96,25 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="another model and its weights, which asr tune rescore wrote; of several, one after the other chooses",
+        help="another model and its weights, which asr tune rescore wrote; several are applied in order",
     )
     parser.add_argument(
-        "--nbest", type=whole_number, metavar="N", help="hypotheses that --rescoring chooses among (default: 100)"
+        "--nbest", type=whole_number, metavar="N", help="hypotheses that --rescoring chooses from (default: 100)"
     )
     parser.add_argument(
         "--channel",
         type=whole_number,
         metavar="N",
-        help="channel to read, 1 is the left (default: the mean of all, or the loudest where they cancel each other)",
+        help="channel to read, 1 is the left (default: the mean of all, or the loudest where they cancel out)",
     )
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there is one)")
-    parser.add_argument("--threads", type=whole_number, metavar="N", help="CPU threads (default: one a core)")
+    parser.add_argument("--threads", type=whole_number, metavar="N", help="CPU threads (default: one per core)")
     parser.add_argument(
         "--batch-seconds",
         type=above_zero,
         default=160.0,
         metavar="S",
-        help="seconds of audio recognised together; more is faster on a GPU and takes memory (default: 160)",
+        help="seconds of audio recognised together; more is faster on a GPU but needs memory (default: 160)",
     )
     return parser
 
@@ -126,14 +126,14 @@ def _find(audio: Sequence[str]) -> list[Recording]:
     if found.left_aside:
         names = ", ".join(path.name for path in found.left_aside[:_NAMED])
         more = ", …" if len(found.left_aside) > _NAMED else ""
-        log(f"asr transcribe: {len(found.left_aside)} files are no audio by their names, and left aside: {names}{more}")
+        log(f"asr transcribe: {len(found.left_aside)} files are skipped, not being audio by name: {names}{more}")
     return found.recordings
 
 
 def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format:
     form = FORMATS[arguments.format]
     if arguments.out_dir and Path(arguments.out_dir).exists() and not Path(arguments.out_dir).is_dir():
-        raise UsageError(f"--out-dir {arguments.out_dir}", "is a file", "name a folder, there or yet to be made")
+        raise UsageError(f"--out-dir {arguments.out_dir}", "is a file", "name a folder, which need not exist yet")
     if arguments.out_dir or num_recordings == 1:
         return form
     if form.many is None:

@@ -1,4 +1,4 @@
-"""Tunes the weights of decoding and rescoring on a dev set, or on each half of it for the other."""
+"""Tunes the weights of decoding and rescoring on a dev set, or on each half of a set for the other half."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _EXAMPLES = """\
   asr tune rescore --nbest dev_3gram.jsonl --lm lstm.ckpt --cuts dev_cuts.jsonl.gz --out lstm.json
   asr tune rescore --nbest dev_3gram.jsonl --checkpoint characters.ckpt --cuts dev_cuts.jsonl.gz --out both.json
 
-What --out wrote is read by --settings of asr decode, asr rescore and asr transcribe. Tune on dev, never on test. Where
-there is one set only, --crosswise tunes on one half of its speakers and reads the other, and the other way round: no
-utterance is read with weights that it helped to find."""
+asr decode, asr rescore and asr transcribe read the file of --out as --settings or --rescoring. Tune on dev, never on
+test. If there is only one set, --crosswise tunes on one half of the speakers and decodes the other, and vice versa: no
+utterance is decoded with weights that it helped to find."""
 
-_DECODE = """Tries weights on posteriors that are computed once, and keeps those of least error, of words or of phones.
+_DECODE = """Tries weights on posteriors that are computed once, and keeps those with the fewest word or phone errors.
 
-Weights are those of the language model and of each word or token, and over words the penalty of blank. Going without
-and greedy decoding are among the choices."""
+The weights are the language model weight, the score per word or token and, with a lexicon, the blank penalty. Zero
+weights and greedy decoding are among the choices."""
 
-_RESCORE = """Tries weights on N-best lists that another model scores once, and keeps those of least word error.
+_RESCORE = """Tries weights on N-best lists that another model scores once, and keeps those with the fewest word errors.
 
-Weights are that of the model and the score per word. Going without is among the choices."""
+The weights are the weight of the model and the score per word. Zero weights are among the choices."""
 
 
 @command
@@ -65,23 +65,19 @@ def _parser() -> argparse.ArgumentParser:
     decode.set_defaults(run=_tune_decoding)
     rescore = add_action(actions, "rescore", "tunes the weights of rescoring", _RESCORE)
     add_lists(rescore, needs_cuts=True)
-    rescore.add_argument("--policy", metavar="NAME", help="text policy to count under (default: the model's)")
+    rescore.add_argument("--policy", metavar="NAME", help="text policy of the error counts (default: the model's)")
     rescore.set_defaults(run=_tune_rescoring)
     for each in (decode, rescore):
-        _add_outputs(each)
+        done = each.add_mutually_exclusive_group(required=True)
+        done.add_argument("--out", metavar="FILE", help="settings to write (.json)")
+        done.add_argument(
+            "--crosswise", metavar="FILE", help="hypotheses to write: each half of the speakers as tuned on the other"
+        )
     return parser
 
 
-def _add_outputs(parser: argparse.ArgumentParser) -> None:
-    done = parser.add_mutually_exclusive_group(required=True)
-    done.add_argument("--out", metavar="FILE", help="settings to write (.json)")
-    done.add_argument(
-        "--crosswise", metavar="FILE", help="hypotheses to write: each half of the speakers read as tuned on the other"
-    )
-
-
 def _tune_decoding(arguments: argparse.Namespace) -> str:
-    """Tunes a search, and returns the line to print."""
+    """Tunes a search and returns the line to print."""
     settings = search_settings(arguments)
     _check_decoding(arguments, settings)
     from asr.corpora.manifests import read_cuts
@@ -93,7 +89,7 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
     loaded, parts = load_model(arguments, settings)
     rule = rule_of(settings, loaded.tokens, loaded.policy)
     target: Literal["char", "phone"] = "phone" if rule.unit == "phone" else "char"
-    has_greedy = (loaded.tokens.unit == "phone") == (rule.unit == "phone")  # phones are no words
+    has_greedy = (loaded.tokens.unit == "phone") == (rule.unit == "phone")  # greedy phones are not words
 
     def dev_of(cuts: Sequence[Cut]) -> Dev:
         batches = list(posteriors(loaded.model, cuts, arguments.batch_seconds, arguments.workers))
@@ -119,7 +115,7 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
 
 
 def _check_decoding(arguments: argparse.Namespace, settings: DecoderSettings) -> None:
-    """Refuses what cannot be tuned."""
+    """Refuses settings that cannot be tuned."""
     size = arguments.tuning_beam_size
     if settings.beam_size == 1 and not settings.exact:
         remedy = "give more than 1, and --lm or --lexicon"
@@ -133,7 +129,7 @@ def _check_decoding(arguments: argparse.Namespace, settings: DecoderSettings) ->
 
 
 def _tune_rescoring(arguments: argparse.Namespace) -> str:
-    """Tunes rescoring, and returns the line to print."""
+    """Tunes rescoring and returns the line to print."""
     check_lists(arguments)
     from asr.corpora.manifests import read_cuts
     from asr.corpora.targets import target_text
@@ -167,7 +163,7 @@ def _tune_rescoring(arguments: argparse.Namespace) -> str:
 
 
 def _write_crosswise(dev_of: Callable[[Sequence[Cut]], Dev], cuts: Sequence[Cut], where: str, out: str) -> str:
-    """Writes what each half reads with the weights of the other, in the order of the cuts, and returns the file."""
+    """Writes the hypotheses of each half with the weights of the other, in the order of the cuts; returns the file."""
     from asr.scoring.hypotheses import write_hypotheses
     from asr.tuning.dev import crosswise, halve, percent, pooled
 

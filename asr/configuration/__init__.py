@@ -1,1 +1,1 @@
-"""Settings of training: composed by Hydra from conf/, or read from what a run saved."""
+"""Settings of training: composed by Hydra from conf/, or read from the file that a run saved."""

@@ -1,4 +1,4 @@
-"""Composes a training configuration with Hydra: the only door to it."""
+"""Composes training configurations with Hydra, which nothing else imports."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from asr.configuration.settings import leaves
 from asr.errors import ConfigError, UsageError
 
 _PATHS = ("exp_dir", "ckpt_path", "init_from")
-_SHARED = "run"  # the file that the others begin with
+_SHARED = "run"  # the file that the others start from
 _REFUSED_RESOLVERS = (
     *("hydra", "now", "python_version", "oc.create", "oc.decode", "oc.deprecated", "oc.env", "oc.select"),
 )
 
 
 def best_metric(unit: str) -> str:
-    """Gives the metric that chooses the best checkpoint, for the unit of the token table.
+    """Returns the metric that selects the best checkpoint, for the unit of the token table.
 
     Raises:
-        ConfigError: for another unit.
+        ConfigError: there is no such unit.
     """
     if not re.fullmatch(r"char|phone|bpe[1-9][0-9]*", unit):
-        raise ConfigError("unit", f"{unit!r} is no unit", "use char, phone, or bpe with its size, such as bpe500")
+        raise ConfigError("unit", f"{unit!r} is not a unit", "use char, phone, or bpe with its size, such as bpe500")
     return "val/per" if unit == "phone" else "val/wer"
 
 
 def compose_config(overrides: list[str], name: str = "train") -> DictConfig:
-    """Composes ``conf/train.yaml``, or another, with overrides; :func:`resolve` makes plain values of it.
+    """Composes ``conf/train.yaml``, or another file, with overrides; :func:`resolve` turns it into plain values.
 
     Args:
-        overrides: as Hydra takes them, such as ``experiment=an4/blstm`` and ``trainer.max_epochs=3``.
-        name: the file in ``conf/`` to begin with, without its ending.
+        overrides: in Hydra's syntax, such as ``experiment=an4/blstm`` and ``trainer.max_epochs=3``.
+        name: the file in ``conf/`` to start from, without its suffix.
 
     Raises:
-        ConfigError: naming the key that is misspelt, missing or contradictory.
+        ConfigError: a key is misspelt, missing or contradictory; the message names it.
     """
     known = sorted({file.stem for file in conf_dir().glob("*.yaml")} - {_SHARED})
     if name not in known:
@@ -70,10 +70,10 @@ def compose_config(overrides: list[str], name: str = "train") -> DictConfig:
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
-    """Gives a configuration as plain dicts and lists.
+    """Returns a configuration as plain dicts and lists.
 
     Raises:
-        ConfigError: if a value is missing or points nowhere.
+        ConfigError: a value is missing, or refers to a key that does not exist.
     """
     _close_resolvers()
     missing = [str(key) for key in config if OmegaConf.is_missing(config, key)]
@@ -97,7 +97,7 @@ def frontend_settings(name: str, changes: list[str]) -> dict[str, Any]:
 
     Args:
         name: the choice, such as "fbank80".
-        changes: KEY=VALUE of single settings.
+        changes: KEY=VALUE for single settings.
 
     Raises:
         ConfigError: there is no such choice, or a value cannot be read.
@@ -108,14 +108,14 @@ def frontend_settings(name: str, changes: list[str]) -> dict[str, Any]:
 
 
 def load_config(path: str, overrides: list[str]) -> DictConfig:
-    """Reads a configuration that a run saved, and changes single keys of it.
+    """Reads a configuration that a run saved, and changes single keys.
 
     Args:
         path: the run's ``config.yaml``.
-        overrides: ``key=value`` with dots.
+        overrides: ``key=value`` with dotted keys.
 
     Raises:
-        ConfigError: if the file cannot be read, or a key is not in it.
+        ConfigError: the file cannot be read, or does not have a key.
     """
     _close_resolvers()
     saved = read_saved(path)
@@ -130,14 +130,14 @@ def load_config(path: str, overrides: list[str]) -> DictConfig:
         OmegaConf.set_struct(saved, False)
         try:
             saved.merge_with_dotlist([override])
-        except Exception as error:  # OmegaConf lets PyYAML's own errors through
+        except Exception as error:  # OmegaConf passes PyYAML's own errors on
             raise ConfigError(key, "has a value that cannot be read", f"quote it: {_quoted(override)}") from error
         OmegaConf.set_struct(saved, True)
     return saved
 
 
 def _close_resolvers() -> None:
-    """Lets a configuration refer to its own keys, and to nothing of the machine that it is run on."""
+    """Lets a configuration refer to its own keys only, not to the machine that it runs on."""
     OmegaConf.register_new_resolver("best_metric", best_metric, replace=True)
     for name in _REFUSED_RESOLVERS:
         OmegaConf.register_new_resolver(name, functools.partial(_refuse_resolver, name), replace=True)
@@ -150,12 +150,12 @@ def _refuse_resolver(name: str, *_: object) -> None:
 
 
 def to_yaml(config: DictConfig | dict[str, Any]) -> str:
-    """Gives a configuration as YAML, as :func:`load_config` reads it; of a DictConfig, references stay references."""
+    """Returns a configuration as YAML for :func:`load_config`; in a DictConfig, references stay references."""
     return OmegaConf.to_yaml(config if isinstance(config, DictConfig) else OmegaConf.create(config))
 
 
 def changes(saved: dict[str, Any], config: dict[str, Any]) -> list[str]:
-    """Names the settings of model, data and trainer that differ.
+    """Returns the settings of model, data and trainer that differ, one line of text each.
 
     Example:
         >>> changes({"model": {"seed": 0}}, {"model": {"seed": 1}})
@@ -175,10 +175,10 @@ def _suggestion(key: str, name: str) -> str:
 
 
 def expand_sweep(overrides: list[str]) -> list[list[str]]:
-    """Gives the override lists of ``--multirun``: every combination of the comma-separated values.
+    """Returns the override lists of ``--multirun``: every combination of the comma-separated values.
 
     Raises:
-        UsageError: where nothing is swept.
+        UsageError: no key has several values.
         ConfigError: a value cannot be read.
 
     Example:
@@ -202,7 +202,7 @@ def _parse(override: str) -> Override:
     """Reads an override as Hydra does.
 
     Raises:
-        ConfigError: it cannot be read, with the quotation marks that it needs.
+        ConfigError: it cannot be read; the message has the quotation marks that it needs.
     """
     try:
         return OverridesParser.create().parse_override(override)
@@ -213,7 +213,7 @@ def _parse(override: str) -> Override:
 
 
 def _quoted(override: str) -> str:
-    """Returns an override whose value, or each value of a list, is quoted for Hydra, and the whole for a shell.
+    """Returns an override with its value, or each value of a list, quoted for Hydra, and all of it for a shell.
 
     Example:
         >>> print(_quoted("data.train_cuts=[a(1).jsonl.gz,b=2]"))
@@ -228,5 +228,5 @@ def _quoted(override: str) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    """Escapes a quotation mark, or the end, and doubles the backslashes before it: others stand for themselves."""
+    """Escapes a quotation mark or the end, and doubles the backslashes before it; other backslashes stay."""
     return match[1] * 2 + ("\\" + match[2] if match[2] else "")

@@ -1,4 +1,4 @@
-"""Settings as earlier versions had them: classes had other names, and augmentations were settings of the model."""
+"""Settings of earlier versions, in which classes had other names and augmentations were settings of the model."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from asr.errors import ConfigError
 
 _NAMES = ("reverberate", "add_noise", "pauses", "vocal_tract", "spec_augment")
 _OF_THE_OBJECTIVE = ("consistency", "intermediate", "loss_per")
-_SPLIT = {"SpecAugment": "spec_augment", "AddNoise": "noise"}  # what was in one file
+_SPLIT = {"SpecAugment": "spec_augment", "AddNoise": "noise"}  # modules that were split
 _MOVED = {"asr.training.checkpoint_io.AtomicCheckpointIO": "asr.runs.checkpoint_io.AtomicCheckpointIO"}
 _OF_THE_FRONT_END = ("sample_rate", "num_mels", "low_freq", "high_freq", "num_groups")
 
 
 def rename(settings: object) -> object:
-    """Returns settings with the names that classes have now.
+    """Returns settings with the current names of classes.
 
     Example:
         >>> rename([{"class_path": "asr.training.checkpoint_io.AtomicCheckpointIO"}])
@@ -28,7 +28,7 @@ def rename(settings: object) -> object:
 
 
 def renew(model: Mapping[str, object]) -> dict[str, object]:
-    """Returns the settings of a model with its augmentations, and those of its objective, where they are now.
+    """Returns the settings of a model with the augmentations and the objective in their current places.
 
     Example:
         >>> renew({"seed": 0, "add_noise": None, "spec_augment": {"class_path": "asr.features.augment.SpecAugment"}})
@@ -56,7 +56,7 @@ def _renew_one(spec: object) -> object:
 
 
 def check_key(key: str) -> None:
-    """Raises a :class:`ConfigError` that says what a setting of earlier versions is called now."""
+    """Raises a :class:`ConfigError` with the current name of a setting of earlier versions."""
     part, _, rest = key.partition(".")
     name = rest.partition(".")[0]
     if part == "model" and name in _NAMES:

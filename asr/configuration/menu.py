@@ -1,4 +1,4 @@
-"""The menu of ``conf/``: what can be chosen, read without Hydra."""
+"""The choices in ``conf/``, read without Hydra."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import asr
 
 
 def conf_dir() -> Path:
-    """Returns the folder of configurations: inside an installed package, beside it in a checkout."""
+    """Returns the folder of configurations: inside an installed package, next to the package in a checkout."""
     package = Path(asr.__file__).parent
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"
 
 
 def groups() -> dict[str, list[str]]:
-    """Returns, for each group of ``conf/`` its choices."""
+    """Returns the choices of each group in ``conf/``."""
     menu: dict[str, list[str]] = {}
     for file in sorted(conf_dir().glob("*/**/*.yaml")):
         group, _, name = file.relative_to(conf_dir()).with_suffix("").as_posix().partition("/")

@@ -1,4 +1,4 @@
-"""A configuration as it lies in a file, which somebody may have sent: read, and found to be no more than it seems."""
+"""Configurations in files that somebody may have sent: read, and checked for references that expand without end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import yaml  # which OmegaConf reads with
+import yaml  # which OmegaConf uses
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -14,9 +14,9 @@ from asr.configuration.earlier import rename, renew
 from asr.configuration.settings import leaves
 from asr.errors import ConfigError
 
-_PARTS = ("model", "data", "trainer")  # that every configuration has
+_PARTS = ("model", "data", "trainer")  # of every configuration
 _MAX_CHARACTERS, _MAX_DEPTH = 1 << 20, 30
-_MAX_REFERENCES, _MAX_VALUES = 200, 10_000  # of references, and of the values that they come to
+_MAX_REFERENCES, _MAX_VALUES = 200, 10_000  # of references, and of the values that they expand to
 _REFERENCE = re.compile(r"\$\{(?:oc\.dict\.(?:keys|values):)?([A-Za-z_][\w.]*)\}|\$\{best_metric:")
 _REMEDY = "give a run's config.yaml"
 
@@ -25,7 +25,7 @@ def read_saved(path: str) -> DictConfig:
     """Reads a configuration that a run saved.
 
     Raises:
-        ConfigError: the file cannot be read, is no configuration, or holds references that unpack to far more than it.
+        ConfigError: the file cannot be read, is not a configuration, or has references that expand far beyond its size.
     """
     try:
         with Path(path).open(encoding="utf-8") as file:
@@ -46,7 +46,7 @@ def read_saved(path: str) -> DictConfig:
 
 
 def _check_yaml(path: str, text: str) -> None:
-    """Raises a :class:`ConfigError` for YAML that refers to itself or is nested deep."""
+    """Raises a :class:`ConfigError` for YAML that refers to itself or is nested too deeply."""
     if len(text) > _MAX_CHARACTERS:
         raise ConfigError(path, f"is longer than {_MAX_CHARACTERS:,} characters", _REMEDY)
     depth = 0
@@ -60,7 +60,7 @@ def _check_yaml(path: str, text: str) -> None:
 
 
 def _check_references(path: str, values: Mapping[str, object]) -> None:
-    """Raises a :class:`ConfigError` where references such as ``${key}`` come to far more values than there are."""
+    """Raises a :class:`ConfigError` if references such as ``${key}`` expand to far more values than there are."""
     targets = {key: list(_targets(path, key, value)) for key, value in values.items() if isinstance(value, str)}
     if sum(map(len, targets.values())) > _MAX_REFERENCES:
         raise ConfigError(path, f"has more than {_MAX_REFERENCES} references", "write the values themselves")
@@ -91,6 +91,6 @@ def _targets(path: str, key: str, value: str) -> Iterator[str]:
 
 
 def first_sentence(error: Exception) -> str:
-    """Returns the first line of an error that says something."""
+    """Returns the first line of an error that is not empty."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

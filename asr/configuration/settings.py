@@ -1,4 +1,4 @@
-"""Nested settings as keys with dots, as they are written on the command line."""
+"""Nested settings as dotted keys, as on the command line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Yields the values of nested dicts and lists with their keys, joined by dots.
+    """Yields the values of nested dicts and lists with their dotted keys.
 
     Example:
         >>> list(leaves({"a": {"b": [1, 2]}}))

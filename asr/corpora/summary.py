@@ -95,6 +95,13 @@ def readable(symbols: Mapping[str, int]) -> str:
     )
 
 
+def shared_speakers(summaries: Mapping[str, Summary]) -> dict[str, int]:
+    """Returns how many speakers of the training split each split for tuning or testing has, where it has any."""
+    train = summaries["train"].speakers if "train" in summaries else frozenset()
+    shared = {split: len(summary.speakers & train) for split, summary in summaries.items()}
+    return {split: count for split, count in shared.items() if count and not split.startswith("train")}
+
+
 def counted(count: int, noun: str) -> str:
     """Returns a number with its noun.
 

@@ -1,1 +1,1 @@
-"""What runs logged and how they were scored, for people to read."""
+"""Reports for people, on what runs logged and how they were scored."""

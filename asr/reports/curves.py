@@ -1,4 +1,4 @@
-"""The picture of a run's learning curves."""
+"""Plots of learning curves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ERROR_RATES = {"val/per": "phones (PER)", "val/wer": "words (WER)", "val/cer": "characters (CER)"}
-_FEW = 10  # points, below which each is marked
+_FEW = 10  # fewer points than this are marked one by one
 _TRAIN, _VAL = "#7a8ba6", "#c8452f"
 _RATE_COLOURS = {"val/per": _VAL, "val/wer": _VAL, "val/cer": "#2f6f8f"}
 
@@ -24,9 +24,9 @@ def draw_history(history: History, path: str | Path, title: str = "") -> None:
     """Draws the learning curves of a run: losses, dev error rates, learning rate, gradient norm and blank ratio.
 
     Args:
-        history: of the run.
-        path: image file; its ending says the format.
-        title: above the panels.
+        history: what the run logged.
+        path: image file; the suffix decides the format.
+        title: title above the panels.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -111,11 +111,11 @@ def _dress(panel: Axes) -> None:
 
 
 def smoothed(values: Sequence[float], window: int = 9) -> list[float]:
-    """Gives the running median: the middle of each value and its neighbours.
+    """Returns the running median of each value and its neighbours.
 
     Args:
-        values: to be smoothed.
-        window: how many values, an odd number; larger is smoother.
+        values: values to smooth.
+        window: number of values in each median, odd; larger is smoother.
 
     Example:
         >>> smoothed([1.0, 9.0, 1.0, 2.0], window=3)

@@ -10,19 +10,19 @@ from pathlib import Path
 from asr.errors import DataError
 
 ERROR_RATES = ("val/per", "val/wer", "val/cer")
-"""Error rates on dev, the one that chooses the best checkpoint before the others."""
+"""Error rates on dev; the first one present selects the best checkpoint."""
 
 LATE = 0.1
-"""The part of a run at its end that tells whether it had stopped improving."""
+"""The final share of a run, which shows whether it had stopped improving."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A number that a run logged again and again.
+    """A quantity that a run logged repeatedly.
 
     Attributes:
-        steps: optimiser steps, rising.
-        values: the number at each of these steps.
+        steps: optimiser steps, increasing.
+        values: the value at each of these steps.
     """
 
     steps: tuple[int, ...]
@@ -31,11 +31,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class History:
-    """What a run logged, over all its resumptions.
+    """What a run logged, including resumptions.
 
     Attributes:
-        curves: by name, such as ``val/loss``; ``learning_rate`` whichever the optimiser is.
-        seconds: time spent, the pauses between the resumptions left out.
+        curves: curves by name, such as ``val/loss``; ``learning_rate`` for any optimiser.
+        seconds: time spent, without the pauses before resumptions.
     """
 
     curves: Mapping[str, Curve]
@@ -43,20 +43,20 @@ class History:
 
     @property
     def num_steps(self) -> int:
-        """Optimiser steps of the run."""
+        """Number of optimiser steps of the run."""
         return max(curve.steps[-1] for curve in self.curves.values()) + 1
 
     @property
     def error_rate(self) -> Curve | None:
-        """The dev error rate that chooses the best checkpoint; None where nothing was validated."""
+        """The dev error rate that selects the best checkpoint; None if nothing was validated."""
         return next((self.curves[name] for name in ERROR_RATES if name in self.curves), None)
 
     @property
     def late_gain(self) -> float:
-        """By how much of itself the last tenth of the steps lowered the best dev error rate; 1 where none came before.
+        """Relative reduction of the best dev error rate in the last tenth of the steps; 1 if there was none before.
 
-        Where the learning rate falls to 0 at the end, a small gain says that the schedule was used up, not that a
-        longer one would bring nothing.
+        If the learning rate falls to 0 at the end, a small gain means that the schedule was used up, not that a longer
+        one would not help.
         """
         if self.error_rate is None:
             return 1.0
@@ -70,23 +70,23 @@ class History:
 
     @property
     def num_epochs(self) -> int:
-        """Epochs of the run, the last perhaps in part."""
+        """Number of epochs of the run; the last may be incomplete."""
         return int(self.curves["epoch"].values[-1]) + 1 if "epoch" in self.curves else 0
 
 
 def read_history(exp_dir: str | Path) -> History:
     """Reads the TensorBoard files of a run.
 
-    A run that was resumed, or begun again in the same folder, left several: what a later file begins with replaces
-    whatever the earlier ones had from that step on.
+    A run that was resumed, or started again in the same folder, has several files: from its first step on, a later file
+    replaces the earlier ones.
 
     Args:
         exp_dir: folder of the run.
 
     Raises:
-        DataError: if it has no TensorBoard files, or nothing is in them.
+        DataError: there are no TensorBoard files, or they are empty.
     """
-    files = sorted(Path(exp_dir).glob("events.out.tfevents.*"))  # their names begin with the time they were begun
+    files = sorted(Path(exp_dir).glob("events.out.tfevents.*"))  # their names begin with their start time
     points: dict[str, dict[int, float]] = {}
     seconds = 0.0
     for file in files:
@@ -105,10 +105,10 @@ def read_history(exp_dir: str | Path) -> History:
 
 
 def _read_events(file: Path) -> tuple[dict[str, dict[int, float]], float]:
-    """Gives the scalars of one file, by name and step, and the seconds from its first to its last."""
+    """Returns the scalars of one file by name and step, and the seconds from the first to the last."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it warns of files that a killed run left
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it warns about files of killed runs
     events = EventAccumulator(str(file), size_guidance={"scalars": 0})
     events.Reload()
     scalars = {name: events.Scalars(name) for name in events.Tags()["scalars"] if name != "hp_metric"}

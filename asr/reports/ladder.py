@@ -1,4 +1,4 @@
-"""Several settings side by side: one row for each, over all its seeds."""
+"""A table that compares settings, one row per setting over all its seeds."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from asr.reports.history import LATE, History
 from asr.reports.summary import ScoredFile, markdown_table
 
 SETTLED = 0.03
-"""Gain of the last tenth below which a run had stopped improving: dev sets of some thousand phones tell no finer."""
+"""Gain of the last tenth below which a run counts as converged; dev sets of a few thousand phones resolve no less."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training, and how its hypotheses were scored.
+    """A training run and the scores of its hypotheses.
 
     Attributes:
-        setting: what runs of the same settings share, such as the name of the experiment.
-        num_weights: of the model.
-        history: what it logged.
-        scores: of its files of hypotheses.
+        setting: name shared by all seeds, such as that of the experiment.
+        num_weights: number of weights of the model.
+        history: what the run logged.
+        scores: scores of its hypotheses files.
     """
 
     setting: str
@@ -31,16 +31,16 @@ class Run:
 
 
 def ladder_table(runs: Sequence[Run], labels: Sequence[str] = ()) -> str:
-    """Gives a Markdown table with a row for each setting, in the order in which they come first.
+    """Returns a Markdown table with a row for each setting, in order of first appearance.
 
-    Error rates are in percent, of several runs the mean and, behind ±, the standard deviation. The time of a step has
-    its share of validation and checkpoints. Whether a setting had stopped improving is told by what the last tenth of
-    its steps brought on dev, to the seed where it was most; rates of one that had not stand in brackets: they say how
-    far the training was, and carry no comparison.
+    Error rates are in percent; for several runs, the mean and, after ±, the standard deviation. The time of a step
+    includes its share of validation and checkpoints. Whether a setting had converged is judged by the gain on dev in
+    the last tenth of its steps, for the seed that gained most. Rates of settings that had not are in brackets: they
+    show how far training had got, and must not be compared.
 
     Args:
-        runs: of all settings and seeds.
-        labels: hypotheses whose rates are shown, such as "test_greedy"; none for all.
+        runs: runs of all settings and seeds.
+        labels: hypotheses whose rates are shown, such as "test_greedy"; empty for all.
     """
     settings = list(dict.fromkeys(run.setting for run in runs))
     keys = list(dict.fromkeys(_key(score) for run in runs for score in run.scores))

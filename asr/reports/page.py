@@ -1,4 +1,4 @@
-"""The page of a run, report.md: what was trained, for how long, with which error rates."""
+"""The page of a run, report.md: what was trained, for how long, and with which error rates."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def read_page(exp_dir: Path, checkpoint: Path | None = None) -> Page:
     """Reads what is told of a run.
 
     Args:
-        exp_dir: with the checkpoint, the TensorBoard files and the scores, ``*_scores.json``.
+        exp_dir: folder with the checkpoint, the TensorBoard files and the scores, ``*_scores.json``.
         checkpoint: another than best.ckpt or last.ckpt there.
 
     Raises:
-        DataError: there is no such folder, no checkpoint or nothing logged, or a file is something else.
+        DataError: there is no such folder, no checkpoint or no log, or a file cannot be read.
     """
     if not exp_dir.is_dir():
         raise DataError(exp_dir, "no such folder", "give the folder of a run, such as exp/an4/blstm/seed0")
@@ -87,7 +87,7 @@ def write_page(page: Page) -> None:
 
 
 def rates_table(exp_dir: Path, scores: Sequence[ScoredFile]) -> str:
-    """Returns the table of a run's error rates, or how to get them."""
+    """Returns the table of a run's error rates, or a line on how to get them."""
     return scores_table(scores) if scores else f"Nothing is scored yet: asr score --json {exp_dir}/test_scores.json"
 
 

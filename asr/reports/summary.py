@@ -1,4 +1,4 @@
-"""Error rates of many score files side by side: of one run, and the means over several."""
+"""Tables of error rates from score files: of one run, and means over several."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SCORES_KIND, SCORES_REMEDY = "cannot be read as scores", "make it with asr score
 
 @dataclass(frozen=True)
 class ScoredFile:
-    """The errors of one file of hypotheses in one unit, as ``asr score --json`` wrote them.
+    """The errors of one hypotheses file in one unit, as written by ``asr score --json``.
 
     Attributes:
         label: name of the hypotheses, such as "test_greedy".
         unit: what was counted.
         counts: the errors.
-        interval: 95 % interval of the rate, as fractions; None if there is none.
+        interval: 95 % confidence interval of the rate, as fractions; None if there is none.
         policy: name and hash of the text policy or the protocol.
     """
 
@@ -37,17 +37,17 @@ class ScoredFile:
 
 
 def read_scores(path: str | Path) -> list[ScoredFile]:
-    """Reads what ``asr score --json`` wrote.
+    """Reads a file that ``asr score --json`` wrote.
 
     Raises:
-        DataError: if the file is something else.
+        DataError: the file cannot be read as scores.
     """
     report = Record.read(path, SCORES_KIND, SCORES_REMEDY)
     return [_scored(each, report) for each in report.records("scores")]
 
 
 def scores_table(scores: Sequence[ScoredFile]) -> str:
-    """Gives a Markdown table of one run, one row for each score, rates in percent, with text policy or protocol."""
+    """Returns a Markdown table of one run: one row per score, rates in percent, with text policy or protocol."""
     policies = sorted({score.policy for score in scores})
     several = len(policies) > 1
     rows = [["hypotheses", "unit", "ref", "sub", "del", "ins", "error rate, %", "95 % interval"]]
@@ -66,12 +66,12 @@ def scores_table(scores: Sequence[ScoredFile]) -> str:
 
 
 def means_table(runs: Sequence[Sequence[ScoredFile]]) -> str:
-    """Gives a Markdown table of the mean over several runs, one row for each score that all of them have.
+    """Returns a Markdown table of means over several runs, one row for each score that all runs have.
 
     Rates under different text policies or protocols are never averaged.
 
     Args:
-        runs: the scores of each run, such as one for each seed.
+        runs: scores of each run, such as one run per seed.
     """
     rates = [{(s.label, s.unit, s.policy): s.counts.rate for s in run} for run in runs]
     several = len({s.policy for run in runs for s in run}) > 1
@@ -87,11 +87,11 @@ def means_table(runs: Sequence[Sequence[ScoredFile]]) -> str:
 
 
 def markdown_table(rows: Sequence[Sequence[str]], num_left: int) -> str:
-    """Sets rows in a Markdown table whose columns are even in plain text too.
+    """Returns rows as a Markdown table whose columns also align in plain text.
 
     Args:
-        rows: the first is the head.
-        num_left: columns that stand to the left; the others stand to the right.
+        rows: rows of cells; the first is the header.
+        num_left: number of left-aligned columns; the others are right-aligned.
 
     Example:
         >>> print(markdown_table([["name", "rate"], ["a", "9.1"]], num_left=1))

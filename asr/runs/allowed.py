@@ -1,4 +1,4 @@
-"""What a configuration may have built: a closed list, which jsonargparse keeps to before it imports anything."""
+"""What a configuration may build: a closed list that jsonargparse checks before it imports anything."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _OTHERS: tuple[tuple[ModuleType, type], ...] = (
     (environments, ClusterEnvironment),
     (strategies, strategies.DDPStrategy),
 )
-"""Packages of others, and what their classes have to be."""
+"""Packages of other libraries, and the base that their classes must have."""
 
 _REMEDY = "take one that conf/ names, an optimiser of torch.optim, or a callback or logger of lightning.pytorch"
 _ADDRESS = re.compile(r"[A-Za-z][\w.+-]*(://|::)")
@@ -55,16 +55,16 @@ _added: dict[str, type] = {}
 
 
 def allow(*classes: type) -> None:
-    """Puts classes of one's own on the list, in a program that then calls ``asr.cli.train.main``.
+    """Adds classes to the list, in a program that then calls ``asr.cli.train.main``.
 
     Args:
-        classes: they have to be importable by the names of their modules, also in processes that training starts.
+        classes: classes that can be imported by module name, also in processes that training starts.
     """
     _added.update({class_path(made): made for made in classes})
 
 
 def allowed_paths() -> list[str]:
-    """Returns the names that ``class_path`` may be in a configuration.
+    """Returns the values that ``class_path`` may have in a configuration.
 
     Example:
         >>> paths = allowed_paths()
@@ -80,7 +80,7 @@ def allowed_paths() -> list[str]:
 
 
 def close_list() -> None:
-    """Has jsonargparse refuse every other name, and read nothing that lies beyond the file system."""
+    """Makes jsonargparse refuse every other name, and read nothing from outside the file system."""
     set_parsing_settings(
         import_path_denylist=["*"],
         import_path_allowlist=allowed_paths(),
@@ -91,14 +91,14 @@ def close_list() -> None:
 
 
 def check_values(settings: object, key: str) -> None:
-    """Checks what stands anywhere inside a part of a configuration.
+    """Checks all values inside a part of a configuration.
 
     Args:
         settings: the part.
-        key: that it stands under.
+        key: the key of the part.
 
     Raises:
-        ConfigError: a ``class_path`` is not on the list, or the place of a file is an address on a network.
+        ConfigError: a ``class_path`` is not on the list, or a file is given as a network address.
     """
     known = set(allowed_paths())
     waiting: list[tuple[str, object]] = [(key, settings)]
@@ -116,5 +116,5 @@ def check_values(settings: object, key: str) -> None:
 
 
 def _is_of_service(key: str) -> bool:
-    """Says whether a setting is one of a logger that may be a service on a network, and no folder that it writes to."""
+    """Returns whether a setting is the network address of a logging service, and not a folder to write to."""
     return key.startswith("trainer.logger") and key.rpartition(".")[2] not in _FOLDERS

@@ -27,14 +27,14 @@ _TRAINED: tuple[tuple[type[SteppedModule], type[PlannedData]], ...] = (
     (LanguageModule, TextData),
     (PronunciationModule, DictionaryData),
 )
-"""Module and data of each kind of model; the first are those of configurations without a known ``task``."""
+"""Module and data of each kind of model; the first pair is for configurations without a known ``task``."""
 
 
 class TrainingCLI(LightningCLI):
     """Builds module, data and trainer from a plain dict."""
 
     def parse_arguments(self, parser: ArgumentParser, args: ArgsType) -> None:
-        """Checks the dict as an object: Lightning would take it for a command line and warn."""
+        """Parses the dict as an object, where Lightning would treat it as a command line and warn."""
         assert isinstance(args, dict)
         self.config = parser.parse_object(args)
 
@@ -43,14 +43,14 @@ def build(config: dict[str, Any]) -> TrainingCLI:
     """Builds module, data and trainer.
 
     Args:
-        config: what ``asr train`` composed; of it ``model``, ``data``, ``trainer`` and ``seed`` are used, and ``task``
-            and ``min_count`` where there are any.
+        config: what ``asr train`` composed; ``model``, ``data``, ``trainer`` and ``seed`` are used, and ``task`` and
+            ``min_count`` if present.
 
     Returns:
-        The three, as attributes ``model``, ``datamodule`` and ``trainer``.
+        All three, as attributes ``model``, ``datamodule`` and ``trainer``.
 
     Raises:
-        ConfigError: naming the setting that is unknown or of the wrong type.
+        ConfigError: a setting is unknown or of the wrong type; the message names it.
     """
     try:
         model, data, arguments = _classes_and_arguments(config)
@@ -59,7 +59,7 @@ def build(config: dict[str, Any]) -> TrainingCLI:
     for name in _ARGUMENTS:
         check_values(config[name], name)
     close_list()
-    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # what Lightning itself does is deprecated
+    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning itself uses what is deprecated
     try:
         return TrainingCLI(
             model,
@@ -73,7 +73,7 @@ def build(config: dict[str, Any]) -> TrainingCLI:
         )
     except ArgumentError as error:
         raise ConfigError(*complaint(str(error)), "asr train --print-config shows all settings") from error
-    except (ValueError, TypeError, MisconfigurationException, ImportError) as error:  # Lightning's ways of refusing
+    except (ValueError, TypeError, MisconfigurationException, ImportError) as error:  # how Lightning refuses a setting
         found = " ".join(str(error).split())
         raise ConfigError("configuration", found, "asr train --print-config shows all settings") from error
 
@@ -81,7 +81,7 @@ def build(config: dict[str, Any]) -> TrainingCLI:
 def _classes_and_arguments(
     config: dict[str, Any],
 ) -> tuple[type[SteppedModule], type[PlannedData], dict[str, Any]]:
-    """Returns the classes of module and data, and the settings of them and of the trainer."""
+    """Returns the classes of module and data, and the settings of module, data and trainer."""
     arguments = {name: dict(config[name]) for name in _ARGUMENTS} | {"seed_everything": config["seed"]}
     module, data = next((pair for pair in _TRAINED if pair[0].kind.task == config.get("task")), _TRAINED[0])
     arguments["model"] |= module.kind.settings(config)
@@ -89,7 +89,7 @@ def _classes_and_arguments(
 
 
 def complaint(message: str) -> tuple[str, str]:
-    r"""Gives the setting that jsonargparse's many lines speak of, and what is wrong with it.
+    r"""Returns the setting that a message of jsonargparse is about, and what is wrong with it.
 
     Example:
         >>> complaint('Parser key "trainer.max_epochs":\\n  Expected a <class \'int\'>. Got value: many')

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there at all."""
+"""Checkpoints that are complete or absent, never half-written."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from asr.files import written_whole
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the file, flushes to the disk, then renames: a crash or a full disk leaves the old checkpoint."""
+    """Writes to a temporary file, flushes it to disk, then renames it; a crash leaves the old checkpoint in place."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Writes a checkpoint.
 
         Args:
-            checkpoint: what Lightning wants to keep.
-            path: where.
+            checkpoint: what Lightning wants to save.
+            path: the file.
             storage_options: not used.
 
         Raises:
-            CheckpointError: if it cannot be written, with the reason; the old file is still there then.
+            CheckpointError: the file cannot be written; the message has the reason, and the old file is kept.
         """
         buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)  # in memory: of a full disk it would say that positions do not agree
+        torch.save(checkpoint, buffer)  # in memory first: on a full disk, torch reports mismatching positions
         try:
             with written_whole(path) as beside, beside.open("wb") as stream:
                 stream.write(buffer.getbuffer())
@@ -43,27 +43,27 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: object = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Reads a checkpoint to resume from as every other is read, onto the CPU.
+        """Reads a checkpoint to resume from onto the CPU, in the same way as every other checkpoint.
 
         Args:
             path: the file.
-            map_location: not used; modules and optimisers take what they load to where they are.
-            weights_only: not used; no code of a file is run.
+            map_location: not used; modules and optimisers move what they load to their own device.
+            weights_only: not used; no code from the file is run.
 
         Raises:
-            CheckpointError: the file is missing, damaged or no checkpoint.
+            CheckpointError: the file is missing, damaged or not a checkpoint.
         """
         return read_checkpoint(path, is_mapped=False)
 
     def remove_checkpoint(self, path: str | Path) -> None:
-        """Removes a checkpoint that a better one replaces; which one it was stands in the checkpoint resumed from.
+        """Removes a checkpoint that a better one replaces; the checkpoint resumed from names it.
 
         Raises:
-            CheckpointError: it is no such file, and stays.
+            CheckpointError: it is not such a file, and is kept.
         """
         path = Path(path)
         if not path.exists():
             return
         if path.suffix != ".ckpt" or ".." in path.parts or not path.is_file():
-            raise CheckpointError(path, "is no checkpoint of this run to be removed", "start the run anew")
+            raise CheckpointError(path, "is not a checkpoint of this run, and is not removed", "start the run again")
         path.unlink()

@@ -1,4 +1,4 @@
-"""The folder of a run: one training at a time writes to it, and the configuration lies in it."""
+"""The folder of a run, to which one training at a time writes, and the configuration in it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _OWN_FILES = ("*.ckpt", "config.yaml", "quarantine.tsv")  # what training itself
 
 @contextmanager
 def owned(exp_dir: Path) -> Iterator[None]:
-    """Keeps other trainings out of a folder, and removes the unfinished files that killed ones left there.
+    """Keeps other trainings out of a folder, and removes unfinished files that killed runs left there.
 
     Raises:
-        DataError: another training holds it.
+        AsrError: another training is using it.
     """
     if not is_first_rank():
         yield
@@ -39,7 +39,7 @@ def owned(exp_dir: Path) -> Iterator[None]:
 
 
 def keep(config: DictConfig, is_resumed: bool) -> None:
-    """Writes the configuration into the run's folder, and logs what has changed in it where the run is resumed."""
+    """Writes the configuration to the folder of the run; for a resumed run, logs which settings have changed."""
     plain = resolve(config)
     path = Path(plain["exp_dir"]) / "config.yaml"
     if is_resumed and path.exists():

@@ -1,4 +1,4 @@
-"""What Lightning says of every run and nobody needs to read."""
+"""Keeps notes and known warnings of Lightning out of the log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KNOWN_WARNINGS = (
 
 
 def quieten_lightning() -> None:
-    """Leaves out its notes and known warnings; its loggers set their own level when they are imported."""
+    """Silences them; called after Lightning is imported, because its loggers set their own level then."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in _KNOWN_WARNINGS:

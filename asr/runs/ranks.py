@@ -1,4 +1,4 @@
-"""Ranks of a training on CPU: processes forked from this one, which share each step and are watched until they end."""
+"""Ranks on CPU: processes forked from this one, which share each step and are watched until they end."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from asr import interruption
 from asr.errors import AsrError, ConfigError
 from asr.machine import num_processes
 
-_LEAST_WORK = {"batch_seconds": 8.0, "batch_words": 256.0, "batch_letters": 256.0}  # of a rank, for ``auto``
-_GRACE = 3.0  # seconds that other ranks have to end, and to say why, once one has failed
-_LOOK = 0.2  # seconds from one look for signals to the next
+_LEAST_WORK = {"batch_seconds": 8.0, "batch_words": 256.0, "batch_letters": 256.0}  # per rank, for ``auto``
+_GRACE = 3.0  # seconds that other ranks have to end and report, once one has failed
+_LOOK = 0.2  # seconds between checks for signals
 _PR_SET_PDEATHSIG = 1
 
 _STRATEGY = {
@@ -39,11 +39,11 @@ _ENVIRONMENT = {"class_path": "lightning.pytorch.plugins.environments.LightningE
 def with_devices(config: dict[str, Any]) -> dict[str, Any]:
     """Returns the configuration with a number in place of ``trainer.devices: auto``.
 
-    On CPU there are as many ranks as cores, if each has some work in a step; where torchrun or SLURM has started this
-    process, as many as they have started; on a GPU one.
+    On CPU there are as many ranks as cores, if each has enough work in a step; where torchrun or SLURM started this
+    process, as many as they started; on a GPU one.
 
     Raises:
-        ConfigError: it is neither a number nor a list where ranks are on the CPU.
+        ConfigError: on CPU, it is not a number.
     """
     trainer = config["trainer"]
     devices = trainer["devices"]
@@ -58,30 +58,30 @@ def with_devices(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def num_forked(config: dict[str, Any]) -> int:
-    """Returns how many ranks :func:`run` has to start: none where one process trains, or others start the ranks."""
+    """Returns how many ranks :func:`run` has to start: none if one process trains, or if others start the ranks."""
     trainer = config["trainer"]
     is_ours = _is_on_cpu(trainer) and trainer["strategy"] in ("auto", "ddp") and not _started_ranks()
     return trainer["devices"] if is_ours and trainer["devices"] > 1 and sys.platform == "linux" else 0
 
 
 def repeats_command(config: dict[str, Any]) -> bool:
-    """Returns whether Lightning starts ranks that run the whole command again, which no loop over runs survives."""
+    """Returns whether Lightning starts ranks that run the whole command again, which rules out a loop over runs."""
     config = with_devices(config)
     is_one = config["trainer"]["devices"] in (1, "1") or num_forked(config) > 0
     return not is_one or config["trainer"]["num_nodes"] != 1
 
 
 def run(num_ranks: int, config: dict[str, Any], train: Callable[[dict[str, Any]], None]) -> None:
-    """Trains in forked processes and waits for their end. Signals that this process gets go on to them.
+    """Trains in forked processes and waits for their end. Signals to this process are passed on to them.
 
     Args:
-        num_ranks: how many on this machine.
+        num_ranks: number of ranks on this machine.
         config: the configuration.
-        train: called in each rank, with the configuration for it.
+        train: called in each rank with the rank's configuration.
 
     Raises:
-        AsrError: what a rank has raised, or that one was killed, with its number and process.
-        RuntimeError: with the traceback of a rank.
+        AsrError: a rank raised it, or a rank was killed; the message then has its number and process id.
+        RuntimeError: a rank raised another exception; the message has its traceback.
     """
     plugins = [*(config["trainer"].get("plugins") or []), _ENVIRONMENT]
     config = config | {"trainer": config["trainer"] | {"strategy": _STRATEGY, "plugins": plugins}}
@@ -109,7 +109,7 @@ def run(num_ranks: int, config: dict[str, Any], train: Callable[[dict[str, Any]]
 
 @dataclass
 class _Rank:
-    """A rank as its parent sees it; ``error`` is what it has raised, an :class:`AsrError` or a traceback, and when."""
+    """A rank as its parent sees it; ``error`` is the :class:`AsrError` or traceback of its failure at ``failed_at``."""
 
     number: int
     process: ForkProcess
@@ -118,8 +118,8 @@ class _Rank:
     failed_at: float = 0.0
 
     def has_ended(self) -> bool:
-        """Takes in what the rank has said, and tells whether it has ended."""
-        has_ended = self.process.exitcode is not None  # asked first: what it has said, it said before
+        """Reads what the rank has sent, and returns whether it has ended."""
+        has_ended = self.process.exitcode is not None  # checked first: whatever it sent, it sent before it ended
         if self.error is None and not self.reader.closed and self.reader.poll():
             try:
                 self.failed_at, self.error = self.reader.recv()
@@ -129,12 +129,12 @@ class _Rank:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it has raised something, or has ended otherwise than well."""
+        """Whether it raised something, or ended with another status than 0."""
         return self.error is not None or self.process.exitcode not in (None, 0)
 
 
 def _watch(ranks: list[_Rank]) -> None:
-    """Waits until all ranks have ended, or until one has failed and the others had time to say why they end, too."""
+    """Waits until all ranks have ended, or until one has failed and the others have had time to report theirs."""
     is_told, deadline = False, float("inf")
     while time.monotonic() < deadline:
         living = [rank.process for rank in ranks if not rank.has_ended()]
@@ -150,7 +150,7 @@ def _watch(ranks: list[_Rank]) -> None:
 
 
 def _cause(ranks: list[_Rank]) -> Exception | None:
-    """Returns why training has ended, if not by itself: a rank that was killed makes the others fail."""
+    """Returns why training failed, if it did; a killed rank comes first, because it makes the others fail."""
     for rank in ranks:
         status = rank.process.exitcode
         if status is not None and (status < 0 or (status > 0 and rank.error is None)):
@@ -173,7 +173,7 @@ def _run_rank(
 ) -> NoReturn:
     """Trains as one rank, and ends the process."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a rank is nothing without its parent
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a rank must not outlive its parent
     if os.getppid() != parent:
         sys.exit(1)
     interruption.release()
@@ -186,7 +186,7 @@ def _run_rank(
     except AsrError as error:
         writer.send((time.monotonic(), error))
         sys.exit(error.exit_status)
-    except BaseException:  # whatever it is, the parent prints it, once for all ranks
+    except BaseException:  # the parent prints it, once for all ranks
         writer.send((time.monotonic(), traceback.format_exc()))
         sys.exit(1)
     sys.exit(0)
@@ -199,7 +199,7 @@ def _is_on_cpu(trainer: dict[str, Any]) -> bool:
 
 
 def _started_ranks() -> int:
-    """Returns how many ranks torchrun, SLURM or Lightning have started on this machine; 0 where they have not."""
+    """Returns how many ranks torchrun, SLURM or Lightning started on this machine; 0 if none of them did."""
     if "LOCAL_RANK" in os.environ:
         return int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("WORLD_SIZE") or 1)
     num_tasks = int(os.environ.get("SLURM_NTASKS") or 1)
@@ -209,8 +209,8 @@ def _started_ranks() -> int:
 
 
 def _num_ranks(data: dict[str, Any]) -> int:
-    """Returns how many ranks fill the cores, if a step has enough for each of them."""
-    if sys.platform != "linux":  # elsewhere a process that has loaded so much is not safely forked
+    """Returns how many ranks fill the cores, as long as each has enough work in a step."""
+    if sys.platform != "linux":  # elsewhere, forking a process that has loaded this much is not safe
         return 1
     limits = [data[name] // least for name, least in _LEAST_WORK.items() if isinstance(data.get(name), (int, float))]
     if isinstance(data.get("max_batch_size"), int):

@@ -1,4 +1,4 @@
-"""Going on with a training: its checkpoint fits, and what is wrong with it is one line."""
+"""Resuming a run: where it starts from, whether the checkpoint fits, and one line for what is wrong with it."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
 
 
 def check_model(model: SteppedModule, ckpt_path: str) -> None:
-    """Refuses to resume with another model than the checkpoint's, and names the settings that differ.
+    """Refuses to resume with a model other than the checkpoint's, and names the settings that differ.
 
     Raises:
-        CheckpointError: they do not go together.
+        CheckpointError: the models differ.
     """
     stored = read_model(ckpt_path, "holds no model", "give a last.ckpt that asr train wrote")
     there, here = (
@@ -58,23 +58,23 @@ def check_model(model: SteppedModule, ckpt_path: str) -> None:
 
 
 def fit(trainer: Trainer, model: SteppedModule, data: PlannedData, ckpt_path: str | None, exp_dir: str) -> None:
-    """Trains, from a checkpoint on if there is one.
+    """Trains from the beginning, or from a checkpoint.
 
     Raises:
-        CheckpointError: training cannot go on from the checkpoint.
-        AsrError: for whatever else a user can cause.
+        CheckpointError: training cannot be resumed from the checkpoint.
+        AsrError: anything else that a user can cause.
     """
-    if ckpt_path:  # words such as "hpc", and addresses, mean something else to Lightning
+    if ckpt_path:  # to Lightning, words such as "hpc" and addresses mean something else
         ckpt_path = str(Path(ckpt_path).absolute())
     try:
         trainer.fit(model, data, ckpt_path=ckpt_path, weights_only=True)
     except AsrError:
         raise
-    except OSError as error:  # of TensorBoard's files, hparams.yaml and whatever else Lightning writes
+    except OSError as error:  # from TensorBoard files, hparams.yaml and whatever else Lightning writes
         where, found = error.filename or exp_dir, error.strerror or error
         raise AsrError(where, f"cannot be written ({found})", "make room, then resume with ckpt_path=last") from error
-    except Exception as error:  # Lightning and torch meet a state that makes no sense in any way
+    except Exception as error:  # how Lightning and torch fail on an unusable state is not predictable
         if ckpt_path is None or model.has_begun:
             raise
         found = f"training cannot be resumed from it ({type(error).__name__}: {str(error)[:200]})"
-        raise CheckpointError(ckpt_path, found, "take an earlier checkpoint, or begin anew with init_from") from error
+        raise CheckpointError(ckpt_path, found, "take an earlier one, or start a new run with init_from") from error

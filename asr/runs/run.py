@@ -1,4 +1,4 @@
-"""A run from its first line of log to its last: in which folder, in how many ranks, and from which weights."""
+"""One training run from start to end: its folder, its ranks, and the weights that it starts from."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(config: DictConfig) -> None:
         config: what ``asr train`` composed or read.
 
     Raises:
-        AsrError: for whatever a user can cause.
+        AsrError: anything that a user can cause.
     """
     plain = ranks.with_devices(resolve(config))
     ckpt_path, init_from = starting_point(plain)
@@ -47,7 +47,7 @@ def run(config: DictConfig) -> None:
 
 
 def _train(config: dict[str, Any], composed: DictConfig, ckpt_path: str | None, init_from: str | None) -> None:
-    """Trains in this process; nothing is written before model and checkpoint are known to go together."""
+    """Trains in this process; nothing is written before model and checkpoint are known to fit."""
     keep_memory()
     cli = build(config)
     if ckpt_path:
@@ -66,8 +66,8 @@ def _train(config: dict[str, Any], composed: DictConfig, ckpt_path: str | None, 
 class _NoSignals(_SignalConnector):
     """Leaves signals to :mod:`asr.interruption`.
 
-    Lightning's own handlers end the process with status 0, and talk to other ranks in the middle of whatever they do.
+    Lightning's own handlers end the process with status 0, and talk to other ranks at any point of a step.
     """
 
     def register_signal_handlers(self) -> None:
-        """Registers none."""
+        """Registers no handlers."""

@@ -1,4 +1,4 @@
-"""The weights of a checkpoint as the start of another training; output layers go by the names of their tokens."""
+"""Starting a run from the weights of a checkpoint; rows of output layers are matched by token."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _OUTPUT = "model.output."
 def take_weights(module: SteppedModule, path: str | Path) -> None:
     """Loads the weights of a checkpoint into a module.
 
-    The output layer of an acoustic model takes the row of each token that the checkpoint has too; the rows of other
-    tokens keep their values. Where the token tables differ, one line of log says how.
+    The output layer of an acoustic model takes the rows of all tokens that the checkpoint has too; the rows of other
+    tokens keep their values. Where the token tables differ, one line is logged.
 
     Args:
-        module: what is to be trained.
-        path: what Lightning's trainer saved of a module of the same kind.
+        module: the module to train.
+        path: checkpoint of a module of the same kind.
 
     Raises:
-        CheckpointError: the file is no checkpoint, is one of another kind or, for a language or pronunciation model, of
-            other words or letters, or its weights do not fit.
+        CheckpointError: the file is no checkpoint or one of another kind, its weights do not fit, or, for a language or
+            pronunciation model, its words or letters differ.
     """
     kind, stored = module.kind, read_model(path, "holds no {}", NOT_ONE)
     there, here = _names(stored, kind), kind.names(module.hparams[kind.named_by])
@@ -54,7 +54,7 @@ def take_weights(module: SteppedModule, path: str | Path) -> None:
 
 
 def _names(stored: StoredModel, kind: Kind[LoadedModel]) -> tuple[str, ...]:
-    """Returns the tokens, words or letters of a checkpoint, which has to be of a kind."""
+    """Returns the tokens, words or letters of a checkpoint, which must be of the given kind."""
     if kind.named_by not in stored.settings:
         other = kind_of(stored.settings)
         held = f"holds {other.title}" if other else f"its settings lack {kind.named_by}"
@@ -69,10 +69,10 @@ def _names(stored: StoredModel, kind: Kind[LoadedModel]) -> tuple[str, ...]:
 def _by_token(
     stored: StoredModel, there: tuple[str, ...], here: tuple[str, ...], module: SteppedModule
 ) -> dict[str, Any]:
-    """Returns weights whose output layer is in the order of the module's tokens; other misfits are left to be found."""
+    """Returns weights whose output layer follows the order of the module's tokens; other misfits are found later."""
     rows_there = {token: row for row, token in enumerate(there)}
     pairs = [(row, rows_there[token]) for row, token in enumerate(here) if token in rows_there]
-    to_rows, from_rows = (list(rows) for rows in zip(*pairs, strict=True))  # never empty: all tables have the blank
+    to_rows, from_rows = (list(rows) for rows in zip(*pairs, strict=True))  # never empty: every table has the blank
     weights = dict(stored.state)
     for name, fresh in module.state_dict().items():
         taken = stored.state.get(name)
@@ -88,10 +88,10 @@ def _by_token(
 
 def _tell(path: str | Path, there: tuple[str, ...], here: tuple[str, ...]) -> None:
     known = set(there)
-    anew = [describe(token) for token in here if token not in known]
-    rest = f" and {len(anew) - _NUM_NAMED} more" if len(anew) > _NUM_NAMED else ""
-    named = f"; anew begin {', '.join(anew[:_NUM_NAMED])}{rest}" if anew else ""
-    logger.info("%s: the weights of %d of %d tokens are taken by name%s", path, len(here) - len(anew), len(here), named)
+    new = [describe(token) for token in here if token not in known]
+    rest = f" and {len(new) - _NUM_NAMED} more" if len(new) > _NUM_NAMED else ""
+    named = f"; new are {', '.join(new[:_NUM_NAMED])}{rest}" if new else ""
+    logger.info("%s: the weights of %d of %d tokens are taken by name%s", path, len(here) - len(new), len(here), named)
 
 
 def _misfit(path: str | Path, reason: str) -> CheckpointError:

@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 class ExponentialMovingAverage(WeightAveraging):
-    """Averages the weights after each step, with a decay that grows to its value.
+    """Averages the weights after each step, with a decay that grows to its final value.
 
-    The decay of step n is ``min(decay, (1 + n) / (10 + n))``, so that the first weights fade soon. Buffers, the
-    statistics of the front end among them, are taken over and not averaged.
+    The decay of step n is ``min(decay, (1 + n) / (10 + n))``, so that the first weights fade quickly. Buffers, such
+    as the statistics of the front end, are copied and not averaged.
 
     **Source**: Polyak & Juditsky 1992; the growing decay is TensorFlow's.
     """
@@ -21,13 +21,13 @@ class ExponentialMovingAverage(WeightAveraging):
         """Keeps the decay.
 
         Args:
-            decay: share of the old average at each step; nearer to 1 averages over more steps.
+            decay: share of the old average kept at each step; values nearer to 1 average over more steps.
         """
         self._decay = decay
         super().__init__(use_buffers=False, multi_avg_fn=self._average)
 
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        """Puts the average on the device of training, to which the model itself moves only later."""
+        """Puts the average on the training device, to which the model itself moves only later."""
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
 

@@ -1,4 +1,4 @@
-"""Callbacks: checkpoints to resume from and to compare with, and one line of log an epoch."""
+"""Callbacks: checkpoints to resume from and to compare with, and one line of log per epoch."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ MINUTE = 60.0  # seconds
 
 
 class LastCheckpoint(Checkpoint):
-    """Writes one file every so many steps and at the end of each epoch; training resumes from it exactly.
+    """Writes one file every few steps and at the end of each epoch; training resumes from it exactly.
 
-    The last batch of an epoch is left to the end of the epoch: a checkpoint between the two would lose the validation.
-    A signal that stops training is heeded where the file is written: after a step, or after the validation.
+    After the last batch of an epoch nothing is written until the epoch ends: a checkpoint between the two would lose
+    the validation. A signal to stop takes effect where the file is written: after a step, or after the validation.
     """
 
     def __init__(self, path: str, every_num_steps: int) -> None:
         """Keeps the settings.
 
         Args:
-            path: the file, written anew each time.
-            every_num_steps: optimiser steps from one checkpoint to the next.
+            path: the file, overwritten each time.
+            every_num_steps: optimiser steps between checkpoints.
         """
         self.path, self.every_num_steps = Path(path), every_num_steps
         self._saved_step = 0
         self._stops = False
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """From now on a signal waits for the end of a step."""
+        """Makes signals wait for the end of a step from now on."""
         interruption.hold()
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: object
     ) -> None:
-        """Stops, where the file was written for that."""
+        """Stops training if the file was written for that purpose."""
         if self._stops:
             self._stop(trainer)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: object
     ) -> None:
-        """Writes the file when enough steps have passed, or when training has been told to stop."""
+        """Writes the file when enough steps have passed, or when training was told to stop."""
         assert isinstance(pl_module, SteppedModule)
         stops = pl_module.is_stop_agreed
         due = stops or trainer.global_step - self._saved_step >= self.every_num_steps
         if due and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             self._save(trainer)
-            self._stops = stops  # before the next step: this one is still to be logged
+            self._stops = stops  # before the next step, because this one has not been logged yet
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Writes the file after the epoch's validation."""
@@ -65,7 +65,7 @@ class LastCheckpoint(Checkpoint):
             self._stop(trainer)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """From now on a signal ends the process at once."""
+        """Makes signals end the process at once from now on."""
         interruption.release()
 
     def _save(self, trainer: lightning.Trainer) -> None:
@@ -79,16 +79,16 @@ class LastCheckpoint(Checkpoint):
         raise interruption.InterruptionError(str(self.path), found, remedy, signum)
 
     def state_dict(self) -> dict[str, int]:
-        """Gives the step of the last checkpoint."""
+        """Returns the step of the last checkpoint."""
         return {"saved_step": self._saved_step}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Takes it back."""
+        """Restores the step of the last checkpoint."""
         self._saved_step = state_dict["saved_step"]
 
 
 class InitialCheckpoint(Checkpoint):
-    """Writes the weights as they are before the first step, to hold a trained model against."""
+    """Writes the weights before the first step, to compare a trained model with."""
 
     def __init__(self, path: str) -> None:
         """Keeps the path."""
@@ -101,16 +101,16 @@ class InitialCheckpoint(Checkpoint):
 
 
 class EpochLog(Callback):
-    """Logs one line an epoch: losses, perplexity, error rates, learning rate, time; in long epochs one a minute too."""
+    """Logs one line per epoch: losses, perplexity, error rates, learning rate, time; in long ones also per minute."""
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Starts the clock; an epoch that is resumed in its middle has no start of its own."""
+        """Starts the clock here, because an epoch resumed in its middle has no start of its own."""
         self._start = self._shown = time.monotonic()
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: object
     ) -> None:
-        """Logs how far the epoch is."""
+        """Logs how far the epoch has got."""
         now = time.monotonic()
         if now - self._shown >= MINUTE:
             self._shown = now
@@ -124,10 +124,10 @@ class EpochLog(Callback):
             )
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Logs the line, on the first rank."""
+        """Logs the line of the epoch, on the first rank."""
         assert isinstance(pl_module, SteppedModule)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        metrics["train/loss_epoch"] = pl_module.epoch_loss  # which the module logs only after this
+        metrics["train/loss_epoch"] = pl_module.epoch_loss  # the module logs it only after this hook
         losses = {"train/loss": "train/loss_epoch", "val/loss": "val/loss"}
         shown = [f"{label} {metrics[name]:.3f}" for label, name in losses.items() if name in metrics]
         shown += [f"{name} {metrics[name]:.2f}" for name in ("val/perplexity",) if name in metrics]

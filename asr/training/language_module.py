@@ -1,4 +1,4 @@
-"""The Lightning module of language models: a recurrent network, its loss and its perplexity."""
+"""The Lightning module of language models: a recurrent network with its loss and perplexity."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from asr.training.stepping import SteppedModule
 
 
 class LanguageModule(SteppedModule):
-    """Trains a :class:`RecurrentLM` on sentences, each from its beginning.
+    """Trains a :class:`RecurrentLM` on sentences, each read from its beginning.
 
-    Logs ``train/loss_step``, ``train/loss_epoch``, the mean over all ranks, and ``val/loss`` in nats a word, ends of
-    sentences being words too, ``val/perplexity``, which is exp of the latter, and ``train/gradient_norm``.
+    Logs ``train/loss_step``, ``train/loss_epoch`` and ``val/loss`` in nats per word over all ranks, where the end of a
+    sentence counts as a word; ``val/perplexity``, the exponential of the last; and ``train/gradient_norm``.
     """
 
     kind = LANGUAGE
@@ -42,32 +42,34 @@ class LanguageModule(SteppedModule):
         """Builds the model.
 
         Args:
-            vocabulary: the words, one a line; on the command line the path of their file.
-            num_unknown_types: different words of the training text that are not among them; they share ``<unk>``.
-            text_policy: name of the policy that sentences go through.
-            embedding_dim: width of a word on its way in and out.
-            hidden_dim: units of a layer.
-            num_layers: layers.
-            dropout: share of values dropped in front of, between and behind the layers.
-            tie_weights: whether a word has the same weights on its way in and out.
+            vocabulary: the words, one per line; on the command line, the path of their file.
+            num_unknown_types: distinct words of the training text outside the vocabulary, which share ``<unk>``.
+            text_policy: name of the policy applied to sentences.
+            embedding_dim: size of the word embedding, for input and output.
+            hidden_dim: units of each layer.
+            num_layers: number of layers.
+            dropout: share of values dropped before, between and after the layers.
+            tie_weights: whether input and output share the weights of the word embedding.
             optimizer: called with the parameters.
-            schedule: called with the optimiser and the steps of the whole run.
-            seed: of dropout.
+            schedule: called with the optimiser and the number of steps of the whole run.
+            seed: seed of dropout.
         """
         super().__init__(optimizer, schedule, seed)
-        self.save_hyperparameters(logger=False)  # a board has no use for thousands of words
-        self.hparams["text_policy"] = get_policy(text_policy).reference  # this version of it, whatever becomes of it
+        self.save_hyperparameters(logger=False)  # TensorBoard has no use for thousands of words
+        self.hparams["text_policy"] = get_policy(
+            text_policy
+        ).reference  # this version, even if the policy changes later
         self.words, self.text_policy = Vocabulary.of(vocabulary.split("\n")), text_policy
         self.model = RecurrentLM(len(self.words), embedding_dim, hidden_dim, num_layers, dropout, tie_weights)
 
     def losses(self, batch: SentenceBatch) -> Tensor:
-        """Gives the loss of each target in nats, shape (M,)."""
+        """Returns the loss of each target in nats, shape (M,)."""
         hidden, _ = self.model.read(batch.inputs)
         logits = self.model.logits(hidden.flatten(0, 1).index_select(0, batch.places))  # (B L, E) -> (M, V)
         return F.cross_entropy(logits.float(), batch.targets, reduction="none")
 
     def training_step(self, batch: SentenceBatch, batch_idx: int) -> Tensor:
-        """Returns this rank's part of the loss of the step, in nats a word."""
+        """Returns this rank's share of the step's loss, in nats per word."""
         losses = self.losses(batch)
         total = losses.sum()
         self.check_later(total[None], ["the sum of its words"])
@@ -75,18 +77,18 @@ class LanguageModule(SteppedModule):
         return batch.share.part(total, batch.share.num_targets)
 
     def on_validation_epoch_start(self) -> None:
-        """Begins the sums."""
+        """Resets the sums."""
         self._loss_and_words = torch.zeros(2, dtype=torch.float64, device=self.device)
 
     def validation_step(self, batch: SentenceBatch, batch_idx: int) -> None:
-        """Sums the losses."""
+        """Adds up the losses of a batch."""
         if not batch.share.counts:
             return
         losses = self.losses(batch).double()
         self._loss_and_words += torch.stack([losses.sum(), losses.new_tensor(len(losses))])
 
     def on_validation_epoch_end(self) -> None:
-        """Logs loss and perplexity over all ranks."""
+        """Logs the loss and the perplexity over all ranks."""
         loss = self.share(self._loss_and_words)
         self.log("val/loss", loss)
         self.log("val/perplexity", loss.exp())

@@ -1,4 +1,4 @@
-"""The CTC loss of each utterance, what is added to it, and the objective that a step takes them together in."""
+"""The CTC loss of each utterance, the terms added to it, and the objective that combines them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from asr.text.tokens import BLANK
 def ctc_losses(log_probs: Tensor, input_lengths: Tensor, targets: Tensor, target_lengths: Tensor, blank: int) -> Tensor:
     """Returns the negative log-likelihood of each utterance's targets.
 
-    Needs ``input_lengths >= target_lengths + repeats``; an utterance that is too short has an infinite loss, which is
-    given as it is and never hidden.
+    Requires ``input_lengths >= target_lengths + repeats``; an utterance that is too short has an infinite loss, which
+    is returned as it is.
 
-    **Source**: Graves et al. 2006, by way of ``torch.nn.functional.ctc_loss``.
+    **Source**: Graves et al. 2006, through ``torch.nn.functional.ctc_loss``.
 
     Args:
-        log_probs: natural-log posteriors out of ``log_softmax``, shape (B, N, V).
-        input_lengths: encoder frames of each, shape (B,).
+        log_probs: natural-log posteriors from ``log_softmax``, shape (B, N, V).
+        input_lengths: encoder frames of each utterance, shape (B,).
         targets: token ids of all utterances, concatenated, shape (sum of target_lengths,).
-        target_lengths: tokens of each, shape (B,).
+        target_lengths: tokens of each utterance, shape (B,).
         blank: index of the blank.
 
     Returns:
@@ -39,11 +39,11 @@ def ctc_losses(log_probs: Tensor, input_lengths: Tensor, targets: Tensor, target
 
 
 class Consistency:
-    """CR-CTC: two differently augmented views of each utterance are to agree frame by frame.
+    """CR-CTC: trains two differently augmented views of each utterance to agree frame by frame.
 
     The loss of an utterance is ``(CTC_a + CTC_b) / 2 + weight * (KL(b || a) + KL(a || b)) / 2``, each divergence summed
-    over frames, with its first argument held fixed. Its masks want to be more than usual: see
-    ``conf/augmentation/spec_consistency.yaml``. A step costs two; compare at equal time.
+    over frames, with its first argument held fixed. It needs more masking than usual; see
+    ``conf/augmentation/spec_consistency.yaml``. A step costs as much as two; compare at equal time.
 
     **Source**: Yao et al. 2024, https://arxiv.org/abs/2410.05101.
     """
@@ -52,11 +52,11 @@ class Consistency:
         """Keeps the settings.
 
         Args:
-            weight: of the divergence beside the CTC loss.
+            weight: weight of the divergence relative to the CTC loss.
             ramp_fraction: share of all steps over which the weight grows from 0.
 
         Raises:
-            ConfigError: a setting is out of its range.
+            ConfigError: a setting is out of range.
         """
         if weight < 0 or not 0 <= ramp_fraction <= 1:
             found = f"weight is {weight}, ramp_fraction {ramp_fraction}"
@@ -75,22 +75,22 @@ class Consistency:
 
 
 class Intermediate:
-    """Intermediate CTC: lower layers of the encoder are trained to read, too, through the same output layer.
+    """Intermediate CTC: trains lower layers of the encoder too, through the same output layer.
 
     The loss is ``(1 - weight) * last + weight * mean of the lower layers``.
 
-    **Source**: Lee & Watanabe 2021, https://arxiv.org/abs/2102.03216, with their weight.
+    **Source**: Lee & Watanabe 2021, https://arxiv.org/abs/2102.03216; the default weight is theirs.
     """
 
     def __init__(self, layers: list[int], weight: float = 0.3) -> None:
         """Keeps the settings.
 
         Args:
-            layers: which layers, counted from 1, below the last.
-            weight: of the lower layers' mean loss.
+            layers: layers below the last one, counted from 1.
+            weight: weight of the lower layers' mean loss.
 
         Raises:
-            ConfigError: no layer, or a weight outside 0..1.
+            ConfigError: there is no layer, or the weight is outside 0..1.
         """
         if not layers or not 0 <= weight <= 1:
             found = f"layers are {layers}, weight is {weight}"
@@ -101,14 +101,14 @@ class Intermediate:
 
 
 def divergences(log_probs: Tensor, input_lengths: Tensor) -> Tensor:
-    """Returns how far the two views of each utterance are apart: the mean of both divergences, summed over its frames.
+    """Returns how far apart the two views of each utterance are: the mean of both divergences, summed over frames.
 
-    No gradient flows through the distribution that is the target.
+    No gradient flows through the target distribution.
 
     **Source**: Yao et al. 2024, equation 4.
 
     Args:
-        log_probs: natural-log posteriors, first of all first views, then of all second views, shape (2 B, N, V).
+        log_probs: natural-log posteriors of all first views, then of all second views, shape (2 B, N, V).
         input_lengths: encoder frames of each view, shape (2 B,).
 
     Returns:
@@ -122,12 +122,12 @@ def divergences(log_probs: Tensor, input_lengths: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class StepLoss:
-    """What an objective makes of a batch.
+    """The result of an objective on a batch.
 
     Attributes:
-        loss: this rank's part of the loss that is stepped on, a scalar.
-        losses: CTC loss of each utterance in nats, the mean of its views, shape (B,).
-        sums: what is logged, by name: numerator and denominator of a mean, each summed over this rank's batch.
+        loss: this rank's share of the loss to minimise, a scalar.
+        losses: CTC loss of each utterance in nats, averaged over its views, shape (B,).
+        sums: what to log: numerator and denominator of a mean by name, each summed over this rank's batch.
     """
 
     loss: Tensor
@@ -136,7 +136,7 @@ class StepLoss:
 
 
 class CTCObjective:
-    """CTC, with lower layers that read and views that agree where these are wanted."""
+    """CTC, optionally on lower layers too and with views trained to agree."""
 
     def __init__(
         self,
@@ -147,15 +147,15 @@ class CTCObjective:
         """Keeps the settings.
 
         Args:
-            consistency: whether two views of each utterance are trained to agree.
-            intermediate: whether lower layers are trained to read, too.
-            loss_per: what the loss that is stepped on is a mean over; logs are in nats a token either way.
+            consistency: trains two views of each utterance to agree; None does not.
+            intermediate: trains lower layers too; None does not.
+            loss_per: what the minimised loss is a mean over; logs are in nats per token either way.
         """
         self.consistency, self.intermediate, self.loss_per = consistency, intermediate, loss_per
 
     @property
     def layers(self) -> list[int]:
-        """The lower layers whose log-probabilities are wanted, counted from 1."""
+        """The lower layers whose log-probabilities are needed, counted from 1."""
         return self.intermediate.layers if self.intermediate else []
 
     def __call__(
@@ -164,11 +164,11 @@ class CTCObjective:
         """Returns the loss of a batch.
 
         Args:
-            log_probs: natural-log posteriors of :attr:`layers` and, last, of the output, each of shape (B, N, V); of
-                two views (2 B, N, V), first of all first ones, then of all second ones.
-            lengths: encoder frames of each, shape (B,) or (2 B,).
-            batch: whose targets are to be read.
-            step: steps behind the model.
+            log_probs: natural-log posteriors of :attr:`layers` and, last, of the output, each of shape (B, N, V); with
+                two views, all first ones and then all second ones, shape (2 B, N, V).
+            lengths: encoder frames of each utterance or view, shape (B,) or (2 B,).
+            batch: the batch, for its targets.
+            step: steps made so far.
             total_steps: steps of the whole run.
         """
         *lower, last = log_probs

@@ -1,4 +1,4 @@
-"""The Lightning module: an acoustic model, its CTC loss, its optimiser and its error rates on the dev set."""
+"""The Lightning module of acoustic models: the CTC loss, the optimiser, and error rates on the dev set."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _RATES: dict[Unit, str] = {"char": "val/cer", "word": "val/wer", "phone": "val/p
 class CTCModule(SteppedModule):
     """Trains an :class:`AcousticModel` with CTC.
 
-    Logs ``train/loss_step`` and ``train/loss_epoch``, the mean over all ranks (nats a token), ``train/blank_ratio``
+    Logs ``train/loss_step`` and ``train/loss_epoch``, means over all ranks in nats per token, ``train/blank_ratio``
     (share of frames whose best token is blank), ``train/gradient_norm`` (before clipping), ``val/loss``, and
     ``val/cer``, ``val/wer`` or ``val/per`` as fractions.
     """
@@ -57,23 +57,25 @@ class CTCModule(SteppedModule):
         """Builds the model.
 
         Args:
-            frontend: waveforms to features.
-            encoder: called with the width of a feature frame.
-            tokens: state of a token table; on the command line the path of its file.
-            text_policy: name of the policy that transcripts go through.
+            frontend: turns waveforms into features.
+            encoder: called with the number of values in a feature frame.
+            tokens: state of the token table; on the command line, the path of its file.
+            text_policy: name of the policy applied to transcripts.
             optimizer: called with the parameters.
-            schedule: called with the optimiser and the steps of the whole run.
-            augmentation: what changes the utterances of training, by any names; each is called with the front end, None
-                is left out.
-            objective: what a step makes better; None is CTC alone, a mean over tokens.
-            seed: of dropout.
+            schedule: called with the optimiser and the number of steps of the whole run.
+            augmentation: what changes training utterances, under names of any kind; each is called with the front end,
+                and None is skipped.
+            objective: what training minimises; None is CTC alone, as a mean over tokens.
+            seed: seed of dropout.
 
         Raises:
-            ConfigError: an augmentation does not go with the front end.
+            ConfigError: an augmentation does not fit the front end.
         """
         super().__init__(optimizer, schedule, seed)
         self.save_hyperparameters()
-        self.hparams["text_policy"] = get_policy(text_policy).reference  # this version of it, whatever becomes of it
+        self.hparams["text_policy"] = get_policy(
+            text_policy
+        ).reference  # this version, even if the policy changes later
         self.tokens, self.text_policy = tokens, text_policy
         self.table = TokenTable.from_state(tokens)
         self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(self.table))
@@ -86,18 +88,19 @@ class CTCModule(SteppedModule):
 
     @property
     def augments_waveforms(self) -> bool:
-        """Whether training changes waveforms, which cached features cannot follow."""
+        """Whether training changes waveforms, which rules out cached features."""
         return self.augmentation.changes_waveforms or self.model.frontend.dither > 0
 
     def setup(self, stage: str) -> None:
-        """Reads the recordings that training is augmented with: a missing one stops the run before its first step."""
+        """Reads the recordings used for augmentation, so that a missing one stops the run before its first step."""
         if stage == "fit":
             self.augmentation.read()
 
     def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Gives the complete features of a batch, shape (B, T, F), and their lengths, augmented in training.
+        """Returns the complete features of a batch, shape (B, T, F), and their lengths; in training, augmented.
 
-        Where two views are trained to agree, training gets first all first views, then all second ones: (2 B, T, F).
+        With a consistency loss, training gets two views of each utterance: all first views, then all second views,
+        shape (2 B, T, F).
         """
         frontend, chain, seeds = self.model.frontend, self.augmentation, batch.seeds
         static, lengths, joints = batch.inputs, batch.lengths, batch.joints
@@ -110,12 +113,12 @@ class CTCModule(SteppedModule):
         features = frontend.complete(static, lengths)
         if self.training and self.objective.consistency is not None:
             features, lengths = features.repeat(2, 1, 1), lengths.repeat(2)
-            seeds = torch.cat([seeds, seeds ^ 1])  # neighbours give independent draws
+            seeds = torch.cat([seeds, seeds ^ 1])  # neighbouring seeds draw independently
         features, lengths = chain(Stage.FEATURES, features, lengths, seeds)
         return features, lengths
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Returns this rank's part of the loss of the step, in nats a token or an utterance."""
+        """Returns this rank's share of the step's loss, in nats per token or per utterance."""
         log_probs, lengths = self.model.classify_layers(*self.features(batch), self.objective.layers)
         total_steps = int(self.trainer.estimated_stepping_batches)
         step = self.objective(log_probs, lengths, batch, self.global_step, total_steps)
@@ -126,13 +129,13 @@ class CTCModule(SteppedModule):
         return step.loss
 
     def on_validation_epoch_start(self) -> None:
-        """Begins the counts."""
+        """Resets the counts."""
         self._counts = {unit: ErrorCounts() for unit in self._units}
         self._loss_and_tokens = torch.zeros(2, dtype=torch.float64, device=self.device)
         self._samples = []
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Counts the errors of greedy decoding."""
+        """Counts the errors of greedy decoding on a batch."""
         if not batch.share.counts:
             return
         log_probs, lengths = self.model.classify(*self.features(batch))
@@ -144,7 +147,7 @@ class CTCModule(SteppedModule):
         self._samples += zip(batch.texts, hyps, strict=True)
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the error rates over all ranks, and some hypotheses."""
+        """Logs the loss and the error rates over all ranks, and a few hypotheses."""
         self.log("val/loss", self.share(self._loss_and_tokens))
         for unit, counts in self._counts.items():
             local = torch.tensor([counts.errors, counts.num_ref], dtype=torch.float64, device=self.device)

@@ -10,10 +10,10 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 class Schedule(ABC):
-    """A factor on the optimiser's own learning rate, as a function of the step."""
+    """Scales the optimiser's learning rate by a factor that depends on the step."""
 
     def __call__(self, optimizer: Optimizer, total_steps: int) -> LambdaLR:
-        """Gives the scheduler.
+        """Returns the scheduler.
 
         Args:
             optimizer: its learning rate is the peak.
@@ -23,19 +23,19 @@ class Schedule(ABC):
 
     @abstractmethod
     def factor(self, step: int, total_steps: int) -> float:
-        """Gives the share of the learning rate, between 0 and 1, at a step."""
+        """Returns the share of the learning rate at a step, between 0 and 1."""
 
 
 class Constant(Schedule):
-    """The optimiser's learning rate throughout."""
+    """Keeps the optimiser's learning rate throughout."""
 
     def factor(self, step: int, total_steps: int) -> float:
-        """Gives 1."""
+        """Returns 1."""
         return 1.0
 
 
 class OneCycle(Schedule):
-    """Up along a cosine to the peak, then down along a cosine to almost nothing.
+    """Rises along a cosine to the peak, then falls along a cosine to almost nothing.
 
     **Source**: Smith & Topin 2018, two phases.
 
@@ -48,14 +48,14 @@ class OneCycle(Schedule):
         """Keeps the shape.
 
         Args:
-            warmup_fraction: share of all steps until the peak.
+            warmup_fraction: share of all steps before the peak.
             start: share of the peak at the first step.
             end: share of the peak at the last step.
         """
         self.warmup_fraction, self.start, self.end = warmup_fraction, start, end
 
     def factor(self, step: int, total_steps: int) -> float:
-        """Gives the share of the peak."""
+        """Returns the share of the peak."""
         warmup = self.warmup_fraction * total_steps
         if step < warmup:
             return _cosine(self.start, 1.0, step / warmup)
@@ -63,7 +63,7 @@ class OneCycle(Schedule):
 
 
 class WarmupInverseSquareRoot(Schedule):
-    """Up in a straight line over a number of steps, then down with the square root of the step.
+    """Rises linearly over a number of steps, then falls with the inverse square root of the step.
 
     **Source**: Vaswani et al. 2017.
     """
@@ -72,12 +72,12 @@ class WarmupInverseSquareRoot(Schedule):
         """Keeps the shape.
 
         Args:
-            warmup_steps: steps until the peak.
+            warmup_steps: steps before the peak.
         """
         self.warmup_steps = warmup_steps
 
     def factor(self, step: int, total_steps: int) -> float:
-        """Gives the share of the peak."""
+        """Returns the share of the peak."""
         return min((step + 1) / self.warmup_steps, math.sqrt(self.warmup_steps / (step + 1)))
 
 

@@ -1,4 +1,4 @@
-"""What every Lightning module of the house does in a step: seeded dropout, clipping, a schedule, sums over ranks."""
+"""What every Lightning module here does in a step: seeded dropout, clipping, a schedule, sums over ranks."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _NOTHING: tuple[Sequence[str], Tensor] = ((), torch.empty(0))
 
 
 class SteppedModule(lightning.LightningModule):
-    """Logs ``train/gradient_norm`` (before clipping); a resumed run draws the same masks of dropout.
+    """Logs ``train/gradient_norm`` (before clipping); a resumed run draws the same dropout masks.
 
-    What is logged of a step is over all ranks, whose sums go round while gradients are computed. So is
-    ``train/loss_epoch``, the mean over all that an epoch learns, before and after a resumption.
+    A step's metrics are taken over all ranks, which sum them while gradients are computed. ``train/loss_epoch`` is the
+    mean over the whole epoch and all ranks, also when training was resumed in the middle of the epoch.
 
     Attributes:
-        kind: what its checkpoints are.
-        has_begun: whether this process has got past its first batch.
+        kind: the kind of checkpoint that the module writes.
+        has_begun: whether this process has completed a batch.
     """
 
     kind: ClassVar[Kind[LoadedModel]]
@@ -43,8 +43,8 @@ class SteppedModule(lightning.LightningModule):
 
         Args:
             optimizer: called with the parameters.
-            schedule: called with the optimiser and the steps of the whole run.
-            seed: of dropout.
+            schedule: called with the optimiser and the number of steps of the whole run.
+            seed: seed of dropout.
         """
         super().__init__()
         self.seed = seed
@@ -57,30 +57,29 @@ class SteppedModule(lightning.LightningModule):
         self._epoch_sums = torch.zeros(2, dtype=torch.float64)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        """Copies the weights, for averaging; what builds the optimiser is shared, for it may hold locks."""
+        """Copies the weights, for averaging; what builds the optimiser is shared, because it may hold locks."""
         memo |= {id(shared): shared for shared in (self._optimizer, self._schedule)}
         other = memo[id(self)] = type(self).__new__(type(self))
         other.__dict__.update(copy.deepcopy(self.__getstate__(), memo))
         return other
 
     def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
-        """Seeds dropout from the seed, the rank and the batch, so that a resumed run draws the same masks."""
+        """Seeds dropout from the seed, the rank and the batch number, so that a resumed run draws the same masks."""
         torch.manual_seed(utterance_seed(self.seed, self.trainer.fit_loop.total_batch_idx, f"rank {self.global_rank}"))
         if batch_idx == 0:
             self._epoch_sums = torch.zeros(2, dtype=torch.float64)
 
     def on_train_start(self) -> None:
-        """Checks that a run which goes on stands where its steps say."""
+        """Checks that a resumed run is at the position in the data that its step number implies."""
         data = getattr(self.trainer, "datamodule", None)
         assert isinstance(data, PlannedData)
         data.check_position(self.trainer.global_step)
 
     def sum_up(self, sums: dict[str, tuple[Tensor, Tensor]], counts: bool) -> None:
-        """Begins to sum over all ranks what a step logs; :meth:`on_after_backward` logs it.
+        """Starts summing the metrics of a step over all ranks; :meth:`on_after_backward` logs them.
 
         Args:
-            sums: by name, the first being that of the loss: numerator and denominator of a mean, each summed over this
-                rank's batch.
+            sums: numerator and denominator of a mean by name, each summed over this rank's batch; the loss comes first.
             counts: whether this rank's batch counts; see :class:`asr.data.batch.Share`.
         """
         own = torch.stack([each.detach().double() for pair in sums.values() for each in pair]) * counts
@@ -89,7 +88,7 @@ class SteppedModule(lightning.LightningModule):
             self._summing = torch.distributed.all_reduce(self._sums, async_op=True)
 
     def on_after_backward(self) -> None:
-        """Logs the means of the step over all ranks."""
+        """Logs the means over all ranks."""
         if self._summing is not None:
             self._summing.wait()
             self._summing = None
@@ -101,7 +100,7 @@ class SteppedModule(lightning.LightningModule):
 
     @property
     def is_stop_agreed(self) -> bool:
-        """Whether a rank has been told to stop: all ranks say the same; on GPUs a step late, to wait for nothing."""
+        """Whether any rank was told to stop; the same on all ranks, and on GPUs one step late, so as not to wait."""
         if self.trainer.world_size == 1:
             return bool(wanted())
         return bool(self._stop_flags[0 if self._sums.is_cuda else 1] > 0)
@@ -112,26 +111,26 @@ class SteppedModule(lightning.LightningModule):
         return float(self._epoch_sums[0] / self._epoch_sums[1])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the sums of the epoch, so that its mean loss is right after a resumption."""
+        """Saves the sums of the epoch, so that its mean loss is right after a resumption."""
         checkpoint["epoch_sums"] = self._epoch_sums.tolist()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes them back."""
+        """Restores the sums of the epoch."""
         self._epoch_sums = torch.tensor(checkpoint.get("epoch_sums", [0.0, 0.0]), dtype=torch.float64)
 
     def on_train_batch_end(self, outputs: object, batch: object, batch_idx: int) -> None:
-        """Notes that a step has been made."""
+        """Records that a batch was completed."""
         self.has_begun = True
 
     def check_later(self, losses: Tensor, names: Sequence[str]) -> None:
-        """Looks at a step's losses in the next step, when they are there without waiting for a GPU.
+        """Checks the losses of the previous step, which need no waiting for a GPU, and stores these for the next one.
 
         Args:
-            losses: of each utterance or word, shape (B,).
-            names: of these, B.
+            losses: loss of each utterance or word, shape (B,).
+            names: their B names.
 
         Raises:
-            AsrError: losses of the step before were not finite; some are named.
+            AsrError: losses of the previous step were not finite; the first few are named.
         """
         self._check_losses()
         self._unchecked = names, losses.detach()
@@ -149,9 +148,9 @@ class SteppedModule(lightning.LightningModule):
             )
 
     def on_train_epoch_end(self) -> None:
-        """Looks at the losses of the last step too, and logs the mean over the epoch."""
+        """Checks the losses of the last step, and logs the mean over the epoch."""
         self._check_losses()
-        self.log("train/loss_epoch", self.epoch_loss)  # of all ranks already
+        self.log("train/loss_epoch", self.epoch_loss)  # summed over all ranks already
 
     def configure_gradient_clipping(
         self,
@@ -159,7 +158,7 @@ class SteppedModule(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips, and logs the norm that was found before."""
+        """Clips gradients, and logs their norm before clipping."""
         if gradient_clip_val and gradient_clip_algorithm == "value":
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
             return
@@ -167,16 +166,18 @@ class SteppedModule(lightning.LightningModule):
         self.log("train/gradient_norm", norm)
 
     def share(self, local: Tensor) -> Tensor:
-        """Gives the quotient of two numbers that are first summed over all ranks, a float32 scalar."""
+        """Returns the quotient of two numbers, each summed over all ranks first, as a float32 scalar."""
         total = self.trainer.strategy.reduce(local, reduce_op="sum")
         assert isinstance(total, Tensor)
         return (total[0] / total[1]).float()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Gives the optimiser and its schedule, counted in steps; on a CPU Adam's passes over the weights are one."""
+        """Returns the optimiser and its schedule, counted in steps; on CPU, Adam updates all weights in one pass."""
         optimizer = self._optimizer(self.parameters())
         if isinstance(optimizer, torch.optim.Adam) and self.trainer.strategy.root_device.type == "cpu":
-            for group in optimizer.param_groups:  # told in its constructor, Lightning would not clip in half precision
+            for (
+                group
+            ) in optimizer.param_groups:  # set in the constructor, Lightning would refuse to clip in half precision
                 group["fused"] = True if group["fused"] is None and group["foreach"] is None else group["fused"]
         scheduler = self._schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -1,4 +1,4 @@
-"""Gaussian noise on the weights, while gradients are computed."""
+"""Gaussian noise on the weights while gradients are computed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from asr.features.random import utterance_seed
 
 
 class WeightNoise(Callback):
-    """Adds noise to all weights for the forward and backward pass of a batch, and takes it away before the step.
+    """Adds noise to all weights for the forward and backward pass of a batch, and removes it before the step.
 
-    The noise is drawn once a batch: with ``data.max_batch_size=1`` once a sequence, as Graves has it. Validation,
-    checkpoints and averages see the weights without it. Train without it first, then start with ``init_from``.
+    The noise is drawn once per batch; with ``data.max_batch_size=1`` once per sequence, as in Graves. Validation,
+    checkpoints and averages see the weights without noise. Train without it first, then start with ``init_from``.
 
     **Source**: Graves 2011, "Practical variational inference for neural networks", with a fixed deviation as in Graves,
     Mohamed & Hinton 2013 (0.075).
@@ -25,11 +25,11 @@ class WeightNoise(Callback):
         """Keeps the settings.
 
         Args:
-            std: deviation of the noise, the same for all weights; biases are among them.
-            seed: of the noise; it depends on nothing else but the batch's number: all ranks draw the same.
+            std: standard deviation of the noise, the same for all weights, including biases.
+            seed: seed of the noise, which otherwise depends only on the batch number: all ranks draw the same.
 
         Raises:
-            ConfigError: a negative deviation.
+            ConfigError: the deviation is negative.
         """
         if std < 0:
             raise ConfigError("weight noise", f"std is {std}", "it has to be 0 or more")
@@ -39,8 +39,10 @@ class WeightNoise(Callback):
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_arguments: object
     ) -> None:
-        """Keeps the weights and adds the noise."""
-        seed = utterance_seed(self.seed, trainer.fit_loop.total_batch_idx, "weight noise, rank 0")  # of runs so far
+        """Stores the weights and adds noise to them."""
+        seed = utterance_seed(
+            self.seed, trainer.fit_loop.total_batch_idx, "weight noise, rank 0"
+        )  # as in earlier versions
         generator = torch.Generator(pl_module.device).manual_seed(seed)
         weights = [weight for weight in pl_module.parameters() if weight.requires_grad]
         self._clean = [weight.detach().clone() for weight in weights]
@@ -49,7 +51,7 @@ class WeightNoise(Callback):
             weight.data.add_(noise, alpha=self.std)
 
     def on_after_backward(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Puts the weights back as they were."""
+        """Restores the weights."""
         weights = [weight for weight in pl_module.parameters() if weight.requires_grad]
         for weight, clean in zip(weights, self._clean, strict=True):
             weight.data.copy_(clean)

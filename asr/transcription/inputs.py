@@ -1,4 +1,4 @@
-"""What someone names to be transcribed: files and folders, to a list of recordings."""
+"""Files and folders to transcribe, as a list of recordings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.audio import AUDIO_SUFFIXES, Seconds, peek
+from asr.audio import AUDIO_SUFFIXES, Seconds
 from asr.audio.folders import files_below
 from asr.errors import AsrError, DataError
 
@@ -17,8 +17,8 @@ class Recording:
     """An audio file to transcribe.
 
     Attributes:
-        path: the file, as it was named or found.
-        name: its path below the folder that was named; of a file that was named itself, its name.
+        path: the file, as named or found.
+        name: path relative to the named folder; for a file that was named itself, its file name.
     """
 
     path: Path
@@ -27,12 +27,12 @@ class Recording:
 
 @dataclass(frozen=True)
 class Found:
-    """What files and folders hold.
+    """The recordings in files and folders.
 
     Attributes:
-        recordings: in order, each once.
-        num_repeated: how many were named more than once.
-        left_aside: files in folders that are no audio by their names.
+        recordings: the recordings in order, each once.
+        num_repeated: number of repetitions that were dropped.
+        left_aside: files in folders whose names are not those of audio.
     """
 
     recordings: list[Recording]
@@ -41,16 +41,16 @@ class Found:
 
 
 def find_recordings(inputs: Sequence[str | Path]) -> Found:
-    """Finds the recordings that files and folders name, each once.
+    """Finds the recordings in files and folders, each once.
 
-    Folders are searched as :func:`asr.audio.folders.files_below` does it. A file that is named is taken, whatever it is
-    called: whether it can be read is found out when it is.
+    Folders are searched by :func:`asr.audio.folders.files_below`. A file that is named itself is taken whatever its
+    name; whether it can be read is found out later.
 
     Args:
         inputs: files and folders.
 
     Raises:
-        DataError: the only folder that is named holds no audio files.
+        DataError: the only named folder has no audio files.
     """
     found: dict[str, Recording] = {}
     left_aside: list[Path] = []
@@ -59,7 +59,7 @@ def find_recordings(inputs: Sequence[str | Path]) -> Found:
         is_folder = os.path.isdir(named)  # noqa: PTH112 - of a Path it raises what a name too long or with a NUL does
         recordings = list(_in_folder(named, left_aside)) if is_folder else [Recording(named, Path(named.name))]
         if not recordings and len(inputs) > 1:
-            recordings = [Recording(named, Path(named.name))]  # one failure among others, told in its turn
+            recordings = [Recording(named, Path(named.name))]  # one failure among others, reported in its turn
         if not recordings:
             endings = "no file in it ends in .wav, .flac, .mp3, .m4a, .ogg or another audio format's letters"
             raise DataError(named, f"holds no audio: {endings}", "check the folder, or name the files")
@@ -71,7 +71,7 @@ def find_recordings(inputs: Sequence[str | Path]) -> Found:
 
 def _in_folder(folder: Path, left_aside: list[Path]) -> Iterator[Recording]:
     for path in files_below(folder):
-        if path.suffix.lower() in AUDIO_SUFFIXES or path.is_dir():  # a folder that may not be read
+        if path.suffix.lower() in AUDIO_SUFFIXES or path.is_dir():  # a folder that cannot be read
             yield Recording(path, path.relative_to(folder))
         else:
             left_aside.append(path)
@@ -81,7 +81,7 @@ def real_path(path: Path) -> str:
     """Returns the path that a file has without links, also of a name that no file can have."""
     try:
         return os.path.realpath(path)
-    except ValueError:  # a NUL in its name, of which opening it will complain
+    except ValueError:  # a NUL in its name; opening it will fail
         return str(Path.cwd() / path)
 
 
@@ -90,6 +90,8 @@ def survey(recordings: Sequence[Recording], sample_rate: int) -> tuple[Seconds |
 
     Recordings that cannot be read count as nothing. The seconds are None where only decoding tells how long one is.
     """
+    from asr.audio import peek  # and numpy, which a command's help does without
+
     seconds, is_known, num_others = 0.0, True, 0
     for recording in recordings:
         try:

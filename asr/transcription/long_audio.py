@@ -1,4 +1,4 @@
-"""Long recordings, cut at their quietest places into chunks that a model can read."""
+"""Cuts long recordings at their quietest places into chunks that a model can process."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from asr.transcription.silences import (
     powers,
 )
 
-_SMOOTHING: Seconds = 0.1  # over which a forced cut looks for the least energy
-_QUIET_SHARE = 0.3  # of the range from quiet to loud that still counts as quiet
+_SMOOTHING: Seconds = 0.1  # over which a forced cut averages the energy
+_QUIET_SHARE = 0.3  # of the range from quiet to loud that counts as quiet
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Cutting:
     """How long recordings are cut.
 
     Attributes:
-        max_chunk: seconds of audio in a chunk at most.
-        min_chunk: seconds before a cut and after it at least.
-        min_pause: seconds of quiet that make a pause between words; a stop consonant is shorter.
-        overlap: seconds that a chunk reaches beyond a cut, on both sides, where there is no pause.
-        min_silence: seconds of silence that are left out; infinity leaves out none.
-        silence_margin: seconds of such a silence that stay at either end of it.
+        max_chunk: maximum seconds of audio in a chunk.
+        min_chunk: minimum seconds before and after a cut.
+        min_pause: minimum seconds of quiet in a pause between words; stop consonants are shorter.
+        overlap: seconds by which both chunks extend beyond a cut that is not in a pause.
+        min_silence: shortest silence to remove, in seconds; infinity removes none.
+        silence_margin: seconds of a removed silence that are kept at either end.
     """
 
     max_chunk: Seconds = 20.0
@@ -48,7 +48,7 @@ class Cutting:
         """Checks that there is room for a cut.
 
         Raises:
-            ValueError: if ``0 < overlap < min_chunk < max_chunk / 3`` or ``0 < 2 * silence_margin < min_silence`` does
+            ValueError: ``0 < overlap < min_chunk < max_chunk / 3`` or ``0 < 2 * silence_margin < min_silence`` does
                 not hold.
         """
         if not 0 < self.overlap < self.min_chunk < self.max_chunk / 3:
@@ -64,8 +64,8 @@ class Chunk:
     Attributes:
         start: seconds from the start of the recording.
         waveform: samples, shape (S,).
-        join: where it overlaps the chunk before it: the times, absolute, between which their words are to be joined;
-            None where the cut lies in a pause.
+        join: absolute times between which its words are joined with those of the previous chunk, which it overlaps;
+            None if the cut is in a pause.
     """
 
     start: Seconds
@@ -80,21 +80,21 @@ class _Cut:
 
 
 def cut(blocks: Iterable[Tensor], sample_rate: int, cutting: Cutting | None = None) -> Iterator[Chunk]:
-    """Cuts a recording that comes block by block, holding no more than two chunks and a block of it.
+    """Cuts a recording that arrives block by block, holding at most two chunks and a block in memory.
 
-    A chunk ends where a long silence begins, which is left out up to its margins. Where none comes in time it ends in
-    the middle of the longest pause of its last part, and where there is no pause, at the least energy: then both chunks
-    reach beyond the cut, so that the words there are read in context by one of them (see
+    A chunk ends where a long silence begins, which is removed except for its margins. Otherwise it ends in the middle
+    of the longest pause in its last part or, without a pause, where the energy is lowest; both chunks then extend
+    beyond the cut, so that one of them has the words there in context (see
     :func:`asr.transcription.transcript.stitch`).
 
     Args:
-        blocks: waveforms, shape (S,) each, that follow one another.
-        sample_rate: Hz.
-        cutting: lengths; the defaults when None.
+        blocks: consecutive waveforms, shape (S,) each.
+        sample_rate: sample rate in Hz.
+        cutting: lengths; the defaults if None.
 
     Yields:
-        Chunks in order of time, at least one; without their overlaps they are the recording, sample by sample, but for
-        its long silences.
+        Chunks in order of time, at least one; without overlaps they are the samples of the recording, except for its
+        long silences.
     """
     cutting = cutting or Cutting()
     longest, shortest, overlap = (
@@ -119,7 +119,7 @@ def cut(blocks: Iterable[Tensor], sample_rate: int, cutting: Cutting | None = No
 
 
 def _find_cut(held: Tensor, sample_rate: int, cutting: Cutting) -> _Cut:
-    """Gives the best place to cut between ``min_chunk`` and ``max_chunk``, and not in the last ``min_chunk``."""
+    """Returns the best place to cut between ``min_chunk`` and ``max_chunk``, but not in the last ``min_chunk``."""
     frame = max(1, seconds_to_samples(LEVEL_FRAME, sample_rate))
     per_second = sample_rate / frame
     power = powers(held, frame)
@@ -136,15 +136,15 @@ def _find_cut(held: Tensor, sample_rate: int, cutting: Cutting) -> _Cut:
 
 
 def _is_quiet(levels: Tensor) -> Tensor:
-    """Marks frames in the lower part of the range between the quiet and the loud of what is held, shape (T,)."""
+    """Marks frames in the lower part of the range of levels, shape (T,)."""
     low, high = levels.quantile(torch.tensor([0.05, 0.95])).tolist()
     limit = low + _QUIET_SHARE * (high - low) if high - low >= SMALLEST_RANGE_DB else SILENT_DB
     return levels < max(limit, SILENT_DB)
 
 
 def _longest_pause(is_quiet: Tensor, first: int, last: int, least: int) -> int | None:
-    """Gives the middle frame of the longest run of quiet frames whose middle is in ``[first, last]``."""
-    # A pause that reaches over the edge of where cuts may lie counts with the part of it that is inside.
+    """Returns the middle frame of the longest run of quiet frames inside ``[first, last]``; None without a pause."""
+    # A pause that extends beyond the range for cuts counts with its part inside.
     inside = [(max(start, first), min(end, last)) for start, end in find_runs(is_quiet)]
     start, end = max(inside, key=lambda run: run[1] - run[0], default=(0, 0))
     return (start + end) // 2 if end - start >= max(1, least) else None

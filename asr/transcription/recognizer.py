@@ -1,4 +1,4 @@
-"""Recordings to transcripts: reads, cuts, batches, recognises, and puts everything back in order."""
+"""Turns recordings into transcripts: reads, cuts, batches and recognises them, and restores their order."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from asr.transcription.transcript import Transcript, join, stitch
 if TYPE_CHECKING:
     from asr.transcription.rescoring import Rescorer
 
-BATCH_SECONDS: Seconds = 160.0  # eight chunks of the longest kind: a CPU gains little from more
-_POOLED_BATCHES = 4  # at least, that are filled before they are sorted by length
+BATCH_SECONDS: Seconds = 160.0  # eight chunks of maximal length: a CPU gains little from more
+_POOLED_BATCHES = 4  # at least so many are filled before chunks are sorted by length
 _BLOCK_SECONDS: Seconds = 10.0
 _NOTHING = Hypothesis(text="", tokens=(), words=(), score=0.0, confidence=1.0)
 
 
 class Recognizer:
-    """A trained model that reads recordings of any length.
+    """A trained model that transcribes recordings of any length.
 
     Attributes:
-        device: where the model is.
-        decoder: log-probabilities to hypotheses.
-        rescorers: what puts its N-best lists in another order, one after the other.
-        coverage: how much of the decoder's lexicon can be searched; None where it has none.
+        device: device of the model.
+        decoder: turns log-probabilities into hypotheses.
+        rescorers: functions that reorder its N-best lists, applied in order.
+        coverage: how much of the decoder's lexicon can be searched; None without a lexicon.
 
     Example::
 
@@ -66,16 +66,16 @@ class Recognizer:
         Args:
             model: a trained model.
             tokens: the table of its outputs.
-            decoder: log-probabilities to hypotheses; greedy when None.
+            decoder: turns log-probabilities into hypotheses; greedy if None.
             device: "cpu", "cuda" or "cuda:N".
-            num_workers: batches that are recognised at the same time. On a CPU, as many as there are cores with
-                ``torch.set_num_threads(1)`` are faster than one batch in many threads, which wait for one another in
-                every layer and stand still when another program takes one of their cores.
-            coverage: of the decoder's lexicon.
-            rescorers: what puts the N-best lists of the decoder in another order, one after the other.
+            num_workers: batches recognised at the same time. On a CPU, one batch per core with
+                ``torch.set_num_threads(1)`` is faster than one batch in many threads, which wait for each other in
+                every layer and stall when another program takes one of their cores.
+            coverage: coverage of the decoder's lexicon.
+            rescorers: functions that reorder the N-best lists of the decoder, applied in order.
 
         Raises:
-            ConfigError: there is no such device here.
+            ConfigError: the device cannot be used.
         """
         self.device = move(model.eval(), device)
         self.model, self.num_workers, self.coverage = model, num_workers, coverage
@@ -96,15 +96,14 @@ class Recognizer:
 
         Args:
             path: the checkpoint.
-            settings: how to decode; greedy when None. Without rescoring one hypothesis is asked for, whatever ``nbest``
-                is.
-            rescoring: weights of other models that choose among the ``nbest`` hypotheses, one after the other.
+            settings: how to decode; greedy if None. Without rescoring, ``nbest`` is 1 whatever it says.
+            rescoring: other models and their weights, which rescore the ``nbest`` hypotheses in order.
             device: "cpu", "cuda" or "cuda:N".
-            num_workers: batches that are recognised at the same time, see :class:`Recognizer`.
+            num_workers: batches recognised at the same time; see :class:`Recognizer`.
 
         Raises:
-            CheckpointError: the file holds no model that can be built.
-            ConfigError: there is no such device here, or the settings do not go together, or not with the model.
+            CheckpointError: the file has no model that can be built.
+            ConfigError: the device cannot be used, or the settings contradict each other or the model.
             DataError: a file that the settings name cannot be read, or does not fit the model.
         """
         loaded = load_checkpoint(path)
@@ -117,7 +116,7 @@ class Recognizer:
 
     @property
     def sample_rate(self) -> int:
-        """Hz that recordings are resampled to."""
+        """The sample rate in Hz to which recordings are resampled."""
         return self.model.frontend.sample_rate
 
     def transcribe_file(self, path: str | Path) -> Transcript:
@@ -139,19 +138,19 @@ class Recognizer:
         on_failure: Callable[[Path, AsrError], None] | None = None,
         on_progress: Callable[[Seconds], None] | None = None,
     ) -> Iterator[Transcript]:
-        """Yields the transcript of each recording, in their order; none for those that fail.
+        """Yields the transcript of each recording in order, without those that fail.
 
-        Recordings are read block by block and cut at pauses, and their long silences are left out; chunks of about the
-        same length, of whichever recording, are recognised together. Memory grows with ``batch_seconds``, not with the
-        length of recordings.
+        Recordings are read block by block and cut at pauses, and long silences are removed; chunks of similar length,
+        from any recording, are recognised together. Memory grows with ``batch_seconds``, not with the length of
+        recordings.
 
         Args:
-            paths: audio files of any rate and number of channels.
-            batch_seconds: seconds of audio, with padding, that are recognised together.
-            cutting: how long recordings are cut.
-            channel: which of several to read, from 0; None for the mean of all, or the loudest where they cancel out.
+            paths: audio files of any sample rate and number of channels.
+            batch_seconds: seconds of audio, including padding, that are recognised together.
+            cutting: how long recordings are cut; the defaults if None.
+            channel: channel to read, from 0; None for the mean of all, or the loudest if they cancel out.
             on_failure: called, in the order of paths, with a file that cannot be transcribed and the reason.
-            on_progress: called with seconds of audio when they have been recognised.
+            on_progress: called with the seconds of audio that have been recognised.
 
         Raises:
             AsrError: a file cannot be transcribed, and there is no ``on_failure``.
@@ -181,7 +180,7 @@ class Recognizer:
             waveforms: samples at :attr:`sample_rate`, shape (S,) each.
 
         Returns:
-            The best hypothesis of each; an empty one for a waveform that is shorter than a frame.
+            The best hypothesis of each waveform; an empty one if it is shorter than a frame.
         """
         sample_lengths = torch.tensor([len(waveform) for waveform in waveforms])
         frames = self.model.encoder.output_lengths(self.model.frontend.frame_lengths(sample_lengths))
@@ -209,7 +208,7 @@ class Recognizer:
     def _recognize_pool(
         self, pool: Sequence[_Task], batch_seconds: Seconds, on_progress: Callable[[Seconds], None] | None
     ) -> None:
-        """Recognises the chunks that wait, those of about the same length together."""
+        """Recognises the pooled chunks, those of similar length together."""
         tasks = [task for task in pool if task.reading.error is None]
         share = sum(task.seconds for task in tasks) / self.num_workers
         batches = _batches(tasks, min(batch_seconds, share))
@@ -219,11 +218,11 @@ class Recognizer:
                     on_progress(seconds)
 
     def _recognize_batch(self, batch: Sequence[_Task]) -> Seconds:
-        """Hands out the hypotheses of a batch and returns the seconds of audio that were new in it."""
+        """Assigns the hypotheses of a batch to their recordings, and returns its seconds of new audio."""
         try:
             found = self.recognize([task.chunk.waveform for task in batch])
         except AsrError as error:
-            if len(batch) > 1:  # one of them is at fault; the others need not suffer
+            if len(batch) > 1:  # one of them is at fault; the others are recognised alone
                 return sum(self._recognize_batch([task]) for task in batch)
             batch[0].reading.error = DataError(batch[0].reading.path, f"cannot be recognised ({error})")
             return 0.0
@@ -236,7 +235,7 @@ def _load_rescorers(
     settings: Sequence[RescoringSettings], sample_rate: int, device: str | torch.device
 ) -> list[Rescorer]:
     if not settings:
-        return []  # and language models are not imported
+        return []  # without importing language models
     from asr.transcription.rescoring import load_rescorer
 
     return [load_rescorer(each, sample_rate, device) for each in settings]
@@ -244,7 +243,7 @@ def _load_rescorers(
 
 @dataclass(eq=False)
 class _Reading:
-    """A recording on its way: what has been read of it, and what has been recognised."""
+    """A recording in progress: what has been read and recognised so far."""
 
     path: Path
     channel: int | None = None
@@ -286,17 +285,17 @@ class _Reading:
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """A chunk to recognise, and where its hypothesis belongs."""
+    """A chunk to recognise, and the place of its hypothesis."""
 
     reading: _Reading
     place: int
     chunk: Chunk
     seconds: Seconds
-    new_seconds: Seconds  # without what overlaps the chunk before it, with the silence left out there
+    new_seconds: Seconds  # without the overlap with the previous chunk, with the silence left out before it
 
 
 def _batches(tasks: Iterable[_Task], batch_seconds: Seconds) -> Iterator[list[_Task]]:
-    """Puts tasks of about the same length together, the longest first, until padded they would be too long."""
+    """Yields batches of tasks of similar length, the longest first, with a limit on the padded length."""
     batch: list[_Task] = []
     for task in sorted(tasks, key=lambda task: task.seconds, reverse=True):
         if batch and (len(batch) + 1) * batch[0].seconds > batch_seconds:
@@ -308,7 +307,7 @@ def _batches(tasks: Iterable[_Task], batch_seconds: Seconds) -> Iterator[list[_T
 
 
 def _finished(pending: deque[_Reading], on_failure: Callable[[Path, AsrError], None] | None) -> Iterator[Transcript]:
-    """Takes the recordings that are done from the front, as far as there is none before them that is not."""
+    """Yields transcripts from the front of the queue, up to the first recording that is not done."""
     while pending and pending[0].is_done:
         reading = pending.popleft()
         if reading.error is None:

@@ -1,4 +1,4 @@
-"""Other models that choose among what a recogniser has found."""
+"""Models that rescore the hypotheses of a recogniser."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from asr.errors import ConfigError, DataError
 from asr.models.devices import move
 
 Rescorer = Callable[[Sequence[NBest], Tensor, Tensor], list[list[Hypothesis]]]
-"""N-best lists, the waveforms that they are of, shape (B, S), and their lengths, shape (B,), to lists in new order."""
+"""Reorders N-best lists, given the lists, their waveforms, shape (B, S), and the lengths of these, shape (B,)."""
 _Measure = Callable[[Sequence[NBest], Tensor, Tensor], NBestScores]
 
 
 def load_rescorer(settings: RescoringSettings, sample_rate: int, device: str | torch.device) -> Rescorer:
-    """Reads the model that rescoring was tuned for, of sentences or of speech.
+    """Loads the model that rescoring was tuned for, a language model or an acoustic model.
 
     Args:
-        settings: its checkpoint and weights.
-        sample_rate: of the waveforms, in Hz.
-        device: where the model is to run.
+        settings: checkpoint and weights.
+        sample_rate: sample rate of the waveforms in Hz.
+        device: device of the model.
 
     Raises:
         DataError: the settings name no model.
-        CheckpointError: its file holds none that can be built.
-        ConfigError: the device cannot be used, or the model reads other audio or spells no words.
+        CheckpointError: the file has no model that can be built.
+        ConfigError: the device cannot be used, or the model has another sample rate or phones as tokens.
     """
     if not settings.model:
         raise DataError("settings of rescoring", "name no model", "make them with: asr tune rescore")

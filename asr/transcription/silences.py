@@ -1,4 +1,4 @@
-"""Long silences of a recording, found as it is read, so that nothing has to recognise them."""
+"""Long silences of a recording, found while it is read, so that they need not be recognised."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from torch.nn import functional as F
 from asr.audio import Seconds, seconds_to_samples
 
 LEVEL_FRAME: Seconds = 0.01
-SILENT_DB = -70.0  # always quiet, whatever surrounds it
-SMALLEST_RANGE_DB = 12.0  # between quiet and loud; with less, such as in music, no place counts as a pause
+SILENT_DB = -70.0  # anything below is quiet, whatever surrounds it
+SMALLEST_RANGE_DB = 12.0  # between quiet and loud; with less, as in music, nothing counts as a pause
 
 _NO_POWER = 1e-10  # -100 dB: 16-bit rounding noise lies just above
-_NOISE_SWING_DB = 6.0  # what is louder than the noise by this may be speech from afar
-_STEADY_DB = 8.0  # noise swings by less in half a second; speech, however soft, by more
+_NOISE_SWING_DB = 6.0  # sound that exceeds the noise by this may be distant speech
+_STEADY_DB = 8.0  # noise varies by less in half a second; speech, however soft, by more
 _STEADY_FRAMES = 51  # of the half second
-_SMOOTHING: Seconds = 0.05  # over which levels are averaged: noise swings less then
-_REMEMBERED: Seconds = 60.0  # of sound that was let through, which says what noise and speech are in this recording
+_SMOOTHING: Seconds = 0.05  # over which levels are averaged, so that noise varies less
+_REMEMBERED: Seconds = 60.0  # of sound that was passed on, from which levels of noise and speech are estimated
 
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A part of a recording that is not left out.
+    """A part of a recording that is kept.
 
     Attributes:
-        first: the sample of the recording that it begins with.
-        waveform: samples, shape (S,); there may be none where ``is_end`` is set.
-        is_end: whether a long silence follows, or nothing.
+        first: index of its first sample in the recording.
+        waveform: samples, shape (S,); may be empty if ``is_end`` is set.
+        is_end: whether a long silence or the end of the recording follows.
     """
 
     first: int
@@ -41,21 +41,21 @@ class Sound:
 def leave_out_silences(
     blocks: Iterable[Tensor], sample_rate: int, min_silence: Seconds, margin: Seconds, look_ahead: Seconds
 ) -> Iterator[Sound]:
-    """Leaves long silences out of a recording that comes block by block, and tells where the rest belongs.
+    """Removes long silences from a recording that arrives block by block, and yields the rest with its place.
 
-    Silent is what is below -70 dB; and what is at most 6 dB above the noise, the 5 % quantile of the levels of the last
-    minute of sound, if the 95 % quantile lies at least 12 dB above it, and is as steady as noise. Whatever is doubtful
-    stays.
+    A frame is silent if it is below -70 dB. It is also silent if it is as steady as noise and at most 6 dB above the
+    noise level, which is the 5 % quantile of the levels in the last minute of sound, provided that the 95 % quantile is
+    at least 12 dB above it. Doubtful frames are kept.
 
     Args:
-        blocks: waveforms, shape (S,) each, that follow one another.
-        sample_rate: Hz.
-        min_silence: seconds of silence that are left out; shorter ones stay whole.
-        margin: seconds that stay at each end of a silence that has sound there.
-        look_ahead: seconds at the beginning of the recording that are heard before anything is called silent.
+        blocks: consecutive waveforms, shape (S,) each.
+        sample_rate: sample rate in Hz.
+        min_silence: shortest silence to remove, in seconds.
+        margin: seconds of silence to keep next to sound, at each end of a silence.
+        look_ahead: seconds at the start of the recording that are read before anything is judged silent.
 
     Yields:
-        Parts in order of time, the last with ``is_end``. Of a recording that is silent all over, the last ``margin``.
+        Parts in order of time, the last with ``is_end``. For an entirely silent recording, its last ``margin`` seconds.
     """
     frame = max(1, seconds_to_samples(LEVEL_FRAME, sample_rate))
     splitter = _Splitter(frame, min_silence * sample_rate / frame, max(1, round(margin * sample_rate / frame)))
@@ -67,24 +67,24 @@ def leave_out_silences(
 
 
 class _Splitter:
-    """What :func:`leave_out_silences` holds back until it knows whether it is part of a long silence.
+    """The samples that :func:`leave_out_silences` holds back until it knows whether they are part of a long silence.
 
     Attributes:
-        held: samples that were read and not given on.
-        first: the sample of the recording that they begin with.
+        held: samples that were read and not passed on.
+        first: index of the first of them in the recording.
     """
 
     def __init__(self, frame: int, min_silence: float, margin: int) -> None:
-        """Starts with nothing; silences are counted in frames of ``frame`` samples."""
+        """Starts empty; silences are counted in frames of ``frame`` samples."""
         self.held, self.first = torch.empty(0), 0
         self._frame, self._least, self._margin = frame, min_silence, margin
-        self._known_levels = torch.empty(0)  # of sound that was given on
-        self._is_open = False  # whether something was given on since the last silence
-        self._is_in_silence = False  # whether the held part begins with a margin of a silence that was left out
-        self._is_empty = True  # whether nothing was ever given on
+        self._known_levels = torch.empty(0)  # of sound that was passed on
+        self._is_open = False  # whether anything was passed on since the last silence
+        self._is_in_silence = False  # whether the held part begins with the margin of a removed silence
+        self._is_empty = True  # whether nothing was ever passed on
 
     def split(self, is_last: bool) -> Iterator[Sound]:
-        """Gives on what is sound for sure, or with ``is_last`` all of it."""
+        """Yields what is certainly sound, or, with ``is_last``, everything."""
         levels = levels_db(self.held, self._frame)
         is_silent = _is_silent(torch.cat((self._known_levels, levels)))[len(self._known_levels) :]
         runs, cursor, limit = find_runs(is_silent), 0, len(levels)
@@ -113,7 +113,7 @@ class _Splitter:
         self._is_open, self._is_empty = not is_end, False
         first, last = start * self._frame, end * self._frame
         if is_end and end == len(levels):
-            last = len(self.held)  # with what is left behind the last whole frame
+            last = len(self.held)  # with the samples after the last whole frame
         return Sound(self.first + first, self.held[first:last].clone(), is_end)
 
 
@@ -129,12 +129,12 @@ def mark_last(blocks: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:
 
 
 def levels_db(waveform: Tensor, frame: int) -> Tensor:
-    """Returns the power around its mean of each whole frame of samples, in dB, shape (T,)."""
+    """Returns the variance of each whole frame of samples in dB, shape (T,)."""
     return 10 * (powers(waveform, frame) + _NO_POWER).log10()
 
 
 def powers(waveform: Tensor, frame: int) -> Tensor:
-    """Returns the mean power around its mean of each whole frame of samples, shape (T,)."""
+    """Returns the variance of each whole frame of samples, shape (T,)."""
     frames = waveform[: len(waveform) // frame * frame].view(-1, frame)
     return (frames - frames.mean(dim=1, keepdim=True)).square().mean(dim=1)
 
@@ -152,7 +152,7 @@ def find_runs(is_quiet: Tensor) -> list[tuple[int, int]]:
 
 
 def _is_silent(levels: Tensor) -> Tensor:
-    """Marks the frames that are silent for sure, shape (T,)."""
+    """Marks frames that are certainly silent, shape (T,)."""
     if not len(levels):
         return levels.bool()
     audible = levels[levels > SILENT_DB]

@@ -1,1 +1,1 @@
-"""Weights of decoders and of rescoring, found on a dev set, or crosswise where there is one set only."""
+"""Finding the weights of decoders and of rescoring on a dev set, or crosswise if there is only one set."""

@@ -1,4 +1,4 @@
-"""Utterances whose transcripts are known: weights are tuned on them, and the halves of one set on each other."""
+"""Utterances with known transcripts: weights are tuned on them, or on each half of a set for the other half."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from asr.tuning.search import Grid, Weights
 Lists = Mapping[str, Sequence[Hypothesis]]
 """N-best lists by utterance id."""
 OnTrial = Callable[[str, float], None]
-"""Is called with the name of what was tried and its error rate."""
+"""Called with the name of what was tried and its error rate."""
 
 
 class Source(Protocol):
-    """What utterances are read from, with one set of weights or another."""
+    """Where hypotheses come from, for any weights."""
 
     @property
     def grid(self) -> Grid:
@@ -27,27 +27,27 @@ class Source(Protocol):
 
     @property
     def choices(self) -> Lists | None:
-        """The lists that weights put in order; None where with each weights anything may be found."""
+        """The lists that weights reorder; None if hypotheses depend on the weights."""
 
     def attempt(self, weights: Weights) -> Lists:
-        """Returns lists whose first hypotheses are all that counts, as fast as can be."""
+        """Returns lists of which only the first hypotheses are used, as fast as possible."""
 
     def read(self, weights: Weights | None) -> Lists:
-        """Returns the lists; of None, those that need no weights."""
+        """Returns the lists; for None, those that need no weights."""
 
     def name(self, weights: Weights | None) -> str:
-        """Names weights for people."""
+        """Returns a readable name of weights."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The errors of several ways to read the same utterances; they add up.
+    """The errors of several ways to decode the same utterances, which can be added.
 
     Attributes:
-        counts: errors with the weights that were found.
+        counts: errors with the weights found.
         without: errors with weights of 0.
-        greedy: errors of greedy decoding; None where it is not among the choices.
-        oracle: least errors that any order of the lists has; None where there are none.
+        greedy: errors of greedy decoding; None if it is not among the choices.
+        oracle: fewest errors of any order of the lists; None without lists.
     """
 
     counts: ErrorCounts
@@ -74,12 +74,12 @@ def percent(counts: ErrorCounts) -> str:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The weights of least error.
+    """The weights with the fewest errors.
 
     Attributes:
-        weights: None where greedy decoding is better than any.
-        outcome: errors on the utterances that they were tuned on.
-        tried: weights, each followed by its error rate, in the order of trying.
+        weights: None if greedy decoding is better than any.
+        outcome: errors on the utterances used for tuning.
+        tried: weights followed by their error rate, in the order in which they were tried.
     """
 
     weights: Weights | None
@@ -88,24 +88,24 @@ class Tuned:
 
 
 class Dev:
-    """Utterances whose transcripts are known, on which weights are tried.
+    """Utterances with known transcripts, on which weights are tried.
 
     Attributes:
-        source: what the utterances are read from.
-        refs: transcripts by utterance id, after the text policy.
+        source: where hypotheses come from.
+        refs: transcripts by utterance id, under the text policy.
         rule: what is counted.
     """
 
     def __init__(
         self, source: Source, transcripts: Mapping[str, str], rule: PolicyRule, has_greedy: bool = False
     ) -> None:
-        """Takes the transcripts through the text policy.
+        """Applies the text policy to the transcripts.
 
         Args:
-            source: what the utterances are read from.
+            source: where hypotheses come from.
             transcripts: by utterance id.
             rule: what is counted.
-            has_greedy: whether going without weights, by greedy decoding, is among the choices.
+            has_greedy: whether greedy decoding, without weights, is among the choices.
 
         Raises:
             DataError: a transcript breaks the policy.
@@ -115,7 +115,7 @@ class Dev:
         self._known: dict[tuple[str, str], ErrorCounts] = {}
 
     def tune(self, on_trial: OnTrial) -> Tuned:
-        """Finds the weights of least error: 0 where none is better, and greedy decoding where that is better still."""
+        """Finds the weights with the fewest errors: 0 if none are better, greedy decoding if that is better still."""
         greedy = self.count(self.source.read(None)) if self._has_greedy else None
         if greedy is not None:
             on_trial("greedy", greedy.rate)
@@ -143,7 +143,7 @@ class Dev:
         return self._sum({name: nbest[:1] for name, nbest in lists.items()}, lambda of_list: of_list[0])
 
     def _sum(self, lists: Lists, choose: Callable[[list[ErrorCounts]], ErrorCounts]) -> ErrorCounts:
-        """Adds up what is chosen of each list; each text of an utterance is compared with its transcript once."""
+        """Adds up the counts chosen from each list; each text of an utterance is scored only once."""
         pairs = dict.fromkeys((name, each.text) for name, nbest in lists.items() for each in nbest)
         new = [pair for pair in pairs if pair not in self._known]
         refs, hyps = [self.refs[name] for name, _ in new], [self.rule.apply(text) for _, text in new]
@@ -158,13 +158,13 @@ def _num_errors(counts: ErrorCounts) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Crossed:
-    """One half of a set, read with weights that were tuned on the other half.
+    """One half of a set, decoded with weights tuned on the other half.
 
     Attributes:
-        tuned: on the other half.
-        num_tuned_on: utterances of the other half.
-        lists: what was read.
-        counts: its errors.
+        tuned: weights tuned on the other half.
+        num_tuned_on: number of utterances in the other half.
+        lists: N-best lists of this half.
+        counts: errors on this half.
     """
 
     tuned: Tuned
@@ -174,7 +174,7 @@ class Crossed:
 
 
 def crosswise(halves: tuple[Dev, Dev], on_trial: OnTrial) -> Iterator[Crossed]:
-    """Yields the second half, read with weights of the first, and the other way round: none is tuned on itself."""
+    """Yields the second half with weights tuned on the first, then the first with weights tuned on the second."""
     for tuned_on, other in (halves, halves[::-1]):
         tuned = tuned_on.tune(on_trial)
         lists = other.source.read(tuned.weights)
@@ -182,20 +182,20 @@ def crosswise(halves: tuple[Dev, Dev], on_trial: OnTrial) -> Iterator[Crossed]:
 
 
 def pooled(halves: Sequence[Crossed]) -> Outcome:
-    """Returns the errors on both halves, where :func:`crosswise` has yielded both."""
+    """Returns the errors on both halves that :func:`crosswise` yielded."""
     first, second = (replace(half.tuned.outcome, counts=half.counts) for half in halves)
     return first + second
 
 
 def halve(speakers: Mapping[str, str], where: str) -> tuple[list[str], list[str]]:
-    """Returns the ids of two parts without a speaker in common: speakers by name, one here and one there.
+    """Returns the ids of two parts without common speakers; speakers alternate between them in order of name.
 
     Args:
-        speakers: by utterance id.
-        where: what they are of, for the error.
+        speakers: speaker of each utterance id.
+        where: the file of the set, for the error.
 
     Raises:
-        DataError: fewer than two speakers.
+        DataError: there are fewer than two speakers.
 
     Example:
         >>> halve({"a": "Eva", "b": "Ada", "c": "Eva", "d": "Zoe"}, "dev")

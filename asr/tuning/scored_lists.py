@@ -1,4 +1,4 @@
-"""N-best lists, scored once by another model, that weights put in order."""
+"""N-best lists that another model scores once, and that weights reorder."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from asr.tuning.sources import LM_WEIGHTS, WORD_SCORES
 
 @dataclass(frozen=True, eq=False)
 class ScoredLists:
-    """N-best lists that another model has scored, which weights put in order.
+    """N-best lists with the scores of another model.
 
-    Its weights are that of the model and the score per word.
+    The weights are the weight of that model and the score per word.
 
     Attributes:
-        lists: U lists by utterance id.
-        scores: the parts of their scores, in the order of the lists.
+        lists: lists by utterance id.
+        scores: the parts of the scores, in the order of the lists.
     """
 
     lists: Mapping[str, Sequence[Hypothesis]]
@@ -33,7 +33,7 @@ class ScoredLists:
 
     @property
     def grid(self) -> Grid:
-        """All that is likely: the model is not asked again."""
+        """All likely weights, because the model is not run again."""
         return Grid((LM_WEIGHTS, WORD_SCORES))
 
     @property
@@ -54,20 +54,20 @@ class ScoredLists:
         return {name: [nbest[place]] for (name, nbest), place in zip(self.lists.items(), first, strict=True)}
 
     def read(self, weights: Weights | None) -> Mapping[str, Sequence[Hypothesis]]:
-        """Returns the lists in their new order, with their new scores; without weights, as they are."""
+        """Returns the lists in their new order with new scores; without weights, unchanged."""
         if weights is None:
             return self.lists
         ordered = rescore(list(self.lists.values()), self.scores, *weights)
         return dict(zip(self.lists, ordered, strict=True))
 
     def name(self, weights: Weights | None) -> str:
-        """Names weights for people."""
+        """Returns a readable name of weights."""
         return "no weights" if weights is None else "weight {:g}, word_score {:g}".format(*weights)
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Lists with the scores of a model, and what the model says of words.
+    """N-best lists with the scores of a model, and how the model treats words.
 
     Attributes:
         source: the lists with their scores.

@@ -1,4 +1,4 @@
-"""The search for weights of least error."""
+"""Search for the weights with the fewest errors."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ class Grid:
     """Weights to choose from.
 
     Attributes:
-        values: those of each weight; 0 is among them whether it is named or not.
-        start: where a walk begins, a value of each weight; None where there is time to try all that are likely.
+        values: values of each weight; 0 is always among them.
+        start: a value of each weight, from which a walk starts; None if there is time to try all likely values.
     """
 
     values: tuple[tuple[float, ...], ...]
     start: Weights | None = None
 
     def search(self, error_rate: ErrorRate) -> Weights:
-        """Finds weights of least error.
+        """Returns the weights with the lowest error rate.
 
-        Without a start, each value of the first weight is tried with 0 for the others, then each of the second with the
-        best of the first, and so on; from there the search goes on to the best of the points around, until none is
-        better: a model favours short sequences, and a score per token makes up for it, so both rise together. Of equal
-        points the smaller first weight, then the others nearer to 0, are taken; all weights 0, which is no language
-        model, is always tried: what is found is on this dev set never worse than going without.
+        Without a start, each value of the first weight is tried with 0 for the others, then each value of the second
+        with the best of the first, and so on; from there the search moves to the best neighbour until none is better.
+        Neighbours differ in several weights at once: a language model favours short sequences and a score per token
+        compensates for it, so both rise together. Among equal points the smaller first weight wins, then the others
+        nearer to 0. All weights 0, which is no language model, is always tried, so the result is never worse on dev.
 
-        With a start, each weight in turn is moved from there while that makes the error less; where no single one does,
-        two at a time are, for weights that rise together. It ends where no move makes it less: with luck, at the least
-        of all.
+        With a start, each weight in turn is moved while that lowers the error rate; if no single move does, two weights
+        are moved at a time. The search ends at a point that no move improves, which need not be the best of all.
 
         Args:
-            error_rate: gives the error rate on dev for a point; is asked for the same one again.
+            error_rate: returns the error rate on dev for a point; called repeatedly for the same point.
 
         Example:
             >>> Grid(((0.25, 0.5, 1.0), (1.0,))).search(lambda point: abs(point[0] - 0.5) + abs(point[1] - 1.0))
@@ -73,7 +72,7 @@ def _beside(values: Sequence[float], value: float) -> Sequence[float]:
 
 def _climb(error_rate: ErrorRate, values: Sequence[Sequence[float]], start: Weights) -> Weights:
     best, best_rate = start, error_rate(start)
-    count = 1  # of the weights that are moved at a time
+    count = 1  # of weights moved at a time
     while count <= 2:
         before = best
         for places in itertools.combinations(range(len(start)), count):
@@ -90,7 +89,7 @@ def _climb(error_rate: ErrorRate, values: Sequence[Sequence[float]], start: Weig
 def _moved(
     point: Weights, places: Sequence[int], directions: Sequence[int], values: Sequence[Sequence[float]]
 ) -> Weights | None:
-    """Returns the neighbour in these directions, None where the grid ends."""
+    """Returns the neighbour in these directions, or None at the edge of the grid."""
     moved = list(point)
     for place, direction in zip(places, directions, strict=True):
         index = values[place].index(point[place]) + direction

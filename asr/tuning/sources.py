@@ -1,4 +1,4 @@
-"""Posteriors, computed once, that utterances are decoded from while weights are tuned."""
+"""Posteriors that are computed once, and decoded with each of the weights that are tried."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ WORD_SCORES = (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0, 4.0)
 BLANK_PENALTIES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 WORD_LM_WEIGHTS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
 WORD_POLICY = "upper-no-punctuation"
-"""What transcripts go through where words are searched by their phones: lexicons are in upper case."""
+"""Text policy of transcripts when words are searched by their phones, because lexicons are in upper case."""
 _START = (0.6, 0.0, 1.0)
-"""The weights with which a search over words begins: of the language model, per word, of blank."""
+"""Start of a search over words: language model weight, word score, blank penalty."""
 
 
 def rule_of(settings: DecoderSettings, tokens: TokenTable, policy: TextPolicy) -> PolicyRule:
-    """Returns what a decoder is tuned by: words, also where they are searched by their phones, else the phones.
+    """Returns the rule that a decoder is tuned by: words, even if searched by their phones; otherwise phones.
 
     Args:
-        settings: of the decoder.
+        settings: settings of the decoder.
         tokens: the table of the model's outputs.
-        policy: that of the model.
+        policy: text policy of the model.
     """
     if tokens.unit == "phone" and settings.lexicon:
         return PolicyRule(get_policy(WORD_POLICY), "word")
@@ -42,14 +42,13 @@ def rule_of(settings: DecoderSettings, tokens: TokenTable, policy: TextPolicy) -
 class Posteriors:
     """Posteriors that a decoder searches.
 
-    Its weights are that of the language model, the score per word, or per token without a lexicon, and the penalty of
-    blank.
+    The weights are the language model weight, the score per word (per token without a lexicon), and the blank penalty.
 
     Attributes:
         batches: utterance ids, natural-log posteriors, shape (B, N, V), and their lengths, shape (B,).
-        parts: what decoders of these settings share.
-        settings: of the decoder; what is tuned differs in weights alone.
-        tuning_beam_size: of the searches while weights are tried; None is that of the settings.
+        parts: what decoders with these settings share.
+        settings: settings of the decoder, of which only the weights are tuned.
+        tuning_beam_size: beam size while weights are tried; None for that of the settings.
     """
 
     batches: Sequence[tuple[list[str], Tensor, Tensor]]
@@ -59,7 +58,7 @@ class Posteriors:
 
     @property
     def grid(self) -> Grid:
-        """All that is likely where a search is quick, a walk from the usual weights where it is not."""
+        """All likely weights if a search is quick, otherwise a walk from the usual weights."""
         if not self.settings.lexicon:
             return Grid((LM_WEIGHTS if self.settings.lm else (), TOKEN_SCORES, ()))
         if not self.settings.lm:
@@ -68,15 +67,15 @@ class Posteriors:
 
     @property
     def choices(self) -> None:
-        """None: each search finds its own hypotheses."""
+        """None, because each search finds its own hypotheses."""
 
     def attempt(self, weights: Weights) -> Mapping[str, Sequence[Hypothesis]]:
-        """Searches with the beam for tuning, for the first hypotheses alone."""
+        """Searches with the beam size for tuning, for first hypotheses only."""
         beam_size = self.tuning_beam_size or self.settings.beam_size
         return self._decode(replace(self.settings.weighted(weights), beam_size=beam_size, nbest=1))
 
     def read(self, weights: Weights | None) -> Mapping[str, Sequence[Hypothesis]]:
-        """Searches as the settings say; without weights, decodes greedily."""
+        """Searches with the settings; without weights, decodes greedily."""
         return self._decode(self.settings.weighted(weights))
 
     def _decode(self, settings: DecoderSettings) -> dict[str, list[Hypothesis]]:
@@ -87,5 +86,5 @@ class Posteriors:
         return found
 
     def name(self, weights: Weights | None) -> str:
-        """Names weights for people."""
+        """Returns a readable name of weights."""
         return self.settings.weighted(weights).weights

@@ -85,7 +85,7 @@ def test_greedy_decoding_that_tuning_chose_gives_one_hypothesis(
     DecoderSettings().save(tuned)
     common = ["--checkpoint", str(checkpoint), "--cuts", str(tiny_corpus.data / "dev_cuts.jsonl.gz")]
     assert main([*common, "--settings", str(tuned), "--nbest", "3", "--out", str(out)]) == 0
-    assert "tuned.json: is greedy decoding, which gives 1 hypothesis, not 3" in capsys.readouterr().err
+    assert "tuned.json: is greedy decoding, which has 1 hypothesis, not 3" in capsys.readouterr().err
     assert {len(nbest) for nbest in read_hypotheses(out).values()} == {1}
 
 
@@ -101,7 +101,7 @@ def test_greedy_decoding_that_tuning_chose_gives_one_hypothesis(
         (
             ["--cuts", "a", "--tune", "x.json"],
             2,
-            "--tune: is no option of asr decode any more; give asr tune decode",
+            "--tune: is no longer an option of asr decode; give asr tune decode",
         ),
         (["--cuts", "a", "--cross-tune"], 2, "give asr tune decode --crosswise FILE"),
         (["--cuts", "a", "--tuning-beam-size", "4"], 2, "give asr tune decode --tuning-beam-size N"),

@@ -64,7 +64,7 @@ def test_runs_again_without_computing(tmp_path, capsys):
     first = (out / "dev_cuts.jsonl.gz").read_bytes()
     capsys.readouterr()
     assert run("--cuts", cuts, "--out", out, "--jobs", 1) == 0
-    assert "dev: 3 of 3 cuts were computed before" in capsys.readouterr().err
+    assert "dev: 3 of 3 cuts are computed already" in capsys.readouterr().err
     assert gzip.decompress((out / "dev_cuts.jsonl.gz").read_bytes()) == gzip.decompress(first)
 
 
@@ -101,7 +101,7 @@ def test_impossible_settings(tmp_path, capsys):
     ):
         assert line in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--frontend", "fbank40", change)
     assert "frontend/fbank" in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--frontend", "fbank")
-    assert "--num-mels: is no option of asr features any more; give --frontend NAME num_mels=VALUE" in error_of(
+    assert "--num-mels: is no longer an option of asr features; give --frontend NAME num_mels=VALUE" in error_of(
         capsys, 2, "--cuts", cuts, "--out", out, "--num-mels", 40
     )
     assert "1.0 among them" in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--speeds", 0.9)

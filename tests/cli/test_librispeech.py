@@ -72,7 +72,7 @@ def test_splits_by_speaker_with_alignments(corpus, out, tmp_path, capsys):
     status, stdout, err = run(capsys, "--corpus-dir", corpus, "--out", out, *options)
     assert status == 0
     assert "train: 0.000 hours, 2 utterances, 1 speaker\n" in stdout
-    assert "splits by speaker (train 2, test 1); speakers that are not named are left out\n" in err
+    assert "splits by speaker (train 2, test 1); other speakers are left out\n" in err
     assert "left out 1 of 4 utterances (1 unknown-word), listed in" in err
     (test,) = read_cuts(out / "test_cuts.jsonl.gz")
     assert [item.symbol for item in test.supervisions[0].alignment["phone"]] == ["W", "AH0"]
@@ -136,15 +136,15 @@ def test_download_goes_beside_the_cuts_or_where_it_is_told(corpus, out, capsys, 
         (["--download"], 2, "--download: does not say what; give --subsets out of train-clean-100, "),
         (["--download", "--subsets", "x"], 2, "subset 'x': OpenSLR has none of that name"),
         (["--corpus-dir", "none"], 1, "none: no such folder"),
-        (["--corpus-dir", "{}", "--speakers", "train"], 2, "--speakers train: is no split and its speakers"),
-        (["--corpus-dir", "{}", "--speakers", "a/b=14"], 2, "--speakers a/b=14: is no split and its speakers"),
-        (["--corpus-dir", "{}", "--speakers", "train=,"], 2, "--speakers train=,: is no split and its speakers"),
-        (["--corpus-dir", "{}", "--speakers", "a=14", "a=60"], 2, "--speakers a=60: is no split and its speakers, or"),
+        (["--corpus-dir", "{}", "--speakers", "train"], 2, "--speakers train: is not SPLIT=IDS"),
+        (["--corpus-dir", "{}", "--speakers", "a/b=14"], 2, "--speakers a/b=14: is not SPLIT=IDS"),
+        (["--corpus-dir", "{}", "--speakers", "train=,"], 2, "--speakers train=,: is not SPLIT=IDS"),
+        (["--corpus-dir", "{}", "--speakers", "a=14", "a=60"], 2, "--speakers a=60: is not SPLIT=IDS, or"),
         (["--corpus-dir", "{}", "--speakers", "a=14", "b=14"], 2, "--speakers: 14 is named twice"),
         (["--corpus-dir", "{}", "--subsets", "y"], 1, "has no subset y; there are other, tiny"),
         (["--corpus-dir", "{}", "--alignments", "{}"], 1, "holds no TextGrid files"),
         (["--corpus-dir", "{}", "--lexicon", "none.dict"], 1, "none.dict: no such file"),
-        (["--corpus-dir", "{}", "--g2p", "g2p.ckpt"], 2, "--g2p: there is no --lexicon that lacks words"),
+        (["--corpus-dir", "{}", "--g2p", "g2p.ckpt"], 2, "--g2p: there is no --lexicon to complete"),
     ],
 )
 def test_what_cannot_be(corpus, out, capsys, options, status, line):

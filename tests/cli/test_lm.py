@@ -67,7 +67,7 @@ def test_vocabulary_pruning_and_policy(text, tmp_path, capsys):
     arguments = ("train", "--order", 2, "--text", *text, "--vocab", lexicon, "--out", tmp_path / "m.npz")
     status, _, err = run(capsys, *arguments, "--policy", "upper-no-punctuation")
     assert status == 0
-    assert f"{lexicon}: 1 entries left out, which the text policy makes no or several words\n" in err
+    assert f"{lexicon}: 1 entries left out, which are not one word under the text policy\n" in err
     assert load_ngram(tmp_path / "m.npz").vocabulary.words == ("<unk>", "<s>", "</s>", "A", "Z")
     status, _, err = run(capsys, *arguments, "--add-text-words", "--prune", 0, 1)
     assert "order 2: 9 n-grams, 7 kept, discounts 0.3333 1.0000 1.6667\n" in err

@@ -46,7 +46,7 @@ def test_a_verb_runs_as_a_program_of_its_own() -> None:
     assert unknown.stderr.startswith("asr: transcripe: no such verb; the verbs are decode, ")
     moved = run_asr("memory", "--task", "copy")
     assert (moved.returncode, moved.stdout) == (2, "")
-    assert moved.stderr == "asr memory: is no verb any more; use python -m tools.memory, in a checkout\n"
+    assert moved.stderr == "asr memory: is no longer a verb; use python -m tools.memory, in a checkout\n"
 
 
 @pytest.mark.parametrize(

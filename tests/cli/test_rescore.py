@@ -151,7 +151,7 @@ BAD = {
     "tuning": (
         ["--out", "o", "--tune", "t.json"],
         2,
-        "--tune: is no option of asr rescore any more; give asr tune resc",
+        "--tune: is no longer an option of asr rescore; give asr tune resc",
     ),
     "cross-tuning": (["--out", "o", "--cross-tune", "--cuts", "c"], 2, "give asr tune rescore --crosswise FILE"),
     "policy": (["--out", "o", "--policy", "verbatim"], 2, "give asr tune rescore --policy NAME"),

@@ -44,7 +44,7 @@ def test_options_that_are_no_numbers(capsys, value):
         with pytest.raises(SystemExit) as raised:
             main([*flags, f"{option}={value}"])
         assert raised.value.code == 2
-        assert f"error: argument {option}: '{value}' is no finite number\n" in capsys.readouterr().err
+        assert f"error: argument {option}: '{value}' is not a finite number\n" in capsys.readouterr().err
 
 
 BIGRAM = "\\data\\\nngram 1=4\nngram 2=1\n\n\\1-grams:\n-99 <s> -0.3\n-0.5 a {}\n-0.6 </s>\n-0.9 <unk>\n\n"

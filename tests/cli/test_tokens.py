@@ -90,12 +90,12 @@ def test_wrong_sizes(cuts, tmp_path, capsys, monkeypatch, options, line):
     ("unit", "policy", "name", "line"),
     [
         ("char", "upper", "tokens_char.txt", "text policy 'upper': there is none of that name; choose from verbatim, "),
-        ("char", "timit-39", "tokens_char.txt", "--policy timit-39: is made for phones; give --unit phone or a policy"),
+        ("char", "timit-39", "tokens_char.txt", "--policy timit-39: is for phones; give --unit phone or a policy"),
         (
             "phone",
             "upper-no-punctuation",
             "tokens_phone.txt",
-            "--policy upper-no-punctuation: is made for words; give ",
+            "--policy upper-no-punctuation: is for words; for phones, give ",
         ),
         ("char", "verbatim", "tokens.txt", "the name of a token table says its unit; name it tokens_char.txt"),
     ],

@@ -111,7 +111,7 @@ def test_files_that_are_no_audio_by_their_names_are_counted(tmp_path: Path, chec
     (tmp_path / "notes.txt").touch()
     (tmp_path / ".hidden").touch()
     assert transcribe(checkpoint, tmp_path) == 0
-    assert "asr transcribe: 1 files are no audio by their names, and left aside: notes.txt\n" in capsys.readouterr().err
+    assert "asr transcribe: 1 files are skipped, not being audio by name: notes.txt\n" in capsys.readouterr().err
 
 
 def test_a_file_that_is_there_already_is_replaced_and_counted(

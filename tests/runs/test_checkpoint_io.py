@@ -49,7 +49,7 @@ def test_only_checkpoints_are_removed(tmp_path: Path) -> None:
     plugin.remove_checkpoint(run / "old.ckpt")
     plugin.remove_checkpoint(run / "gone.ckpt")
     for path in (run / ".." / "other" / "best.ckpt", other / "thesis.tex", other / "folder.ckpt", other):
-        with pytest.raises(CheckpointError, match="is no checkpoint of this run to be removed"):
+        with pytest.raises(CheckpointError, match="is not a checkpoint of this run, and is not removed"):
             plugin.remove_checkpoint(path)
     assert sorted(path.name for path in tmp_path.rglob("*")) == [
         "best.ckpt",

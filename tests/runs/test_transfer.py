@@ -66,14 +66,14 @@ TABLES = {
     "as many, one other": (
         ("<blank>", "B", "Ä", "|", "A"),
         "char",
-        "4 of 5 tokens are taken by name; anew begin 'Ä'",
+        "4 of 5 tokens are taken by name; new are 'Ä'",
     ),
     "more than can be named": (
         ("<blank>", "A", "D", "E", "F", "G", "H", "I", "|"),
         "char",
-        "3 of 9 tokens are taken by name; anew begin 'D', 'E', 'F', 'G', 'H' and 1 more",
+        "3 of 9 tokens are taken by name; new are 'D', 'E', 'F', 'G', 'H' and 1 more",
     ),
-    "phones": (("<blank>", "aa", "ix"), "phone", "1 of 3 tokens are taken by name; anew begin 'aa', 'ix'"),
+    "phones": (("<blank>", "aa", "ix"), "phone", "1 of 3 tokens are taken by name; new are 'aa', 'ix'"),
 }
 
 
@@ -202,7 +202,7 @@ def test_a_run_goes_on_with_other_tokens(
     last = first / "last.ckpt"
     assert main([*short, f"exp_dir={second}", f"model.tokens={table}", f"init_from={last}"]) == 0
     taken = [line for line in capsys.readouterr().err.splitlines() if "taken by name" in line]
-    assert taken == [f"{last}: the weights of 5 of 6 tokens are taken by name; anew begin 'D'"]
+    assert taken == [f"{last}: the weights of 5 of 6 tokens are taken by name; new are 'D'"]
     trained, started = load_checkpoint(last), load_checkpoint(second / "initial.ckpt")
     rows = [trained.tokens.ids[token] for token in ("<blank>", "B", "A", "|", "C")]
     assert torch.equal(started.model.output.weight[[0, 1, 2, 4, 5]], trained.model.output.weight[rows])

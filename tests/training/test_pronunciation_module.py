@@ -91,7 +91,7 @@ def test_words_of_lists_models_and_cuts_are_pronounced(
     assert printed.out == f"{out}\n"
     assert printed.err.splitlines() == [
         "5 words, 4 of them without a pronunciation",
-        "2 words have no pronunciation, most likely for letters that the model has not learnt: A|B, BÉBÉ",
+        "2 words have no pronunciation, probably for letters that the model does not know: A|B, BÉBÉ",
         "2 words pronounced",
     ]
     assert read_lexicon(out).entries == {
