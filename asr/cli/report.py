@@ -19,8 +19,8 @@ The error rates come from the *_scores.json files in the folder, which asr score
 as one per seed, the means are printed too. With --ladder, one table compares many settings: runs whose folders share a
 parent, exp/<corpus>/<experiment>, are seeds of one setting.
 
-With --html, a run also gets a page to look at: a single file that browsers show without a network. With --cuts, the page
-has the confusions, the worst utterances with a player, and the gates of the model over the worst utterance."""
+With --html, a run also gets a page to look at: a single file that browsers show without a network. With --cuts, it has
+the confusions, the worst utterances with a player, and the gates of the model over the worst utterance."""
 
 _EXAMPLES = """  asr report exp/synth/blstm/seed0
   asr report exp/synth/blstm/seed0 --html report.html --cuts data/synth/test_cuts.jsonl.gz
@@ -68,7 +68,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--cuts", type=Path, metavar="FILE", help="cuts that were scored, for --html")
     hyps = "hypotheses of these cuts for --html (default: those in EXP_DIR with the lowest error rate)"
     parser.add_argument("--hyps", type=Path, metavar="FILE", help=hyps)
-    parser.add_argument("--utterances", type=whole_number, default=10, metavar="N", help="utterances in --html (default: 10)")
+    parser.add_argument("--utterances", type=whole_number, default=10, metavar="N", help="default for --html: 10")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: best.ckpt, or last.ckpt")
     return parser
 

@@ -124,12 +124,13 @@ def _heard_sections(page: Page, heard: Heard, advance: Callable[[float], None]) 
     shown: list[Shown] = []
     for scored, places in zip(worst, score.align(worst), strict=True):
         spoken, name = heard.spoken[scored.utterance_id], scored.utterance_id
-        waveform = spoken.waveform(page.loaded.model.frontend.sample_rate)
+        rate = page.loaded.model.frontend.sample_rate
+        waveform = spoken.waveform(rate)
         if len(waveform) < _SHORTEST:
             raise DataError(name, f"has {len(waveform)} samples, too few to look at", "give a smaller --utterances")
         inside = look_inside(page.loaded.model, waveform, with_gates=not shown)
         words, phones = (_said(spoken, kind, score) for kind in ("word", "phone"))
-        audio = spoken.waveform(AUDIO_RATE)
+        audio = waveform if rate == AUDIO_RATE else spoken.waveform(AUDIO_RATE)
         shown.append(Shown(scored, places, heard.hypotheses[name][0], words, phones, audio, inside))
         advance(scored.reference.duration)
     unit = score.rule.id.unit

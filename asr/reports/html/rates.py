@@ -114,6 +114,7 @@ def confusions_section(alignments: Iterable[Sequence[AlignedToken]], label: str,
         return section("confusions", "Confusions", frequent)
     told = f"Of {label}: each row is what was said, each column what was heard in its place. Blue is right, red is "
     told += "wrong, and the stronger the colour, the greater the share of what was said; the last row is inserted."
+    told += f" Of all tokens these are the {_MOST_TOKENS} with the most errors." if len(said) > _MOST_TOKENS + 1 else ""
     both = tag("div", _heat_map(pairs, said), frequent, class_="beside")
     return section("confusions", "Confusions", tag("p", told), both)
 

@@ -153,8 +153,8 @@ def gates_section(shown: Shown, checkpoint: str) -> Markup:
         return section("gates", "What the carousel remembers", tag("p", told))
     lead = f"Input, forget and output gates and cell states of {checkpoint} over {shown.scored.utterance_id}, computed "
     lead += "frame by frame by the equations of its cells on their trained weights. A unit remembers as long as its "
-    lead += "forget gate stays near 1: the seconds told are the time in which its forget gates alone would let its "
-    lead += "state fall to 1/e, on average. By that time all units of each direction of each layer are divided into "
+    lead += "forget gate stays near 1: the times given are those in which the forget gates alone would let its "
+    lead += "state fall to 1/e, on average. By these times, all units of each direction of each layer are divided into "
     lead += f"{_UNITS} equal groups, and of each group stands here the unit whose state c varies most, by the variance "
     lead += "of tanh(c). In the picture of all units red is a state above 0, blue one below, and the units that "
     lead += "remember longest stand at the top."
