@@ -221,6 +221,21 @@ def write_wav(path: str | Path, waveform: torch.Tensor, sample_rate: int) -> Non
         libsndfile.write(beside, waveform.detach().cpu().numpy(), sample_rate)
 
 
+def as_opus(waveform: torch.Tensor, sample_rate: int) -> bytes:
+    """Returns a waveform as a small file that browsers play: Ogg Opus of about 24 kbit/s.
+
+    Args:
+        waveform: samples, shape (S,); what lies outside -1 to 1 is clipped.
+        sample_rate: 8000, 12000, 16000, 24000 or 48000 Hz.
+
+    Raises:
+        ValueError: Opus does not know such a rate.
+    """
+    from asr.audio import libsndfile
+
+    return libsndfile.opus(waveform.detach().cpu().clamp(-1.0, 1.0).numpy(), sample_rate)
+
+
 def segment_as_flac(path: str | Path, start: Seconds, duration: Seconds, stored: bytes | None = None) -> bytes:
     """Returns a segment of a file as a FLAC file of 24 bits, all its channels and its rate kept.
 
