@@ -9,7 +9,8 @@ from math import isfinite
 from pathlib import Path
 
 from asr.records import Record
-from asr.scoring.counts import ErrorCounts
+from asr.scoring.counts import ErrorCounts, read_counts
+from asr.scoring.rules import RuleId
 from asr.scoring.tables import pad_row
 
 SCORES_KIND, SCORES_REMEDY = "cannot be read as scores", "make it with asr score --json"
