@@ -59,22 +59,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> ArgumentParser:
     parser = make_parser("align", "Finds when the words of a text are said in its recording.", _EXAMPLES)
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="audio and text in turn; with --texts, audio and folders"
-    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="audio and text in turn; audio alone with --texts")
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="checkpoint that asr train wrote")
-    parser.add_argument(
-        "--texts", metavar="PATH", help="folder of x.txt for x.wav, or list with lines of AUDIO, tab, TEXT"
-    )
+    parser.add_argument("--texts", metavar="PATH", help="folder of x.txt for x.wav, or list of AUDIO, tab, TEXT")
     parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help="pronunciations, if tokens are phones")
     parser.add_argument("--silence", default="", metavar="TOKEN", help="phone that may come between words, such as sil")
-    parser.add_argument(
-        "--format",
-        nargs="+",
-        choices=list(ALIGNMENT_FORMATS),
-        default=["TextGrid"],
-        help="what to write (default: TextGrid)",
-    )
+    forms = list(ALIGNMENT_FORMATS)
+    parser.add_argument("--format", nargs="+", choices=forms, default=forms[:1], help=f"default: {forms[0]}")
     parser.add_argument("--out-dir", metavar="DIR", help="write one file per recording and format here, not to stdout")
     parser.add_argument("--settings", metavar="FILE", help="penalties and rules that tools/check_alignment.py wrote")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")

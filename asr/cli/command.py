@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import functools
 import io
 import logging
 import math
-import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn, Protocol, cast
 
 from asr.dependencies import load_error
 from asr.errors import AsrError, UsageError, printable
+from asr.files import disk_error
+from asr.interruption import Terminated, raised_once
 from asr.machine import use_one_thread
+from asr.progress import Work
 from asr.stdout import guarded
 
 _quiet = False
 _PAUSE = 10.0  # seconds between two lines about a download
-
-_OF_THE_DISK = frozenset(
-    (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
-)
-"""Errors about a path that any code may meet; missing files are handled where they are opened."""
 
 
 def make_parser(verb: str, description: str, examples: str = "") -> argparse.ArgumentParser:
@@ -250,67 +244,24 @@ def command(main: Main) -> Main:
     def run(argv: list[str] | None = None) -> int:
         use_one_thread()
         try:
-            with _signals(is_program=argv is None):
+            with raised_once(is_program=argv is None):
                 return guarded(lambda: main(argv), lambda message: warn(f"asr {verb}: {message}"))
         except AsrError as error:
             warn(f"asr {verb}: {error}")
             return error.exit_status
         except KeyboardInterrupt as error:
-            signum = signal.SIGTERM if isinstance(error, _Terminated) else signal.SIGINT
+            signum = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
             cause = "interrupted" if signum == signal.SIGINT else "ended by SIGTERM"
             warn(f"asr {verb}: {cause}; {error}" if error.args else f"asr {verb}: {cause}")
             return 128 + signum
         except Exception as error:
-            told = load_error(error) or _disk_error(error)
+            told = load_error(error) or disk_error(error)
             if told is None:
                 raise
             warn(f"asr {verb}: {told}")
             return told.exit_status
 
     return cast(Main, run)
-
-
-def _disk_error(error: Exception) -> AsrError | None:
-    """Returns the line to print for an error about a path; None for a bug of ours."""
-    if not isinstance(error, OSError) or error.filename is None or error.errno not in _OF_THE_DISK:
-        return None
-    found = f"cannot be used ({error.strerror})"
-    return AsrError(os.fsdecode(error.filename), found, "check the path and its rights")
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM; it is cleaned up after in the same way as Ctrl-C."""
-
-
-@contextmanager
-def _signals(is_program: bool) -> Iterator[None]:
-    """Turns SIGTERM into an exception within the block, so that unfinished files are removed; obeys only one Ctrl-C.
-
-    A second Ctrl-C would interrupt the wait for threads, which Python then takes for ended, and the process would
-    abort. A program ignores it to its end.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _terminate)
-    heeds = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not in the background of a script
-    if heeds:
-        signal.signal(signal.SIGINT, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        if heeds and not (is_program and signal.getsignal(signal.SIGINT) is signal.SIG_IGN):
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _interrupt(_signum: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
-    raise _Terminated
 
 
 def _verb(main: Main) -> str:
@@ -332,64 +283,28 @@ def download_log(url: str) -> Callable[[int, int | None], None]:
     return advance
 
 
-class Progress:
-    """Counts seconds of audio; draws a bar on a terminal and ends with the real-time factor.
-
-    Args:
-        total_seconds: seconds of audio in total; None if unknown.
-        description: what is being done, such as "features".
-
-    Attributes:
-        done: seconds of audio so far.
-        outcome: end of the final line; with ``--quiet`` it is printed alone, if ``has_failed`` is set.
-        has_failed: whether some work failed.
-    """
+class Progress(Work):
+    """Draws a bar on a terminal and ends with the real-time factor; with ``--quiet``, ends only if some work failed."""
 
     def __init__(self, total_seconds: float | None, description: str) -> None:
-        self.total, self.description, self.done = total_seconds, description, 0.0
-        self.outcome, self.has_failed = "", False
-        self._start = self._drawn = time.monotonic()
+        super().__init__(total_seconds, description)
+        self._drawn = time.monotonic()
         self._draws = sys.stderr.isatty() and not _quiet
 
     def advance(self, seconds: float) -> None:
         """Adds seconds of audio that are done."""
-        self.done += seconds
+        super().advance(seconds)
         now = time.monotonic()
         if self._draws and now - self._drawn >= 0.1:
             self._drawn = now
-            text = f"{self.description}: {self._share(now)}{self.done:,.0f} s of audio"
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-    def _share(self, now: float) -> str:
-        """Returns the share that is done and the time that the rest will take at the same speed."""
-        if not self.total or not self.done:
-            return ""
-        left = max(0.0, self.total - self.done) * (now - self._start) / self.done
-        return f"{min(100.0, 100 * self.done / self.total):3.0f} %, {_duration(left)} left, "
+            print(f"\r\033[K{self.line()}", end="", file=sys.stderr, flush=True)
 
     def finish(self) -> None:
-        """Prints the final line."""
-        elapsed = time.monotonic() - self._start
+        """Prints the last line."""
         clear_bar()
-        parts = [self.outcome] if self.outcome else []
-        if self.done and not _quiet:
-            seconds = f"{self.done:,.1f} s of audio in {elapsed:.1f} s"
-            parts.insert(0, f"{self.description}: {seconds}, real-time factor {elapsed / self.done:.4f}")
-        if parts:
-            (warn if self.has_failed else log)("; ".join(parts))
-
-
-def _duration(seconds: float) -> str:
-    """Returns a time to wait in the words of people.
-
-    Example:
-        >>> _duration(7.4), _duration(200), _duration(10000)
-        ('7 s', '3 min', '2 h 47 min')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+        line = self.last_line(shows_speed=not _quiet)
+        if line:
+            (warn if self.has_failed else log)(line)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,10 @@ from asr.cli.command import (
     warn,
     whole_number,
 )
-from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import AsrError, ConfigError, UsageError
-from asr.machine import num_processes
 from asr.transcription.formats import FORMATS, Format, choose_format
 from asr.transcription.inputs import STDIN, Recording, find_recordings, read_list
+from asr.transcription.opening import Choice, open_recognizer
 from asr.transcription.outputs import OutputFolder, with_output_names
 from asr.transcription.survey import estimate_seconds
 from asr.transcription.tally import Tally
@@ -50,8 +49,6 @@ words.vtt and ass have the time of each word, for karaoke; stm, TextGrid and eaf
 Silences longer than 1.5 s are skipped, but times include them.
 m4a, mp4, webm, wma, amr and other formats of phones and video need the extra media (pip install av).
 Exit status 1 means that some files failed; the last line on stderr says how many."""
-
-_NAMED = 5  # files named in a log line at most
 
 
 @command
@@ -155,12 +152,8 @@ def _find(arguments: argparse.Namespace) -> list[Recording]:
         raise UsageError("AUDIO", "names nothing to transcribe", "name files or folders, - for stdin, or give --list")
     stdin = _read_stdin() if STDIN in arguments.audio else b""
     found = find_recordings([*arguments.audio, *listed], stdin)
-    if found.num_repeated:
-        log(f"asr transcribe: {found.num_repeated} files are named more than once and are transcribed once")
-    if found.left_aside:
-        names = ", ".join(path.name for path in found.left_aside[:_NAMED])
-        more = ", …" if len(found.left_aside) > _NAMED else ""
-        log(f"asr transcribe: {len(found.left_aside)} files are skipped, not being audio by name: {names}{more}")
+    for line in found.remarks():
+        log(f"asr transcribe: {line}")
     return found.recordings
 
 
@@ -191,48 +184,14 @@ def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format
 
 
 def _load(arguments: argparse.Namespace) -> Recognizer:
-    settings = None if arguments.model else _settings(arguments, DecoderSettings(), bool(arguments.rescoring))
-    rescoring = [RescoringSettings.load(file) for file in arguments.rescoring]
-    import torch
-
-    from asr.transcription.recognizer import Recognizer
-
-    device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    torch.set_num_threads(1)  # see num_workers of Recognizer
-    num_workers = 1 if device.startswith("cuda") else arguments.threads or num_processes()
+    choice = Choice(**{field.name: getattr(arguments, field.name) for field in fields(Choice)})
     try:
-        if settings is None:
-            from asr.checkpoints.model_file.reading import load_model_file
-
-            file = load_model_file(arguments.model)
-            settings = _settings(arguments, file.settings, bool(rescoring or file.rescoring))
-            recognizer = Recognizer.from_file(file, settings, rescoring or None, device=device, num_workers=num_workers)
-        else:
-            recognizer = Recognizer.from_checkpoint(
-                arguments.checkpoint, settings, rescoring, device=device, num_workers=num_workers
-            )
+        recognizer, settings = open_recognizer(choice, option)
     except ConfigError as error:
         where = option(error.where) if error.where == "device" else error.where
         raise ConfigError(where, error.found, error.remedy) from None
     log_coverage(recognizer.coverage, settings.lm)
     return recognizer
-
-
-def _settings(arguments: argparse.Namespace, own: DecoderSettings, has_rescoring: bool) -> DecoderSettings:
-    """Returns the settings of the options or, where these are silent, of the model itself."""
-    settings = DecoderSettings.load(arguments.settings) if arguments.settings else own
-    if arguments.beam_size is not None:
-        is_beam = arguments.beam_size > 1
-        settings = replace(own, beam_size=arguments.beam_size, nbest=1) if is_beam else DecoderSettings()
-    if arguments.nbest is not None and not has_rescoring:
-        raise UsageError("--nbest", "nothing chooses among them", "give --rescoring, or leave it out")
-    if not arguments.rescoring and arguments.nbest is None:
-        return settings
-    if settings.beam_size == 1:
-        raise UsageError("--rescoring", "one hypothesis leaves no choice", "give --settings of a beam, or --beam-size")
-    settings = settings.choosing(arguments.nbest)
-    settings.check(option)
-    return settings
 
 
 def _write(transcripts: Iterator[Transcript], num_recordings: int, form: Format, folder: OutputFolder | None) -> None:

@@ -15,6 +15,8 @@ from asr.files import numbered_lines
 STDIN = "-"
 """Name of the recording that comes from stdin."""
 
+_NAMED = 5  # files named in a remark at most
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -59,6 +61,17 @@ class Found:
     recordings: list[Recording]
     num_repeated: int
     left_aside: list[Path]
+
+    def remarks(self) -> list[str]:
+        """Returns what was dropped, one line each."""
+        remarks = []
+        if self.num_repeated:
+            remarks.append(f"{self.num_repeated} files are named more than once and are transcribed once")
+        if self.left_aside:
+            names = ", ".join(path.name for path in self.left_aside[:_NAMED])
+            more = ", …" if len(self.left_aside) > _NAMED else ""
+            remarks.append(f"{len(self.left_aside)} files are skipped, not being audio by name: {names}{more}")
+        return remarks
 
 
 def read_list(path: str | Path) -> list[Named]:

@@ -13,7 +13,6 @@ import torch
 from asr.cli.transcribe import main
 from asr.decoding.settings import RescoringSettings
 from asr.transcription.outputs import OutputFolder
-from asr.transcription.transcript import Transcript
 from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
 
 Captured = pytest.CaptureFixture[str]
@@ -169,10 +168,10 @@ def test_ctrl_c_leaves_what_is_done_and_says_how_much(
     paths = [write(tmp_path / f"{place}.wav", 0.3, seed=place) for place in range(3)]
     whole = OutputFolder.write
 
-    def write_two(folder: OutputFolder, transcript: Transcript) -> None:
-        if transcript.name == "2":
+    def write_two(folder: OutputFolder, name: str, text: str) -> None:
+        if name == "2":
             raise KeyboardInterrupt
-        whole(folder, transcript)
+        whole(folder, name, text)
 
     monkeypatch.setattr(OutputFolder, "write", write_two)
     assert transcribe(checkpoint, *paths, "--out-dir", tmp_path / "out") == 130
