@@ -129,7 +129,7 @@ def stream(
     channel: int | None = None,
     stored: bytes | None = None,
 ) -> Iterator[torch.Tensor]:
-    """Yields the waveform of a long file in blocks, which make up what :func:`read` returns; errors are the same.
+    """Yields the waveform of a long file in blocks, shape (S,) each; joined, they are what :func:`read` returns.
 
     Args:
         path: an audio file.
@@ -137,9 +137,6 @@ def stream(
         block_seconds: length of every block but the last, to within a few samples.
         channel: as for :func:`read`; None decodes a file of several channels twice.
         stored: as for :func:`probe`.
-
-    Yields:
-        float32 samples, shape (S,).
     """
     import torch
 

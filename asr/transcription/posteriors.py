@@ -51,41 +51,33 @@ def read_posteriors(
     cutting: Cutting | None = None,
     on_progress: Callable[[Seconds], None] | None = None,
 ) -> Posteriors:
-    """Returns the posteriors of a recording of any length; memory grows by those, some 10 MB an hour for letters.
+    """Returns the posteriors of a recording of any length; an hour takes about 10 MB for letters.
 
     Args:
         model: in evaluation mode.
-        path: audio file of any rate.
+        path: audio file of any sample rate.
         blank: index of blank.
-        channel: which of several to read, from 0; None as :func:`asr.audio.waveforms.stream` has it.
-        batch_seconds: seconds of audio, with padding, that are read together.
-        num_workers: batches that are computed at the same time.
-        cutting: how long recordings are cut.
-        on_progress: called with seconds of audio when they have been read.
+        channel: as for :func:`asr.audio.waveforms.stream`.
+        batch_seconds: seconds of audio, including padding, that are read together.
+        num_workers: batches computed at the same time.
+        cutting: how long recordings are cut; the defaults if None.
+        on_progress: called with the seconds of audio that have been read.
 
     Raises:
         DataError: the file cannot be read, or is shorter than a frame.
     """
-    rate, num_samples, told = model.frontend.sample_rate, 0, 0.0
+    rate, told = model.frontend.sample_rate, 0.0
     tell = on_progress or (lambda _: None)
-
-    def blocks() -> Iterator[torch.Tensor]:
-        nonlocal num_samples
-        for block in stream(path, rate, _BLOCK_SECONDS, channel):
-            num_samples += len(block)
-            yield block
-
+    blocks = _Blocks(stream(path, rate, _BLOCK_SECONDS, channel))
     pieces: list[_Piece] = []
     with ThreadPoolExecutor(num_workers) as workers:
-        for pool in _pools(cut(blocks(), rate, cutting), rate, batch_seconds * num_workers):
-            share = -(-len(pool) // num_workers)
-            batches = [pool[first : first + share] for first in range(0, len(pool), share)]
-            for found in workers.map(lambda batch: _compute(model, batch), batches):
+        for pool in _pools(cut(blocks, rate, cutting), rate, batch_seconds * num_workers):
+            for found in workers.map(lambda batch: _compute(model, batch), _batches(pool, num_workers)):
                 pieces += found
             end = pool[-1].start + samples_to_seconds(len(pool[-1].waveform), rate)
             tell(end - told)
             told = end
-    duration = samples_to_seconds(num_samples, rate)
+    duration = samples_to_seconds(blocks.num_samples, rate)
     tell(duration - told)
     log_probs, starts = _join(pieces, model.frame_seconds, blank)
     if not len(starts):
@@ -93,6 +85,18 @@ def read_posteriors(
     if bool(np.isnan(log_probs).any()):
         raise DataError(path, "gives posteriors that are not numbers", "the model or its input is broken")
     return Posteriors(log_probs, starts, duration)
+
+
+class _Blocks:
+    """Iterates over blocks of samples, shape (S,) each, and counts these."""
+
+    def __init__(self, blocks: Iterable[torch.Tensor]) -> None:
+        self._blocks, self.num_samples = blocks, 0
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        for block in self._blocks:
+            self.num_samples += len(block)
+            yield block
 
 
 def _pools(chunks: Iterable[Chunk], sample_rate: int, seconds: Seconds) -> Iterator[list[Chunk]]:
@@ -107,6 +111,11 @@ def _pools(chunks: Iterable[Chunk], sample_rate: int, seconds: Seconds) -> Itera
             pool, num_samples = [], 0
     if pool:
         yield pool
+
+
+def _batches(pool: Sequence[Chunk], num_batches: int) -> list[Sequence[Chunk]]:
+    size = -(-len(pool) // num_batches)
+    return [pool[first : first + size] for first in range(0, len(pool), size)]
 
 
 @dataclass(frozen=True, eq=False)

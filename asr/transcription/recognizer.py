@@ -200,8 +200,7 @@ class Recognizer:
         Raises:
             AsrError: a file cannot be transcribed, and there is no ``on_failure``.
         """
-        pending: deque[Reading] = deque()
-        pool: list[Task] = []
+        pending, pool = deque[Reading](), list[Task]()
         most = batch_seconds * max(_POOLED_BATCHES, self.num_workers)
         pooled, enough = 0.0, most / _FIRST_SHARE
         for path in paths:

@@ -117,7 +117,7 @@ def test_the_channels_of_a_call_are_its_speakers(tmp_path: Path, checkpoint: str
     spoken, alone = map(json.loads, printed.out.splitlines())
     assert spoken["speakers"] == ["L", "R"]
     assert "speakers" not in alone
-    assert "asr transcribe: 1 of 2 files have one channel, and no speakers are told apart in them\n" in printed.err
+    assert "asr transcribe: 1 of 2 files have one channel: their speakers are not told apart\n" in printed.err
     assert transcribe(checkpoint, call, "--channels", "separate", "--format", "tsv") == 0
     assert capsys.readouterr().out.startswith("path\tstart\tend\tword\tconfidence\tspeaker\n")
 

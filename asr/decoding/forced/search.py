@@ -77,22 +77,21 @@ def align_words(
     penalties: Penalties | None = None,
     cut_cells: int = _CUT_CELLS,
 ) -> ForcedAlignment:
-    """Finds where each word of a text is said, which are not, and what else is said.
+    """Finds when each word of a text is said, which words are not said, and what else is said.
 
-    Long texts are cut where a row of tokens that the model hears is in the text, just once in both; the parts between
-    are searched exactly.
+    Long texts are cut at sequences of tokens that occur once in the text and once in what the model recognises; the
+    parts between are searched exactly.
 
     Args:
         log_probs: natural-log posteriors of the recording, shape (N, V).
         words: the text.
         blank: index of blank.
-        separator: token between words; None where there is none.
-        penalties: of words left out and of speech that is not in the text.
-        cut_cells: frames times tokens of a part that is cut no further.
+        separator: token between words; None if there is none.
+        penalties: penalties of missing words and of speech that is not in the text.
+        cut_cells: frames times tokens up to which a part is not cut.
 
     Raises:
-        DataError: the text is empty, has more tokens than the recording has frames, or so little of a long one is
-            recognised that searching it would take hours.
+        DataError: the text is empty or longer than the recording, or too little of a long one is recognised.
     """
     if not words:
         raise DataError("text", "holds no words", "write what is said")
