@@ -45,7 +45,9 @@ def add_search(parser: ArgumentParser) -> None:
     words.add_argument(
         "--unknown-score", type=finite, metavar="S", help="score of words outside the lexicon (default: there are none)"
     )
-    words.add_argument("--beam-threshold", type=finite, metavar="S", help="largest distance to the best (default: 30)")
+    words.add_argument(
+        "--beam-threshold", type=finite, metavar="S", help="drop what is this far below the best (default: 30)"
+    )
     words.add_argument(
         "--hyps-per-state",
         type=int,
