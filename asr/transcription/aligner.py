@@ -1,4 +1,4 @@
-"""Recordings and their texts to times of words: reads, computes posteriors, searches, and says what does not match."""
+"""Aligns recordings with their texts: reads, computes posteriors, searches, and finds what does not match."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from asr.text.tokens import BLANK
 from asr.transcription.alignment import AlignedWord, Alignment
 from asr.transcription.posteriors import Posteriors, read_posteriors
 
-_WORDS_OF_PHONES = "upper-no-punctuation"  # what words go through that are looked up in a lexicon in upper case
+_WORDS_OF_PHONES = "upper-no-punctuation"  # text policy of words that are looked up in a lexicon in upper case
 
 
 @dataclass(frozen=True)
 class AlignerSettings:
-    """How texts are aligned.
+    """Settings of an aligner.
 
     Attributes:
-        penalties: of words left out and of speech that is not in the text.
-        boundaries: where tokens begin and end.
+        penalties: penalties of missing words and of speech that is not in the text.
+        boundaries: rule for the starts and ends of tokens.
     """
 
     penalties: Penalties = field(default_factory=Penalties)
@@ -55,7 +55,7 @@ class AlignerSettings:
         """Reads what :meth:`save` wrote.
 
         Raises:
-            DataError: the file is something else, or a setting is of another type or out of range.
+            DataError: the file is of another kind, or a setting has another type or is out of range.
         """
         found = Record.read(path, "is no settings of alignment", "make it with: tools/check_alignment.py --tune")
         penalties, boundaries = found.record("penalties"), found.record("boundaries")
@@ -71,7 +71,7 @@ class AlignerSettings:
 
 
 class Aligner:
-    """A trained model that finds where the words of a text are said.
+    """A trained model that finds when the words of a text are said.
 
     Example::
 
@@ -93,14 +93,14 @@ class Aligner:
 
         Args:
             loaded: a trained model with its tokens and text policy.
-            lexicon: pronunciations, needed where tokens are phones and nowhere else.
-            silence: token that may stand wherever blank may; empty for none.
-            settings: penalties and rules.
+            lexicon: pronunciations; required if tokens are phones, else forbidden.
+            silence: token that is treated like blank; empty for none.
+            settings: penalties and rules; the defaults if None.
             device: "cpu", "cuda" or "cuda:N".
-            num_workers: batches that are computed at the same time.
+            num_workers: batches computed at the same time.
 
         Raises:
-            ConfigError: there is no such device or token, or a lexicon is missing or not wanted.
+            ConfigError: the device cannot be used, there is no such token, or a lexicon is missing or forbidden.
         """
         self.model, self.tokens, self.lexicon = loaded.model.eval(), loaded.tokens, lexicon
         self.policy = get_policy(_WORDS_OF_PHONES) if self.tokens.unit == "phone" else loaded.policy
@@ -126,15 +126,15 @@ class Aligner:
 
         Args:
             path: the checkpoint.
-            lexicon: files of pronunciations; earlier ones hide the entries of later ones.
-            silence: token that may stand wherever blank may.
-            settings: penalties and rules.
+            lexicon: files of pronunciations; earlier files take precedence.
+            silence: token that is treated like blank.
+            settings: penalties and rules; the defaults if None.
             device: "cpu", "cuda" or "cuda:N".
-            num_workers: batches that are computed at the same time.
+            num_workers: batches computed at the same time.
 
         Raises:
-            CheckpointError: the file holds no model that can be built.
-            ConfigError: as the constructor.
+            CheckpointError: the file has no model that can be built.
+            ConfigError: as for the constructor.
             DataError: a lexicon cannot be read.
         """
         loaded = load_checkpoint(path)
@@ -156,13 +156,13 @@ class Aligner:
         Args:
             path: an audio file of any length and rate.
             text: lines.
-            where: the file of the text, for errors.
-            channel: which of several to read, from 0; None as :func:`asr.audio.waveforms.stream` has it.
-            on_progress: called with seconds of audio when they have been read.
+            where: file of the text, for errors.
+            channel: as for :func:`asr.audio.waveforms.stream`.
+            on_progress: called with the seconds of audio that have been read.
 
         Raises:
-            DataError: the recording or a word of the text cannot be read, the text is empty or longer than can be said
-                in the recording, or none of it is said.
+            DataError: the recording or a word of the text cannot be read, the text is empty or longer than the
+                recording, or none of it is said.
         """
         words = spell(text, self.tokens, self.policy, self.lexicon, where)
         return self.match(path, self.read(path, channel=channel, on_progress=on_progress), words, where)
@@ -170,7 +170,7 @@ class Aligner:
     def read(
         self, path: str | Path, *, channel: int | None = None, on_progress: Callable[[Seconds], None] | None = None
     ) -> Posteriors:
-        """Returns what the model hears in a recording, silence taken for blank; see :meth:`align`."""
+        """Returns the posteriors of a recording, with silence counted as blank; see :meth:`align`."""
         heard = read_posteriors(
             self.model, Path(path), BLANK, channel=channel, num_workers=self.num_workers, on_progress=on_progress
         )
@@ -181,11 +181,11 @@ class Aligner:
         return heard
 
     def match(self, path: str | Path, heard: Posteriors, words: Sequence[WrittenWord], where: str) -> Alignment:
-        """Returns the alignment of words with what was read; see :meth:`align`.
+        """Returns the alignment of words with posteriors; see :meth:`align`.
 
         Args:
             path: the recording.
-            heard: what :meth:`read` returned for it.
+            heard: its posteriors, from :meth:`read`.
             words: the text.
             where: its file, for errors.
         """
@@ -199,7 +199,7 @@ class Aligner:
         return self._timed(Path(path), [word.text for word in words], found, heard)
 
     def _timed(self, path: Path, words: Sequence[str], found: ForcedAlignment, heard: Posteriors) -> Alignment:
-        """Returns an alignment in seconds of one in frames."""
+        """Converts an alignment in frames to seconds."""
         stretches = [*found.words, *(each.tokens for each in found.unwritten)]
         places = sorted({place for tokens in stretches for place in tokens}, key=lambda place: place.first)
         starts = heard.starts[[each.first for each in places]]
@@ -238,6 +238,6 @@ def _stretch(text: str, tokens: tuple[Span, ...]) -> Span:
 
 
 def _mean(tokens: Sequence[Span]) -> float:
-    """Returns the geometric mean of the tokens' posteriors, 0 for none."""
+    """Returns the geometric mean of the tokens' posteriors; 0 without tokens."""
     logs = [math.log(max(token.confidence, 1e-30)) for token in tokens]
     return math.exp(sum(logs) / len(logs)) if logs else 0.0

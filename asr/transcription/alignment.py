@@ -1,4 +1,4 @@
-"""What an aligner gives for a recording and its text: each word with its times, and what the two do not share."""
+"""The alignment of a recording with its text: times of words, and what the two do not share."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class AlignedWord:
 
     Attributes:
         text: as it is written.
-        tokens: its tokens, letters or phones, with their times and scores; none for a word that is not said.
-        score: the geometric mean of the posteriors of its tokens, each the highest of its frames; 0 where it is not
+        tokens: its letters, pieces or phones with times and scores; empty for a word that is not said.
+        score: the geometric mean of the posteriors of its tokens, each the highest of its frames; 0 if it is not
             said.
     """
 
@@ -28,7 +28,7 @@ class AlignedWord:
 
     @property
     def is_missing(self) -> bool:
-        """Whether the text has it and the recording has not."""
+        """Whether it is not said in the recording."""
         return not self.tokens
 
     @property
@@ -50,11 +50,11 @@ class Alignment:
     Attributes:
         path: the audio file, as it was named.
         duration: seconds of audio in it.
-        unit: what the tokens are: "char", "phone" or "bpe".
-        words: those of the text, in order.
-        untranscribed: speech that is not in the text, with what the model hears, in order of time.
+        unit: unit of the tokens: "char", "phone" or "bpe".
+        words: words of the text in order.
+        untranscribed: speech that is not in the text, as the model recognises it, in order of time.
         score: natural-log score of the whole.
-        name: what tables call the recording; the file's name without suffix where it is left empty.
+        name: name of the recording in tables; if empty, the file's name without suffix.
     """
 
     path: Path
@@ -76,7 +76,7 @@ class Alignment:
         return sum(word.is_missing for word in self.words)
 
     def missing(self) -> list[Span]:
-        """Returns each row of words that are not said, between the end of the word before and the start of that after.
+        """Returns each sequence of words that are not said, from the end of the word before to the start of the next.
 
         Example:
             >>> said = AlignedWord("a", (Span("a", 0.5, 0.7, 1.0),), 1.0)

@@ -1,35 +1,69 @@
-"""Alignments as text: TextGrid, CTM, JSON, subtitles and ELAN's documents. One writer a format, chosen by name."""
+"""Alignments as TextGrid, CTM, JSON, subtitles and ELAN documents; one writer per format, chosen by name."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from asr.decoding.hypothesis import Hypothesis, Span
 from asr.transcription.alignment import AlignedWord, Alignment
 from asr.transcription.formats import FORMATS
+from asr.transcription.json_objects import SECONDS, SHARE, TEXT, TIMES, as_json, list_of, make_schema, object_of, timed
 from asr.transcription.tiers import Interval, Tier, eaf, textgrid
 from asr.transcription.transcript import Transcript
+
+ALIGNMENT_SCHEMA_VERSION = 1
+"""Value of ``schema``: it rises when a key is removed or changes its meaning, not when one is added."""
+
+_SPAN = object_of({"text": TEXT, **TIMES, "confidence": SHARE})
+_WORD = object_of(
+    {
+        "text": TEXT,
+        "start": {**SECONDS, "type": ["number", "null"], "description": "null if it is missing"},
+        "end": {**SECONDS, "type": ["number", "null"]},
+        "confidence": SHARE,
+        "status": {"enum": ["spoken", "missing"]},
+        "tokens": list_of(_SPAN, "letters, pieces of words, or phones"),
+    }
+)
+
+ALIGNMENT_SCHEMA: Mapping[str, object] = MappingProxyType(
+    make_schema(
+        "Alignment of a recording with its text, by asr align --format json",
+        object_of(
+            {
+                "schema": {"const": ALIGNMENT_SCHEMA_VERSION},
+                "path": {**TEXT, "description": "the recording, as it was named or found"},
+                "duration": {**SECONDS, "description": "seconds of audio"},
+                "unit": {"enum": ["char", "phone", "bpe"]},
+                "score": {"type": "number", "description": "natural log"},
+                "num_missing": {"type": "integer", "minimum": 0, "description": "words that are not said"},
+                "words": list_of(_WORD, "those of the text in order; seconds from the start"),
+                "untranscribed": list_of(_SPAN, "speech that is not in the text, as the model recognises it"),
+            }
+        ),
+    )
+)
+"""JSON Schema of one alignment."""
 
 _TOKEN_TIERS = {"char": "letters", "phone": "phones", "bpe": "pieces"}
 
 
 def write_textgrid(alignment: Alignment) -> str:
-    """Returns tiers of words, of letters, phones or pieces, and of what recording and text do not share."""
+    """Returns a TextGrid with tiers of words, of tokens, and of what recording and text do not share."""
     return textgrid(_tiers(alignment), alignment.duration)
 
 
 def write_eaf(alignment: Alignment) -> str:
-    """Returns the same tiers for ELAN, with the recording's path."""
+    """Returns an ELAN document with the same tiers, which refers to the recording."""
     return eaf(_tiers(alignment), alignment.path)
 
 
 def write_ctm(alignment: Alignment) -> str:
     """Returns a line for each word that is said: recording, channel 1, start and duration in seconds, word, score.
 
-    Comments tell what the recording and its text do not share.
+    Comments list what the recording and its text do not share.
 
     Source: NIST's ``ctm`` of sclite, whose comments begin with two semicolons.
     """
@@ -53,28 +87,18 @@ def write_srt(alignment: Alignment) -> str:
 
 
 def write_json(alignment: Alignment) -> str:
-    """Returns an indented object.
-
-    Its keys: ``path``; ``duration`` and all times in seconds; ``unit``, "char", "phone" or "bpe"; ``score`` in natural
-    log; ``num_missing``; ``words`` with ``text``, ``status`` ("spoken" or "missing"), ``start`` and ``end`` (null for
-    those that are missing), ``score`` between 0 and 1 and ``tokens``; and ``untranscribed``, speech that is not in the
-    text, with what the model hears there as ``text``.
-    """
+    """Returns an indented object that keeps to :data:`ALIGNMENT_SCHEMA`."""
     fields = {
+        "schema": ALIGNMENT_SCHEMA_VERSION,
         "path": str(alignment.path),
         "duration": round(alignment.duration, 3),
         "unit": alignment.unit,
         "score": round(alignment.score, 3),
         "num_missing": alignment.num_missing,
         "words": [_word(word) for word in alignment.words],
-        "untranscribed": [_span(span) for span in alignment.untranscribed],
+        "untranscribed": [timed(span) for span in alignment.untranscribed],
     }
-    text = json.dumps(fields, ensure_ascii=False, indent=1) + "\n"
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # the name of the file is not UTF-8, which JSON has to be
-        text = json.dumps(fields, indent=1) + "\n"
-    return text
+    return as_json(fields, indent=1)
 
 
 ALIGNMENT_FORMATS: Mapping[str, Callable[[Alignment], str]] = MappingProxyType(
@@ -94,7 +118,7 @@ def _tiers(alignment: Alignment) -> list[Tier]:
 
 
 def _unmatched(alignment: Alignment) -> list[Span]:
-    """Returns what the recording and its text do not share, in order of time, said what it is."""
+    """Returns what the recording and its text do not share, labelled, in order of time."""
     missing = [_labelled("missing", each) for each in alignment.missing()]
     untranscribed = [_labelled("untranscribed", each) for each in alignment.untranscribed]
     return sorted([*missing, *untranscribed], key=lambda span: span.start)
@@ -110,14 +134,5 @@ def _solid(word: Span) -> str:
 
 def _word(word: AlignedWord) -> dict[str, Any]:
     if word.is_missing:
-        return {"text": word.text, "status": "missing", "start": None, "end": None, "score": 0.0, "tokens": []}
-    return {**_span(word.span), "status": "spoken", "tokens": _spans(word.tokens)}
-
-
-def _spans(spans: Sequence[Span]) -> list[dict[str, Any]]:
-    return [_span(span) for span in spans]
-
-
-def _span(span: Span) -> dict[str, Any]:
-    times = {"start": round(span.start, 3), "end": round(span.end, 3)}
-    return {"text": span.text, **times, "score": round(span.confidence, 4)}
+        return {"text": word.text, "start": None, "end": None, "confidence": 0.0, "status": "missing", "tokens": []}
+    return {**timed(word.span), "status": "spoken", "tokens": [timed(token) for token in word.tokens]}

@@ -1,4 +1,4 @@
-"""Subtitles by rule: which words are shown together, on which lines, and how long."""
+"""Subtitles by rule: the words of each, its lines, and how long it is shown."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from asr.decoding.hypothesis import Span
 from asr.text.graphemes import graphemes, num_graphemes
 from asr.transcription.turns import between_pauses
 
-LINE_WIDTH = 42  # characters as people see them; what broadcasters' guides allow in a line of subtitles
+LINE_WIDTH = 42  # graphemes in a line of subtitles, as in the guides of broadcasters
 NUM_LINES = 2
 LONGEST_CUE: Seconds = 7.0
-SHORTEST_CUE: Seconds = 1.0  # shown at least this long, where the next cue leaves the time
-FASTEST = 20.0  # characters a second that people can read; shown long enough for it, where the next cue leaves the time
+SHORTEST_CUE: Seconds = 1.0  # shown at least this long if the next cue allows it
+FASTEST = 20.0  # characters a second that people can read, if the next cue allows it
 
 _CUE_PAUSE: Seconds = 0.8  # between words, at which breaking costs nothing
 _LINE_PAUSE: Seconds = 0.4
@@ -26,17 +26,17 @@ _LEAN_ON_THE_NEXT = frozenset(
     "so as if than that which who whose because when while where although is are was were be been am has have had do "
     "does did can could will would shall should may might must not no very more most mr mrs ms dr".split()
 )
-"""English words that belong to what follows; no line ends with one where another break is as good."""
+"""English words that belong to the next word; a line ends with one only if no other break is as good."""
 
 
 @dataclass(frozen=True)
 class Cue:
-    """Words that are shown together.
+    """A subtitle.
 
     Attributes:
-        lines: the words of each line; the text of a word ends in a blank if another follows on its line.
+        lines: words of each line, with a trailing blank except for the last.
         start: seconds from the start of the recording.
-        end: seconds; where the next cue begins at the latest.
+        end: seconds; no later than the start of the next cue.
     """
 
     lines: tuple[tuple[Span, ...], ...]
@@ -51,13 +51,13 @@ class Cue:
 
 @dataclass(frozen=True)
 class _Words:
-    """Words with no long pause between them.
+    """Words without long pauses between them.
 
     Attributes:
         spans: in order of time, each no wider than a line and no longer than a cue.
-        widths: of each, in graphemes.
-        room: graphemes that a line may have.
-        next_start: seconds when the next of a recording's words begins; infinity after the last.
+        widths: width of each word in graphemes.
+        room: graphemes allowed in a line.
+        next_start: start of the word that follows them, in seconds; infinity if there is none.
     """
 
     spans: Sequence[Span]
@@ -66,14 +66,14 @@ class _Words:
     next_start: Seconds
 
     def start(self, place: int) -> Seconds:
-        """Returns when a word begins, or what follows the last one."""
+        """Returns the start of a word, or of the word that follows the last."""
         return self.spans[place].start if place < len(self.spans) else self.next_start
 
     def pause_after(self, place: int) -> Seconds:
         return self.start(place + 1) - self.spans[place].end
 
     def width(self, first: int, stop: int) -> int:
-        """Returns how wide words are on one line."""
+        """Returns the width of words on one line."""
         return sum(self.widths[first:stop]) + max(0, stop - first - 1)
 
     def seconds_to_read(self, first: int, stop: int) -> Seconds:
@@ -81,17 +81,16 @@ class _Words:
 
 
 def cues_of(words: Sequence[Span], lead: int = 0) -> list[Cue]:
-    """Puts words together to subtitles.
+    """Divides words into subtitles.
 
-    A cue has at most two lines of 42 graphemes and lasts 7 seconds at most. It lasts a second at least, and long enough
-    for 20 characters a second, where the next one leaves the time. A pause of 0.8 seconds ends a cue. Of all ways to
-    break the words between such pauses the one is taken that costs least: breaks should lie at pauses and after
-    punctuation, not after words that belong to the next one, and leave enough time to read. Lines within a cue are of
-    about the same width.
+    A cue has at most two lines of 42 graphemes and lasts at most 7 seconds. If the next cue allows it, it lasts at
+    least a second, and long enough for 20 characters a second. A pause of 0.8 seconds ends a cue. Between such pauses,
+    words are divided in the way that costs least: breaks should be at pauses and after punctuation, not after words
+    that belong to the next one, and leave enough time to read. The lines of a cue have about the same width.
 
     Args:
         words: in order of time.
-        lead: graphemes that are shown before the first word of each cue, such as a speaker's name.
+        lead: graphemes shown before the first word of each cue, such as a speaker's name.
 
     **Source**: the limits are those of Netflix's "Timed Text Style Guide" and of the BBC's "Subtitle Guidelines".
 
@@ -111,7 +110,7 @@ def cues_of(words: Sequence[Span], lead: int = 0) -> list[Cue]:
 
 
 def _short_words(words: Sequence[Span], room: int) -> Iterator[Span]:
-    """Breaks words in equal parts that are wider than a line, as text without blanks is, or longer than a cue.
+    """Splits words that are wider than a line, as text without blanks is, or longer than a cue, into equal parts.
 
     No two parts of a word fit on one line of one cue, so that no blank comes between them.
     """
@@ -126,7 +125,7 @@ def _short_words(words: Sequence[Span], room: int) -> Iterator[Span]:
 
 
 def _divide(words: _Words) -> list[tuple[int, int]]:
-    """Returns the first word and the one after the last of each cue, so that the cues together cost least."""
+    """Returns the first word and the end of each cue, with the lowest total cost."""
     count = len(words.spans)
     best: list[tuple[float, int]] = [(inf, 0)] * count + [(0.0, count)]  # cost of all from a word on, end of its cue
     for first in reversed(range(count)):
@@ -141,7 +140,7 @@ def _divide(words: _Words) -> list[tuple[int, int]]:
 
 
 def _possible_stops(words: _Words, first: int) -> Iterator[int]:
-    """Yields where a cue may end that begins with a word: it fits on its lines and is not too long."""
+    """Yields the possible ends of a cue that starts with a word: it fits its lines and is not too long."""
     num_lines, room = 1, words.room
     for place in range(first, len(words.spans)):
         needed = words.widths[place] + (place > first)
@@ -155,7 +154,7 @@ def _possible_stops(words: _Words, first: int) -> Iterator[int]:
 
 
 def _cost(words: _Words, first: int, stop: int) -> float:
-    """Returns how unwelcome a cue is: one costs 1, and whatever is wrong with it about as much."""
+    """Returns the cost of a cue: 1, and about as much for each defect."""
     seconds = max(0.001, min(LONGEST_CUE, words.start(stop) - words.start(first)))
     cost = 1 + 0.3 * (1 - words.width(first, stop) / (NUM_LINES * words.room)) ** 2
     cost += 4 * min(5.0, max(0.0, words.seconds_to_read(first, stop) / seconds - 1)) + 2 * max(
@@ -167,7 +166,7 @@ def _cost(words: _Words, first: int, stop: int) -> float:
 
 
 def _break_cost(words: _Words, place: int, pause: Seconds) -> float:
-    """Returns how unwelcome a break after a word is: 0 at a pause, 1 within speech."""
+    """Returns the cost of a break after a word: 0 at a pause, 1 within speech."""
     text = words.spans[place].text
     cost = 1 - min(1.0, max(0.0, words.pause_after(place)) / pause)
     if text.endswith(_ENDS_SENTENCE):
@@ -188,7 +187,7 @@ def _cue(words: _Words, first: int, stop: int) -> Cue:
 
 
 def _line_break(words: _Words, first: int, stop: int) -> int:
-    """Returns the first word of the second line; the upper one is the longer of two choices that are as good."""
+    """Returns the first word of the second line; of two equally good breaks, the later."""
 
     def cost(middle: int) -> float:
         upper, lower = words.width(first, middle), words.width(middle, stop)

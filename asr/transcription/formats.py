@@ -1,4 +1,4 @@
-"""Transcripts as files: plain text, JSON, subtitles, tables, annotations. One writer a format, chosen by name."""
+"""Transcripts as text, JSON, subtitles, tables and annotations; one writer per format, chosen by name."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Format:
             ValueError: such a file holds only one.
         """
         if self.many is None:
-            raise ValueError("this format holds one recording in a file")
+            raise ValueError("this format allows one recording per file")
         before, between, behind = self.many
         piece = self.header + before
         for transcript in transcripts:
@@ -53,7 +53,7 @@ class Format:
 
 
 def write_txt(transcript: Transcript) -> str:
-    """Returns the words in one line; where speakers are told apart, each turn in a line of its own."""
+    """Returns the words in one line; if speakers are told apart, one line per turn."""
     if not transcript.voices:
         return f"{transcript.text}\n"
     return "".join(f"{turn.speaker}: {turn.text}\n" for turn in turns_of(transcript))
@@ -66,7 +66,7 @@ def write_paths_and_text(transcript: Transcript) -> str:
 
 
 def write_tsv(transcript: Transcript) -> str:
-    """Returns a line for each word: path, start and end in seconds, word, confidence, with tabs between them."""
+    """Returns a line for each word: path, start and end in seconds, word, confidence, separated by tabs."""
     return _tsv(transcript, shows_speakers=False)
 
 
@@ -78,7 +78,7 @@ def write_tsv_with_speakers(transcript: Transcript) -> str:
 def write_ctm(transcript: Transcript) -> str:
     """Returns a line for each word: recording, channel, start and duration in seconds, word, confidence.
 
-    The channel is 1, or counts from 1 where channels were recognised apart.
+    The channel is 1, or counts from 1 if channels were recognised separately.
 
     Source: NIST's ``ctm`` of sclite. Blanks in the recording's name become underscores.
     """
@@ -91,10 +91,10 @@ def write_ctm(transcript: Transcript) -> str:
 
 
 def write_stm(transcript: Transcript) -> str:
-    """Returns a line for what is said between two pauses: recording, channel, speaker, start, end, label, and words.
+    """Returns a line for each utterance between pauses: recording, channel, speaker, start, end, label, and words.
 
-    Where speakers are not told apart, the channel is 1 and the speaker is called as the recording. The label is the one
-    of a speaker of whom nothing is known.
+    If speakers are not told apart, the channel is 1 and the speaker has the name of the recording. The label is that of
+    an unknown speaker.
 
     Source: NIST's ``stm`` of sclite. Blanks in the recording's name become underscores.
     """
@@ -108,12 +108,12 @@ def write_stm(transcript: Transcript) -> str:
 
 
 def write_textgrid(transcript: Transcript) -> str:
-    """Returns a TextGrid for Praat: words and tokens, a tier each, of each speaker."""
+    """Returns a TextGrid for Praat with tiers of words and tokens for each speaker."""
     return textgrid(_tiers(transcript), transcript.duration)
 
 
 def write_eaf(transcript: Transcript) -> str:
-    """Returns a document for ELAN that refers to the recording: words and tokens, a tier each, of each speaker."""
+    """Returns an ELAN document with tiers of words and tokens for each speaker, which refers to the recording."""
     return eaf(_tiers(transcript), None if str(transcript.path) == "-" else transcript.path)
 
 
@@ -139,7 +139,7 @@ PATHS_AND_TEXT = Format(write_paths_and_text)
 """Plain text for several recordings."""
 
 TSV_WITH_SPEAKERS = Format(write_tsv_with_speakers, header=f"{_TSV_HEADER}\tspeaker\n")
-"""The table where channels were recognised apart."""
+"""The table for channels that were recognised separately."""
 
 
 def choose_format(name: str, in_one_file: bool, with_speakers: bool) -> Format:
@@ -147,15 +147,15 @@ def choose_format(name: str, in_one_file: bool, with_speakers: bool) -> Format:
 
     Args:
         name: one of :data:`FORMATS`.
-        in_one_file: whether several recordings come into one file.
-        with_speakers: whether channels are recognised apart.
+        in_one_file: whether several recordings go into one file.
+        with_speakers: whether channels are recognised separately.
 
     Raises:
-        ValueError: the format holds one recording in a file.
+        ValueError: the format allows only one recording per file.
     """
     form = FORMATS[name]
     if in_one_file and form.many is None:
-        raise ValueError("this format holds one recording in a file")
+        raise ValueError("this format allows one recording per file")
     if name == "txt" and in_one_file:
         return PATHS_AND_TEXT
     return TSV_WITH_SPEAKERS if name == "tsv" and with_speakers else form

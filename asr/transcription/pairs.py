@@ -1,4 +1,4 @@
-"""Recordings with their texts: named one after the other, in a folder beside, or in a list."""
+"""Recordings with their texts, which are named in turn, or are in a folder or a list."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Pair:
 
     Attributes:
         recording: the audio file.
-        where: the file of the text, with the line where it holds others too; empty where there is none.
-        text: the text, where it is in a list.
+        where: file of the text, with the line if it is a list; empty if there is no text.
+        text: the text if it is in a list.
     """
 
     recording: Recording
@@ -31,7 +31,7 @@ class Pair:
         """Returns the lines of the text.
 
         Raises:
-            DataError: there is none, or the file cannot be read.
+            DataError: there is no text, or the file cannot be read.
         """
         if not self.where:
             raise DataError(self.recording.path, "has no text", "name one like it, or leave the recording out")
@@ -40,11 +40,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairs:
-    """What was found.
+    """The recordings with their texts.
 
     Attributes:
-        pairs: in order of the recordings, each recording once for each of its texts.
-        num_unused: texts that no recording has.
+        pairs: one for each recording, in order.
+        num_unused: texts that belong to no recording.
     """
 
     pairs: list[Pair]
@@ -56,14 +56,13 @@ def find_pairs(files: Sequence[str], texts: str | None) -> Pairs:
 
     Args:
         files: without ``texts``, audio files each followed by its text; with it, audio files and folders of them.
-        texts: a folder in which texts have the recordings' names, below the folders that are named, and end in
-            ``.txt`` or ``.lab``; or a list, lines of a recording, a tab and its text, as ``asr transcribe`` prints
-            them. Its recordings are named by path, by path below the folder that was named, or by either without the
-            ending.
+        texts: a folder whose texts have the paths of the recordings below the named folders, with the suffix
+            ``.txt`` or ``.lab``; or a list with lines of a recording, a tab and its text, as ``asr transcribe`` prints
+            them. The list names recordings by path or by path below the named folder, with or without suffix.
 
     Raises:
-        UsageError: a text is missing after an audio file, or stands in a folder's place.
-        DataError: the list cannot be read, or a folder holds no audio.
+        UsageError: the last audio file has no text, or a folder is named without ``texts``.
+        DataError: the list cannot be read, or a folder has no audio.
     """
     if texts is None:
         return Pairs(_alternating(files), 0)
@@ -93,7 +92,7 @@ def _pair(recording: Recording, known: Mapping[str, tuple[str, str | None]]) -> 
 
 
 def _in_folder(folder: Path) -> dict[str, tuple[str, str | None]]:
-    """Returns the texts of a folder by their paths below it, with and without their endings."""
+    """Returns the texts of a folder by their paths below it, without suffix."""
     known: dict[str, tuple[str, str | None]] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in _ENDINGS:
@@ -102,10 +101,10 @@ def _in_folder(folder: Path) -> dict[str, tuple[str, str | None]]:
 
 
 def _in_list(path: Path) -> dict[str, tuple[str, str | None]]:
-    """Returns the texts of a list by the names of their recordings.
+    """Returns the texts of a list by the names of the recordings.
 
     Raises:
-        DataError: it cannot be read, a line has no tab, or a recording is in it twice.
+        DataError: the list cannot be read, a line has no tab, or a recording occurs twice.
     """
     known: dict[str, tuple[str, str | None]] = {}
     for number, line in numbered_lines(path):

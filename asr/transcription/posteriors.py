@@ -21,16 +21,16 @@ from asr.transcription.long_audio import Chunk, Cutting, cut
 Scores = npt.NDArray[np.float64]
 
 _BLOCK_SECONDS: Seconds = 10.0
-_NEVER = -30.0  # natural-log posterior of whatever is not said in silence that was left out
+_NEVER = -30.0  # natural-log posterior of all tokens but blank in a silence that was left out
 
 
 @dataclass(frozen=True, eq=False)
 class Posteriors:
-    """What a model hears in a recording, frame by frame.
+    """The posteriors of a recording.
 
     Attributes:
-        log_probs: natural-log posteriors in float32, shape (N, V). A frame of blank stands for each long silence, which
-            nothing has read.
+        log_probs: natural-log posteriors in float32, shape (N, V). Each long silence, which is not read, is one
+            frame of blank.
         starts: seconds from the start of the recording to each frame, shape (N,).
         duration: seconds of the recording.
     """
@@ -100,7 +100,7 @@ class _Blocks:
 
 
 def _pools(chunks: Iterable[Chunk], sample_rate: int, seconds: Seconds) -> Iterator[list[Chunk]]:
-    """Yields chunks together that hold about so many seconds."""
+    """Yields groups of chunks with about this many seconds."""
     pool: list[Chunk] = []
     num_samples = 0
     for chunk in chunks:
@@ -120,7 +120,7 @@ def _batches(pool: Sequence[Chunk], num_batches: int) -> list[Sequence[Chunk]]:
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """The posteriors of a chunk, shape (N, V), where it starts, and where it overlaps the one before it."""
+    """The posteriors of a chunk, shape (N, V), its start, and its overlap with the previous chunk."""
 
     start: Seconds
     join: tuple[Seconds, Seconds] | None
@@ -129,7 +129,7 @@ class _Piece:
 
 @torch.inference_mode()
 def _compute(model: AcousticModel, chunks: Sequence[Chunk]) -> list[_Piece]:
-    """Computes the posteriors of chunks together; those that are shorter than a frame have none."""
+    """Returns the posteriors of a batch of chunks, without those that are shorter than a frame."""
     lengths = torch.tensor([len(chunk.waveform) for chunk in chunks])
     is_long = model.encoder.output_lengths(model.frontend.frame_lengths(lengths)) > 0
     chosen = [chunk for chunk, long in zip(chunks, is_long.tolist(), strict=True) if long]
@@ -145,7 +145,7 @@ def _compute(model: AcousticModel, chunks: Sequence[Chunk]) -> list[_Piece]:
 
 
 def _join(pieces: Sequence[_Piece], frame_seconds: Seconds, blank: int) -> tuple[npt.NDArray[np.float32], Scores]:
-    """Puts pieces one after another: of frames that two have, each has its half; a blank stands for silences."""
+    """Concatenates pieces, which share overlaps in halves, with a frame of blank for each silence between them."""
     rows: list[npt.NDArray[np.float32]] = []
     starts: list[Scores] = []
     limits = [sum(piece.join) / 2 if piece.join else -np.inf for piece in pieces]

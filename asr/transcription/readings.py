@@ -1,4 +1,4 @@
-"""Recordings on their way through a recogniser: what has been read of them, and what has been recognised."""
+"""Recordings in progress: what has been read and recognised so far."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from asr.transcription.transcript import Transcript, Voice, join, stitch
 from asr.transcription.turns import mixed
 
 STEREO = ("L", "R")
-"""What the speakers of the left and the right channel are called."""
+"""Names of the speakers in the left and the right channel."""
 
 
 @dataclass(eq=False)
 class Reading:
-    """A recording on its way.
+    """A recording in progress.
 
     Attributes:
-        recording: what is read.
-        name: what tables call it; empty for the file's name.
-        sample_rate: Hz of the file; 0 until it was opened.
-        channels: those that are recognised, one after another.
+        recording: the recording.
+        name: its name in tables; empty for the file's name.
+        sample_rate: sample rate of the file in Hz; 0 until it is opened.
+        channels: the channels that are recognised, in order.
         is_read: whether all of it has been read.
-        error: why it cannot be transcribed.
+        error: the reason why it cannot be transcribed.
     """
 
     recording: Recording
@@ -44,12 +44,12 @@ class Reading:
 
     @property
     def path(self) -> Path:
-        """The file, as it was named or found."""
+        """The file, as named or found."""
         return self.recording.path
 
     @property
     def is_done(self) -> bool:
-        """Whether its transcript is there, or will never be."""
+        """Whether its transcript is complete, or it has failed."""
         return self.error is not None or (self.is_read and all(channel.is_done for channel in self.channels))
 
     @property
@@ -58,11 +58,11 @@ class Reading:
         return sum(channel.left_out_at_end / len(self.channels) for channel in self.channels)
 
     def open(self, channel: int | None, is_separate: bool) -> None:
-        """Finds out what channels there are to read.
+        """Finds the channels to read.
 
         Args:
-            channel: which one, from 0; None for all together, or each by itself.
-            is_separate: whether each is read by itself.
+            channel: channel to read, from 0; None for all.
+            is_separate: whether each of several channels is read separately.
 
         Raises:
             DataError: the file cannot be read.
@@ -75,12 +75,12 @@ class Reading:
             self.channels = [Channel(self, channel)]
 
     def fail(self, error: AsrError) -> None:
-        """Keeps why it cannot be transcribed, with the line of the list that named it."""
+        """Stores the reason why it cannot be transcribed, with the line of the list that names it."""
         where = self.recording.where
         self.error = DataError(f"{where}: {error.where}", error.found, error.remedy) if where else error
 
     def transcript(self) -> Transcript:
-        """Returns the transcript of a recording that is done without an error."""
+        """Returns the transcript of a recording that is done and has not failed."""
         found = [channel.hypothesis() for channel in self.channels]
         duration = max(channel.duration for channel in self.channels)
         if len(found) == 1:
@@ -92,7 +92,7 @@ class Reading:
 
 @dataclass(eq=False)
 class Channel:
-    """A channel of a recording, or all of them together where ``number`` is None."""
+    """A channel of a recording, or all of them mixed if ``number`` is None."""
 
     reading: Reading
     number: int | None = None
@@ -115,7 +115,7 @@ class Channel:
             yield block
 
     def finish(self, sample_rate: int) -> None:
-        """Notes that the end was reached."""
+        """Records that all of it has been read."""
         end = samples_to_seconds(self.num_samples, sample_rate)
         self.left_out_at_end, self.duration, self.is_read = max(0.0, end - self.duration), end, True
 
@@ -129,7 +129,7 @@ class Channel:
         return task
 
     def hypothesis(self) -> Hypothesis:
-        """Returns what was recognised, its chunks put together."""
+        """Returns the joined hypotheses of its chunks."""
         parts = [self.hypotheses[place] for place in range(len(self.joins))]
         for place, between in enumerate(self.joins):
             if between is not None:
@@ -139,15 +139,15 @@ class Channel:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A chunk to recognise, and where its hypothesis belongs.
+    """A chunk to recognise, and the place of its hypothesis.
 
     Attributes:
-        channel: which it is of.
-        place: of the chunk in it.
-        chunk: what to recognise.
-        seconds: of audio in it.
-        new_seconds: of the recording, without what overlaps the chunk before it and with the silence left out there; of
-            several channels each has its share.
+        channel: the channel that it is part of.
+        place: its number in the channel.
+        chunk: the chunk.
+        seconds: seconds of audio in it.
+        new_seconds: the same without the overlap with the previous chunk, with the silence left out before it, divided
+            by the number of channels.
     """
 
     channel: Channel
@@ -158,12 +158,12 @@ class Task:
 
     @property
     def reading(self) -> Reading:
-        """The recording that it is of."""
+        """The recording that it is part of."""
         return self.channel.reading
 
 
 def batches(tasks: Iterable[Task], batch_seconds: Seconds) -> Iterator[list[Task]]:
-    """Puts tasks of about the same length together, the longest first, until padded they would be too long."""
+    """Yields batches of tasks of similar length, the longest first, with a limit on the padded length."""
     batch: list[Task] = []
     for task in sorted(tasks, key=lambda task: task.seconds, reverse=True):
         if batch and (len(batch) + 1) * batch[0].seconds > batch_seconds:
@@ -175,7 +175,7 @@ def batches(tasks: Iterable[Task], batch_seconds: Seconds) -> Iterator[list[Task
 
 
 def finished(pending: deque[Reading], on_failure: Callable[[Path, AsrError], None] | None) -> Iterator[Transcript]:
-    """Takes the recordings that are done from the front, as far as there is none before them that is not.
+    """Yields transcripts from the front of the queue, up to the first recording that is not done.
 
     Raises:
         AsrError: a recording cannot be transcribed, and there is no ``on_failure``.

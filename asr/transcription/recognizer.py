@@ -135,19 +135,19 @@ class Recognizer:
         device: str | torch.device = "cpu",
         num_workers: int = 1,
     ) -> Recognizer:
-        """Returns the recogniser of a model file that ``asr export`` wrote; all that it needs is in the file.
+        """Returns the recogniser of a model file that ``asr export`` wrote.
 
         Args:
-            file: the file, or what has been read of it.
-            settings: how to decode, in place of the file's own. What they name is taken from the file where its own
-                settings name the same, whatever the folder.
-            rescoring: as in :meth:`from_checkpoint`, in place of the models in the file; none switches these off.
+            file: the file, or its content.
+            settings: how to decode, in place of the file's own. Files that they name are taken from the model file if
+                its own settings name the same, whatever the folder.
+            rescoring: as for :meth:`from_checkpoint`, in place of the models in the file; if empty, nothing rescores.
             device: "cpu", "cuda" or "cuda:N".
-            num_workers: batches that are recognised at the same time, see :class:`Recognizer`.
+            num_workers: batches recognised at the same time; see :class:`Recognizer`.
 
         Raises:
-            CheckpointError: the file is missing, damaged, of a newer version, or holds what makes no recogniser.
-            ConfigError: there is no such device here, or the settings do not go together, or not with the model.
+            CheckpointError: the file is missing, damaged, of a newer version, or does not make up a recogniser.
+            ConfigError: the device cannot be used, or the settings contradict each other or the model.
             DataError: a file that the settings name cannot be read, or does not fit the model.
         """
         from asr.transcription.model_files import open_model_file

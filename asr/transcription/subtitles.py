@@ -1,4 +1,4 @@
-"""Transcripts as subtitles: SubRip, WebVTT, and Advanced SubStation Alpha; the last two can have the time of each word.
+"""Transcripts as subtitles: SubRip, WebVTT, and Advanced SubStation Alpha; the last two can time each word.
 
 **Source**: https://www.w3.org/TR/webvtt1, sections 4 and 6; "Advanced SubStation Alpha" of the manual of Aegisub.
 """
@@ -37,7 +37,7 @@ _ASS_EVENTS = """
 [Events]
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
-_WORD_JOINER = "\u2060"  # nothing to see; it parts a backslash from a letter that would make a command of it
+_WORD_JOINER = "\u2060"  # invisible; it separates a backslash from a letter, which together would be a command
 
 
 class _Shown(NamedTuple):
@@ -46,7 +46,7 @@ class _Shown(NamedTuple):
 
 
 def write_srt(transcript: Transcript) -> str:
-    """Returns SubRip subtitles, numbered from 1, with the names of speakers that are told apart."""
+    """Returns SubRip subtitles, numbered from 1, with the names of speakers if these are told apart."""
     cues = enumerate(_cues(transcript, shows_speakers=True), start=1)
     return "".join(
         f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{_label(speaker)}{cue.text}\n\n"
@@ -55,7 +55,7 @@ def write_srt(transcript: Transcript) -> str:
 
 
 def write_vtt(transcript: Transcript) -> str:
-    """Returns WebVTT cues; speakers are voices of it."""
+    """Returns WebVTT cues, with speakers as voices."""
     return "".join(
         f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_voice(speaker)}{escape(cue.text, quote=False)}\n\n"
         for speaker, cue in _cues(transcript)
@@ -63,9 +63,9 @@ def write_vtt(transcript: Transcript) -> str:
 
 
 def write_words_vtt(transcript: Transcript) -> str:
-    """Returns WebVTT cues with the time of each word, for karaoke: a player may show what has been said in a colour.
+    """Returns WebVTT cues with the time of each word, for karaoke: players may colour the words as they are said.
 
-    A word gets no time of its own that begins no later than the one before it.
+    A word that starts no later than the previous one has no time of its own.
     """
     return "".join(
         f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_voice(speaker)}{_timed(cue)}\n\n"
@@ -74,7 +74,7 @@ def write_words_vtt(transcript: Transcript) -> str:
 
 
 def write_ass(transcript: Transcript) -> str:
-    """Returns a whole script of Advanced SubStation Alpha with the time of each word, for karaoke.
+    """Returns a script of Advanced SubStation Alpha with the time of each word, for karaoke.
 
     Each speaker has a style of the same name.
     """
@@ -92,7 +92,7 @@ def write_ass(transcript: Transcript) -> str:
 
 
 def _cues(transcript: Transcript, shows_speakers: bool = False) -> list[_Shown]:
-    """Returns the cues of all speakers in the order in which they begin."""
+    """Returns the cues of all speakers in order of their starts."""
     found = []
     for speaker, hypothesis in ((voice.speaker, voice.hypothesis) for voice in voices_of(transcript)):
         lead = num_graphemes(_label(speaker)) if shows_speakers else 0
@@ -109,7 +109,7 @@ def _voice(speaker: str) -> str:
 
 
 def _timed(cue: Cue) -> str:
-    """Returns the lines of a cue with the time of each word that begins later than what stands before it."""
+    """Returns the lines of a cue with the time of each word that starts later than the previous one."""
     now, lines = _milliseconds(cue.start), []
     for line in cue.lines:
         text = ""
@@ -124,7 +124,7 @@ def _timed(cue: Cue) -> str:
 
 
 def _karaoke(cue: Cue) -> str:
-    """Returns the lines of a cue with how long each word takes, in hundredths of a second, and the pauses between."""
+    """Returns the lines of a cue with the durations of words and pauses in hundredths of a second."""
     now, lines = _hundredths(cue.start), []
     for line in cue.lines:
         text = ""

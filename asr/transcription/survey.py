@@ -1,4 +1,4 @@
-"""How much audio there is to come, found out in no time."""
+"""A quick estimate of the audio in recordings."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from asr.audio.rates import Seconds
 from asr.errors import AsrError
 from asr.transcription.inputs import Recording
 
-_SAMPLED = 200  # recordings whose headers are looked at, of however many
+_SAMPLED = 200  # recordings whose headers are read at most
 _PATIENCE: Seconds = 0.5
 
 
 def estimate_seconds(recordings: Sequence[Recording], patience: Seconds = _PATIENCE) -> Seconds | None:
-    """Returns about how many seconds of audio recordings have: exact for a few, by the size of files for many.
+    """Returns roughly how many seconds of audio recordings have: exact for a few, by file sizes for many.
 
     Args:
-        recordings: however many; the headers of some of them are looked at.
-        patience: seconds after which no further header is looked at.
+        recordings: any number; the headers of some are read.
+        patience: seconds after which no more headers are read.
 
     Returns:
-        None where it cannot be told.
+        None if it is unknown.
     """
     from asr.audio.waveforms import peek  # not before it is needed: it loads NumPy
 
@@ -32,7 +32,7 @@ def estimate_seconds(recordings: Sequence[Recording], patience: Seconds = _PATIE
         try:
             header = peek(recordings[place].path, recordings[place].stored)
         except AsrError:
-            continue  # told in its turn
+            continue  # reported in its turn
         if header.num_samples is not None:
             seconds += header.num_samples / header.sample_rate
             num_bytes += sizes[place]
@@ -47,4 +47,4 @@ def _size(recording: Recording) -> int:
     try:
         return recording.path.stat().st_size
     except (OSError, ValueError):
-        return 0  # told in its turn
+        return 0  # reported in its turn

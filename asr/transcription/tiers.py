@@ -1,4 +1,4 @@
-"""Tiers of labelled intervals as annotation tools read them: Praat's TextGrid and ELAN's ``.eaf``."""
+"""Tiers of labelled intervals in the formats of annotation tools: Praat's TextGrid and ELAN's ``.eaf``."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _STEP: Seconds = 0.001  # to which times are rounded, and the shortest interval:
 _DATE = "1970-01-01T00:00:00+00:00"  # the format needs one; the same recording gives the same file
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
-_LINGUISTIC_TYPE = "default-lt"  # what ELAN calls the type of a tier that depends on no other
+_LINGUISTIC_TYPE = "default-lt"  # ELAN's name for tiers that depend on no other
 
 
 class Interval(NamedTuple):
-    """A label with its place in the recording.
+    """A labelled interval of the recording.
 
     Attributes:
         start: seconds.
         end: seconds.
-        label: what is said there.
+        label: its label.
     """
 
     start: Seconds
@@ -36,10 +36,10 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Tier:
-    """Intervals of one kind.
+    """A sequence of intervals.
 
     Attributes:
-        name: such as "words"; no two tiers of a file have the same.
+        name: such as "words"; different for each tier of a file.
         intervals: in order of their starts.
     """
 
@@ -48,10 +48,10 @@ class Tier:
 
 
 def separate(intervals: Iterable[Interval]) -> list[Interval]:
-    """Returns intervals that do not overlap, none of them empty, with times of whole milliseconds.
+    """Returns intervals that do not overlap and are not empty, with times in whole milliseconds.
 
-    An interval ends where the next one starts at the latest. One that would be empty lasts a millisecond, and those
-    after it begin later where they must. No label is lost.
+    An interval ends no later than the next one starts. One that would be empty lasts a millisecond, and later ones
+    move if they have to. No label is lost.
 
     Args:
         intervals: in order of their starts.
@@ -72,11 +72,11 @@ def separate(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def textgrid(tiers: Sequence[Tier], duration: Seconds) -> str:
-    """Returns the text of a TextGrid in Praat's long format; what lies between intervals has empty labels.
+    """Returns the text of a TextGrid in Praat's long format; gaps between intervals have empty labels.
 
     Args:
         tiers: at least one.
-        duration: seconds of the recording; the file ends later where an interval does.
+        duration: seconds of the recording; the file ends later if an interval does.
 
     **Source**: Praat's manual, "TextGrid file formats".
 
@@ -100,7 +100,7 @@ def textgrid(tiers: Sequence[Tier], duration: Seconds) -> str:
 
 
 def _with_gaps(intervals: Sequence[Interval], end: Seconds) -> Iterator[Interval]:
-    """Yields the intervals and, labelled with nothing, what lies before, between and after them."""
+    """Yields the intervals and, with empty labels, the gaps before, between and after them."""
     now = 0.0
     for each in intervals:
         if each.start > now:
@@ -117,10 +117,10 @@ def _quoted(text: str) -> str:
 
 
 def eaf(tiers: Sequence[Tier], media: Path | None = None) -> str:
-    """Returns the text of a document for ELAN, in its format 3.0.
+    """Returns an ELAN document in format 3.0.
 
     Args:
-        tiers: none depends on another; their intervals need not fill the recording.
+        tiers: independent tiers; their intervals need not cover the recording.
         media: the recording, which the document refers to by its absolute path.
 
     **Source**: Max Planck Institute for Psycholinguistics, "EAF annotation format", schema EAFv3.0.
@@ -178,5 +178,5 @@ def _media_lines(media: Path | None) -> list[str]:
 
 
 def _xml(text: str) -> str:
-    """Returns a text with a mark in place of each character that no XML file may hold."""
+    """Returns a text with U+FFFD in place of each character that XML does not allow."""
     return _NOT_XML.sub("\ufffd", text)

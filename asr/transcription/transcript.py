@@ -14,10 +14,10 @@ from asr.decoding.hypothesis import Hypothesis, Span
 
 @dataclass(frozen=True)
 class Voice:
-    """What one speaker of a recording says, who has a channel alone.
+    """The words of one speaker of a recording, who has a channel of their own.
 
     Attributes:
-        speaker: such as "L", the left channel; empty where speakers are not told apart.
+        speaker: such as "L", the left channel; empty if speakers are not told apart.
         hypothesis: the best reading, its times counted from the recording's start.
     """
 
@@ -34,8 +34,8 @@ class Transcript:
         duration: seconds of audio in it.
         hypothesis: the best reading of the whole recording, its times counted from the recording's start.
         name: what tables call the recording; the file's name without suffix where it is left empty.
-        voices: what each speaker says, where channels were recognised apart; ``hypothesis`` has all of it then.
-        sample_rate: Hz of the file; 0 where that is not known.
+        voices: voices of the speakers if channels were recognised separately; ``hypothesis`` has all of them.
+        sample_rate: sample rate of the file in Hz; 0 if unknown.
     """
 
     path: Path

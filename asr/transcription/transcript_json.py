@@ -1,83 +1,63 @@
-"""Transcripts as JSON, with the schema that every such object keeps to."""
+"""Transcripts as JSON, and the schema that each keeps to."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from asr.decoding.hypothesis import Span
+from asr.transcription.json_objects import SECONDS, SHARE, TEXT, TIMES, as_json, list_of, make_schema, object_of, timed
 from asr.transcription.transcript import Transcript
 from asr.transcription.turns import Turn, turns_of
 
 SCHEMA_VERSION = 1
-"""What ``schema`` says. Keys may be added under the same number; when one goes or changes its meaning, it rises."""
+"""Value of ``schema``: it rises when a key is removed or changes its meaning, not when one is added."""
 
-_SECONDS = {"type": "number", "minimum": 0}
-_CONFIDENCE = {"type": "number", "minimum": 0, "maximum": 1}
 _SPEAKER = {"type": "string", "description": "one of speakers"}
-
-
-def _object(required: Mapping[str, object], optional: Mapping[str, object]) -> dict[str, object]:
-    return {"type": "object", "required": list(required), "properties": {**required, **optional}}
-
-
-_TIMES = {"start": _SECONDS, "end": _SECONDS}
-_SPAN = _object({"text": {"type": "string"}, **_TIMES, "confidence": _CONFIDENCE}, {"speaker": _SPEAKER})
-_TURN = _object({"speaker": _SPEAKER, **_TIMES, "text": {"type": "string"}}, {})
+_SPAN = object_of({"text": TEXT, **TIMES, "confidence": SHARE}, {"speaker": _SPEAKER})
+_TURN = object_of({"speaker": _SPEAKER, **TIMES, "text": TEXT})
 
 SCHEMA: Mapping[str, object] = MappingProxyType(
-    {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Transcript of a recording, by asr transcribe --format json or jsonl",
-        **_object(
+    make_schema(
+        "Transcript of a recording, by asr transcribe --format json or jsonl",
+        object_of(
             {
                 "schema": {"const": SCHEMA_VERSION},
-                "path": {"type": "string", "description": "the recording, as it was named or found; - for stdin"},
-                "duration": {**_SECONDS, "description": "seconds of audio"},
-                "text": {"type": "string", "description": "all words; of several speakers, turn after turn"},
-                "confidence": {**_CONFIDENCE, "description": "the least of the words' confidences"},
-                "words": {"type": "array", "items": _SPAN, "description": "in order of time; seconds from the start"},
-                "tokens": {"type": "array", "items": _SPAN, "description": "letters, pieces of words, or phones"},
+                "path": {**TEXT, "description": "the recording, as it was named or found; - for stdin"},
+                "duration": {**SECONDS, "description": "seconds of audio"},
+                "text": {**TEXT, "description": "all words; of several speakers, turn after turn"},
+                "confidence": {**SHARE, "description": "the lowest confidence of a word"},
+                "words": list_of(_SPAN, "in order of time; seconds from the start"),
+                "tokens": list_of(_SPAN, "letters, pieces of words, or phones"),
             },
             {
-                "speakers": {"type": "array", "items": {"type": "string"}, "description": "with --channels separate"},
-                "turns": {"type": "array", "items": _TURN, "description": "with --channels separate; they may overlap"},
+                "speakers": list_of(TEXT, "with --channels separate"),
+                "turns": list_of(_TURN, "with --channels separate; they may overlap"),
             },
         ),
-    }
+    )
 )
-"""JSON Schema of one transcript: with ``--format jsonl`` each line is one, with ``json`` the file, or each of its list.
+"""JSON Schema of one transcript: each line of ``jsonl``, and the object or each list item of ``json``.
 
 Times have three digits after the point, confidences four. ``speakers``, ``turns`` and the ``speaker`` of words and
-tokens are there where channels were recognised apart.
+tokens exist if channels were recognised separately.
 """
 
 
 def write_json(transcript: Transcript) -> str:
     """Returns an indented object with words and tokens, their times in seconds, and confidences."""
-    return _as_json(transcript, indent=1)
+    return as_json(_fields(transcript), indent=1)
 
 
 def write_jsonl(transcript: Transcript) -> str:
     """Returns the same object as :func:`write_json` in one line."""
-    return _as_json(transcript)
-
-
-def _as_json(transcript: Transcript, indent: int | None = None) -> str:
-    fields = _fields(transcript)
-    text = json.dumps(fields, ensure_ascii=False, indent=indent) + "\n"
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # the name of the file is not UTF-8, which JSON has to be
-        text = json.dumps(fields, indent=indent) + "\n"
-    return text
+    return as_json(_fields(transcript))
 
 
 def _fields(transcript: Transcript) -> dict[str, Any]:
     hypothesis, voices = transcript.hypothesis, transcript.voices
-    words, tokens = list(map(_span, hypothesis.words)), list(map(_span, hypothesis.tokens))
+    words, tokens = list(map(timed, hypothesis.words)), list(map(timed, hypothesis.tokens))
     if voices:
         words = _spoken((voice.speaker, voice.hypothesis.words) for voice in voices)
         tokens = _spoken((voice.speaker, voice.hypothesis.tokens) for voice in voices)
@@ -97,14 +77,9 @@ def _fields(transcript: Transcript) -> dict[str, Any]:
 
 
 def _spoken(spans: Iterable[tuple[str, Sequence[Span]]]) -> list[dict[str, Any]]:
-    """Returns what all speakers say, in order of time."""
-    found = [{**_span(span), "speaker": speaker} for speaker, said in spans for span in said]
+    """Returns the spans of all speakers in order of time."""
+    found = [{**timed(span), "speaker": speaker} for speaker, said in spans for span in said]
     return sorted(found, key=lambda fields: float(fields["start"]))
-
-
-def _span(span: Span) -> dict[str, Any]:
-    times = {"start": round(span.start, 3), "end": round(span.end, 3)}
-    return {"text": span.text, **times, "confidence": round(span.confidence, 4)}
 
 
 def _turn(turn: Turn) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who says what, and when: the words of a recording in utterances between pauses, and in turns of its speakers."""
+"""The words of a recording as utterances between pauses and as turns of its speakers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from asr.audio.rates import Seconds
 from asr.decoding.hypothesis import Hypothesis, Span
 from asr.transcription.transcript import Transcript, Voice
 
-LONG_PAUSE: Seconds = 0.8  # between words: a new utterance begins, and a new cue of subtitles
+LONG_PAUSE: Seconds = 0.8  # between words: starts a new utterance and a new subtitle
 
 
 @dataclass(frozen=True)
 class Turn:
-    """Words that one speaker says one after another, at least one.
+    """Consecutive words of one speaker, at least one.
 
     Attributes:
-        speaker: such as "L", the left channel; empty where speakers are not told apart.
+        speaker: such as "L", the left channel; empty if speakers are not told apart.
         words: in order of time.
     """
 
@@ -42,12 +42,12 @@ class Turn:
 
 
 def voices_of(transcript: Transcript) -> tuple[Voice, ...]:
-    """Returns what each speaker says; one voice without a name where they are not told apart."""
+    """Returns the voice of each speaker; one without a name if speakers are not told apart."""
     return transcript.voices or (Voice("", transcript.hypothesis),)
 
 
 def between_pauses(words: Iterable[Span]) -> list[tuple[Span, ...]]:
-    """Returns words, which are in order of time, in parts with a long pause between each two.
+    """Returns words, given in order of time, in parts separated by long pauses.
 
     Example:
         >>> words = [Span("ONE", 0.0, 0.3, 1.0), Span("TWO", 0.4, 0.7, 1.0), Span("THREE", 3.0, 3.2, 1.0)]
@@ -64,12 +64,12 @@ def between_pauses(words: Iterable[Span]) -> list[tuple[Span, ...]]:
 
 
 def utterances_of(transcript: Transcript) -> list[Turn]:
-    """Returns what is said between pauses, in the order in which it begins."""
+    """Returns the utterances between pauses in order of their starts."""
     return _utterances(voices_of(transcript))
 
 
 def turns_of(transcript: Transcript) -> list[Turn]:
-    """Returns the turns of speakers in the order in which they begin; one speaker's pauses do not end a turn."""
+    """Returns the turns of speakers in order of their starts; a speaker's own pauses do not end a turn."""
     return turns(voices_of(transcript))
 
 
@@ -82,7 +82,7 @@ def turns(voices: Sequence[Voice]) -> list[Turn]:
 
 
 def mixed(voices: Sequence[Voice]) -> Hypothesis:
-    """Returns one hypothesis of several speakers: the text turn after turn, words and tokens in order of time."""
+    """Returns one hypothesis for several speakers: text in turns, words and tokens in order of time."""
     parts = [voice.hypothesis for voice in voices]
     return Hypothesis(
         text=" ".join(turn.text for turn in turns(voices)),

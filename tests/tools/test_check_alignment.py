@@ -12,7 +12,7 @@ from lhotse.supervision import AlignmentItem, SupervisionSegment
 
 from asr.corpora.manifests import write_cuts
 from asr.transcription.aligner import Aligner, AlignerSettings
-from tests.transcription.test_aligner import LETTERS, SPACE, aligner, record
+from tests.transcription.tone_aligner import LETTERS, SPACE, aligner, record
 
 TOOL = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "check_alignment.py"))
 TEXTS = ("ABA CAB", "DAD CBA", "BAC DBA", "CDC ABD", "ADB BCB", "DCB ACD", "CBA DAC", "BDA CDA", "ACB DCB", "DBC BAD")

@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
-import torch
 
-from asr.audio.waveforms import write_wav
 from asr.corpora.textgrid import parse_textgrid
 from asr.decoding.forced.boundaries import BoundaryRule
 from asr.decoding.forced.viterbi import Penalties
 from asr.errors import ConfigError, DataError
 from asr.text.lexicon import parse_lexicon
-from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
-from asr.transcription.aligner import Aligner, AlignerSettings
-from asr.transcription.alignment_formats import ALIGNMENT_FORMATS
-from tests.transcription.tiny_models import SAMPLE_RATE, ToneModel, silence, tone
+from asr.transcription.aligner import AlignerSettings
+from asr.transcription.alignment_formats import ALIGNMENT_FORMATS, ALIGNMENT_SCHEMA
+from tests.transcription.tone_aligner import SPACE, A, B, C, D, aligner, record
 
-LETTERS = TokenTable.build(["ABCD"], "char")
 PHONES = TokenTable("phone", ("<blank>", "AH", "B", "SIL"))
-PLAIN = AlignerSettings(Penalties(6.0, 2.0, 2.0), BoundaryRule(0.0, 0.0, 0.0))
-
-
-def aligner(tokens: TokenTable = LETTERS, **options) -> Aligner:
-    loaded = SimpleNamespace(model=ToneModel(len(tokens)), tokens=tokens, policy=get_policy("upper-no-punctuation"))
-    return Aligner(loaded, settings=PLAIN, **options)  # type: ignore[arg-type]
-
-
-def record(path: Path, *said: int | float, seconds: float = 0.2) -> Path:
-    """Writes a recording of tokens, 0.2 s each, and of silences of so many seconds."""
-    write_wav(path, torch.cat([tone(s, seconds) if isinstance(s, int) else silence(s) for s in said]), SAMPLE_RATE)
-    return path
 
 
 def spans(spoken) -> list[tuple[str, float, float]]:
@@ -45,9 +29,6 @@ def spans(spoken) -> list[tuple[str, float, float]]:
 def near(times):
     """Chunks begin anywhere, so that frames of 20 ms lie a little beside the tones."""
     return pytest.approx(times, abs=0.02)
-
-
-A, B, C, D, SPACE = (LETTERS.ids[token] for token in "ABCD|")
 
 
 def test_words_and_letters_with_times_and_scores(tmp_path: Path) -> None:
@@ -115,6 +96,8 @@ def test_every_format(tmp_path: Path) -> None:
         ";; a_b 1 1.200 1.800 untranscribed: DCD",
     ]
     fields = json.loads(written["json"])
+    jsonschema.Draft202012Validator.check_schema(dict(ALIGNMENT_SCHEMA))
+    jsonschema.Draft202012Validator(dict(ALIGNMENT_SCHEMA)).validate(fields)
     assert [(word["text"], word["status"], word["start"]) for word in fields["words"]] == [
         ("aba -", "spoken", 0.0),
         ("cca", "missing", None),

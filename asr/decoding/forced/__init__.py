@@ -1,1 +1,1 @@
-"""The text of a recording laid along its posteriors: what is said when, what is not said, and what else is said."""
+"""Forced alignment of a text with posteriors: when words are said, which are not, and what else is said."""

@@ -1,4 +1,4 @@
-"""Where a long recording and its text are surely at the same place: stretches of tokens that both have once."""
+"""Anchors of a long recording in its text: sequences of tokens that occur once in both."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from asr.decoding.forced.graph import Integers, Posteriors, WrittenWord
 
 @dataclass(frozen=True)
 class Match:
-    """A stretch of tokens that a text and what is heard share.
+    """A sequence of tokens that a text and the recognised tokens share.
 
     Attributes:
-        ref: where it begins in the tokens of the text.
-        hyp: where it begins in the tokens that are heard.
-        length: tokens.
+        ref: its start in the tokens of the text.
+        hyp: its start in the recognised tokens.
+        length: number of tokens.
     """
 
     ref: int
@@ -41,7 +41,7 @@ class Cut:
 
 @dataclass(frozen=True, eq=False)
 class Heard:
-    """The likeliest tokens of a recording, without blanks and separators.
+    """The most likely tokens of a recording, without blanks and separators.
 
     Attributes:
         token_ids: shape (L,).
@@ -55,12 +55,12 @@ class Heard:
 
     @classmethod
     def of(cls, log_probs: Posteriors, blank: int, separator: int | None) -> Heard:
-        """Reads them off posteriors.
+        """Returns the tokens of the best path.
 
         Args:
             log_probs: natural-log posteriors, shape (N, V).
             blank: index of blank.
-            separator: token between words; None where there is none.
+            separator: token between words; None if there is none.
 
         Example:
             >>> heard = Heard.of(np.log(np.eye(3)[[1, 1, 0, 1, 2]] + 1e-9), blank=0, separator=None)
@@ -74,7 +74,7 @@ class Heard:
         return cls(token_ids[is_said], edges[is_said], last[is_said])
 
     def within(self, frames: range) -> Heard:
-        """Returns the tokens that lie wholly within frames, which are counted from the first of these."""
+        """Returns the tokens that lie completely within a range of frames, counted from its first frame."""
         is_inside = (self.first >= frames.start) & (self.last < frames.stop)
         first, last = self.first[is_inside] - frames.start, self.last[is_inside] - frames.start
         return Heard(self.token_ids[is_inside], first, last)
@@ -83,14 +83,14 @@ class Heard:
 def find_cuts(
     words: Sequence[WrittenWord], heard: Heard, num_tokens: int, min_frames: int, margin: int = 3
 ) -> list[Cut]:
-    """Returns places where a text and a recording may be cut, in order, none where they never surely agree.
+    """Returns places where a text and a recording may be cut, in order; none if they never agree reliably.
 
     Args:
-        words: the text; of words with several spellings the first counts.
-        heard: what is recognised in the recording.
-        num_tokens: tokens that agree at least around a cut.
-        min_frames: frames between cuts at least.
-        margin: tokens of the agreement before a cut and after it at least.
+        words: the text; of several spellings of a word, the first counts.
+        heard: the recognised tokens.
+        num_tokens: lowest number of tokens that agree around a cut.
+        min_frames: lowest number of frames between cuts.
+        margin: lowest number of agreeing tokens on each side of a cut.
     """
     starts = np.cumsum([0, *(len(word.spellings[0]) for word in words)])
     refs = [token for word in words for token in word.spellings[0]]
@@ -110,9 +110,9 @@ def find_cuts(
 
 
 def find_matches(refs: Sequence[int], hyps: Sequence[int], size: int) -> list[Match]:
-    """Returns stretches of at least ``size`` tokens that are in both sequences, in the same order in both.
+    """Returns sequences of at least ``size`` tokens that occur in both, in the same order.
 
-    Each holds a run of ``size`` tokens that either sequence has once; of matches that cross, the most stay.
+    Each contains ``size`` tokens that occur once in both; of crossing matches, as many as possible are kept.
 
     Example:
         >>> find_matches([1, 2, 3, 9, 5, 6, 7], [8, 1, 2, 3, 4, 5, 6, 7], 3)
@@ -132,7 +132,7 @@ def find_matches(refs: Sequence[int], hyps: Sequence[int], size: int) -> list[Ma
 
 
 def _unique_runs(tokens: Sequence[int], size: int) -> dict[tuple[int, ...], int]:
-    """Returns the runs that occur once, in order, with their places."""
+    """Returns the sequences of ``size`` tokens that occur once, in order, with their places."""
     places: dict[tuple[int, ...], int] = {}
     for place in range(len(tokens) - size + 1):
         run = tuple(tokens[place : place + size])
@@ -141,7 +141,7 @@ def _unique_runs(tokens: Sequence[int], size: int) -> dict[tuple[int, ...], int]
 
 
 def _longest_rise(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Returns the longest part of pairs in order whose first members rise."""
+    """Returns the longest subsequence of pairs whose first members increase."""
     tails: list[int] = []  # the least last member of a rise of each length
     ends: list[int] = []  # place of its pair
     before: list[int] = []

@@ -1,4 +1,4 @@
-"""From the frames that show tokens to when they begin and end."""
+"""Starts and ends of tokens from the frames of their CTC spikes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from asr.decoding.forced.graph import Scores
 
 @dataclass(frozen=True)
 class BoundaryRule:
-    """Where tokens begin and end, of which CTC shows a moment somewhere inside.
+    """Rule for the starts and ends of tokens, of which CTC shows only a moment inside.
 
-    Between the last frame of a token and the first of the next one lie seconds that belong to either or to a pause.
+    The time between the last frame of a token and the first of the next belongs to either of them, or to a pause.
 
     Attributes:
-        share: of these, how much the later token may have; the earlier one may have the rest.
-        lead: seconds before its first frame that a token begins at most.
-        trail: seconds after its last frame that a token ends at most.
-        shift: seconds by which all times are moved.
+        share: share of this time that the later token may take; the earlier one may take the rest.
+        lead: largest time in seconds from the start of a token to its first frame.
+        trail: largest time in seconds from the last frame of a token to its end.
+        shift: seconds added to all times.
     """
 
     share: float = 0.5
@@ -32,8 +32,8 @@ class BoundaryRule:
         """Returns starts and ends of tokens in seconds, in order and without overlaps, shape (L, 2).
 
         Args:
-            starts: when the first frame of each token begins, in order, shape (L,).
-            ends: when its last frame ends, shape (L,).
+            starts: start of the first frame of each token, in order, shape (L,).
+            ends: end of its last frame, shape (L,).
             duration: seconds of the recording.
 
         Example:

@@ -1,4 +1,4 @@
-"""The states that a text is aligned through: CTC's blanks and tokens, and beside them the gaps between words."""
+"""The states of a text: CTC's blanks and tokens, and the gaps between words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Posteriors = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class WrittenWord:
-    """A word of a text and how it may be said.
+    """A word of a text with its spellings.
 
     Attributes:
         text: as it is written.
@@ -28,32 +28,32 @@ class WrittenWord:
 
     @property
     def num_tokens(self) -> int:
-        """The tokens of its shortest spelling."""
+        """Number of tokens in its shortest spelling."""
         return min(map(len, self.spellings))
 
 
 @dataclass(frozen=True, eq=False)
 class WordGraph:
-    """The states of W words in order, each path through which is a way to say them.
+    """The states of W words in order; each path through them is a way to say the words.
 
-    Before each word and after the last one stands a blank; then come the chains of its spellings one after another,
-    with blanks between tokens. A path moves at each frame from a state to itself, to the next one where ``step`` allows
+    A blank precedes each word and follows the last one; it is followed by the chains of the word's spellings, with
+    blanks between tokens. A path moves at each frame from a state to itself, to the next one where ``step`` allows
     it, to the one after that where ``skip`` does, or along an extra arc. Gap i lies before word i, gap W at the end: a
     path enters one from the last states of the word before, and leaves it to the first tokens of the word after.
 
     Attributes:
         labels: token of each state, shape (S,).
         words: word of each state, W for the last blank, shape (S,).
-        variants: spelling that a state belongs to, shape (S,).
-        places: place of the state's token in its spelling, -1 for blanks and separators, shape (S,).
-        step: 0 where a path may come from the state before, else -inf, shape (S,).
-        skip: 0 where it may come from the state before that, else -inf, shape (S,).
+        variants: spelling of each state, shape (S,).
+        places: position of the token in its spelling, -1 for blanks and separators, shape (S,).
+        step: 0 if a path may come from the previous state, else -inf, shape (S,).
+        skip: 0 if it may come from the one before that, else -inf, shape (S,).
         extra_states: states with further predecessors, shape (E,).
-        extra_sources: those, padded with S, shape (E, U).
-        entries: states that a path enters from a gap, shape (K,).
+        extra_sources: these predecessors, padded with S, shape (E, U).
+        entries: states that can be entered from a gap, shape (K,).
         entry_gaps: their gaps, shape (K,).
-        exits: states from which a path may enter each gap, padded with S, shape (W+1, U+1).
-        num_tokens: tokens of the shortest spelling of each word, without separators, shape (W,).
+        exits: states from which each gap can be entered, padded with S, shape (W+1, U+1).
+        num_tokens: tokens in the shortest spelling of each word, without separators, shape (W,).
     """
 
     labels: Integers
@@ -81,8 +81,8 @@ def build_graph(words: Sequence[WrittenWord], blank: int, separator: int | None,
     Args:
         words: at least one.
         blank: index of blank.
-        separator: token between words, such as the space; None where there is none. It may be left out after a gap.
-        is_first: whether the words begin the text, so that no separator stands before the first.
+        separator: token between words, such as the space; None if there is none. It is optional after a gap.
+        is_first: whether the words start the text, so that no separator precedes the first.
 
     Example:
         >>> graph = build_graph([WrittenWord("AB", ((1, 2),)), WrittenWord("B", ((2,),))], blank=0, separator=3)
@@ -97,7 +97,7 @@ def build_graph(words: Sequence[WrittenWord], blank: int, separator: int | None,
 
 
 class _Builder:
-    """What :func:`build_graph` has put together so far."""
+    """The states that :func:`build_graph` has added so far."""
 
     def __init__(self, blank: int) -> None:
         self.blank = blank
@@ -116,7 +116,7 @@ class _Builder:
         return len(self.rows) - 1
 
     def add_blank_before(self, number: int) -> int:
-        """Adds the blank between two words, which follows every end of the word before."""
+        """Adds the blank between two words, which follows each end of the previous word."""
         state = self.add((self.blank, number, 0, -1), step=bool(self.ends), skip=False)
         self.exits.append([state, *self.ends])
         if self.ends[:-1]:
@@ -141,7 +141,7 @@ class _Builder:
         self.ends = ends
 
     def add_first(self, row: tuple[int, int, int, int], before: int) -> int:
-        """Adds the first token of a spelling, which follows the blank and all ends of the word before."""
+        """Adds the first token of a spelling, which follows the blank and all ends of the previous word."""
         others = [end for end in self.ends if self.rows[end][0] != row[0]]
         is_next = len(self.rows) == before + 1
         from_end = is_next and self.ends[-1:] == others[-1:] and bool(others)

@@ -18,19 +18,19 @@ def spell(
 ) -> list[WrittenWord]:
     """Returns the words of a text, with their spellings.
 
-    A word keeps the form in which it is written, punctuation included, unless the policy makes several of it: these
-    stand for themselves. What is no word under the policy, such as a dash, belongs to the word before.
+    A word keeps its written form, including punctuation, unless the policy splits it into several words. What is no
+    word under the policy, such as a dash, is added to the previous word.
 
     Args:
         lines: the text.
         tokens: the table of the model's outputs.
-        policy: what words go through before they are spelled or looked up.
-        lexicon: pronunciations, needed where tokens are phones and nowhere else.
-        where: the file, for errors.
+        policy: text policy of words before they are spelled or looked up.
+        lexicon: pronunciations; required if tokens are phones, else forbidden.
+        where: file of the text, for errors.
 
     Raises:
-        ConfigError: a lexicon is missing, or given for tokens that are no phones.
-        DataError: a word has characters that are not in the table or no pronunciation, or there are no words.
+        ConfigError: a lexicon is missing or forbidden.
+        DataError: a word has characters outside the table or no pronunciation, or there are no words.
     """
     check_lexicon(tokens, lexicon)
     words: list[WrittenWord] = []
@@ -57,10 +57,10 @@ def spell(
 
 
 def check_lexicon(tokens: TokenTable, lexicon: Lexicon | None) -> None:
-    """Refuses pronunciations for tokens that are no phones, and phones without.
+    """Checks that there are pronunciations if, and only if, tokens are phones.
 
     Raises:
-        ConfigError: a lexicon is missing, or given where none is wanted.
+        ConfigError: a lexicon is missing or forbidden.
     """
     if (lexicon is not None) != (tokens.unit == "phone"):
         found = f"is {'missing' if lexicon is None else 'given'} for a model with tokens of unit {tokens.unit}"
@@ -68,12 +68,12 @@ def check_lexicon(tokens: TokenTable, lexicon: Lexicon | None) -> None:
 
 
 def separator_of(tokens: TokenTable) -> int | None:
-    """Returns the token that stands between words, None where there is none."""
+    """Returns the token between words; None if there is none."""
     return tokens.ids[SPACE_TOKEN] if tokens.unit == "char" else None
 
 
 def _forms(line: str, policy: TextPolicy, where: str) -> Iterator[tuple[str, str]]:
-    """Yields each word as it is written and under the policy, empty where it is none."""
+    """Yields each word as written and under the policy, under which it may be empty."""
     for form in line.split():
         words = policy.apply(form, where).split()
         if len(words) < 2:

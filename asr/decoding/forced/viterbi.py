@@ -1,4 +1,4 @@
-"""The best path of a text through posteriors, with words left out and speech that is not in it, in bounded memory."""
+"""The best path of a text through posteriors, with missing words and unwritten speech, in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy.typing as npt
 from asr.decoding.forced.graph import Integers, Scores, WordGraph
 
 GARBAGE = -1
-"""Stands for the state of a frame whose speech is not in the text."""
+"""State of frames whose speech is not in the text."""
 
 _FROM_GAP = 3  # how moves are numbered: 0, 1 and 2 states back, from a gap, then along the extra arcs
-_TIE = 1e-9  # gaps are entered as late, and left as early, as makes no difference
-_BLOCK_CELLS = 1 << 24  # frames times states whose moves are remembered at once, where no more are needed
+_TIE = 1e-9  # gaps are entered as late and left as early as possible at equal scores
+_BLOCK_CELLS = 1 << 24  # frames times states whose moves are stored at once, if that is enough
 
 
 @dataclass(frozen=True)
 class Penalties:
-    """What it costs, in natural log, to say other things than the text.
+    """Natural-log penalties of deviations from the text.
 
     Attributes:
-        gap: each time a path leaves the text; infinity forbids it.
-        inserted: each token that is heard and is not in the text.
-        missing: each token of the text that is not said.
+        gap: penalty for each time that a path leaves the text; infinity forbids it.
+        inserted: penalty for each recognised token that is not in the text.
+        missing: penalty for each token of the text that is not said.
     """
 
     gap: float = 10.0
@@ -38,9 +38,9 @@ class BestPath:
     """The best path.
 
     Attributes:
-        states: of each frame, :data:`GARBAGE` where its speech is not in the text, shape (N,).
-        score: natural-log probability of the frames' tokens, those that are heard where the path is off the text, less
-            the penalties.
+        states: state of each frame, :data:`GARBAGE` if its speech is not in the text, shape (N,).
+        score: natural-log probability of the tokens of all frames, of the most likely ones off the text, less the
+            penalties.
     """
 
     states: Integers
@@ -50,21 +50,21 @@ class BestPath:
 def find_path(log_probs: Scores, graph: WordGraph, blank: int, separator: int | None, penalties: Penalties) -> BestPath:
     """Finds the best path through N frames.
 
-    Where the path is off the text each frame shows its likeliest token; each token but the separator that begins there
-    is inserted. Without gaps the path and its score are those of :func:`asr.decoding.alignment.align`.
+    Off the text, each frame has its most likely token; each token that starts there, except the separator, is
+    inserted. Without gaps, path and score are those of :func:`asr.decoding.alignment.align`.
 
-    Moves are remembered for blocks of about the square root of N frames and found again block by block from the last,
-    so that memory grows with ``sqrt(N) * S``, time with ``N * S``.
+    Moves are stored for one block of about ``sqrt(N)`` frames at a time and recomputed block by block from the last:
+    memory grows with ``sqrt(N) * S``, time with ``N * S``.
 
     Args:
         log_probs: natural-log posteriors, shape (N, V), at least one frame.
         graph: the words.
         blank: index of blank.
-        separator: token between words; None where there is none.
-        penalties: of words left out and of speech that is not in the text.
+        separator: token between words; None if there is none.
+        penalties: penalties of missing words and of speech that is not in the text.
 
     Returns:
-        The path; its score is -inf where no path fits the frames.
+        The path; its score is -inf if no path fits the frames.
     """
     search = _Search(log_probs, graph, blank, separator, penalties)
     num_frames = len(log_probs)
@@ -97,7 +97,7 @@ class _Front:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a path is after a frame: in a gap or in a state."""
+    """Position of a path after a frame: a gap or a state."""
 
     is_gap: bool
     index: int
@@ -105,12 +105,12 @@ class _Place:
 
 @dataclass(frozen=True, eq=False)
 class _Moves:
-    """How the best paths came, frame by frame.
+    """The moves of the best paths, frame by frame.
 
     Attributes:
         states: the move into each state, shape (N, S).
-        gaps: 0 where a gap was stayed in, else 1 + the exit that it was entered by, shape (N, W+1).
-        origins: gap from which words were left out up to each gap, shape (N, W+1).
+        gaps: 0 if the path stayed in the gap, else 1 + the exit that it came from, shape (N, W+1).
+        origins: gap from which the words before each gap are missing, shape (N, W+1).
     """
 
     states: npt.NDArray[np.int8]
@@ -143,13 +143,13 @@ class _Search:
         self.gap_places = np.arange(len(graph.exits))
 
     def begin(self) -> _Front:
-        """Returns the scores before the first frame: a path stands at the first blank, or left the text already."""
+        """Returns the scores before the first frame: a path is at the first blank, or has left the text already."""
         states = np.full(self.graph.num_states, -math.inf)
         states[0] = 0.0
         return _Front(states, -self.penalties.gap - self.skipped)
 
     def advance(self, front: _Front, frames: range, moves: _Moves | None) -> _Front:
-        """Returns the scores after the frames, and writes down how the paths came."""
+        """Returns the scores after the frames, and stores the moves."""
         graph, size = self.graph, self.graph.num_states
         padded = np.full(size + 3, -math.inf)  # two before the first state, one for what is padded
         padded[2:-1] = front.states
@@ -200,7 +200,7 @@ class _Search:
         return closed - self.skipped
 
     def end(self, front: _Front) -> tuple[_Place, float]:
-        """Returns where the best path through all words ends, and its score."""
+        """Returns the end of the best path through all words, and its score."""
         padded = np.append(front.states, -math.inf)
         exits = self.graph.exits[-1]
         state = int(exits[padded[exits].argmax()])
@@ -209,10 +209,10 @@ class _Search:
         return _Place(False, state), float(padded[state])
 
     def trace(self, moves: _Moves, place: _Place, states: Integers) -> _Place:
-        """Writes the states of a block of frames, from the place after its last one.
+        """Writes the states of a block of frames, starting from the position after its last one.
 
         Returns:
-            The place before its first frame.
+            The position before its first frame.
         """
         frame = len(states) - 1
         while frame >= 0:
@@ -238,7 +238,7 @@ class _Search:
 
 
 def _take_better(best: Scores, move: npt.NDArray[np.int8], values: Scores, number: int) -> None:
-    """Replaces what is less than the values by them, and notes the move there."""
+    """Replaces scores below the values, and stores the move there."""
     is_better = values > best
     np.copyto(best, values, where=is_better)
     np.copyto(move, np.int8(number), where=is_better)

@@ -11,6 +11,7 @@ from asr.decoding.forced import search
 from asr.decoding.forced.anchors import Heard, Match, find_cuts, find_matches
 from asr.decoding.forced.graph import WrittenWord
 from asr.decoding.forced.search import ForcedAlignment, align_words
+from asr.decoding.forced.viterbi import Penalties
 from asr.errors import DataError
 
 SPACE, NUM_TOKENS = 9, 10
@@ -64,7 +65,7 @@ def test_a_word_that_is_not_said_is_found_anywhere() -> None:
 def test_speech_that_is_not_in_the_text_is_found_anywhere() -> None:
     words = sentences(6, 1)
     for place in range(6):
-        found = align_words(said(words), words[:place] + words[place + 1 :], 0, SPACE)
+        found = align_words(said(words), words[:place] + words[place + 1 :], 0, SPACE, Penalties(6.0, 2.0, 2.0))
         assert missing(found) == []
         (stretch,) = found.unwritten
         assert tuple(each.token for each in stretch.tokens if each.token != SPACE) == words[place].spellings[0]
