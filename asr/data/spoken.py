@@ -1,4 +1,4 @@
-"""Utterances to look at and listen to: their audio, and when which word and phone is said."""
+"""Utterances with their audio and the times of their words and phones."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from asr.data.dataset import read_waveform
 
 @dataclass(frozen=True)
 class Said:
-    """A word or phone with its place in the utterance.
+    """A word or phone of an utterance.
 
     Attributes:
-        text: as the alignment has it.
+        text: its text in the alignment.
         start: seconds from the start of the utterance.
         end: seconds from the start of the utterance.
     """
@@ -34,13 +34,13 @@ class Spoken:
     """An utterance.
 
     Attributes:
-        cut: where its audio lies.
+        cut: cut of its audio.
     """
 
     cut: Cut
 
     def waveform(self, sample_rate: int) -> Tensor:
-        """Returns its samples as one channel, shape (S,).
+        """Returns the samples of one channel, shape (S,).
 
         Raises:
             DataError: they cannot be read.
@@ -48,7 +48,7 @@ class Spoken:
         return read_waveform(self.cut, sample_rate)
 
     def said(self, kind: str) -> Sequence[Said]:
-        """Returns its words or phones in the order of time; none where the cut has no alignment of them.
+        """Returns the words or phones in order of time; none if the cut has no alignment of them.
 
         Args:
             kind: "word" or "phone".
@@ -59,9 +59,9 @@ class Spoken:
 
 
 def read_spoken(path: str | Path) -> Mapping[str, Spoken]:
-    """Returns the utterances of a file of cuts by their ids.
+    """Returns the utterances of a cut file by id.
 
     Raises:
-        DataError: the file is no file of cuts.
+        DataError: the file is not a cut file.
     """
     return {cut.id: Spoken(cut) for cut in read_cuts(path)}

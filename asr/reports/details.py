@@ -1,4 +1,4 @@
-"""The errors of every utterance, as ``asr score --json`` wrote them, and how they lie among speakers and lengths."""
+"""The errors of every utterance in score files, by speaker and by length."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ class Part:
 
 
 def read_details(exp_dir: Path) -> list[Details]:
-    """Reads all score files of a run, ``*_scores.json``; scores without errors by utterance are passed by.
+    """Reads all score files of a run, ``*_scores.json``; scores without errors by utterance are skipped.
 
     Raises:
-        DataError: a file is something else.
+        DataError: a file is of another kind.
     """
     found = []
     for file in sorted(exp_dir.glob("*_scores.json")):
@@ -86,16 +86,16 @@ def read_details(exp_dir: Path) -> list[Details]:
 
 
 def choose_details(found: Sequence[Details], split: str | None, label: str | None, where: Path) -> Details:
-    """Returns what a page tells more of: of the last test set the hypotheses with the fewest errors.
+    """Returns the scores that a page details: the hypotheses with the fewest errors on the last test set.
 
     Args:
         found: what :func:`read_details` returned.
         split: name of the test set; None for any.
-        label: of the hypotheses; None for any.
-        where: folder of the run, for the error.
+        label: label of the hypotheses; None for any.
+        where: folder of the run, for errors.
 
     Raises:
-        DataError: nothing of that kind was scored.
+        DataError: there are no such scores.
     """
     fitting = [each for each in found if split in (None, each.split) and label in (None, each.label)]
     if not fitting:
@@ -106,7 +106,7 @@ def choose_details(found: Sequence[Details], split: str | None, label: str | Non
 
 
 def by_speaker(details: Details) -> list[Part]:
-    """Returns the errors of each speaker, the most first; none where a speaker is not known."""
+    """Returns the errors of each speaker, the highest rate first; none if a speaker is unknown."""
     groups: dict[str, list[ErrorCounts]] = defaultdict(list)
     for utterance in details.utterances.values():
         if utterance.speaker is None:
@@ -117,7 +117,7 @@ def by_speaker(details: Details) -> list[Part]:
 
 
 def by_length(details: Details) -> list[Part]:
-    """Returns the errors of utterances of like length, counted in tokens of the reference, the shortest first."""
+    """Returns the errors of utterances of similar length in reference tokens, the shortest first."""
     groups: dict[int, list[ErrorCounts]] = defaultdict(list)
     for utterance in details.utterances.values():
         groups[sum(utterance.counts.num_ref > end for end in _LENGTHS)].append(utterance.counts)

@@ -1,4 +1,4 @@
-"""What a model makes of an utterance, layer by layer: spectrogram, gates and memory, posteriors."""
+"""The inside of a model over an utterance: spectrogram, gates and memory of each layer, posteriors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Direction:
     Attributes:
         layer: number of the recurrent layer, from 1.
         is_backward: whether it reads from the end to the beginning.
-        trace: its gates and its memory in the order of time.
+        trace: its gates and memory in order of time.
     """
 
     layer: int
@@ -30,14 +30,14 @@ class Direction:
     trace: Trace
 
     def chosen_units(self, number: int) -> list[int]:
-        """Returns units of every kind, from those that remember the longest to those that forget at once.
+        """Returns units from those that remember the longest to those that forget at once.
 
-        All units, by how long they remember, are divided into so many equal groups. Of each it is the unit of which
-        most can be seen: that with the greatest variance of tanh(c) over the utterance. The variance of c itself would
-        choose units that only count: far from 0, they show the same at every frame.
+        Units are divided into equal groups by how long they remember. Each group is represented by the unit with the
+        greatest variance of tanh(c) over the utterance. The variance of c itself would choose units that only count:
+        far from 0, they show the same at every frame.
 
         Args:
-            number: of units; no more than there are.
+            number: number of units at most.
         """
         variance = self.trace.memory.tanh().var(dim=0, unbiased=False).tolist()
         order = self.by_persistence()
@@ -46,15 +46,15 @@ class Direction:
         return [max(group, key=variance.__getitem__) for group in groups]
 
     def by_persistence(self) -> list[int]:
-        """Returns all units, those first whose forget gates keep memory the longest."""
+        """Returns all units, from the longest to the shortest memory."""
         kept = self.trace.forget.clamp(min=1e-6).log().mean(dim=0)
         return [int(unit) for unit in kept.argsort(descending=True, stable=True)]
 
     def persistence(self, unit: int) -> float:
-        """Returns the frames in which a unit's forget gate alone would let its memory fall to 1/e; may be infinite.
+        """Returns the frames in which its forget gate alone lets the memory of a unit decay to 1/e; may be infinite.
 
-        Forget gates f_1 to f_N leave their product of a memory: N frames take its logarithm down by -sum(ln f), so one
-        takes it down by their mean, and 1 / mean(-ln f) frames take it down by 1.
+        Forget gates f_1 to f_N multiply a memory by their product: on average, a frame lowers its logarithm by
+        mean(-ln f), and 1 / mean(-ln f) frames lower it by 1.
         """
         rate = -float(self.trace.forget[:, unit].clamp(min=1e-6).log().mean())
         return 1 / rate if rate > 0 else math.inf
@@ -62,14 +62,14 @@ class Direction:
 
 @dataclass(frozen=True, eq=False)
 class Inside:
-    """What a model makes of an utterance.
+    """The inside of a model over an utterance.
 
     Attributes:
         levels: natural-log mel energies, shape (T, M).
         hop: seconds from one of their frames to the next.
         log_probs: natural-log posteriors, shape (N, V).
-        stride: seconds from one of their frames to the next, as of those of the gates.
-        directions: of the recurrent layers whose units have a carousel, the lowest layer first; none if not asked for.
+        stride: seconds from one frame of posteriors and gates to the next.
+        directions: directions of the recurrent layers of the LSTM family, the lowest first; empty if not requested.
     """
 
     levels: Tensor
@@ -81,12 +81,12 @@ class Inside:
 
 @torch.no_grad()
 def look_inside(model: AcousticModel, waveform: Tensor, with_gates: bool = False) -> Inside:
-    """Runs a model over an utterance and keeps what it does.
+    """Runs a model over an utterance and records its inside.
 
     Args:
         model: on the CPU, in evaluation mode.
         waveform: samples at the front end's rate, shape (S,), more than half a frame shift of them.
-        with_gates: whether gates and memory are computed, too, frame by frame.
+        with_gates: whether gates and memory are computed.
     """
     frontend = model.frontend
     static, lengths = frontend.static(waveform[None], torch.tensor([len(waveform)]))
@@ -107,7 +107,7 @@ def look_inside(model: AcousticModel, waveform: Tensor, with_gates: bool = False
         Direction(number, is_backward, _in_time(trace(cell, frames), is_backward))
         for number, is_backward, cell, frames in sorted(heard, key=lambda each: each[:2])
     ]
-    levels = frontend.levels(static)[0, :, -int(frontend.settings()["num_mels"]) :]  # without the energy before them
+    levels = frontend.levels(static)[0, :, -int(frontend.settings()["num_mels"]) :]  # without energy
     return Inside(levels, frontend.hop_length / frontend.sample_rate, log_probs[0], model.frame_seconds, directions)
 
 

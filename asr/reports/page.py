@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """What the page of a run is made of.
+    """The content of a run's page.
 
     Attributes:
         exp_dir: folder of the run.
@@ -36,14 +36,14 @@ class Page:
 
     @property
     def summary(self) -> str:
-        """How long was trained, in a line."""
+        """The duration of training in one line."""
         history = self.run.history
         minutes, seconds = divmod(round(history.seconds), 60)
         return f"{history.num_epochs} epochs, {history.num_steps:,} steps, {minutes} min {seconds} s"
 
     @property
     def settings(self) -> list[tuple[str, str]]:
-        """What was trained, and for how long."""
+        """Settings and duration of training."""
         return [("checkpoint", self.checkpoint), *self.loaded.describe(), ("training", self.summary)]
 
     @property
@@ -53,7 +53,7 @@ class Page:
 
 
 def read_page(exp_dir: Path, checkpoint: Path | None = None) -> Page:
-    """Reads what is told of a run.
+    """Reads the content of a run's page.
 
     Args:
         exp_dir: folder with the checkpoint, the TensorBoard files and the scores, ``*_scores.json``.
@@ -92,7 +92,7 @@ def rates_table(exp_dir: Path, scores: Sequence[ScoredFile]) -> str:
 
 
 def _load(exp_dir: Path, checkpoint: Path | None) -> tuple[Loaded, str]:
-    """Returns the checkpoint of a run, and its name."""
+    """Returns the checkpoint of a run and its name."""
     from asr.checkpoints.acoustic import load_checkpoint
 
     candidates = (exp_dir / "best.ckpt", exp_dir / "last.ckpt")
@@ -103,7 +103,7 @@ def _load(exp_dir: Path, checkpoint: Path | None) -> tuple[Loaded, str]:
 
 
 def _settings(page: Page) -> str:
-    """Returns the table of what was trained, and for how long."""
+    """Returns the table of settings and duration of training."""
     (_, name), *settings = page.settings
     rows = [
         ["", name],

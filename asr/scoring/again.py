@@ -1,4 +1,4 @@
-"""Scoring again what a score file tells of, for all that it does not hold, such as how texts are aligned."""
+"""Repeats the scoring of a score file, for what the file lacks, such as aligned texts."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _UNITS: Mapping[str, Unit] = {"word": "word", "char": "char", "phone": "phone"}
 
 
 def find_rule(rule: RuleId, where: str | Path) -> ScoringRule:
-    """Returns the rule that a rate is measured by.
+    """Returns the rule that a rate was measured by.
 
     Args:
-        rule: of a score file.
-        where: that file, for the errors.
+        rule: rule of a score file.
+        where: the score file, for errors.
 
     Raises:
-        ConfigError: there is no rule of that name, or only another version of it.
-        DataError: the rule is another today, or counts what is not known.
+        ConfigError: there is no such rule, or only another version of it.
+        DataError: the rule has changed, or its unit is unknown.
 
     Example:
         >>> policy = get_policy("upper-no-punctuation")
@@ -48,18 +48,18 @@ def find_rule(rule: RuleId, where: str | Path) -> ScoringRule:
 def score_again(
     rule: RuleId, label: str, cuts: str | Path, hyps: str | Path, expected: ErrorCounts, where: str | Path
 ) -> Score:
-    """Scores a file of hypotheses as a score file says that it was scored.
+    """Scores a file of hypotheses in the same way as a score file.
 
     Args:
-        rule: how it was scored.
-        label: what the score file calls the hypotheses.
+        rule: rule of the score file.
+        label: label of the hypotheses in the score file.
         cuts: the references.
         hyps: the hypotheses.
-        expected: the errors that the score file counts.
-        where: the score file, for the errors.
+        expected: errors in the score file.
+        where: the score file, for errors.
 
     Raises:
-        DataError: a file cannot be read, they do not belong together, or other errors are found.
+        DataError: a file cannot be read, or the files do not belong together.
     """
     found = find_rule(rule, where)
     references = read_references(cuts, rule.unit)

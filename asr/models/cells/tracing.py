@@ -1,4 +1,4 @@
-"""What happens inside a recurrent layer: its gates and its memory, by the papers' equations on its own weights."""
+"""Gates and memory of a trained recurrent layer, computed by the equations of the papers."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _CAROUSELS: Mapping[type[nn.Module], Cell] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """One direction of one layer over an utterance of N frames, in the order in which it reads them.
+    """One direction of one layer over an utterance of N frames, in reading order.
 
     Attributes:
-        hidden: what it gives, shape (N, R).
-        memory: state of its cells, shape (N, H).
+        hidden: output, shape (N, R).
+        memory: cell states, shape (N, H).
         entry: input gates, between 0 and 1, shape (N, H).
         forget: forget gates, shape (N, H): 1 keeps the memory as it is.
         opening: output gates, shape (N, H).
@@ -57,25 +57,25 @@ class Trace:
     opening: Tensor
 
     def reversed(self) -> Trace:
-        """Returns the same in the order of time, for a direction that reads backwards."""
+        """Returns the trace in order of time, for a direction that reads backwards."""
         return Trace(*(value.flip(0) for value in vars(self).values()))
 
 
 def has_carousel(module: nn.Module) -> bool:
-    """Says whether a module is a recurrent one of the LSTM family."""
+    """Returns whether a module is a cell of the LSTM family."""
     return type(module) in _CAROUSELS
 
 
 @torch.no_grad()
 def trace(module: nn.Module, frames: Tensor) -> Trace:
-    """Runs a cell frame by frame through its equations, see :mod:`asr.models.cells.reference`.
+    """Runs a cell frame by frame by its equations; see :mod:`asr.models.cells.reference`.
 
     Args:
         module: one direction of one layer, of the LSTM family, in evaluation mode.
-        frames: what it reads, shape (N, D).
+        frames: its input, shape (N, D).
 
     Raises:
-        KeyError: it is of another family; see :func:`has_carousel`.
+        KeyError: the module is of another family; see :func:`has_carousel`.
     """
     cell = _CAROUSELS[type(module)]
     weights: dict[str, Tensor] = dict(module.named_parameters())

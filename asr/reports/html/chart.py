@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Places values along an axis."""
+    """Maps values to positions on an axis."""
 
     low: float
     high: float
@@ -89,7 +89,7 @@ def line_chart(title: str, lines: Sequence[Line], is_log: bool = False, from_zer
 
 
 def thinned(line: Line, is_log: bool = False) -> Line:
-    """Returns a curve with the mean of neighbours where it has more points than a chart shows."""
+    """Returns a curve, averaged over neighbours if it has more points than a chart shows."""
     finite = [
         (s, v) for s, v in zip(line.steps, line.values, strict=True) if math.isfinite(v) and (v > 0 or not is_log)
     ]
@@ -100,7 +100,7 @@ def thinned(line: Line, is_log: bool = False) -> Line:
 
 
 def ticks(low: float, high: float, number: int = 5) -> list[float]:
-    """Returns round numbers from ``low`` to ``high``, about so many.
+    """Returns about ``number`` round numbers from ``low`` to ``high``.
 
     Example:
         >>> ticks(0.0, 0.93), ticks(3, 3)
@@ -116,7 +116,7 @@ def ticks(low: float, high: float, number: int = 5) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Returns 1, 2 and 5 times powers of ten from ``low`` to ``high``, or powers alone where those would be many.
+    """Returns 1, 2 and 5 times powers of ten from ``low`` to ``high``, or only the powers if there are many.
 
     Example:
         >>> log_ticks(0.8, 12.0)

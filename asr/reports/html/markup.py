@@ -1,4 +1,4 @@
-"""HTML made of elements: whatever is not markup already is escaped."""
+"""HTML from elements; everything that is not markup is escaped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _VOID = frozenset(("br", "img", "link", "meta"))
 
 
 class Markup(str):
-    """A text that is HTML."""
+    """Text that is HTML."""
 
     __slots__ = ()
 
@@ -21,7 +21,7 @@ Content = Markup | str | int
 
 
 def escaped(content: Content) -> Markup:
-    r"""Returns HTML as it is, and anything else escaped; control characters are shown as U+FFFD.
+    r"""Returns HTML unchanged and everything else escaped; control characters become U+FFFD.
 
     Example:
         >>> escaped("<a> & \x1b"), escaped(Markup("<br>"))
@@ -33,7 +33,7 @@ def escaped(content: Content) -> Markup:
 
 
 def joined(contents: Iterable[Content]) -> Markup:
-    """Returns contents one after the other."""
+    """Returns the concatenated contents."""
     return Markup("".join(map(escaped, contents)))
 
 
@@ -61,17 +61,17 @@ def tag(name: str, /, *contents: Content, **attributes: str | float | bool) -> M
 
 
 def _number(value: str | float) -> str:
-    """Returns a number in at most two decimals."""
+    """Returns a number with at most two decimals."""
     return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def data_uri(media_type: str, content: bytes) -> str:
-    """Returns the address of a content that is in the address itself."""
+    """Returns a data URI."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
 def table(head: Sequence[Content], rows: Iterable[Sequence[Content]], caption: Content) -> Markup:
-    """Returns a table whose first column names its rows; it scrolls by itself where it is wider than the page.
+    """Returns a table whose first column names the rows; it scrolls if it is wider than the page.
 
     Args:
         head: of the columns.
@@ -88,10 +88,10 @@ def table(head: Sequence[Content], rows: Iterable[Sequence[Content]], caption: C
 
 
 def scrolling(content: Content, label: Content) -> Markup:
-    """Returns a region that scrolls sideways, by keyboard too."""
+    """Returns a region that scrolls horizontally, also by keyboard."""
     return tag("div", content, class_="scroll", role="region", tabindex="0", aria_label=str(label))
 
 
 def section(name: str, title: str, *contents: Content) -> Markup:
-    """Returns a part of the page with its heading; the name is where links lead to."""
+    """Returns a section with its heading; links lead to its name."""
     return tag("section", tag("h2", title, id=f"{name}-title"), *contents, id=name, aria_labelledby=f"{name}-title")

@@ -1,4 +1,4 @@
-"""The whole page: all parts of it in one file that asks nothing of any other place."""
+"""The page of a run: one HTML file that requests nothing from anywhere."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ _LINKS = (
     ("gates", "Gates"),
     ("settings", "Settings"),
 )
-_SHORTEST = 400  # samples of an utterance that is looked into
+_SHORTEST = 400  # samples of an utterance whose inside is computed
 
 
 @dataclass(frozen=True, eq=False)
 class Heard:
-    """Utterances of a test set, and what was heard in them.
+    """A test set with its hypotheses.
 
     Attributes:
-        score: of the hypotheses.
+        score: score of the hypotheses.
         hypotheses: with times, by utterance id.
         spoken: audio and times of the reference, by utterance id.
-        number: of utterances on the page, those with the most errors.
+        number: number of utterances on the page, those with the most errors.
     """
 
     score: Score
@@ -65,8 +65,8 @@ def write_html(
 
     Args:
         path: the file.
-        page: what report.md is made of.
-        details: errors by utterance of one set of hypotheses; None where nothing is scored.
+        page: content of report.md.
+        details: errors by utterance of one set of hypotheses; None if nothing is scored.
         heard: the same utterances with texts and audio; None without them.
         advance: called with the seconds of each utterance that is done.
 
@@ -89,7 +89,7 @@ def write_html(
 
 
 def whole(title: str, summary: str, parts: Sequence[Markup]) -> Markup:
-    """Returns the document around the parts; its policy keeps browsers from asking for anything outside it.
+    """Returns the document around the sections; its content policy forbids all requests.
 
     Args:
         title: of the page.
@@ -140,7 +140,7 @@ def _heard_sections(page: Page, heard: Heard, advance: Callable[[float], None]) 
 
 
 def _said(spoken: Spoken, kind: str, score: Score) -> list[Said]:
-    """Returns words or phones with their times; what is scored is shown as the rule compares it."""
+    """Returns words or phones with their times, those that are scored in the form that the rule compares."""
     is_scored = score.rule.id.unit == kind
     texts = [(score.rule.apply(each.text, kind) if is_scored else each.text, each) for each in spoken.said(kind)]
     return [Said(text, each.start, each.end) for text, each in texts if text]

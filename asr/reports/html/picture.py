@@ -1,4 +1,4 @@
-"""Small pictures of numbers: PNG with a palette, in colours that stand on a light page and on a dark one."""
+"""Small images of numbers: PNG with a palette, in colours for light and dark pages."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def png(indices: NDArray[np.uint8], palette: list[Colour]) -> bytes:
 
 
 def shades(values: NDArray[np.float32]) -> bytes:
-    """Returns a picture in black, from clear for the least to opaque for the greatest.
+    """Returns an image in black, transparent for the lowest value and opaque for the highest.
 
     The faintest twentieth is all clear, the loudest thousandth all opaque.
 
@@ -55,7 +55,7 @@ def shades(values: NDArray[np.float32]) -> bytes:
 
 
 def signed(values: NDArray[np.float32]) -> bytes:
-    """Returns a picture in red for what is above 0, blue for what is below, clear at 0.
+    """Returns an image in red above 0, blue below, and transparent at 0.
 
     Args:
         values: between -1 and 1, shape (width, height): the first row of the picture is the first value.

@@ -1,4 +1,4 @@
-"""The parts of the page about errors: rates with intervals, by speaker and by length, and confusions."""
+"""The sections about errors: rates with intervals, by speaker and by length, and confusions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEFT_OUT = "(nothing)"
 
 
 def rates_section(scores: Sequence[ScoredFile], remedy: str) -> Markup:
-    """Returns the error rates with their intervals, and under which rule each was measured.
+    """Returns the error rates with their intervals and rules.
 
     Args:
         scores: of a run.
@@ -41,7 +41,7 @@ def rates_section(scores: Sequence[ScoredFile], remedy: str) -> Markup:
 
 
 def groups_section(details: Details) -> Markup:
-    """Returns errors by speaker and by length of one set of hypotheses."""
+    """Returns the errors of one set of hypotheses by speaker and by length."""
     speakers = by_speaker(details)
     parts: list[Content] = [tag("p", f"Of {details.label}, {details.rule}.")]
     if speakers:
@@ -71,7 +71,7 @@ def _range_head(most: float) -> Markup:
 
 
 def _rate(counts: ErrorCounts, interval: tuple[float, float] | None, most: float) -> list[Content]:
-    """Returns the cells of a rate: its number, its interval and their picture."""
+    """Returns the cells of a rate: number, interval, and a picture of both."""
     if not counts.num_ref:
         return ["-", "-", "-"]
     told = "-" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f}"
@@ -92,7 +92,7 @@ def _counts(counts: ErrorCounts) -> list[str]:
 
 
 def confusions_section(alignments: Iterable[Sequence[AlignedToken]], label: str, unit: str) -> Markup:
-    """Returns what was taken for what: a heat map of phones or characters, and the most frequent errors of any unit.
+    """Returns a heat map of confused phones or characters, and the most frequent errors of any unit.
 
     Args:
         alignments: of each utterance.
@@ -120,7 +120,7 @@ def confusions_section(alignments: Iterable[Sequence[AlignedToken]], label: str,
 
 
 def _heat_map(pairs: Counter[tuple[str | None, str | None]], said: Counter[str | None]) -> Markup:
-    """Returns the picture of all pairs, each in the share of what was said; what is right in another colour."""
+    """Returns the heat map of all pairs, as shares of the reference token; correct ones have another colour."""
     errors = Counter[str]()
     for (ref, hyp), count in pairs.items():
         for token in {ref, hyp} - {None}:

@@ -1,4 +1,4 @@
-"""Pictures along the time of an utterance: spectrogram with posteriors, what was said and heard, gates and memory."""
+"""Pictures of an utterance over time: spectrogram with posteriors, words and phones, gates and memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LETTER = 5.6  # pixels, about
 
 
 class Timed(Protocol):
-    """A text with its place in the utterance."""
+    """A text with its times."""
 
     @property
     def text(self) -> str:
@@ -57,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True)
 class TimeScale:
-    """Where seconds lie in a picture.
+    """The time axis of a picture.
 
     Attributes:
         duration: seconds of the utterance.
@@ -69,17 +69,17 @@ class TimeScale:
 
     @classmethod
     def of(cls, duration: float) -> TimeScale:
-        """Returns a scale on which labels of phones stand beside each other, of long utterances a smaller one."""
+        """Returns a scale with room for the labels of phones; a smaller one for long utterances."""
         return cls(duration, min(300.0, _MOST_PIXELS / max(duration, 0.1)))
 
     @property
     def width(self) -> float:
-        """Of the whole picture."""
+        """Width of the whole picture."""
         return max(1.0, self.duration * self.pixels)
 
 
 def draw(rows: Sequence[Row], scale: TimeScale, title: str, player: str) -> Markup:
-    """Returns a picture of strips one below the other, with their labels beside it and seconds below.
+    """Returns a picture of strips below each other, with labels beside them and seconds below.
 
     Args:
         rows: from the top.
@@ -128,7 +128,7 @@ def track(label: str, spans: Sequence[Timed], scale: TimeScale, style: str) -> R
 
 
 def spectrogram(inside: Inside, scale: TimeScale, tokens: Sequence[str], blank: int) -> Row:
-    """Returns the log-mel spectrogram with the posteriors over it, from 0 at its foot to 1 at its top.
+    """Returns the log-mel spectrogram with the posteriors over it, from 0 at the bottom to 1 at the top.
 
     Args:
         inside: of the utterance.
@@ -160,7 +160,7 @@ def spectrogram(inside: Inside, scale: TimeScale, tokens: Sequence[str], blank: 
 
 
 def _posterior_path(probs: Tensor, step: float) -> str:
-    """Returns the path of a curve where it is not faint, from foot to foot."""
+    """Returns the path of a curve, without the parts near 0."""
     values = probs.tolist()
     shown = [any(value >= _FAINT for value in values[max(0, n - 1) : n + 2]) for n in range(len(values))]
     parts = []
@@ -172,7 +172,7 @@ def _posterior_path(probs: Tensor, step: float) -> str:
 
 
 def states(direction: Direction, scale: TimeScale, stride: float) -> Row:
-    """Returns the strip of all units' memory, tanh(c), those that keep it longest at the top."""
+    """Returns the strip of the memory tanh(c) of all units, with the longest memory at the top."""
     memory = direction.trace.memory.tanh()[:, direction.by_persistence()]
     picture = tag(
         "image",
@@ -186,7 +186,7 @@ def states(direction: Direction, scale: TimeScale, stride: float) -> Row:
 
 
 def unit_rows(direction: Direction, unit: int, scale: TimeScale, stride: float) -> list[Row]:
-    """Returns two strips of a unit: the state of its cell around 0, and its three gates from 0 to 1."""
+    """Returns two strips of a unit: its cell state around 0, and its three gates from 0 to 1."""
     found, stretch = direction.trace, f"scale({stride * scale.pixels:.4f} 1)"
     memory = found.memory[:, unit]
     most = max(1.0, float(memory.abs().max()))
@@ -209,7 +209,7 @@ def unit_rows(direction: Direction, unit: int, scale: TimeScale, stride: float) 
 
 
 def _path(heights: Tensor) -> str:
-    """Returns the path through the middle of each frame, one wide, in tenths of a pixel from one to the next."""
+    """Returns the path through the middle of each frame, in relative steps of a tenth of a pixel."""
     tenths = (10 * heights).round().int().tolist()
     moves = [f"l1 {(after - before) / 10:g}" for before, after in itertools.pairwise(tenths)]
     return f"M.5 {tenths[0] / 10:g}{''.join(moves)}"

@@ -1,4 +1,4 @@
-"""The part of the page about training: settings and learning curves."""
+"""The sections about training: settings and learning curves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STYLES = dict(zip(ERROR_RATES, ("warm", "warm", "cool"), strict=True))
 
 
 def settings_section(rows: Iterable[tuple[str, str]]) -> Markup:
-    """Returns what was trained.
+    """Returns the table of settings.
 
     Args:
         rows: names and values.
@@ -23,7 +23,7 @@ def settings_section(rows: Iterable[tuple[str, str]]) -> Markup:
 
 
 def curves_section(history: History) -> Markup:
-    """Returns the learning curves, and a table of what was measured on dev."""
+    """Returns the learning curves and a table of the dev set's error rates."""
     charts = [
         _chart(history, "loss, nats a token", {"train/loss_epoch": ("training", "dull"), "val/loss": ("dev", "warm")}),
         _chart(
@@ -48,7 +48,7 @@ def _chart(
     scale: float = 1.0,
     is_smooth: bool = False,
 ) -> Markup | None:
-    """Returns the chart of the curves that there are; None where there are none."""
+    """Returns the chart of the existing curves; None if there are none."""
     lines = []
     for key, (name, style) in wanted.items():
         if (curve := history.curves.get(key)) is not None:

@@ -1,4 +1,4 @@
-"""The parts of the page about single utterances: aligned, to be listened to, with what goes on inside the model."""
+"""The sections about single utterances: aligned texts, players, and the inside of the model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from asr.scoring.score import ScoredUtterance
 
 AUDIO_RATE = 16000
-"""Of the players, in Hz."""
+"""Sample rate of the players in Hz."""
 
 _ERRORS = {"S": "substitution", "D": "deletion", "I": "insertion"}
 _UNITS = 4  # of each direction of each layer
@@ -28,7 +28,7 @@ _UNITS = 4  # of each direction of each layer
 
 @dataclass(frozen=True)
 class Said:
-    """A word or phone of the reference with its place in the utterance.
+    """A word or phone of the reference with its times.
 
     Attributes:
         text: as it is shown.
@@ -52,7 +52,7 @@ class Shown:
         words: of the reference with their times; none where they are not known.
         phones: the same of phones.
         audio: samples at :data:`AUDIO_RATE`, shape (S,).
-        inside: what the model makes of it.
+        inside: inside of the model over it.
     """
 
     scored: ScoredUtterance
@@ -65,17 +65,17 @@ class Shown:
 
     @property
     def player(self) -> str:
-        """Id of the element that plays it, whatever its own is."""
+        """Id of its audio element."""
         return f"audio-{self.scored.utterance_id.encode(errors='replace').hex()}"
 
     @property
     def scale(self) -> TimeScale:
-        """Of its pictures."""
+        """The time axis of its pictures."""
         return TimeScale.of(len(self.audio) / AUDIO_RATE)
 
 
 def worst_section(utterances: Sequence[Shown], label: str, tokens: Sequence[str]) -> Markup:
-    """Returns the utterances with the most errors, each with its player, its alignment and its posteriors.
+    """Returns the utterances with the most errors, each with player, aligned texts and posteriors.
 
     Args:
         utterances: the worst first.
@@ -110,7 +110,7 @@ def _player(shown: Shown) -> Markup:
 
 
 def _aligned(shown: Shown) -> Markup:
-    """Returns the alignment as a list of places, each with what was said above what was heard."""
+    """Returns the aligned texts as a list, each item with the reference above the hypothesis."""
     items = []
     for place in shown.places:
         ref, hyp = (_text(token) for token in (place.ref, place.hyp))
@@ -141,7 +141,7 @@ def _reference_rows(shown: Shown) -> list[Row]:
 
 
 def gates_section(shown: Shown, checkpoint: str) -> Markup:
-    """Returns gates and memory of chosen units over an utterance, layer by layer.
+    """Returns gates and memory of selected units over an utterance, layer by layer.
 
     Args:
         shown: the utterance, its gates computed.
