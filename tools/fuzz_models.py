@@ -1,8 +1,12 @@
-"""Readers of audio and of checkpoints."""
+"""Readers of audio, of checkpoints and of model files."""
 
 from __future__ import annotations
 
+import json
 import math
+import tempfile
+import zipfile
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -89,8 +93,67 @@ def _read_language_checkpoint(path: Path) -> None:
     assert math.isfinite(found.log_prob), "a language model without numbers was accepted"
 
 
+def _model_files() -> list[Seed]:
+    from asr.checkpoints.model_file.export import Recipe, export_model
+    from asr.decoding.settings import DecoderSettings, RescoringSettings
+    from asr.lm.kneser_ney import estimate
+    from asr.lm.storage import save_ngram
+
+    (acoustic,), (language,) = _checkpoints(), _language_checkpoints()
+
+    def write(path: Path) -> None:
+        with tempfile.TemporaryDirectory() as made:
+            folder = Path(made)
+            for seed in (acoustic, language):
+                (folder / seed.name).write_bytes(seed.content)
+            (folder / "words.txt").write_text("AB\nA\nCAB\n", encoding="utf-8")
+            save_ngram(estimate([["AB", "A"], ["CAB"], ["A"]], 3), folder / "3gram.npz")
+            lm, words = str(folder / "3gram.npz"), (str(folder / "words.txt"),)
+            settings = DecoderSettings(beam_size=4, lm=lm, lm_weight=0.5, lexicon=words, unknown_score=-5.0)
+            rescoring = [RescoringSettings(0.5, model=str(folder / language.name))]
+            export_model(Recipe([str(folder / acoustic.name)], settings, rescoring, "int8", {"licence": "CC0"}), path)
+
+    return written_seeds("a.asr", "zip", write)
+
+
+def _read_model_file(path: Path) -> None:
+    """Reads a file, and again with sums that are right, so that damage is met behind them."""
+    from asr.errors import AsrError
+
+    try:
+        _transcribe(path)
+    except AsrError:
+        _mend(path)
+        _transcribe(path)
+
+
+def _transcribe(path: Path) -> None:
+    from asr.checkpoints.model_file.reading import load_model_file
+    from asr.transcription.recognizer import Recognizer
+
+    file = load_model_file(path)
+    assert all(name and value is not None for name, value in file.describe())
+    (found,) = Recognizer.from_file(file).recognize([torch.linspace(-0.5, 0.5, 4000)])
+    assert math.isfinite(found.score), "scores that are no numbers were accepted"
+
+
+def _mend(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename: archive.read(info) for info in archive.infolist() if info.file_size < 1 << 20}
+        manifest = json.loads(members.pop("model.json"))
+        manifest["members"] = {name: [len(each), sha256(each).hexdigest()] for name, each in members.items()}
+        text = json.dumps(manifest, ensure_ascii=False).encode()
+    except Exception:  # damaged in another way
+        return
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, each in {"model.json": text, **members}.items():
+            archive.writestr(zipfile.ZipInfo(name), each)
+
+
 READERS = {
     "audio": Reader(_audio, _read_audio),
     "checkpoints": Reader(_checkpoints, _read_checkpoint),
+    "model-files": Reader(_model_files, _read_model_file),
     "language-models": Reader(_language_checkpoints, _read_language_checkpoint),
 }

@@ -10,7 +10,7 @@ from asr.checkpoints.acoustic import ACOUSTIC
 from asr.checkpoints.kind import Kind, LoadedModel
 from asr.checkpoints.language import LANGUAGE
 from asr.checkpoints.pronunciation import PRONUNCIATION
-from asr.checkpoints.reading import read_model
+from asr.checkpoints.reading import StoredModel, read_model
 
 KINDS: tuple[Kind[LoadedModel], ...] = (ACOUSTIC, LANGUAGE, PRONUNCIATION)
 
@@ -27,5 +27,9 @@ def kind_of(settings: Mapping[str, Any]) -> Kind[LoadedModel] | None:
 
 def load_any(path: str | Path) -> LoadedModel:
     """Returns the model of a checkpoint of any kind; see :meth:`Kind.load`."""
-    stored = read_model(path, ACOUSTIC.incomplete, ACOUSTIC.remedy)
+    return load_stored_model(read_model(path, ACOUSTIC.incomplete, ACOUSTIC.remedy))
+
+
+def load_stored_model(stored: StoredModel) -> LoadedModel:
+    """Returns the model of a checkpoint of any kind that has been read; see :meth:`Kind.load_stored`."""
     return (kind_of(stored.settings) or ACOUSTIC).load_stored(stored)

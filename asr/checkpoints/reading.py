@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asr.checkpoints.archive import NOT_ONE, Archive, Member, read_archive
+from asr.checkpoints.archive import NOT_ONE, read_archive
+from asr.checkpoints.layout import Archive, Member
 from asr.checkpoints.pickled import ForeignError, unpickle
 from asr.errors import CheckpointError
 

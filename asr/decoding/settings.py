@@ -7,18 +7,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.errors import ConfigError, DataError
+from asr.errors import ConfigError, DataError, UsageError
 from asr.files import written_whole
 from asr.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _KIND = "is no settings of a decoder"
 _REMEDY = "make it with: asr tune decode"
 
 HYPS_PER_STATE = 4
 """Hypotheses kept of those that the rest of an utterance cannot tell apart, for N-best lists."""
+NBEST = 100
+"""Default number of hypotheses that other models choose from."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,14 @@ class DecoderSettings(_Saved):
             return replace(self, lm_weight=lm_weight, word_score=score, blank_penalty=blank_penalty)
         return replace(self, lm_weight=lm_weight, token_score=score)
 
+    def choosing(self, nbest: int | None = None) -> DecoderSettings:
+        """Returns the settings with several hypotheses, for other models to choose among.
+
+        Args:
+            nbest: how many; None for :data:`NBEST`, or all of a smaller beam.
+        """
+        return replace(self, nbest=nbest or min(NBEST, self.beam_size))
+
     @property
     def weights(self) -> str:
         """Its weights, for people."""
@@ -150,7 +160,11 @@ class DecoderSettings(_Saved):
             DataError: the file is something else, or a setting is of another type, not finite, or does not go with the
                 others.
         """
-        found = Record.read(path, _KIND, _REMEDY)
+        return cls.of(Record.read(path, _KIND, _REMEDY))
+
+    @classmethod
+    def of(cls, found: Record) -> DecoderSettings:
+        """Returns the settings that a JSON object holds; see :meth:`load`."""
         if not all(isinstance(file, str) for file in found.items("lexicon")):
             raise found.error("lexicon", "a list of files")
         weights = {name: found.number(name) for name in ("lm_weight", "token_score", "word_score", "blank_penalty")}
@@ -169,7 +183,7 @@ class DecoderSettings(_Saved):
         try:
             settings.check()
         except ConfigError as error:
-            raise DataError(path, f"{_KIND} ({error.where}: {error.found})", _REMEDY) from None
+            raise DataError(found.where, f"{found.kind} ({error.where}: {error.found})", found.remedy) from None
         return settings
 
 
@@ -196,6 +210,34 @@ class RescoringSettings(_Saved):
         Raises:
             DataError: the file is something else, or a setting is of another type or not finite.
         """
-        found = Record.read(path, "is no settings of rescoring", "make it with: asr tune rescore")
+        return cls.of(Record.read(path, "is no settings of rescoring", "make it with: asr tune rescore"))
+
+    @classmethod
+    def of(cls, found: Record) -> RescoringSettings:
+        """Returns the settings that a JSON object holds; see :meth:`load`."""
         weight, word_score, unknown_score = map(found.number, ("weight", "word_score", "unknown_score"))
         return cls(weight, word_score, unknown_score, found.text("model") if found.has("model") else "")
+
+
+def load_rescoring(
+    files: Sequence[str], models: Sequence[str], option: Callable[[str], str]
+) -> list[RescoringSettings]:
+    """Reads settings of rescoring, each with the model that it names, or with another one.
+
+    Args:
+        files: settings that :meth:`RescoringSettings.save` wrote.
+        models: checkpoints in place of the named ones, one for each file; may be empty.
+        option: names ``rescore_settings`` and ``rescore`` in errors.
+
+    Raises:
+        UsageError: there are more or fewer models than files, or a file names none.
+        DataError: a file cannot be read.
+    """
+    found = [RescoringSettings.load(file) for file in files]
+    if models and len(models) != len(found):
+        raise UsageError(option("rescore"), f"{len(models)} models and {len(found)} settings", "give one for each")
+    if models:
+        found = [replace(each, model=model) for each, model in zip(found, models, strict=True)]
+    if not all(each.model for each in found):
+        raise UsageError(option("rescore_settings"), "name no model", f"give {option('rescore')}")
+    return found

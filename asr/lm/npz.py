@@ -68,13 +68,30 @@ def read_npz(path: Path) -> NGramModel:
         raise DataError(path, "no such file", "check the path") from None
     except Exception as error:  # zipfile fails on damage wherever it is: names, sizes, flags
         raise DataError(path, f"cannot be read ({type(error).__name__}: {error})", _REMEDY) from None
-    if not _is_whole(len(vocabulary), num_ngrams, values):
-        raise DataError(path, "is damaged: its arrays do not belong together", _REMEDY)
-    if not _has_probabilities(values):
-        raise DataError(path, "is damaged: some of its log probabilities are above 0 or not a number", _REMEDY)
-    for name in ("arc_log_probs", "backoffs"):
-        values[name] = np.maximum(values[name], _MOST_ORDER * NEVER)  # minus infinity among them
-    return NGramModel(vocabulary, num_ngrams, **values)
+    return model_of(path, _REMEDY, vocabulary, num_ngrams, values)
+
+
+def model_of(
+    path: Path, remedy: str, vocabulary: Vocabulary, num_ngrams: tuple[int, ...], arrays: dict[str, npt.NDArray[Any]]
+) -> NGramModel:
+    """Returns the model that arrays out of a file are, after a check that nothing leads out of them, nor in circles.
+
+    Args:
+        path: the file, for errors.
+        remedy: what to do about it.
+        vocabulary: the words.
+        num_ngrams: n-grams of each order.
+        arrays: the arrays of :class:`NGramModel` by name.
+
+    Raises:
+        DataError: they do not make a model.
+    """
+    if not _is_whole(len(vocabulary), num_ngrams, arrays):
+        raise DataError(path, "is damaged: its arrays do not belong together", remedy)
+    if not _has_probabilities(arrays):
+        raise DataError(path, "is damaged: some of its log probabilities are above 0 or not a number", remedy)
+    bounded = {name: np.maximum(arrays[name], _MOST_ORDER * NEVER) for name in ("arc_log_probs", "backoffs")}
+    return NGramModel(vocabulary, num_ngrams, **{**arrays, **bounded})
 
 
 class _Arrays:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from asr.checkpoints.acoustic import load_checkpoint
-from asr.checkpoints.language import load_language_model
-from asr.checkpoints.reading import read_checkpoint
+from asr.checkpoints.acoustic import Loaded
+from asr.checkpoints.kind import LoadedModel
+from asr.checkpoints.kinds import load_any
+from asr.checkpoints.language import LoadedLanguageModel
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.rescoring import NBest, NBestScores, check_spelling, measure_nbest, measure_nbest_by_ear, rescore
 from asr.decoding.settings import RescoringSettings
@@ -36,9 +37,29 @@ def load_rescorer(settings: RescoringSettings, sample_rate: int, device: str | t
     """
     if not settings.model:
         raise DataError("settings of rescoring", "name no model", "make them with: asr tune rescore")
-    kept = read_checkpoint(settings.model).get("hyper_parameters")
-    is_of_sentences = isinstance(kept, Mapping) and "vocabulary" in kept
-    measure = _by_words(settings, device) if is_of_sentences else _by_ear(settings, sample_rate, device)
+    return make_rescorer(settings, load_any(settings.model), sample_rate, device)
+
+
+def make_rescorer(
+    settings: RescoringSettings, loaded: LoadedModel, sample_rate: int, device: str | torch.device
+) -> Rescorer:
+    """Returns the rescorer of a model that has been read.
+
+    Args:
+        settings: its name and weights.
+        loaded: the model.
+        sample_rate: of the waveforms, in Hz.
+        device: device of the model.
+
+    Raises:
+        ConfigError: the device cannot be used, or the model reads other audio, spells no words, or is of another kind.
+    """
+    if isinstance(loaded, LoadedLanguageModel):
+        measure = _by_words(settings, loaded, device)
+    elif isinstance(loaded, Loaded):
+        measure = _by_ear(settings, loaded, sample_rate, device)
+    else:
+        raise ConfigError(settings.model, "cannot rescore hypotheses", "give a language model or an acoustic one")
 
     def rescored(nbests: Sequence[NBest], waveforms: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         return rescore(nbests, measure(nbests, waveforms, lengths), settings.weight, settings.word_score)
@@ -46,15 +67,13 @@ def load_rescorer(settings: RescoringSettings, sample_rate: int, device: str | t
     return rescored
 
 
-def _by_words(settings: RescoringSettings, device: str | torch.device) -> _Measure:
-    language = load_language_model(settings.model)
+def _by_words(settings: RescoringSettings, language: LoadedLanguageModel, device: str | torch.device) -> _Measure:
     move(language.network, device)
     model = language.sentence_model
     return lambda nbests, _waveforms, _lengths: measure_nbest(nbests, model, language.policy, settings.unknown_score)
 
 
-def _by_ear(settings: RescoringSettings, sample_rate: int, device: str | torch.device) -> _Measure:
-    loaded = load_checkpoint(settings.model)
+def _by_ear(settings: RescoringSettings, loaded: Loaded, sample_rate: int, device: str | torch.device) -> _Measure:
     model, tokens = loaded.model, loaded.tokens
     move(model, device)
     check_spelling(tokens, settings.model)

@@ -22,12 +22,13 @@ SAMPLE_RATE = 4000
 HOP = 80  # 20 ms
 
 
-def checkpoint_content(seed: int = 0) -> dict[str, Any]:
+def checkpoint_content(seed: int = 0, **encoder: Any) -> dict[str, Any]:
     """Gives what Lightning keeps of a training: a model that says something at random, and the state around it."""
     torch.manual_seed(seed)
+    sizes = {**ENCODER, **encoder}
     tokens = TokenTable.build([CHARACTERS], "char")
     frontend = FrontEnd(**FRONTEND)
-    model = AcousticModel(frontend, RecurrentEncoder(frontend.feature_dim, **ENCODER), len(tokens))
+    model = AcousticModel(frontend, RecurrentEncoder(frontend.feature_dim, **sizes), len(tokens))
     with torch.no_grad():
         model.output.weight.mul_(40)  # so that one token or another wins
     optimizer = torch.optim.AdamW(model.parameters())
@@ -39,7 +40,7 @@ def checkpoint_content(seed: int = 0) -> dict[str, Any]:
         "optimizer_states": [optimizer.state_dict()],
         "hyper_parameters": {
             "frontend": {"class_path": "asr.features.frontend.FrontEnd", "init_args": dict(FRONTEND)},
-            "encoder": {"class_path": "asr.models.encoder.RecurrentEncoder", "init_args": dict(ENCODER)},
+            "encoder": {"class_path": "asr.models.encoder.RecurrentEncoder", "init_args": sizes},
             "tokens": tokens.state(),
             "text_policy": "upper-no-punctuation",
             "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 1e-3}},

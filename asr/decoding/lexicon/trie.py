@@ -81,6 +81,7 @@ class LexiconTrie(nn.Module):
         pair_first, pair_counts: first arc of each of P pairs and how many it has, and a last row without, (P+1,).
         arc_states, arc_next_states, arc_words: of each arc, the word -1 where it ends none, (A,).
         arc_token_ids: token of each arc, (A,).
+        depths: tokens from the root to each state, (S,).
     """
 
     pair_keys: Tensor
@@ -97,26 +98,55 @@ class LexiconTrie(nn.Module):
         self, spellings: Spellings, tokens: TokenTable, silence: str = "", has_unknown: bool = False, blank: int = BLANK
     ) -> None:
         super().__init__()
-        self.words, self.num_tokens, self.is_separated = spellings.words, len(tokens), tokens.unit == "char"
-        if silence and (self.is_separated or silence not in tokens.ids):
-            raise ConfigError("silence", f"{silence!r} is none of these tokens", "give the name of a phone, or nothing")
-        name = SPACE_TOKEN if self.is_separated else silence
-        self.separator = tokens.ids[name] if name else None
+        self._name(spellings.words, tokens, silence)
         self._refuse_outer_tokens(spellings, tokens, blank)
-        parts, self._depths = _spelled_arcs(spellings, self.num_tokens, self.separator if self.is_separated else None)
-        self.num_states, self.unknown_state = len(self._depths), -1
+        parts, self.depths = _spelled_arcs(spellings, self.num_tokens, self.separator if self.is_separated else None)
+        self.num_states, self.unknown_state = len(self.depths), -1
         if self.separator is not None and not self.is_separated:
             parts.append(Arcs.of(ROOT, self.separator, ROOT, NO_WORD))
         if has_unknown:
             self.unknown_state = self.num_states
-            self.num_states, self._depths = self.num_states + 1, np.append(self._depths, 1)
+            self.num_states, self.depths = self.num_states + 1, np.append(self.depths, 1)
             parts.extend(self._unknown_arcs(tokens, blank))
         self._register(Arcs.join(parts, self.num_tokens))
 
+    @classmethod
+    def restored(
+        cls, words: tuple[str, ...], tokens: TokenTable, silence: str, has_unknown: bool, arcs: Arcs, depths: Ints
+    ) -> LexiconTrie:
+        """Returns a trie that was built before, of its arcs.
+
+        Args:
+            words: the W words.
+            tokens: the table.
+            silence: as it was built with.
+            has_unknown: as it was built with.
+            arcs: all arcs in their order; they are not checked.
+            depths: tokens from the root to each state, (S,).
+
+        Raises:
+            ConfigError: there is no such silence.
+        """
+        trie = cls.__new__(cls)
+        nn.Module.__init__(trie)
+        trie._name(words, tokens, silence)
+        trie.depths, trie.num_states = depths, len(depths)
+        trie.unknown_state = len(depths) - 1 if has_unknown else -1
+        trie._register(arcs)
+        return trie
+
+    def _name(self, words: tuple[str, ...], tokens: TokenTable, silence: str) -> None:
+        self.words, self.num_tokens, self.is_separated = words, len(tokens), tokens.unit == "char"
+        if silence and (self.is_separated or silence not in tokens.ids):
+            raise ConfigError("silence", f"{silence!r} is none of these tokens", "give the name of a phone, or nothing")
+        name = SPACE_TOKEN if self.is_separated else silence
+        self.separator = tokens.ids[name] if name else None
+
     def _register(self, arcs: Arcs) -> None:
-        keys, first, pairs, counts = np.unique(
-            arcs.states * self.num_tokens + arcs.token_ids, return_index=True, return_inverse=True, return_counts=True
-        )
+        arc_keys = arcs.states * self.num_tokens + arcs.token_ids  # ascending
+        begins = np.diff(arc_keys, prepend=-1) > 0
+        first, pairs = np.flatnonzero(begins), np.cumsum(begins) - 1
+        keys, counts = arc_keys[first], np.diff(first, append=len(arc_keys))
         self.most_arcs = int(counts.max())
         cells = self.num_states * self.num_tokens
         table = np.zeros(0, dtype=np.int32)
@@ -183,8 +213,8 @@ class LexiconTrie(nn.Module):
         np.maximum.at(best, states[ends], scores)
         inside = ~ends & (next_states != ROOT) & (next_states != states)
         states, next_states = states[inside], next_states[inside]
-        depths = self._depths[next_states]
-        for depth in range(int(self._depths.max()), 1, -1):
+        depths = self.depths[next_states]
+        for depth in range(int(self.depths.max()), 1, -1):
             level = depths == depth
             np.maximum.at(best, states[level], best[next_states[level]])
         best[ROOT] = 0.0

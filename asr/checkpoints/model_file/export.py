@@ -1,0 +1,113 @@
+"""Writes model files from checkpoints, settings, and the lexicon and language models that these name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from asr.checkpoints.acoustic import ACOUSTIC, Loaded
+from asr.checkpoints.kinds import load_stored_model
+from asr.checkpoints.language import LoadedLanguageModel
+from asr.checkpoints.model_file.arrays import Precision
+from asr.checkpoints.model_file.card import Card
+from asr.checkpoints.model_file.lexicon import write_lexicon
+from asr.checkpoints.model_file.members import Written
+from asr.checkpoints.model_file.networks import write_network
+from asr.checkpoints.model_file.ngram import write_ngram
+from asr.checkpoints.reading import StoredModel, read_model
+from asr.decoding.parts import DecoderParts
+from asr.decoding.rescoring import check_spelling
+from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.errors import ConfigError
+from asr.models.averaged import average
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The ingredients of a model file.
+
+    Attributes:
+        checkpoints: acoustic models with the same tokens; the posteriors of several are averaged.
+        settings: decoder settings, which name the files of lexicon and language model.
+        rescoring: weights of other models, which name their checkpoints.
+        precision: precision of the weights and of the scores of the n-gram model.
+        card: description of the file for people.
+    """
+
+    checkpoints: Sequence[str]
+    settings: DecoderSettings
+    rescoring: Sequence[RescoringSettings]
+    precision: Precision
+    card: Card
+
+
+def export_model(recipe: Recipe, path: str | Path) -> None:
+    """Writes a model file, whole or not at all; equal recipes give equal files.
+
+    Args:
+        recipe: the ingredients.
+        path: the file.
+
+    Raises:
+        AsrError: an ingredient cannot be read or contradicts another, or the file cannot be written.
+    """
+    written = Written()
+    stored, models = zip(*map(_load_acoustic, recipe.checkpoints), strict=True)
+    tokens, policy, frame_seconds = models[0].tokens, models[0].policy, models[0].model.frame_seconds
+    for checkpoint, each in zip(recipe.checkpoints, models, strict=True):
+        if each.tokens != tokens or each.policy != policy:
+            found = f"has other tokens or another text policy than {recipe.checkpoints[0]}"
+            raise ConfigError(checkpoint, found, "leave it out, or rescore with it: --rescore")
+    average([each.model for each in models])  # raises an error if their frames differ
+    parts = DecoderParts.read(recipe.settings, tokens, policy, frame_seconds)
+    parts.decoder(recipe.settings)  # raises likewise
+    manifest: dict[str, Any] = {
+        "card": dict(recipe.card),
+        "precision": recipe.precision,
+        "acoustic": [
+            write_network(each, loaded.model, recipe.precision, f"acoustic_{place}", written)
+            for place, (each, loaded) in enumerate(zip(stored, models, strict=True))
+        ],
+        "rescoring": [
+            _write_rescoring(
+                each, models[0].model.frontend.sample_rate, recipe.precision, f"rescoring_{place}", written
+            )
+            for place, each in enumerate(recipe.rescoring)
+        ],
+        "decoder": asdict(_without_folders(recipe.settings)),
+    }
+    if parts.lm is not None:
+        manifest["ngram"] = write_ngram(parts.lm, recipe.precision, written)
+    if parts.trie is not None and parts.coverage is not None:
+        num_spellings = parts.coverage.num_spellings
+        manifest["lexicon"] = {**write_lexicon(parts.trie, written), "num_spellings": num_spellings}
+    written.save(path, manifest)
+
+
+def _load_acoustic(path: str) -> tuple[StoredModel, Loaded]:
+    stored = read_model(path, ACOUSTIC.incomplete, ACOUSTIC.remedy)
+    return stored, ACOUSTIC.load_stored(stored)
+
+
+def _write_rescoring(
+    settings: RescoringSettings, sample_rate: int, precision: Precision, part: str, written: Written
+) -> dict[str, Any]:
+    stored = read_model(settings.model, ACOUSTIC.incomplete, ACOUSTIC.remedy)
+    loaded = load_stored_model(stored)
+    if isinstance(loaded, Loaded):
+        check_spelling(loaded.tokens, settings.model)
+        if loaded.model.frontend.sample_rate != sample_rate:
+            found = f"reads audio of another rate than the {sample_rate} Hz of the acoustic model"
+            raise ConfigError(settings.model, found, "rescore with a model of the same rate")
+    elif not isinstance(loaded, LoadedLanguageModel):
+        raise ConfigError(settings.model, "cannot rescore hypotheses", "give a language model or an acoustic one")
+    network = loaded.model if isinstance(loaded, Loaded) else loaded.network
+    described = write_network(stored, network, precision, part, written)
+    return {**asdict(replace(settings, model=Path(settings.model).name)), "network": described}
+
+
+def _without_folders(settings: DecoderSettings) -> DecoderSettings:
+    lexicon = tuple(Path(file).name for file in settings.lexicon)
+    return replace(settings, lm=Path(settings.lm).name, lexicon=lexicon)
