@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
 import shutil
@@ -156,6 +157,17 @@ def test_tests_import_neither_each_other_nor_tools() -> None:
             if is_test or (name.split(".")[0] == "tools" and tested != "tools"):
                 wrong.add(f"{file.relative_to(ROOT)}: {name}")
     assert not wrong
+
+
+def test_tools_import_what_there_is() -> None:
+    missing = set()
+    for file in (ROOT / "tools").rglob("*.py"):
+        for name in imported_by(file):
+            module, _, attribute = name.rpartition(".")
+            is_module = (ROOT / f"{name.replace('.', '/')}.py").exists()
+            if module.startswith("asr.") and not is_module and not hasattr(importlib.import_module(module), attribute):
+                missing.add(f"{file.relative_to(ROOT)}: {name}")
+    assert not missing
 
 
 def test_shell_is_clean() -> None:
