@@ -56,6 +56,7 @@ class PhraseAutomaton(nn.Module):
         next_states: state after each state and symbol, shape (Q, symbols).
         scores: natural-log score that each state and symbol adds, shape (Q, symbols).
         endings: natural-log score that the end adds after each state, shape (Q,).
+        highest: the highest score that a symbol adds.
     """
 
     next_states: Tensor
@@ -91,16 +92,12 @@ class PhraseAutomaton(nn.Module):
         columns = {"next_states": table, "scores": scores, "endings": endings}
         for name, column in columns.items():
             self.register_buffer(name, torch.from_numpy(column), persistent=False)
+        self.highest = float(scores.max())
 
     @property
     def num_states(self) -> int:
         """Q."""
         return len(self.endings)
-
-    @property
-    def highest(self) -> float:
-        """The highest score that a step adds."""
-        return float(self.scores.max())
 
 
 class _Nodes:

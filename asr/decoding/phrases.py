@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from asr.errors import DataError
 from asr.text.arpabet import strip_stress
 from asr.text.hotwords import HotPhrase, Hotwords
-from asr.text.lexicon import Pronunciation
+from asr.text.lexicon import Lexicon, Pronunciation
 from asr.text.policy import TextPolicy
-from asr.text.tokens import TokenTable
+from asr.text.tokens import BLANK, TokenTable
 
 
 @dataclass(frozen=True)
@@ -60,52 +60,54 @@ def _check_symbols(words: Sequence[str], source: HotPhrase, tokens: TokenTable) 
         raise DataError(source.where, error.found, "write it as the model does, or take it out") from None
 
 
-def pronounce(
-    phrases: Iterable[Phrase], hotwords: Hotwords, known: frozenset[str], tokens: TokenTable
-) -> dict[str, list[Pronunciation]]:
-    """Returns the pronunciations that a list of hot words adds to a lexicon: its own, and those of words new to both.
+def find_spellings(
+    phrases: Sequence[Phrase], hotwords: Hotwords, known: Collection[str], tokens: TokenTable
+) -> dict[str, list[tuple[int, ...]]]:
+    """Returns the token ids of words that a lexicon needs for hot phrases.
+
+    Characters and BPE spell the words that it lacks. Phones have the pronunciations of the list and, for what neither
+    has, those of the pronunciation model.
 
     Args:
         phrases: what :func:`find_phrases` found in the list.
         hotwords: the list.
-        known: words of the lexicon, in upper case.
-        tokens: phones; where these have no stress, it is taken from the pronunciations.
+        known: words of the lexicon.
+        tokens: of the model; where phones have no stress, that of pronunciations is dropped.
 
     Raises:
-        DataError: a pronunciation has another phone than the tokens, or a word has no pronunciation, with the line.
+        DataError: a pronunciation has a phone that is none of the tokens, or a word has none, with the line.
     """
-    has_stress = any(token[-1:].isdigit() for token in tokens.tokens)
+    known = frozenset(known)
+    sources = {word: each.source for each in phrases for word in each.words}
+    if tokens.unit != "phone":
+        return {word: [tuple(tokens.encode(word))] for word in sources if word not in known}
+    spoken = _given(phrases)
+    lacking = [word for word in sources if word not in known and word not in spoken]
+    said = hotwords.pronounce(lacking) if hotwords.pronounce and lacking else Lexicon({})
+    for word in lacking:
+        spoken[word] = list(said.pronunciations(word))
+        if not spoken[word]:
+            more = "" if hotwords.pronounce else ", or a model that pronounces it"
+            found = f"{word} is not in the lexicon, and has no pronunciation"
+            raise DataError(sources[word].where, found, f"give it after a second tab{more}")
+    return {word: [_ids(word, phones, sources[word], tokens) for phones in each] for word, each in spoken.items()}
+
+
+def _given(phrases: Iterable[Phrase]) -> dict[str, list[Pronunciation]]:
+    """Returns the pronunciations of a list."""
     spoken: dict[str, list[Pronunciation]] = {}
-    lacking: dict[str, HotPhrase] = {}
     for phrase in phrases:
-        for words in phrase.source.pronunciations:
-            for word, phones in zip(phrase.words, words, strict=True):
-                said = tuple(phones if has_stress else map(strip_stress, phones))
-                _check_phones(word, said, phrase.source, tokens)
-                spoken.setdefault(word, []).append(said)
-    for phrase in phrases:
-        lacking |= {word: phrase.source for word in phrase.words if word not in known and word not in spoken}
-    return spoken | _pronounce_new(lacking, hotwords, has_stress, tokens)
+        for several in phrase.source.pronunciations:
+            for word, phones in zip(phrase.words, several, strict=True):
+                spoken.setdefault(word, []).append(phones)
+    return spoken
 
 
-def _check_phones(word: str, phones: Pronunciation, source: HotPhrase, tokens: TokenTable) -> None:
-    strange = [phone for phone in phones if phone not in tokens.ids or tokens.tokens[0] == phone]
-    if strange:
-        found = f"{word} is pronounced with {strange[0]!r}, which is none of the model's phones"
-        raise DataError(source.where, found, f"use {', '.join(tokens.tokens[1:4])}, …")
-
-
-def _pronounce_new(
-    lacking: Mapping[str, HotPhrase], hotwords: Hotwords, has_stress: bool, tokens: TokenTable
-) -> dict[str, list[Pronunciation]]:
-    found: dict[str, list[Pronunciation]] = {}
-    said = hotwords.pronounce(lacking) if hotwords.pronounce and lacking else None
-    for word, source in lacking.items():
-        several = said.pronunciations(word) if said else ()
-        if not several:
-            remedy = "give it after a second tab" if hotwords.pronounce else "give it after a second tab, or a G2P model"
-            raise DataError(source.where, f"{word} has no pronunciation in the lexicon", remedy)
-        found[word] = [tuple(phones if has_stress else map(strip_stress, phones)) for phones in several]
-        for phones in found[word]:
-            _check_phones(word, phones, source, tokens)
-    return found
+def _ids(word: str, phones: Pronunciation, source: HotPhrase, tokens: TokenTable) -> tuple[int, ...]:
+    has_stress = any(token[-1:].isdigit() for token in tokens.tokens)
+    ids = [tokens.ids.get(phone if has_stress else strip_stress(phone), BLANK) for phone in phones]
+    if BLANK in ids:
+        strange, known = phones[ids.index(BLANK)], ", ".join(tokens.tokens[1:4])
+        found = f"{word} is pronounced with {strange!r}, which is none of the model's phones"
+        raise DataError(source.where, found, f"they are {known}, …")
+    return tuple(ids)

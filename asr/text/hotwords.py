@@ -65,9 +65,7 @@ class Hotwords:
             raise ConfigError("hotword_score", f"cannot be {self.score:g}", "make it 0 or more")
 
     @classmethod
-    def read(
-        cls, path: str | Path, score: float = HOTWORD_SCORE, pronounce: Pronounce | None = None
-    ) -> Hotwords:
+    def read(cls, path: str | Path, score: float = HOTWORD_SCORE, pronounce: Pronounce | None = None) -> Hotwords:
         """Reads a list of hot words, compressed or not (``.gz``), as :func:`parse_hotwords` takes it.
 
         Raises:
