@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asr.errors import DataError
 from asr.text.arpabet import strip_stress
@@ -27,9 +27,15 @@ class Phrase:
     bonus: float
     source: HotPhrase
 
+    def merged(self, other: Phrase) -> Phrase:
+        """Returns the phrase with the pronunciations of another line as well, and the greater bonus of the two."""
+        spoken = dict.fromkeys((*self.source.pronunciations, *other.source.pronunciations))
+        source = replace(self.source, pronunciations=tuple(spoken))
+        return Phrase(self.words, max(self.bonus, other.bonus), source)
+
 
 def find_phrases(hotwords: Hotwords, tokens: TokenTable, policy: TextPolicy) -> list[Phrase]:
-    """Returns the phrases that add something; of those with the same words the one that adds most.
+    """Returns the phrases that add something; those with the same words as one, see :meth:`Phrase.merged`.
 
     Args:
         hotwords: the list.
@@ -48,8 +54,9 @@ def find_phrases(hotwords: Hotwords, tokens: TokenTable, policy: TextPolicy) -> 
         if not is_spoken:
             _check_symbols(words, source, tokens)
         bonus = hotwords.score * source.weight * sum(map(len, words))
-        if bonus > 0 and (words not in found or bonus > found[words].bonus):
-            found[words] = Phrase(words, bonus, source)
+        if bonus > 0:
+            phrase = Phrase(words, bonus, source)
+            found[words] = found[words].merged(phrase) if words in found else phrase
     return list(found.values())
 
 
