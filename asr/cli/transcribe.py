@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.cli._hotword_options import HOTWORDS_NOTE, add_hotwords, check_search, read_hotwords
 from asr.cli._search_options import log_coverage
 from asr.cli.command import (
     above_zero,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from asr.transcription.recognizer import Recognizer
     from asr.transcription.transcript import Transcript
 
-_EXAMPLES = """  asr transcribe --checkpoint best.ckpt talk.wav
+_EXAMPLES = f"""  asr transcribe --checkpoint best.ckpt talk.wav
   asr transcribe --checkpoint best.ckpt recordings/ extra.mp3 --format jsonl > transcripts.jsonl
   asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --settings 3gram.json
   asr transcribe --model english.asr talk.wav
@@ -43,7 +44,9 @@ Text goes to stdout; for several files, each line begins with the path and a tab
 With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; files whose names would collide keep their suffix as well.
 Silences longer than 1.5 s are skipped, but times include them.
 m4a, mp4, webm, wma, amr and other formats of phones and video need the extra media (pip install av).
-Exit status 1 means that some files failed; the last line on stderr says how many."""
+Exit status 1 means that some files failed; the last line on stderr says how many.
+
+{HOTWORDS_NOTE}"""
 
 _NAMED = 5  # files named in a log line at most
 
@@ -108,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="channel to read, 1 is the left (default: the mean of all, or the loudest where they cancel out)",
     )
+    add_hotwords(parser)
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there is one)")
     parser.add_argument("--threads", type=whole_number, metavar="N", help="CPU threads (default: one per core)")
     parser.add_argument(
@@ -146,6 +150,9 @@ def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format
 def _load(arguments: argparse.Namespace) -> Recognizer:
     settings = None if arguments.model else _settings(arguments, DecoderSettings(), bool(arguments.rescoring))
     rescoring = [RescoringSettings.load(file) for file in arguments.rescoring]
+    hotwords = read_hotwords(arguments)
+    if settings is not None:
+        check_search(hotwords, settings)
     import torch
 
     from asr.transcription.recognizer import Recognizer
@@ -159,10 +166,13 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
 
             file = load_model_file(arguments.model)
             settings = _settings(arguments, file.settings, bool(rescoring or file.rescoring))
-            recognizer = Recognizer.from_file(file, settings, rescoring or None, device=device, num_workers=num_workers)
+            check_search(hotwords, settings)
+            recognizer = Recognizer.from_file(
+                file, settings, rescoring or None, hotwords=hotwords, device=device, num_workers=num_workers
+            )
         else:
             recognizer = Recognizer.from_checkpoint(
-                arguments.checkpoint, settings, rescoring, device=device, num_workers=num_workers
+                arguments.checkpoint, settings, rescoring, hotwords=hotwords, device=device, num_workers=num_workers
             )
     except ConfigError as error:
         named = option(error.where) if error.where == "device" else error.where

@@ -104,17 +104,19 @@ class DecoderParts:
         coverage = Coverage(*sizes, spellings.left_out, num_unknown, not_one_word)
         return cls(tokens, frame_seconds, lm, trie, words, coverage)
 
-    def with_hotwords(self, hotwords: Hotwords, policy: TextPolicy) -> DecoderParts:
+    def with_hotwords(self, hotwords: Hotwords | None, policy: TextPolicy) -> DecoderParts:
         """Returns parts whose decoders favour hot words; those that the lexicon lacks are added to it.
 
         Args:
-            hotwords: the list; one that adds nothing changes nothing.
+            hotwords: the list; None, or one that adds nothing, changes nothing.
             policy: the text policy of the model.
 
         Raises:
             ConfigError: tokens are phones and there is no lexicon.
             DataError: a phrase cannot be spelled in the tokens, with its line.
         """
+        if hotwords is None:
+            return self
         if self.tokens.unit == "phone" and self.trie is None:
             raise ConfigError("hotwords", "the model writes phones, not words", "give settings with a lexicon")
         phrases = tuple(find_phrases(hotwords, self.tokens, policy))

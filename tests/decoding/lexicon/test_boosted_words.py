@@ -143,7 +143,7 @@ def test_what_cannot_be_pronounced_is_named_with_its_line() -> None:
     assert hot.trie is not None
     assert hot.coverage is not None
     assert (hot.trie.words[-1], hot.coverage.num_words) == ("SIX", 5)
-    with pytest.raises(DataError, match=r"names.txt:7: SIX is pronounced with 'Q', which is none of the model's phones"):
+    with pytest.raises(DataError, match=r"names.txt:7: SIX is pronounced with 'Q', which is none"):
         phone_parts().with_hotwords(Hotwords((replace(phrase, pronunciations=((("x", "Q"),),)),)), policy)
     mute = Hotwords((phrase,), pronounce=lambda words: Lexicon({}))
     with pytest.raises(DataError, match=r"give it after a second tab$"):
