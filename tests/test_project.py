@@ -91,6 +91,7 @@ def test_the_wheel_carries_modules_and_configurations_and_composes_them(tmp_path
         names = set(archive.namelist())
         archive.extractall(tmp_path / "installed")
     missing = [file for file in files_of("asr", "*.py") if file not in names]
+    missing += [file for kind in ("*.css", "*.js") for file in files_of("asr", kind) if file not in names]
     missing += [file for file in files_of("conf", "*") if f"asr/{file}" not in names]
     assert not missing
     assert not [name for name in names if not name.startswith(("asr/", "carousel_asr-"))]

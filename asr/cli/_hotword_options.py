@@ -12,8 +12,6 @@ from asr.text.hotwords import HOTWORD_SCORE, Hotwords
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from asr.decoding.settings import DecoderSettings
-
 HOTWORDS_NOTE = """Hot words: lines of --hotwords are PHRASE, PHRASE<tab>WEIGHT or PHRASE<tab>WEIGHT<tab>P R O N:
   Zoë Müller
   Leigh<tab>1.5<tab>L IY<tab>L EY
@@ -56,13 +54,3 @@ def read_hotwords(arguments: Namespace) -> Hotwords | None:
 
         hotwords = replace(hotwords, pronounce=load_pronouncer(arguments.g2p).lexicon)
     return hotwords
-
-
-def check_search(hotwords: Hotwords | None, settings: DecoderSettings) -> None:
-    """Refuses hot words for searches that do not take them.
-
-    Raises:
-        ConfigError: decoding is greedy, or exact.
-    """
-    if hotwords is not None:
-        settings.check_hotwords(option)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli._hotword_options import HOTWORDS_NOTE, add_hotwords, check_search, read_hotwords
+from asr.cli._hotword_options import HOTWORDS_NOTE, add_hotwords, read_hotwords
 from asr.cli._search_options import add_inputs, add_search, add_weights, given_fields, load_model, search_settings
 from asr.cli.command import command, log, make_parser, option, parse, progress, refuse_tuning, warn
 from asr.decoding.settings import DecoderSettings
@@ -40,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.label and (arguments.out or Path(arguments.label).name != arguments.label):
         raise UsageError("--label", repr(arguments.label), "give it without --out, and as a part of a file name")
     hotwords = read_hotwords(arguments)
-    check_search(hotwords, settings)
+    if hotwords:
+        settings.check_hotwords(option)
     from asr.scoring.hypotheses import write_hypotheses
 
     loaded, parts = load_model(arguments, settings, hotwords)
@@ -88,16 +89,11 @@ def _decode(
 ) -> Iterator[tuple[str, list[Hypothesis]]]:
     """Yields each utterance's id and N-best list, in the order of the cuts."""
     from asr.corpora.manifests import read_cuts
-    from asr.data.posteriors import read_with
+    from asr.data.posteriors import decode_cuts
 
     cuts = list(read_cuts(file))
-    seconds = {cut.id: cut.duration for cut in cuts}
-    found: dict[str, list[Hypothesis]] = {}
-    with progress(sum(seconds.values()), "decoding") as bar:
-        for ids, nbest in read_with(decoder, model, cuts, arguments.batch_seconds, arguments.workers):
-            found |= zip(ids, nbest, strict=True)
-            bar.advance(sum(seconds[each] for each in ids))
-    return ((cut.id, found[cut.id]) for cut in cuts)
+    with progress(sum(cut.duration for cut in cuts), "decoding") as bar:
+        return decode_cuts(decoder, model, cuts, arguments.batch_seconds, arguments.workers, bar.advance)
 
 
 if __name__ == "__main__":

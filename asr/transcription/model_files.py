@@ -1,4 +1,4 @@
-"""What a recogniser takes out of a model file, and what from elsewhere."""
+"""The parts of a recogniser, from a model file or from other files that replace them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from asr.transcription.rescoring import Rescorer, load_rescorer, make_rescorer
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A model file, and how it is decoded.
+    """A model file with the settings to decode with.
 
     Attributes:
-        file: what it holds.
-        settings: how to decode.
-        parts: what the decoder is made of.
-        rescorers: what chooses among its hypotheses.
+        file: its content.
+        settings: decoder settings.
+        parts: the parts of the decoder.
+        rescorers: functions that reorder its N-best lists, applied in order.
     """
 
     file: ModelFile

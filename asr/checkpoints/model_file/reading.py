@@ -1,4 +1,4 @@
-"""Reads model files: no code of theirs runs, and nothing outside of them is opened."""
+"""Reads model files; no code from them runs, and no other file is opened."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from asr.models.averaged import average
 
 @dataclass(frozen=True, eq=False)
 class ModelFile:
-    """What a model file holds.
+    """The content of a model file.
 
     Attributes:
         path: the file.
-        card: what it says of itself.
-        precision: of its weights.
-        acoustic: its acoustic models, all of the same tokens; what they hear is averaged.
-        settings: how to decode; the files that they name are in it.
-        parts: what its decoder is made of.
-        rescoring: weights and models that choose among what is found, one after the other.
+        card: description of the file for people.
+        precision: precision of its weights.
+        acoustic: acoustic models with the same tokens, whose posteriors are averaged.
+        settings: decoder settings; the files that they name are in the model file.
+        parts: the parts of its decoder.
+        rescoring: weights and models that rescore the hypotheses in order.
     """
 
     path: Path
@@ -44,11 +44,11 @@ class ModelFile:
     rescoring: tuple[tuple[RescoringSettings, LoadedModel], ...]
 
     def has_files_of(self, settings: DecoderSettings) -> bool:
-        """Says whether the lexicon and the language model that settings name are those in the file."""
+        """Returns whether settings name the lexicon and the language model in the file."""
         return _files(settings) == _files(self.settings)
 
     def describe(self) -> list[Row]:
-        """Returns what ``asr info`` says: the card, then the models, then the decoder."""
+        """Returns the rows of ``asr info``: card, models, decoder."""
         rows = [*describe_card(self.card), ("size", f"{self.path.stat().st_size:,} bytes"), ("weights", self.precision)]
         for each in self.acoustic:
             rows += each.describe()
@@ -66,11 +66,11 @@ class ModelFile:
 
 
 def load_model_file(path: str | Path) -> ModelFile:
-    """Reads a model file and builds what it holds.
+    """Reads a model file and builds its models.
 
     Raises:
-        CheckpointError: the file is missing, damaged, another one, or of a newer version.
-        AsrError: what it holds does not make a recogniser.
+        CheckpointError: the file is missing, damaged, of another kind or of a newer version.
+        AsrError: its content does not make up a recogniser.
     """
     members = Members(path)
     manifest = members.manifest
@@ -116,7 +116,7 @@ def _read_parts(members: Members, settings: DecoderSettings, acoustic: Loaded) -
 
 
 def _files(settings: DecoderSettings) -> Mapping[str, object]:
-    """Returns what lexicon and language model of settings depend on, whichever folder they lie in."""
+    """Returns the settings that lexicon and language model depend on, whatever their folder."""
     return {
         "lm": Path(settings.lm).name,
         "lexicon": [Path(file).name for file in settings.lexicon],
