@@ -1,0 +1,56 @@
+"""Options that name hot words, shared by the verbs that decode."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from asr.cli.command import finite, option
+from asr.errors import ConfigError, UsageError
+from asr.text.hotwords import HOTWORD_SCORE, Hotwords
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+HOTWORDS_NOTE = """Hot words: lines of --hotwords are PHRASE, PHRASE<tab>WEIGHT or PHRASE<tab>WEIGHT<tab>P R O N:
+  Zoë Müller
+  Leigh<tab>1.5<tab>L IY<tab>L EY
+Pronunciations, any number of them, are for models of phones; those of phrases have | between the words. Each time that
+a phrase occurs, as whole words, it adds WEIGHT (1 if none is given) times --hotword-score for each of its letters.
+It takes a beam; words that a lexicon lacks are added to it."""
+
+
+def add_hotwords(parser: ArgumentParser) -> None:
+    """Adds the options."""
+    hot = parser.add_argument_group("hot words")
+    hot.add_argument("--hotwords", metavar="FILE", help="expected words and phrases, one a line, see below")
+    hot.add_argument(
+        "--hotword-score",
+        type=finite,
+        metavar="S",
+        help=f"natural-log score per letter of a phrase (default: {HOTWORD_SCORE:g})",
+    )
+    hot.add_argument("--g2p", metavar="FILE", help="from asr train --config-name g2p: pronounces words without lexicon")
+
+
+def read_hotwords(arguments: Namespace) -> Hotwords | None:
+    """Returns the hot words of the options, None if there are none.
+
+    Raises:
+        UsageError: an option has nothing to do.
+        AsrError: a file cannot be read, or a line is malformed.
+    """
+    if not arguments.hotwords:
+        for name in ("hotword_score", "g2p"):
+            if getattr(arguments, name) is not None:
+                raise UsageError(option(name), "there are no hot words", f"give {option('hotwords')}, or leave it out")
+        return None
+    score = HOTWORD_SCORE if arguments.hotword_score is None else arguments.hotword_score
+    if score < 0:
+        raise ConfigError(option("hotword_score"), f"{score:g} is below 0", "give 0 or more")
+    hotwords = Hotwords.read(arguments.hotwords, score)
+    if arguments.g2p:
+        from asr.checkpoints.pronunciation import load_pronouncer
+
+        hotwords = replace(hotwords, pronounce=load_pronouncer(arguments.g2p).lexicon)
+    return hotwords
