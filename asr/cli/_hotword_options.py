@@ -12,13 +12,6 @@ from asr.text.hotwords import HOTWORD_SCORE, Hotwords
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-HOTWORDS_NOTE = """Hot words: lines of --hotwords are PHRASE, PHRASE<tab>WEIGHT or PHRASE<tab>WEIGHT<tab>P R O N:
-  Zoë Müller
-  Leigh<tab>1.5<tab>L IY<tab>L EY
-Pronunciations, any number of them, are for models of phones; those of phrases have | between the words. Each time that
-a phrase occurs, as whole words, it adds WEIGHT (1 if none is given) times --hotword-score for each of its letters.
-It takes a beam; words that a lexicon lacks are added to it."""
-
 
 def add_hotwords(parser: ArgumentParser) -> None:
     """Adds the options."""
@@ -34,12 +27,7 @@ def add_hotwords(parser: ArgumentParser) -> None:
 
 
 def read_hotwords(arguments: Namespace) -> Hotwords | None:
-    """Returns the hot words of the options, None if there are none.
-
-    Raises:
-        UsageError: an option has nothing to do.
-        AsrError: a file cannot be read, or a line is malformed.
-    """
+    """Returns the hot words of the options, None if there are none."""
     if not arguments.hotwords:
         for name in ("hotword_score", "g2p"):
             if getattr(arguments, name) is not None:

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli._hotword_options import HOTWORDS_NOTE, add_hotwords, read_hotwords
+from asr.cli._hotword_options import add_hotwords, read_hotwords
 from asr.cli._search_options import add_inputs, add_search, add_weights, given_fields, load_model, search_settings
 from asr.cli.command import command, log, make_parser, option, parse, progress, refuse_tuning, warn
 from asr.decoding.settings import DecoderSettings
 from asr.errors import UsageError
+from asr.text.hotwords import HOTWORDS_NOTE
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli._hotword_options import HOTWORDS_NOTE, add_hotwords, read_hotwords
+from asr.cli._hotword_options import add_hotwords, read_hotwords
 from asr.cli._search_options import log_coverage
 from asr.cli.command import (
     above_zero,
@@ -25,6 +25,7 @@ from asr.cli.command import (
     whole_number,
 )
 from asr.errors import AsrError, ConfigError, UsageError
+from asr.text.hotwords import HOTWORDS_NOTE
 from asr.transcription.formats import FORMATS, Format, choose_format
 from asr.transcription.inputs import STDIN, Recording, find_recordings, read_list
 from asr.transcription.opening import Choice, open_recognizer

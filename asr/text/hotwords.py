@@ -14,6 +14,14 @@ from asr.text.lexicon import Lexicon, Pronunciation
 HOTWORD_SCORE = 0.5
 """Natural-log score per letter of a hot phrase if none is given."""
 
+HOTWORDS_NOTE = """Hot words: lines of --hotwords are PHRASE, PHRASE<tab>WEIGHT or PHRASE<tab>WEIGHT<tab>P R O N:
+  Zoë Müller
+  Leigh<tab>1.5<tab>L IY<tab>L EY
+Pronunciations, any number of them, are for models of phones; those of phrases have | between the words. Each time that
+a phrase occurs, as whole words, it adds WEIGHT (1 if none is given) times --hotword-score for each of its letters.
+It takes a beam; words that a lexicon lacks are added to it."""
+"""What the lines of a list are, for a command's help."""
+
 Pronounce = Callable[[Iterable[str]], Lexicon]
 """Returns the pronunciations of words in upper case, without those that it cannot pronounce."""
 
