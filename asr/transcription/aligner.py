@@ -14,8 +14,7 @@ import torch
 from asr.audio.rates import Seconds
 from asr.checkpoints.acoustic import Loaded, load_checkpoint
 from asr.decoding.forced.boundaries import BoundaryRule
-from asr.decoding.forced.graph import Posteriors as Rows
-from asr.decoding.forced.graph import WrittenWord
+from asr.decoding.forced.graph import LogProbs, WrittenWord
 from asr.decoding.forced.search import ForcedAlignment, TokenPlace, align_words
 from asr.decoding.forced.spelling import check_lexicon, separator_of, spell
 from asr.decoding.forced.viterbi import Penalties
@@ -200,8 +199,8 @@ class Aligner:
 
     def _timed(self, path: Path, words: Sequence[str], found: ForcedAlignment, heard: Posteriors) -> Alignment:
         """Converts an alignment in frames to seconds."""
-        stretches = [*found.words, *(each.tokens for each in found.unwritten)]
-        places = sorted({place for tokens in stretches for place in tokens}, key=lambda place: place.first)
+        said = (*found.words, *found.unwritten)
+        places = sorted({place for tokens in said for place in tokens}, key=lambda place: place.first)
         starts = heard.starts[[each.first for each in places]]
         ends = heard.starts[[each.last for each in places]] + self.model.frame_seconds
         timed = dict(zip(places, self.settings.boundaries.apply(starts, ends, heard.duration).tolist(), strict=True))
@@ -218,14 +217,14 @@ class Aligner:
             unit=self.tokens.unit,
             words=tuple(_word(text, spans(tokens)) for text, tokens in zip(words, found.words, strict=True)),
             untranscribed=tuple(
-                _stretch(self.tokens.decode(each.token for each in stretch.tokens), spans(stretch.tokens))
+                _stretch(self.tokens.decode(each.token for each in stretch), spans(stretch))
                 for stretch in found.unwritten
             ),
             score=found.score,
         )
 
 
-def _posterior(log_probs: Rows, place: TokenPlace) -> float:
+def _posterior(log_probs: LogProbs, place: TokenPlace) -> float:
     return float(np.exp(log_probs[place.first : place.last + 1, place.token].max()))
 
 
