@@ -44,12 +44,12 @@ class Format:
         """
         if self.many is None:
             raise ValueError("this format allows one recording per file")
-        before, between, behind = self.many
+        before, between, after = self.many
         piece = self.header + before
         for transcript in transcripts:
             yield piece + self.write(transcript)
             piece = between
-        yield behind if piece == between else piece + behind
+        yield after if piece == between else piece + after
 
 
 def write_txt(transcript: Transcript) -> str:
