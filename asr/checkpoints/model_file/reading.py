@@ -52,7 +52,8 @@ class ModelFile:
         rows = [*describe_card(self.card), ("size", f"{self.path.stat().st_size:,} bytes"), ("weights", self.precision)]
         for each in self.acoustic:
             rows += each.describe()
-        rows.append(("decoder", f"{self.settings.label}, {self.settings.weights}"))
+        weights = "" if self.settings == DecoderSettings() else f", {self.settings.weights}"  # greedy has none
+        rows.append(("decoder", f"{self.settings.label}{weights}"))
         if self.parts.coverage is not None:
             coverage = self.parts.coverage
             rows.append(("lexicon", f"{coverage.num_words:,} words, {coverage.num_spellings:,} spellings"))
@@ -86,7 +87,7 @@ def load_model_file(path: str | Path) -> ModelFile:
     for place, each in enumerate(manifest.records("rescoring")):
         model = read_network(members, each.record("network"), f"rescoring_{place}")
         if not isinstance(model, Loaded | LoadedLanguageModel):
-            raise members.foreign("a model chooses among hypotheses that cannot")
+            raise members.foreign("its rescoring uses a model that cannot rescore")
         rescoring.append((RescoringSettings.of(each), model))
     settings = DecoderSettings.of(manifest.record("decoder"))
     try:
@@ -103,7 +104,7 @@ def load_model_file(path: str | Path) -> ModelFile:
 def _read_parts(members: Members, settings: DecoderSettings, acoustic: Loaded) -> DecoderParts:
     manifest, tokens, frame_seconds = members.manifest, acoustic.tokens, acoustic.model.frame_seconds
     if bool(settings.lm) != manifest.has("ngram") or bool(settings.lexicon) != manifest.has("lexicon"):
-        raise members.foreign("its decoder has not what its settings name")
+        raise members.foreign("its decoder lacks what its settings name, or has more")
     lm = read_ngram(members, manifest.record("ngram")) if settings.lm else None
     if not settings.lexicon:
         return DecoderParts(tokens, frame_seconds, lm)
