@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from asr.audio.waveforms import as_opus
-from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.hypothesis import Hypothesis, Span
 from asr.reports.html.markup import Content, Markup, data_uri, joined, section, tag
 from asr.reports.html.timeline import Row, TimeScale, draw, spectrogram, states, track, unit_rows
 from asr.reports.inside import Direction, Inside
@@ -24,21 +24,6 @@ AUDIO_RATE = 16000
 
 _ERRORS = {"S": "substitution", "D": "deletion", "I": "insertion"}
 _UNITS = 4  # of each direction of each layer
-
-
-@dataclass(frozen=True)
-class Said:
-    """A word or phone of the reference with its times.
-
-    Attributes:
-        text: as it is shown.
-        start: seconds from the start.
-        end: seconds from the start.
-    """
-
-    text: str
-    start: float
-    end: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +43,8 @@ class Shown:
     scored: ScoredUtterance
     places: Sequence[AlignedToken]
     hypothesis: Hypothesis
-    words: Sequence[Said]
-    phones: Sequence[Said]
+    words: Sequence[Span]
+    phones: Sequence[Span]
     audio: Tensor
     inside: Inside
 
