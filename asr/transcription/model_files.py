@@ -42,12 +42,12 @@ def open_model_file(
     settings = settings or file.settings
     settings.check()
     acoustic = file.acoustic[0]
-    sample_rate = acoustic.model.frontend.sample_rate
     if rescoring is not None:
+        sample_rate = acoustic.model.frontend.sample_rate
         rescorers = [load_rescorer(each, sample_rate, device) for each in rescoring]
     else:
         chosen = [] if settings.beam_size == 1 or settings.exact else file.rescoring
-        rescorers = [make_rescorer(each, model, sample_rate, device) for each, model in chosen]
+        rescorers = [make_rescorer(each, model, device) for each, model in chosen]
     if not rescorers:
         settings = replace(settings, nbest=1)
     elif settings.nbest == 1:

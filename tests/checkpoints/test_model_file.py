@@ -195,7 +195,7 @@ def test_an_acoustic_model_chooses_too_and_others_do_not(tmp_path: Path) -> None
     content = torch.load(tmp_path / "b.ckpt", weights_only=True)
     content["hyper_parameters"]["frontend"]["init_args"]["sample_rate"] = 8000
     torch.save(content, tmp_path / "b.ckpt")
-    with pytest.raises(ConfigError, match="reads audio of another rate than the 16000 Hz of the acoustic model"):
+    with pytest.raises(ConfigError, match="reads audio of 8000 Hz, and the recogniser of 16000 Hz"):
         write_model_file(tmp_path, rescoring=by_ear)
 
 

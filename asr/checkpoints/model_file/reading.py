@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.checkpoints.acoustic import Loaded
-from asr.checkpoints.kind import LoadedModel, Row
-from asr.checkpoints.language import LoadedLanguageModel
+from asr.checkpoints.kind import Row
 from asr.checkpoints.model_file.card import Card, describe_card, read_card
 from asr.checkpoints.model_file.lexicon import read_lexicon
 from asr.checkpoints.model_file.members import Members
 from asr.checkpoints.model_file.networks import read_network
 from asr.checkpoints.model_file.ngram import read_ngram
+from asr.checkpoints.rescoring import RescoringModel, rescoring_model
 from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.decoding.parts import Coverage, DecoderParts
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import ConfigError
 from asr.models.averaged import average
+from asr.records import Record
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class ModelFile:
     acoustic: tuple[Loaded, ...]
     settings: DecoderSettings
     parts: DecoderParts
-    rescoring: tuple[tuple[RescoringSettings, LoadedModel], ...]
+    rescoring: tuple[tuple[RescoringSettings, RescoringModel], ...]
 
     def has_files_of(self, settings: DecoderSettings) -> bool:
         """Returns whether settings name the lexicon and the language model in the file."""
@@ -83,15 +84,14 @@ def load_model_file(path: str | Path) -> ModelFile:
         acoustic.append(loaded)
     if not acoustic:
         raise members.foreign("it has no acoustic model")
-    rescoring: list[tuple[RescoringSettings, LoadedModel]] = []
-    for place, each in enumerate(manifest.records("rescoring")):
-        model = read_network(members, each.record("network"), f"rescoring_{place}")
-        if not isinstance(model, Loaded | LoadedLanguageModel):
-            raise members.foreign("its rescoring uses a model that cannot rescore")
-        rescoring.append((RescoringSettings.of(each), model))
+    sample_rate = acoustic[0].model.frontend.sample_rate
     settings = DecoderSettings.of(manifest.record("decoder"))
     try:
         average([each.model for each in acoustic])
+        rescoring = [
+            _read_rescoring(members, each, sample_rate, f"rescoring_{place}")
+            for place, each in enumerate(manifest.records("rescoring"))
+        ]
         parts = _read_parts(members, settings, acoustic[0])
         parts.decoder(settings)
     except ConfigError as error:
@@ -99,6 +99,13 @@ def load_model_file(path: str | Path) -> ModelFile:
     members.finish()
     card, precision = read_card(manifest), manifest.text("precision")
     return ModelFile(members.path, card, precision, tuple(acoustic), settings, parts, tuple(rescoring))
+
+
+def _read_rescoring(
+    members: Members, found: Record, sample_rate: int, part: str
+) -> tuple[RescoringSettings, RescoringModel]:
+    loaded = read_network(members, found.record("network"), part)
+    return RescoringSettings.of(found), rescoring_model(loaded, sample_rate, part)
 
 
 def _read_parts(members: Members, settings: DecoderSettings, acoustic: Loaded) -> DecoderParts:
