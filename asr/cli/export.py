@@ -15,6 +15,7 @@ from asr.errors import UsageError
 _EXAMPLES = """  asr export --checkpoint best.ckpt --out english.asr
   asr export --checkpoint best.ckpt --settings 3gram.json --rescore lstm.ckpt --rescore-settings lstm.json \\
     --precision int8 --licence CC-BY-4.0 --card trained_on=AN4 --scores scores.json --out english.asr
+  asr export --checkpoint best.ckpt --backend onnx --precision int8 --out small.asr
 
 Of several checkpoints of the same tokens what they hear is averaged. asr info shows what a file holds."""
 
@@ -33,7 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     scores = read_headlines(arguments.scores) if arguments.scores else []
     line = shlex.join(["asr", "export", *(sys.argv[1:] if argv is None else argv)])
     card = make_card({**dict(arguments.card), **said}, scores, line)
-    export_model(Recipe(arguments.checkpoint, settings, rescoring, arguments.precision, card), arguments.out)
+    is_portable = arguments.backend == "onnx"
+    recipe = Recipe(arguments.checkpoint, settings, rescoring, arguments.precision, card, is_portable)
+    export_model(recipe, arguments.out)
     log(f"{arguments.out}: {Path(arguments.out).stat().st_size:,} bytes, {arguments.precision}")
     return 0
 
@@ -50,7 +53,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rescore", action="append", default=[], metavar="FILE", help="their model (default: the one that they name)"
     )
-    parser.add_argument("--precision", choices=["float32", "float16", "int8"], default="float32", help="of weights")
+    parser.add_argument(
+        "--precision",
+        choices=["float32", "float16", "int8"],
+        default="float32",
+        help="of weights; float16 is not for onnx",
+    )
+    parser.add_argument(
+        "--backend",
+        choices=["torch", "onnx"],
+        default="torch",
+        help="onnx: greedy decoding runs on NumPy and onnxruntime, without torch (needs the extra export)",
+    )
     parser.add_argument("--description", metavar="TEXT", help="what the model is for")
     parser.add_argument("--licence", metavar="TEXT", help="under which others may use it")
     parser.add_argument(

@@ -146,21 +146,18 @@ def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format
 def _load(arguments: argparse.Namespace) -> Recognizer:
     settings = None if arguments.model else _settings(arguments, DecoderSettings(), bool(arguments.rescoring))
     rescoring = [RescoringSettings.load(file) for file in arguments.rescoring]
-    import torch
-
     from asr.transcription.recognizer import Recognizer
 
-    device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    torch.set_num_threads(1)  # see num_workers of Recognizer
-    num_workers = 1 if device.startswith("cuda") else arguments.threads or num_processes()
     try:
         if settings is None:
             from asr.checkpoints.model_file.reading import load_model_file
 
             file = load_model_file(arguments.model)
-            settings = _settings(arguments, file.settings, bool(rescoring or file.rescoring))
+            settings = _settings(arguments, file.settings, bool(rescoring) or file.has_rescoring)
+            device, num_workers = _machine(arguments, needs_torch=not file.portable)
             recognizer = Recognizer.from_file(file, settings, rescoring or None, device=device, num_workers=num_workers)
         else:
+            device, num_workers = _machine(arguments, needs_torch=True)
             recognizer = Recognizer.from_checkpoint(
                 arguments.checkpoint, settings, rescoring, device=device, num_workers=num_workers
             )
@@ -169,6 +166,18 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
         raise ConfigError(named, error.found, error.remedy) from None
     log_coverage(recognizer.coverage, settings.lm)
     return recognizer
+
+
+def _machine(arguments: argparse.Namespace, needs_torch: bool) -> tuple[str, int]:
+    """Returns the device to use, and how many batches to recognise at the same time."""
+    device = "cpu"
+    if needs_torch:
+        import torch
+
+        torch.set_num_threads(1)  # see num_workers of Recognizer
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = arguments.device or device
+    return device, 1 if device.startswith("cuda") else arguments.threads or num_processes()
 
 
 def _settings(arguments: argparse.Namespace, own: DecoderSettings, has_rescoring: bool) -> DecoderSettings:
@@ -189,8 +198,6 @@ def _settings(arguments: argparse.Namespace, own: DecoderSettings, has_rescoring
 
 
 def _write(transcripts: Iterator[Transcript], num_recordings: int, form: Format, arguments: argparse.Namespace) -> None:
-    import torch
-
     try:
         if arguments.out_dir:
             num_replaced = write_files(transcripts, form, Path(arguments.out_dir), arguments.format)
@@ -198,9 +205,14 @@ def _write(transcripts: Iterator[Transcript], num_recordings: int, form: Format,
                 log(f"asr transcribe: {num_replaced} files were in {arguments.out_dir} already, and have been replaced")
         else:
             _print(form.documents(transcripts) if num_recordings > 1 else map(form.document, transcripts))
-    except torch.OutOfMemoryError as error:
+    except _out_of_memory() as error:
         found = f"{arguments.batch_seconds:g} is more than this GPU's memory holds"
         raise UsageError("--batch-seconds", found, "give less") from error
+
+
+def _out_of_memory() -> tuple[type[Exception], ...]:
+    """Returns the error of a GPU whose memory is full; none where torch was not needed."""
+    return (sys.modules["torch"].OutOfMemoryError,) if "torch" in sys.modules else ()
 
 
 def _print(pieces: Iterable[str]) -> None:
