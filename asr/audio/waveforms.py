@@ -13,15 +13,8 @@ import numpy as np
 
 from asr.audio.channels import check_channel, loudest_if_cancelling, mix, tell_cancelling
 from asr.audio.opening import count_samples, open_sound
-from asr.audio.rates import (
-    RESAMPLE_WIDTH,
-    Seconds,
-    Waveform,
-    resample,
-    resampling_ratio,
-    samples_to_seconds,
-    seconds_to_samples,
-)
+from asr.audio.rates import Seconds, samples_to_seconds, seconds_to_samples
+from asr.audio.resampling import RESAMPLE_WIDTH, Waveform, resample, resampling_ratio
 from asr.audio.sound import Samples, Sound, joined
 from asr.errors import DataError
 from asr.files import written_whole

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr.audio.rates import Seconds, Waveform, samples_to_seconds, seconds_to_samples
+from asr.audio.rates import Seconds, samples_to_seconds, seconds_to_samples
+from asr.audio.resampling import Waveform
 from asr.transcription.silences import (
     LEVEL_FRAME,
     SILENT_DB,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asr.audio.rates import Waveform
+from asr.audio.resampling import Waveform
 from asr.decoding.hypothesis import Hypothesis
 from asr.portable.greedy import decode_greedily
 from asr.portable.model import PortableModel, mean_log_probs

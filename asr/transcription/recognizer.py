@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from asr.audio.rates import Seconds, Waveform, samples_to_seconds
+from asr.audio.rates import Seconds, samples_to_seconds
+from asr.audio.resampling import Waveform
 from asr.audio.waveforms import stream
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.settings import DecoderSettings, RescoringSettings

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from asr.audio.rates import Seconds, Waveform, seconds_to_samples
+from asr.audio.rates import Seconds, seconds_to_samples
+from asr.audio.resampling import Waveform
 
 Levels = NDArray[np.float32]
 Flags = NDArray[np.bool_]

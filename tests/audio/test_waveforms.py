@@ -8,7 +8,8 @@ import soundfile
 import torch
 import torchaudio
 
-from asr.audio.rates import resample, resampling_ratio, samples_to_seconds, seconds_to_samples
+from asr.audio.rates import samples_to_seconds, seconds_to_samples
+from asr.audio.resampling import resample, resampling_ratio
 from asr.audio.waveforms import AudioInfo, probe, read, segment_as_flac, stream, write_wav
 from asr.errors import DataError
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asr.audio.rates import Waveform
+from asr.audio.resampling import Waveform
 from asr.transcription.long_audio import Chunk, Cutting, cut
 
 RATE = 1000

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asr.audio.rates import Waveform
+from asr.audio.resampling import Waveform
 from asr.transcription.silences import Sound, find_runs, leave_out_silences
 
 RATE = 8000

@@ -70,10 +70,10 @@ def read_parts(members: Members, settings: DecoderSettings, tokens: TokenTable, 
     manifest = members.manifest
     if bool(settings.lm) != manifest.has("ngram") or bool(settings.lexicon) != manifest.has("lexicon"):
         raise members.foreign("its decoder has not what its settings name")
-    parts = DecoderParts(tokens, frame_seconds, read_ngram(members, manifest.record("ngram")) if settings.lm else None)
-    if settings.lexicon:
-        parts = _with_lexicon(members, settings, parts)
+    lm = read_ngram(members, manifest.record("ngram")) if settings.lm else None
+    parts = DecoderParts(tokens, frame_seconds, lm)
     try:
+        parts = _with_lexicon(members, settings, parts) if settings.lexicon else parts
         parts.decoder(settings)
     except ConfigError as error:
         raise members.foreign(f"{error.where}: {error.found}") from None
