@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
@@ -15,13 +16,16 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from asr.encodings import DamagedTextError, guess_encoding, utf8_stream
-from asr.errors import DataError
+from asr.errors import AsrError, DataError
 
 _SAMPLE = 1 << 16  # bytes that an encoding is guessed from
 _SHOWN = 30  # characters
 _LONGEST_NAME = 255  # bytes of a file's name, on nearly all file systems
 PART = ".part"  # prefix of the names of unfinished files
 _LONGEST_ENDING = 20  # bytes after the last dot that count as an ending
+_OF_THE_DISK = frozenset(
+    (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+)  # errors about a path that any code may meet; missing files are handled where they are opened
 
 
 @contextmanager
@@ -227,3 +231,11 @@ def open_written(path: str | Path) -> Iterator[BinaryIO]:
             return
         with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as compressed:
             yield cast(BinaryIO, compressed)
+
+
+def disk_error(error: Exception) -> AsrError | None:
+    """Returns the one line to print for an error about a path that any code may meet; None for anything else."""
+    if not isinstance(error, OSError) or error.filename is None or error.errno not in _OF_THE_DISK:
+        return None
+    found = f"cannot be used ({error.strerror})"
+    return AsrError(os.fsdecode(error.filename), found, "check the path and its rights")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: training ends after the current step with a checkpoint, and says how to resume."""
+"""Ctrl-C and SIGTERM: commands clean up; training ends after the current step with a checkpoint to resume from."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 from asr.errors import AsrError
 
@@ -91,3 +92,45 @@ def _handle(signum: int, _frame: FrameType | None) -> None:
     found = f"stopped by {signal.Signals(signum).name}"
     found += " before the first step" if is_first else " for the second time, without another checkpoint"
     raise InterruptionError("training", found, "start it again, with ckpt_path=last where it had begun", signum)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM; it is cleaned up after in the same way as Ctrl-C."""
+
+
+@contextmanager
+def raised_once(is_program: bool) -> Iterator[None]:
+    """Turns SIGTERM into an exception within the block, so that unfinished files are removed; obeys only one Ctrl-C.
+
+    A second Ctrl-C would interrupt the wait for threads, which Python then takes for ended, and the process would
+    abort.
+
+    Args:
+        is_program: whether the process ends with the block and ignores Ctrl-C from the first one on.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C.
+        Terminated: SIGTERM.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    heeds = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not in the background of a script
+    if heeds:
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if heeds and not (is_program and signal.getsignal(signal.SIGINT) is signal.SIG_IGN):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _interrupt(_signum: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated

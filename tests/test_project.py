@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
 import shutil
@@ -91,6 +92,7 @@ def test_the_wheel_carries_modules_and_configurations_and_composes_them(tmp_path
         names = set(archive.namelist())
         archive.extractall(tmp_path / "installed")
     missing = [file for file in files_of("asr", "*.py") if file not in names]
+    missing += [file for kind in ("*.css", "*.js") for file in files_of("asr", kind) if file not in names]
     missing += [file for file in files_of("conf", "*") if f"asr/{file}" not in names]
     assert not missing
     assert not [name for name in names if not name.startswith(("asr/", "carousel_asr-"))]
@@ -155,6 +157,17 @@ def test_tests_import_neither_each_other_nor_tools() -> None:
             if is_test or (name.split(".")[0] == "tools" and tested != "tools"):
                 wrong.add(f"{file.relative_to(ROOT)}: {name}")
     assert not wrong
+
+
+def test_tools_import_what_there_is() -> None:
+    missing = set()
+    for file in (ROOT / "tools").rglob("*.py"):
+        for name in imported_by(file):
+            module, _, attribute = name.rpartition(".")
+            is_module = (ROOT / f"{name.replace('.', '/')}.py").exists()
+            if module.startswith("asr.") and not is_module and not hasattr(importlib.import_module(module), attribute):
+                missing.add(f"{file.relative_to(ROOT)}: {name}")
+    assert not missing
 
 
 def test_shell_is_clean() -> None:

@@ -28,11 +28,11 @@ from typing import Any
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from asr.cli.train import _quieten_lightning
 from asr.configuration.composition import compose_config, resolve
 from asr.machine import keep_memory, num_cores
 from asr.runs import ranks
 from asr.runs.building import build
+from asr.runs.quiet import quieten_lightning
 
 WARMUP_STEPS, NUM_STEPS = 4, 16
 MOST_SECONDS = 25.0  # of a measurement; threads that wait for a busy core would take minutes
@@ -133,7 +133,7 @@ def main() -> int:
     parser.add_argument("--busy", type=int, nargs="+", default=[0, 1, 2], help="busy processes beside (default: 0 1 2)")
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS, help="which to compare (default: all)")
     options = parser.parse_args()
-    _quieten_lightning()
+    quieten_lightning()
     for experiment in options.experiments:
         medians: dict[tuple[str, int], float] = {}
         for number in options.busy:

@@ -162,7 +162,11 @@ def _reason(error: Exception) -> str:
 
 def _to_samples(frame: Any) -> Samples:
     """Returns the samples of a frame as floats, shape (S, C), between -1 and 1 where it holds integers."""
-    values = frame.to_ndarray()  # (C, S) where planar, else (1, S * C)
+    if frame.format.name in ("s64", "s64p"):  # which PyAV converts to no array
+        values = np.stack([np.frombuffer(plane, np.int64) for plane in frame.planes])
+        values = values[:, : frame.samples * frame.layout.nb_channels // len(frame.planes)]
+    else:
+        values = frame.to_ndarray()  # (C, S) where planar, else (1, S * C)
     values = values.T if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels)
     if values.dtype.kind == "u":
         return np.asarray((values.astype(np.float32) - 128) / 128, np.float32)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -62,10 +62,24 @@ def probe(path: str | Path, stored: bytes | None = None) -> AudioInfo:
     return AudioInfo(*count_samples(Path(path), stored))
 
 
-def peek(path: str | Path) -> tuple[int, int | None]:
-    """Returns the sample rate, and the samples where they are known without decoding; errors are :func:`probe`'s."""
-    with open_sound(Path(path)) as sound:
-        return sound.sample_rate, sound.num_samples
+class Header(NamedTuple):
+    """The properties of an audio file that are known without decoding it.
+
+    Attributes:
+        sample_rate: Hz.
+        num_samples: samples of each channel; None if only decoding tells.
+        num_channels: 1 for mono.
+    """
+
+    sample_rate: int
+    num_samples: int | None
+    num_channels: int
+
+
+def peek(path: str | Path, stored: bytes | None = None) -> Header:
+    """Returns the header of an audio file; arguments and errors are those of :func:`probe`."""
+    with open_sound(Path(path), stored) as sound:
+        return Header(sound.sample_rate, sound.num_samples, sound.num_channels)
 
 
 def read(
@@ -109,22 +123,24 @@ def read(
 
 
 def stream(
-    path: str | Path, sample_rate: int, block_seconds: Seconds = 30.0, channel: int | None = None
+    path: str | Path,
+    sample_rate: int,
+    block_seconds: Seconds = 30.0,
+    channel: int | None = None,
+    stored: bytes | None = None,
 ) -> Iterator[Waveform]:
-    """Yields the waveform of a long file in blocks, which make up what :func:`read` returns; errors are the same.
+    """Yields the waveform of a long file in blocks, shape (S,) each; joined, they are what :func:`read` returns.
 
     Args:
         path: an audio file.
         sample_rate: Hz of the blocks.
         block_seconds: length of every block but the last, to within a few samples.
         channel: as for :func:`read`; None decodes a file of several channels twice.
-
-    Yields:
-        float32 samples, shape (S,).
+        stored: as for :func:`probe`.
     """
     path = Path(path)
-    channel = _choose_channel(path) if channel is None else channel
-    with open_sound(path) as sound:
+    channel = _choose_channel(path, stored) if channel is None else channel
+    with open_sound(path, stored) as sound:
         check_channel(path, channel or 0, sound.num_channels)
         ratio = resampling_ratio(sound.sample_rate, sample_rate)
         unit = ratio.numerator  # input samples after which input and output samples fall together again
@@ -150,9 +166,9 @@ def stream(
             buffer, left = buffer[keep:], stop - keep
 
 
-def _choose_channel(path: Path) -> int | None:
+def _choose_channel(path: Path, stored: bytes | None) -> int | None:
     """Decodes a file of several channels to find out whether they cancel each other; returns the loudest if they do."""
-    with open_sound(path) as sound:
+    with open_sound(path, stored) as sound:
         if sound.num_channels == 1:
             return None
         channel = loudest_if_cancelling(sound.blocks(), sound.num_channels)
@@ -198,6 +214,21 @@ def write_wav(path: str | Path, waveform: torch.Tensor, sample_rate: int) -> Non
 
     with written_whole(path) as beside:
         libsndfile.write(beside, waveform.detach().cpu().numpy(), sample_rate)
+
+
+def as_opus(waveform: torch.Tensor, sample_rate: int) -> bytes:
+    """Returns a waveform as a small file that browsers play: Ogg Opus of about 24 kbit/s.
+
+    Args:
+        waveform: samples, shape (S,); what lies outside -1 to 1 is clipped.
+        sample_rate: 8000, 12000, 16000, 24000 or 48000 Hz.
+
+    Raises:
+        ValueError: Opus does not know such a rate.
+    """
+    from asr.audio import libsndfile
+
+    return libsndfile.opus(waveform.detach().cpu().clamp(-1.0, 1.0).numpy(), sample_rate)
 
 
 def segment_as_flac(path: str | Path, start: Seconds, duration: Seconds, stored: bytes | None = None) -> bytes:

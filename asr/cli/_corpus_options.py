@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from asr.corpora.checks import Problem
     from asr.text.policy import TextPolicy
 
-_FORM = "write SPLIT=ID,ID of speakers or chapters, such as train=4406,4088-158077 test=5652"
-
 
 def add_lexicon(parser: argparse.ArgumentParser) -> None:
     """Adds the options of a lexicon to a corpus."""
@@ -106,7 +104,7 @@ def prepare_librispeech(arguments: argparse.Namespace, problems: list[Problem]) 
     """
     from asr.corpora import librispeech
 
-    speakers = _speakers(arguments.speakers)
+    speakers = None if arguments.speakers is None else librispeech.parse_speakers(arguments.speakers)
     corpus_dir = _corpus_dir(arguments)
     splits = librispeech.prepare(
         corpus_dir,
@@ -135,20 +133,3 @@ def _corpus_dir(arguments: argparse.Namespace) -> Path:
     folder = arguments.corpus_dir or arguments.out / "corpus"
     mirror = arguments.mirror or archives.MIRROR
     return archives.download(arguments.subsets, folder, mirror=mirror, log_of=download_log)
-
-
-def _speakers(given: list[str] | None) -> dict[str, list[str]] | None:
-    if given is None:
-        return None
-    speakers: dict[str, list[str]] = {}
-    for each in given:
-        split, equals, names = each.partition("=")
-        chosen = [name for name in names.split(",") if name]
-        if not split.replace("-", "").replace("_", "").isalnum() or not equals or not chosen or split in speakers:
-            raise UsageError(f"--speakers {each}", "is not SPLIT=IDS, or repeats a split", _FORM)
-        speakers[split] = chosen
-    everyone = [name for names in speakers.values() for name in names]
-    doubled = [name for name in everyone if everyone.count(name) > 1]
-    if doubled:
-        raise UsageError("--speakers", f"{doubled[0]} is named twice", "give each to one split")
-    return speakers

@@ -45,7 +45,9 @@ def add_search(parser: ArgumentParser) -> None:
     words.add_argument(
         "--unknown-score", type=finite, metavar="S", help="score of words outside the lexicon (default: there are none)"
     )
-    words.add_argument("--beam-threshold", type=finite, metavar="S", help="largest distance to the best (default: 30)")
+    words.add_argument(
+        "--beam-threshold", type=finite, metavar="S", help="drop what is this far below the best (default: 30)"
+    )
     words.add_argument(
         "--hyps-per-state",
         type=int,
@@ -106,11 +108,7 @@ def log_coverage(coverage: Coverage | None, lm: str) -> None:
     """Logs how much of a lexicon, if there is one, can be searched; ``lm`` is the file of the language model."""
     if coverage is None:
         return
-    for file, count in coverage.not_one_word.items():
-        warn(f"{file}: {count} entries are not one word under the text policy; left out")
-    log(f"lexicon: {coverage.num_words} words, {coverage.num_spellings} spellings")
-    mute = coverage.without_spelling
-    if mute:
-        warn(f"{len(mute)} words have no spelling in the tokens, such as {mute[0]!r}")
-    if coverage.num_unknown:
-        log(f"{lm}: {coverage.num_unknown} of {coverage.num_words} words are not in it and count as <unk>")
+    for line in coverage.problems():
+        warn(line)
+    for line in coverage.describe(lm):
+        log(line)

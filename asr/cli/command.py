@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import functools
+import io
 import logging
 import math
-import os
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn, Protocol, TextIO, cast
+from typing import NoReturn, Protocol, cast
 
 from asr.dependencies import load_error
 from asr.errors import AsrError, UsageError, printable
+from asr.files import disk_error
+from asr.interruption import Terminated, raised_once
 from asr.machine import use_one_thread
+from asr.progress import Work
 from asr.stdout import guarded
 
 _quiet = False
 _PAUSE = 10.0  # seconds between two lines about a download
-
-_OF_THE_DISK = frozenset(
-    (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
-)
-"""Errors about a path that any code may meet; missing files are handled where they are opened."""
 
 
 def make_parser(verb: str, description: str, examples: str = "") -> argparse.ArgumentParser:
@@ -190,8 +185,25 @@ def log(message: str) -> None:
 
 def warn(message: str) -> None:
     """Prints a line to stderr, even with ``--quiet``: something failed or was left out."""
+    clear_bar()
     with suppress(OSError):  # nobody reads it, or the disk is full: the exit status still tells
         print(message, file=sys.stderr, flush=True)
+
+
+def clear_bar() -> None:
+    """Removes a progress bar from the terminal before something else is printed; it is drawn again later."""
+    with suppress(OSError):
+        if sys.stderr is not None and sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def print_result(pieces: Iterable[str]) -> None:
+    """Prints the pieces of a result to stdout: any script in UTF-8, and paths as the file system has them."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    for piece in pieces:
+        clear_bar()
+        print(piece, end="", flush=True)
 
 
 def print_log(prefix: str = "", level: int = logging.WARNING) -> None:
@@ -201,16 +213,16 @@ def print_log(prefix: str = "", level: int = logging.WARNING) -> None:
         prefix: start of each line, such as "asr prepare: ".
         level: lowest level that is printed.
     """
-    handler = _Lines(sys.stderr)
+    handler = _Lines()
     handler.setFormatter(logging.Formatter(f"{prefix}%(message)s"))
     ours = logging.getLogger("asr")
     ours.handlers, ours.propagate = [handler], False
     ours.setLevel(level)
 
 
-class _Lines(logging.StreamHandler[TextIO]):
-    def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+class _Lines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(printable(self.format(record)))
 
 
 class Main(Protocol):
@@ -232,52 +244,24 @@ def command(main: Main) -> Main:
     def run(argv: list[str] | None = None) -> int:
         use_one_thread()
         try:
-            with _sigterm_like_ctrl_c():
+            with raised_once(is_program=argv is None):
                 return guarded(lambda: main(argv), lambda message: warn(f"asr {verb}: {message}"))
         except AsrError as error:
             warn(f"asr {verb}: {error}")
             return error.exit_status
         except KeyboardInterrupt as error:
-            signum = signal.SIGTERM if isinstance(error, _Terminated) else signal.SIGINT
-            warn(f"asr {verb}: interrupted" if signum == signal.SIGINT else f"asr {verb}: ended by SIGTERM")
+            signum = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+            cause = "interrupted" if signum == signal.SIGINT else "ended by SIGTERM"
+            warn(f"asr {verb}: {cause}; {error}" if error.args else f"asr {verb}: {cause}")
             return 128 + signum
         except Exception as error:
-            told = load_error(error) or _disk_error(error)
+            told = load_error(error) or disk_error(error)
             if told is None:
                 raise
             warn(f"asr {verb}: {told}")
             return told.exit_status
 
     return cast(Main, run)
-
-
-def _disk_error(error: Exception) -> AsrError | None:
-    """Returns the line to print for an error about a path; None for a bug of ours."""
-    if not isinstance(error, OSError) or error.filename is None or error.errno not in _OF_THE_DISK:
-        return None
-    found = f"cannot be used ({error.strerror})"
-    return AsrError(os.fsdecode(error.filename), found, "check the path and its rights")
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM; it is cleaned up after in the same way as Ctrl-C."""
-
-
-@contextmanager
-def _sigterm_like_ctrl_c() -> Iterator[None]:
-    """Turns SIGTERM into an exception within the block, so that unfinished files are removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
-    raise _Terminated
 
 
 def _verb(main: Main) -> str:
@@ -299,36 +283,28 @@ def download_log(url: str) -> Callable[[int, int | None], None]:
     return advance
 
 
-class Progress:
-    """Counts seconds of audio; draws a bar on a terminal and ends with the real-time factor.
-
-    Args:
-        total_seconds: seconds of audio in total; None if unknown.
-        description: what is being done, such as "features".
-    """
+class Progress(Work):
+    """Draws a bar on a terminal and ends with the real-time factor; with ``--quiet``, ends only if some work failed."""
 
     def __init__(self, total_seconds: float | None, description: str) -> None:
-        self.total, self.description, self.done = total_seconds, description, 0.0
-        self._start = self._drawn = time.monotonic()
+        super().__init__(total_seconds, description)
+        self._drawn = time.monotonic()
         self._draws = sys.stderr.isatty() and not _quiet
 
     def advance(self, seconds: float) -> None:
         """Adds seconds of audio that are done."""
-        self.done += seconds
+        super().advance(seconds)
         now = time.monotonic()
         if self._draws and now - self._drawn >= 0.1:
             self._drawn = now
-            share = f" {100 * self.done / self.total:3.0f} %" if self.total else ""
-            print(f"\r{self.description}:{share} {self.done:,.0f} s of audio", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{self.line()}", end="", file=sys.stderr, flush=True)
 
     def finish(self) -> None:
-        """Prints the final line."""
-        elapsed = time.monotonic() - self._start
-        if self._draws:
-            print("\r\033[K", end="", file=sys.stderr)
-        if self.done:
-            factor = elapsed / self.done
-            log(f"{self.description}: {self.done:,.1f} s of audio in {elapsed:.1f} s, real-time factor {factor:.4f}")
+        """Prints the last line."""
+        clear_bar()
+        line = self.last_line(shows_speed=not _quiet)
+        if line:
+            (warn if self.has_failed else log)(line)
 
 
 @contextmanager

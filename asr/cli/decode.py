@@ -82,16 +82,11 @@ def _decode(
 ) -> Iterator[tuple[str, list[Hypothesis]]]:
     """Yields each utterance's id and N-best list, in the order of the cuts."""
     from asr.corpora.manifests import read_cuts
-    from asr.data.posteriors import read_with
+    from asr.data.posteriors import decode_cuts
 
     cuts = list(read_cuts(file))
-    seconds = {cut.id: cut.duration for cut in cuts}
-    found: dict[str, list[Hypothesis]] = {}
-    with progress(sum(seconds.values()), "decoding") as bar:
-        for ids, nbest in read_with(decoder, model, cuts, arguments.batch_seconds, arguments.workers):
-            found |= zip(ids, nbest, strict=True)
-            bar.advance(sum(seconds[each] for each in ids))
-    return ((cut.id, found[cut.id]) for cut in cuts)
+    with progress(sum(cut.duration for cut in cuts), "decoding") as bar:
+        return decode_cuts(decoder, model, cuts, arguments.batch_seconds, arguments.workers, bar.advance)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
-"""Puts models, lexicon, language model and weights into one file that transcribes with nothing beside it."""
+"""Writes models, lexicon, language model, weights and a card into one file, for asr transcribe --model."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from asr.cli.command import command, log, make_parser, parse
-from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.cli.command import command, log, make_parser, option, parse
+from asr.decoding.settings import DecoderSettings, load_rescoring
 from asr.errors import UsageError
 
 _EXAMPLES = """  asr export --checkpoint best.ckpt --out english.asr
@@ -17,7 +16,7 @@ _EXAMPLES = """  asr export --checkpoint best.ckpt --out english.asr
     --precision int8 --licence CC-BY-4.0 --card trained_on=AN4 --scores scores.json --out english.asr
   asr export --checkpoint best.ckpt --backend onnx --precision int8 --out small.asr
 
-Of several checkpoints of the same tokens what they hear is averaged. asr info shows what a file holds."""
+The posteriors of several checkpoints with the same tokens are averaged. asr info shows what a file holds."""
 
 
 @command
@@ -25,7 +24,9 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     arguments = parse(_parser(), argv)
     settings = DecoderSettings.load(arguments.settings) if arguments.settings else DecoderSettings()
-    rescoring = _rescoring(arguments, settings)
+    rescoring = load_rescoring(arguments.rescore_settings, arguments.rescore, option)
+    if rescoring and settings.beam_size == 1:
+        raise UsageError("--rescore-settings", "one hypothesis leaves no choice", "give --settings of a beam")
     from asr.checkpoints.model_file.card import make_card
     from asr.checkpoints.model_file.export import Recipe, export_model
     from asr.scoring.headlines import read_headlines
@@ -44,31 +45,28 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("export", "Writes a model file.", _EXAMPLES)
     parser.add_argument(
-        "--checkpoint", required=True, action="append", metavar="FILE", help="acoustic model that asr train wrote"
+        "--checkpoint", required=True, action="append", metavar="FILE", help="acoustic model; may be repeated"
     )
     parser.add_argument("--settings", metavar="FILE", help="decoder and weights that asr tune decode wrote")
     parser.add_argument(
         "--rescore-settings", action="append", default=[], metavar="FILE", help="weights that asr tune rescore wrote"
     )
     parser.add_argument(
-        "--rescore", action="append", default=[], metavar="FILE", help="their model (default: the one that they name)"
+        "--rescore", action="append", default=[], metavar="FILE", help="their model (default: the one they name)"
     )
-    parser.add_argument(
-        "--precision",
-        choices=["float32", "float16", "int8"],
-        default="float32",
-        help="of weights; float16 is not for onnx",
-    )
-    parser.add_argument(
-        "--backend",
-        choices=["torch", "onnx"],
-        default="torch",
-        help="onnx: greedy decoding runs on NumPy and onnxruntime, without torch (needs the extra export)",
-    )
+    forms = ["float32", "float16", "int8"]
+    parser.add_argument("--precision", choices=forms, default=forms[0], help="of the weights (default: float32)")
+    backend_help = "onnx: greedy decoding runs on NumPy and onnxruntime, without torch; needs the extra export"
+    parser.add_argument("--backend", choices=["torch", "onnx"], default="torch", help=backend_help)
     parser.add_argument("--description", metavar="TEXT", help="what the model is for")
-    parser.add_argument("--licence", metavar="TEXT", help="under which others may use it")
+    parser.add_argument("--licence", metavar="TEXT", help="licence of the model")
     parser.add_argument(
-        "--card", type=_field, action="append", default=[], metavar="KEY=VALUE", help="more to say, such as trained_on"
+        "--card",
+        type=_field,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another field of the card, such as trained_on",
     )
     parser.add_argument("--scores", metavar="FILE", help="error rates that asr score --json wrote, for the card")
     parser.add_argument("--out", required=True, metavar="FILE", help="model file to write, such as english.asr")
@@ -80,21 +78,8 @@ def _field(text: str) -> tuple[str, str]:
     if not key.isidentifier() or not value:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE with a name as the key")
     if key in ("scores", "versions", "command"):
-        raise argparse.ArgumentTypeError(f"{key} is written without being asked for")
+        raise argparse.ArgumentTypeError(f"{key} is always written")
     return key, value
-
-
-def _rescoring(arguments: argparse.Namespace, settings: DecoderSettings) -> list[RescoringSettings]:
-    found = [RescoringSettings.load(file) for file in arguments.rescore_settings]
-    if arguments.rescore and len(arguments.rescore) != len(found):
-        raise UsageError("--rescore", f"{len(arguments.rescore)} models and {len(found)} weights", "give one for each")
-    if found and settings.beam_size == 1:
-        raise UsageError("--rescore-settings", "one hypothesis leaves no choice", "give --settings of a beam")
-    if arguments.rescore:
-        found = [replace(each, model=model) for each, model in zip(found, arguments.rescore, strict=True)]
-    if not all(each.model for each in found):
-        raise UsageError("--rescore-settings", "name no model", "give --rescore")
-    return found
 
 
 if __name__ == "__main__":

@@ -42,10 +42,11 @@ def main(argv: list[str] | None = None) -> int:
     check_outputs(arguments.cuts, outputs, "--cuts")
 
     from asr.corpora.manifests import read_cuts
+    from asr.features.choice import choose_frontend
     from asr.features.cmvn import Statistics, save_statistics
     from asr.features.description import keep_description
 
-    frontend = _frontend(*arguments.frontend)
+    frontend = choose_frontend(*arguments.frontend)
     all_cuts = [read_cuts(path) for path in arguments.cuts]
     keep_description(arguments.out / "frontend.json", frontend)
     statistics = Statistics(frontend.feature_dim) if arguments.cmvn else None
@@ -59,17 +60,6 @@ def main(argv: list[str] | None = None) -> int:
         log(f"mean and deviation of {statistics.num_frames:,} frames")
         print(arguments.out / "cmvn.json")
     return 0
-
-
-def _frontend(name: str, *changes: str) -> FrontEnd:
-    """Builds a front end of ``conf/frontend`` with changes; its normalisation does not matter here."""
-    from asr.configuration.composition import frontend_settings
-    from asr.features.frontend import FrontEnd
-    from asr.features.settings import check_types
-
-    settings, known = frontend_settings(name, list(changes)), FrontEnd().settings()
-    check_types(settings, known, f"--frontend {name}")
-    return FrontEnd(**{**settings, "cmvn": known["cmvn"]})
 
 
 def _extract(cuts: CutSet, frontend: FrontEnd, output: Path, arguments: argparse.Namespace) -> Extraction:

@@ -11,7 +11,6 @@ from asr.errors import UsageError
 from asr.text.policy import POLICIES, get_policy
 
 if TYPE_CHECKING:
-    from asr.lm.kneser_ney import Estimate
     from asr.lm.vocabulary import Vocabulary
     from asr.text.policy import TextPolicy
 
@@ -117,7 +116,8 @@ def _train(arguments: argparse.Namespace) -> None:
     log(f"{sentences.num_sentences:,} sentences, {counts.counts.sum() - sentences.num_sentences:,} {unit}")
     estimated = estimate_from_counts(counts, arguments.prune)
     save_ngram(estimated.model, arguments.out)
-    _log_orders(estimated)
+    for line in estimated.describe():
+        log(line)
     log(f"written to {arguments.out}")
 
 
@@ -129,15 +129,6 @@ def _read_vocabulary(path: Path, policy: TextPolicy | None) -> Vocabulary:
         warn(f"{path}: {num_left_out:,} entries left out, which are not one word under the text policy")
     log(f"{path}: {len(words):,} words")
     return Vocabulary.of(words)
-
-
-def _log_orders(estimated: Estimate) -> None:
-    pairs = zip(estimated.num_counted, estimated.discounts, strict=True)
-    for order, (num_counted, discounts) in enumerate(pairs, start=1):
-        num_ngrams = estimated.model.num_ngrams[order - 1] if order <= estimated.model.order else 0
-        kept = f", {num_ngrams:,} kept" if order > 1 and num_ngrams < num_counted else ""
-        values = " ".join(f"{value:.4f}" for value in discounts.values)
-        log(f"order {order}: {num_counted:,} n-grams{kept}, discounts {values}")
 
 
 def _measure(arguments: argparse.Namespace) -> None:

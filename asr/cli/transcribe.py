@@ -1,12 +1,11 @@
-"""Transcribes audio files and folders with a checkpoint: text, JSON, subtitles or tables."""
+"""Transcribes audio files and folders with a model: text, JSON, subtitles, tables or annotations."""
 
 from __future__ import annotations
 
 import argparse
-import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,75 +18,106 @@ from asr.cli.command import (
     option,
     parse,
     print_log,
+    print_result,
     progress,
     warn,
     whole_number,
 )
-from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import AsrError, ConfigError, UsageError
-from asr.machine import num_processes
-from asr.transcription.formats import FORMATS, PATHS_AND_TEXT, Format
-from asr.transcription.inputs import Recording, find_recordings, survey
-from asr.transcription.outputs import named, write_files
+from asr.transcription.formats import FORMATS, Format, choose_format
+from asr.transcription.inputs import STDIN, Recording, find_recordings, read_list
+from asr.transcription.opening import Choice, open_recognizer
+from asr.transcription.outputs import OutputFolder, with_output_names
+from asr.transcription.survey import estimate_seconds
+from asr.transcription.tally import Tally
 
 if TYPE_CHECKING:
     from asr.transcription.recognizer import Recognizer
     from asr.transcription.transcript import Transcript
 
-_EXAMPLES = """  asr transcribe --checkpoint best.ckpt talk.wav
+_EXAMPLES = """  asr transcribe --model english.asr talk.wav
   asr transcribe --checkpoint best.ckpt recordings/ extra.mp3 --format jsonl > transcripts.jsonl
-  asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --settings 3gram.json
-  asr transcribe --model english.asr talk.wav
+  asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --settings 3gram.json --resume
+  asr transcribe --model english.asr --list calls.txt --channels separate --format TextGrid --out-dir calls
+  ffmpeg -i talk.mkv -f wav - | asr transcribe --model english.asr -
 
 Text goes to stdout; for several files, each line begins with the path and a tab. Folders are searched recursively.
 With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; files whose names would collide keep their suffix as well.
+With --resume, files that exist are left as they are; they appear whole or not at all.
+With --channels separate, a call has the speakers L and R: before their words, or as columns, voices, styles, tiers.
+words.vtt and ass have the time of each word, for karaoke; stm, TextGrid and eaf are read by sclite, Praat and ELAN.
 Silences longer than 1.5 s are skipped, but times include them.
 m4a, mp4, webm, wma, amr and other formats of phones and video need the extra media (pip install av).
 Exit status 1 means that some files failed; the last line on stderr says how many."""
-
-_NAMED = 5  # files named in a log line at most
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     arguments = parse(_parser(), argv)
-    recordings = _find(arguments.audio)
+    recordings = with_output_names(_find(arguments))
     print_log("asr transcribe: ")
     form = _choose_format(arguments, len(recordings))
+    folder = OutputFolder(Path(arguments.out_dir), arguments.format) if arguments.out_dir else None
+    todo = _left_to_do(recordings, folder) if arguments.resume else recordings
+    if not todo:
+        return 0
     recognizer = _load(arguments)
-    seconds, num_resampled = survey(recordings, recognizer.sample_rate)
-    if num_resampled:
-        rate = recognizer.sample_rate
-        log(f"asr transcribe: {num_resampled} of {len(recordings)} files are resampled to {rate} Hz")
-    failures: list[AsrError] = []
+    tally = Tally(len(todo), recognizer.sample_rate, arguments.channels == "separate")
+    try:
+        _transcribe(recognizer, todo, tally, form, folder, arguments)
+    except KeyboardInterrupt as error:
+        error.args = (tally.progress + ("; --resume does the rest" if folder else ""),)
+        raise
+    return 1 if tally.num_failed else 0
 
+
+def _transcribe(
+    recognizer: Recognizer,
+    recordings: Sequence[Recording],
+    tally: Tally,
+    form: Format,
+    folder: OutputFolder | None,
+    arguments: argparse.Namespace,
+) -> None:
     def fail(_: Path, error: AsrError) -> None:
-        failures.append(error)
+        tally.num_failed += 1
         warn(f"asr transcribe: {error}")
 
-    with progress(seconds, "transcribing") as bar:
+    with progress(estimate_seconds(recordings) if sys.stderr.isatty() else None, "transcribing") as bar:
         transcripts = recognizer.transcribe(
-            [recording.path for recording in recordings],
+            recordings,
             batch_seconds=arguments.batch_seconds,
             channel=None if arguments.channel is None else arguments.channel - 1,
+            separate=tally.is_separate,
             on_failure=fail,
             on_progress=bar.advance,
         )
-        _write(named(transcripts, recordings), len(recordings), form, arguments)
-    if failures:
-        warn(f"{len(failures)} of {len(recordings)} files failed")
-    return 1 if failures else 0
+        try:
+            _write(tally.count(transcripts), len(recordings), form, folder)
+        except _out_of_memory() as error:
+            found = f"{arguments.batch_seconds:g} is more than this GPU's memory holds"
+            raise UsageError("--batch-seconds", found, "give less") from error
+        for line in tally.remarks():
+            log(f"asr transcribe: {line}")
+        bar.outcome, bar.has_failed = tally.outcome, tally.num_failed > 0
+
+
+def _out_of_memory() -> tuple[type[Exception], ...]:
+    """Returns the error of a GPU whose memory is full; none if torch was not needed."""
+    return (sys.modules["torch"].OutOfMemoryError,) if "torch" in sys.modules else ()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("transcribe", "Transcribes recordings of any length, rate and format.", _EXAMPLES)
-    parser.add_argument("audio", nargs="+", metavar="AUDIO", help="audio files and folders of them")
+    parser.add_argument("audio", nargs="*", metavar="AUDIO", help="audio files and folders of them; - for stdin")
+    parser.add_argument("--list", metavar="FILE", help="list of more of them, one path per line")
     models = parser.add_mutually_exclusive_group(required=True)
-    models.add_argument("--checkpoint", metavar="FILE", help="what asr train wrote")
     models.add_argument("--model", metavar="FILE", help="model file that asr export wrote")
+    models.add_argument("--checkpoint", metavar="FILE", help="checkpoint that asr train wrote")
     parser.add_argument("--format", choices=list(FORMATS), default="txt", help="what to write (default: txt)")
     parser.add_argument("--out-dir", metavar="DIR", help="write one file per recording here, not to stdout")
+    parser.add_argument("--resume", action="store_true", help="skip recordings whose files are in --out-dir already")
     search = parser.add_mutually_exclusive_group()
     beam_help = "hypotheses kept; 1 is greedy (default: 1, or as --model says)"
     search.add_argument("--beam-size", type=whole_number, metavar="K", help=beam_help)
@@ -102,12 +132,11 @@ def _parser() -> argparse.ArgumentParser:
         "in place of those in --model",
     )
     parser.add_argument("--nbest", type=whole_number, metavar="N", help="hypotheses for --rescoring (default: 100)")
-    parser.add_argument(
-        "--channel",
-        type=whole_number,
-        metavar="N",
-        help="channel to read, 1 is the left (default: the mean of all, or the loudest where they cancel out)",
-    )
+    channels = parser.add_mutually_exclusive_group()
+    channel_help = "channel to read, 1 is the left (default: the mean of all, or the loudest where they cancel out)"
+    channels.add_argument("--channel", type=whole_number, metavar="N", help=channel_help)
+    channels_help = "separate: each channel is a speaker of one transcript, L and R in a call (default: mix)"
+    channels.add_argument("--channels", choices=["mix", "separate"], default="mix", help=channels_help)
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there is one)")
     parser.add_argument("--threads", type=whole_number, metavar="N", help="CPU threads (default: one per core)")
     parser.add_argument(
@@ -120,106 +149,62 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _find(audio: Sequence[str]) -> list[Recording]:
-    found = find_recordings(audio)
-    if found.num_repeated:
-        log(f"asr transcribe: {found.num_repeated} files are named more than once and are transcribed once")
-    if found.left_aside:
-        names = ", ".join(path.name for path in found.left_aside[:_NAMED])
-        more = ", …" if len(found.left_aside) > _NAMED else ""
-        log(f"asr transcribe: {len(found.left_aside)} files are skipped, not being audio by name: {names}{more}")
+def _find(arguments: argparse.Namespace) -> list[Recording]:
+    listed = read_list(arguments.list) if arguments.list else []
+    if not arguments.audio and not arguments.list:
+        raise UsageError("AUDIO", "names nothing to transcribe", "name files or folders, - for stdin, or give --list")
+    stdin = _read_stdin() if STDIN in arguments.audio else b""
+    found = find_recordings([*arguments.audio, *listed], stdin)
+    for line in found.remarks():
+        log(f"asr transcribe: {line}")
     return found.recordings
 
 
+def _read_stdin() -> bytes:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError(STDIN, "no recording comes from stdin", "pipe one into the command, or name a file")
+    return sys.stdin.buffer.read()
+
+
+def _left_to_do(recordings: Sequence[Recording], folder: OutputFolder | None) -> Sequence[Recording]:
+    if folder is None:
+        raise UsageError("--resume", "stdout keeps nothing to resume from", "add --out-dir, or leave it out")
+    left = folder.left_to_do(recordings)
+    counts = f"{len(recordings) - len(left)} of {len(recordings)} files are done already, {len(left)} are left"
+    log(f"asr transcribe: {counts}")
+    return left
+
+
 def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format:
-    form = FORMATS[arguments.format]
     if arguments.out_dir and Path(arguments.out_dir).exists() and not Path(arguments.out_dir).is_dir():
         raise UsageError(f"--out-dir {arguments.out_dir}", "is a file", "name a folder, which need not exist yet")
-    if arguments.out_dir or num_recordings == 1:
-        return form
-    if form.many is None:
+    in_one_file = not arguments.out_dir and num_recordings > 1
+    try:
+        return choose_format(arguments.format, in_one_file, arguments.channels == "separate")
+    except ValueError:
         found = f"cannot hold the {num_recordings} recordings in one file"
-        raise UsageError(f"--format {arguments.format}", found, "add --out-dir to write a file for each")
-    return PATHS_AND_TEXT if arguments.format == "txt" else form
+        raise UsageError(f"--format {arguments.format}", found, "add --out-dir to write a file for each") from None
 
 
 def _load(arguments: argparse.Namespace) -> Recognizer:
-    settings = None if arguments.model else _settings(arguments, DecoderSettings(), bool(arguments.rescoring))
-    rescoring = [RescoringSettings.load(file) for file in arguments.rescoring]
-    from asr.transcription.recognizer import Recognizer
-
+    choice = Choice(**{field.name: getattr(arguments, field.name) for field in fields(Choice)})
     try:
-        if settings is None:
-            from asr.checkpoints.model_file.reading import load_model_file
-
-            file = load_model_file(arguments.model)
-            settings = _settings(arguments, file.settings, bool(rescoring) or file.has_rescoring)
-            device, num_workers = _machine(arguments, needs_torch=not file.portable)
-            recognizer = Recognizer.from_file(file, settings, rescoring or None, device=device, num_workers=num_workers)
-        else:
-            device, num_workers = _machine(arguments, needs_torch=True)
-            recognizer = Recognizer.from_checkpoint(
-                arguments.checkpoint, settings, rescoring, device=device, num_workers=num_workers
-            )
+        recognizer, settings = open_recognizer(choice, option)
     except ConfigError as error:
-        named = option(error.where) if error.where == "device" else error.where
-        raise ConfigError(named, error.found, error.remedy) from None
+        where = option(error.where) if error.where == "device" else error.where
+        raise ConfigError(where, error.found, error.remedy) from None
     log_coverage(recognizer.coverage, settings.lm)
     return recognizer
 
 
-def _machine(arguments: argparse.Namespace, needs_torch: bool) -> tuple[str, int]:
-    """Returns the device to use, and how many batches to recognise at the same time."""
-    device = "cpu"
-    if needs_torch:
-        import torch
-
-        torch.set_num_threads(1)  # see num_workers of Recognizer
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    device = arguments.device or device
-    return device, 1 if device.startswith("cuda") else arguments.threads or num_processes()
-
-
-def _settings(arguments: argparse.Namespace, own: DecoderSettings, has_rescoring: bool) -> DecoderSettings:
-    """Returns the settings of the options or, where these are silent, of the model itself."""
-    settings = DecoderSettings.load(arguments.settings) if arguments.settings else own
-    if arguments.beam_size is not None:
-        is_beam = arguments.beam_size > 1
-        settings = replace(own, beam_size=arguments.beam_size, nbest=1) if is_beam else DecoderSettings()
-    if arguments.nbest is not None and not has_rescoring:
-        raise UsageError("--nbest", "nothing chooses among them", "give --rescoring, or leave it out")
-    if not arguments.rescoring and arguments.nbest is None:
-        return settings
-    if settings.beam_size == 1:
-        raise UsageError("--rescoring", "one hypothesis leaves no choice", "give --settings of a beam, or --beam-size")
-    settings = settings.choosing(arguments.nbest)
-    settings.check(option)
-    return settings
-
-
-def _write(transcripts: Iterator[Transcript], num_recordings: int, form: Format, arguments: argparse.Namespace) -> None:
-    try:
-        if arguments.out_dir:
-            num_replaced = write_files(transcripts, form, Path(arguments.out_dir), arguments.format)
-            if num_replaced:
-                log(f"asr transcribe: {num_replaced} files were in {arguments.out_dir} already, and have been replaced")
-        else:
-            _print(form.documents(transcripts) if num_recordings > 1 else map(form.document, transcripts))
-    except _out_of_memory() as error:
-        found = f"{arguments.batch_seconds:g} is more than this GPU's memory holds"
-        raise UsageError("--batch-seconds", found, "give less") from error
-
-
-def _out_of_memory() -> tuple[type[Exception], ...]:
-    """Returns the error of a GPU whose memory is full; none where torch was not needed."""
-    return (sys.modules["torch"].OutOfMemoryError,) if "torch" in sys.modules else ()
-
-
-def _print(pieces: Iterable[str]) -> None:
-    if isinstance(sys.stdout, io.TextIOWrapper):  # any script, and paths as the file system has them
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
-    for piece in pieces:
-        print(piece, end="", flush=True)
+def _write(transcripts: Iterator[Transcript], num_recordings: int, form: Format, folder: OutputFolder | None) -> None:
+    if folder is None:
+        print_result(form.documents(transcripts) if num_recordings > 1 else map(form.document, transcripts))
+        return
+    for transcript in transcripts:
+        folder.write(transcript.name, form.document(transcript))
+    if folder.num_replaced:
+        log(f"asr transcribe: {folder.num_replaced} files were in {folder.folder} already, and have been replaced")
 
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ from lhotse import CutSet
 from asr.corpora.alignments import align, find_textgrids
 from asr.corpora.checks import Problem
 from asr.corpora.listing import Listed, make_splits
-from asr.errors import DataError
+from asr.errors import DataError, UsageError
 from asr.files import numbered_lines
+
+_SPEAKERS_FORM = "write SPLIT=ID,ID of speakers or chapters, such as train=4406,4088-158077 test=5652"
 
 NUM_UTTERANCES = {
     "train-clean-100": 28539,
@@ -269,3 +271,27 @@ def _describe(splits: Mapping[str, CutSet], subsets: Sequence[Subset]) -> None:
         sex = sexes[folder.parent].get(supervision.speaker)
         known = {"subset": folder.absolute().name, "chapter": cut.id.split("-")[1], "sex": sex}
         supervision.custom = {key: value for key, value in known.items() if value is not None}
+
+
+def parse_speakers(given: Sequence[str]) -> dict[str, list[str]]:
+    """Returns the speakers and chapters of each split, written as "SPLIT=ID,ID".
+
+    Raises:
+        UsageError: an item has another form, or a split, speaker or chapter is named twice.
+
+    Example:
+        >>> parse_speakers(["train=4406,4088-158077", "test=5652"])
+        {'train': ['4406', '4088-158077'], 'test': ['5652']}
+    """
+    speakers: dict[str, list[str]] = {}
+    for each in given:
+        split, equals, names = each.partition("=")
+        chosen = [name for name in names.split(",") if name]
+        if not split.replace("-", "").replace("_", "").isalnum() or not equals or not chosen or split in speakers:
+            raise UsageError(f"--speakers {each}", "is not SPLIT=IDS, or repeats a split", _SPEAKERS_FORM)
+        speakers[split] = chosen
+    everyone = [name for names in speakers.values() for name in names]
+    doubled = [name for name in everyone if everyone.count(name) > 1]
+    if doubled:
+        raise UsageError("--speakers", f"{doubled[0]} is named twice", "give each to one split")
+    return speakers

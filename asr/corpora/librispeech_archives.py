@@ -61,7 +61,9 @@ def download(
     """
     unknown = [subset for subset in subsets if subset not in ARCHIVES]
     if unknown:
-        raise ConfigError(f"subset {unknown[0]!r}", "OpenSLR has none of that name", f"there are {', '.join(ARCHIVES)}")
+        raise ConfigError(
+            f"subset {unknown[0]!r}", "OpenSLR has none of that name", f"choose from {', '.join(ARCHIVES)}"
+        )
     folder = Path(folder)
     folder = folder.parent if folder.name == CORPUS else folder
     for subset in subsets:

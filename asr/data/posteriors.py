@@ -16,6 +16,8 @@ from asr.data.dataset import SpeechDataset
 from asr.data.loader import read_batches
 from asr.data.plan import plan_epoch
 from asr.data.utterances import Utterance
+from asr.decoding.decoder import Decoder
+from asr.decoding.hypothesis import Hypothesis
 from asr.machine import num_processes
 from asr.models.acoustic import AcousticModel
 
@@ -34,6 +36,32 @@ def posteriors(
     """
     for ids, (log_probs, lengths) in read_with(lambda *found: found, model, cuts, batch_seconds, num_workers):
         yield ids, log_probs, lengths
+
+
+def decode_cuts(
+    decoder: Decoder,
+    model: AcousticModel,
+    cuts: Sequence[Cut],
+    batch_seconds: float,
+    num_workers: int,
+    on_progress: Callable[[float], None],
+) -> Iterator[tuple[str, list[Hypothesis]]]:
+    """Decodes cuts and returns an iterator over the id and N-best list of each, in order; see :func:`read_with`.
+
+    Args:
+        decoder: turns log-probabilities into N-best lists.
+        model: in evaluation mode.
+        cuts: what to decode.
+        batch_seconds: most seconds of the padded batches that are computed at the same time.
+        num_workers: processes that read audio ahead.
+        on_progress: called with seconds of audio that have been decoded.
+    """
+    seconds = {cut.id: cut.duration for cut in cuts}
+    found: dict[str, list[Hypothesis]] = {}
+    for ids, nbest in read_with(decoder, model, cuts, batch_seconds, num_workers):
+        found |= zip(ids, nbest, strict=True)
+        on_progress(sum(seconds[each] for each in ids))
+    return ((cut.id, found[cut.id]) for cut in cuts)
 
 
 def read_with(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from asr.decoding.bigram_viterbi import BigramViterbiDecoder
@@ -44,6 +44,20 @@ class Coverage:
     without_spelling: tuple[str, ...] = ()
     num_unknown: int = 0
     not_one_word: Mapping[str, int] = field(default_factory=dict)
+
+    def problems(self) -> Iterator[str]:
+        """Yields a line for each kind of entry that cannot be searched."""
+        for file, count in self.not_one_word.items():
+            yield f"{file}: {count} entries are not one word under the text policy; left out"
+        mute = self.without_spelling
+        if mute:
+            yield f"{len(mute)} words have no spelling in the tokens, such as {mute[0]!r}"
+
+    def describe(self, lm: str) -> Iterator[str]:
+        """Yields lines of what can be searched; ``lm`` is the file of the language model."""
+        yield f"lexicon: {self.num_words} words, {self.num_spellings} spellings"
+        if self.num_unknown:
+            yield f"{lm}: {self.num_unknown} of {self.num_words} words are not in it and count as <unk>"
 
 
 @dataclass(frozen=True)

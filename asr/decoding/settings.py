@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.errors import ConfigError, DataError
+from asr.errors import ConfigError, DataError, UsageError
 from asr.files import written_whole
 from asr.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _KIND = "is no settings of a decoder"
 _REMEDY = "make it with: asr tune decode"
@@ -20,7 +20,7 @@ _REMEDY = "make it with: asr tune decode"
 HYPS_PER_STATE = 4
 """Hypotheses kept of those that the rest of an utterance cannot tell apart, for N-best lists."""
 NBEST = 100
-"""Hypotheses that other models choose among, where it is not said."""
+"""Default number of hypotheses that other models choose from."""
 
 
 @dataclass(frozen=True)
@@ -217,3 +217,27 @@ class RescoringSettings(_Saved):
         """Returns the settings that a JSON object holds; see :meth:`load`."""
         weight, word_score, unknown_score = map(found.number, ("weight", "word_score", "unknown_score"))
         return cls(weight, word_score, unknown_score, found.text("model") if found.has("model") else "")
+
+
+def load_rescoring(
+    files: Sequence[str], models: Sequence[str], option: Callable[[str], str]
+) -> list[RescoringSettings]:
+    """Reads settings of rescoring, each with the model that it names, or with another one.
+
+    Args:
+        files: settings that :meth:`RescoringSettings.save` wrote.
+        models: checkpoints in place of the named ones, one for each file; may be empty.
+        option: names ``rescore_settings`` and ``rescore`` in errors.
+
+    Raises:
+        UsageError: there are more or fewer models than files, or a file names none.
+        DataError: a file cannot be read.
+    """
+    found = [RescoringSettings.load(file) for file in files]
+    if models and len(models) != len(found):
+        raise UsageError(option("rescore"), f"{len(models)} models and {len(found)} settings", "give one for each")
+    if models:
+        found = [replace(each, model=model) for each, model in zip(found, models, strict=True)]
+    if not all(each.model for each in found):
+        raise UsageError(option("rescore_settings"), "name no model", f"give {option('rescore')}")
+    return found

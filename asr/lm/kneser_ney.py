@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,15 @@ class Estimate:
     model: NGramModel
     discounts: tuple[Discounts, ...]
     num_counted: tuple[int, ...]
+
+    def describe(self) -> Iterator[str]:
+        """Yields a line for each order: its n-grams and discounts."""
+        pairs = zip(self.num_counted, self.discounts, strict=True)
+        for order, (num_counted, discounts) in enumerate(pairs, start=1):
+            num_ngrams = self.model.num_ngrams[order - 1] if order <= self.model.order else 0
+            kept = f", {num_ngrams:,} kept" if order > 1 and num_ngrams < num_counted else ""
+            values = " ".join(f"{value:.4f}" for value in discounts.values)
+            yield f"order {order}: {num_counted:,} n-grams{kept}, discounts {values}"
 
 
 def estimate(

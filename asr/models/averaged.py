@@ -1,4 +1,4 @@
-"""Several acoustic models that listen together."""
+"""The average of several acoustic models."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel, Encoder
 
-_FRAMES = 200  # that lengths are compared up to
+_FRAMES = 200  # frames up to which lengths are compared
 
 
 class AveragedModel(nn.Module):
-    """The mean of what several models of the same tokens hear, frame by frame.
+    """The mean log-probabilities of several models with the same tokens.
 
-    Each has a front end of its own; sample rates and lengths of outputs are the same.
+    Each has its own front end; sample rates and output lengths are the same.
     """
 
     frontend: FrontEnd
     encoder: Encoder
 
     def __init__(self, models: Sequence[AcousticModel]) -> None:
-        """Puts the models side by side.
+        """Combines models.
 
         Args:
             models: at least one.
 
         Raises:
-            ConfigError: their frames do not come at the same times.
+            ConfigError: their frames are at different times.
         """
         super().__init__()
         self.models = nn.ModuleList(models)
@@ -46,7 +46,7 @@ class AveragedModel(nn.Module):
         return first.frame_seconds
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the mean of the log-probabilities, normalised anew.
+        """Returns the mean of the log-probabilities, normalised again.
 
         Args:
             waveforms: samples in [-1, 1] at the front ends' rate, shape (B, S).
@@ -61,10 +61,10 @@ class AveragedModel(nn.Module):
 
 
 def average(models: Sequence[AcousticModel]) -> AcousticModel | AveragedModel:
-    """Returns one model as it is, of several their average.
+    """Returns a single model as it is, and the average of several.
 
     Raises:
-        ConfigError: their frames do not come at the same times.
+        ConfigError: their frames are at different times.
     """
     return models[0] if len(models) == 1 else AveragedModel(models)
 

@@ -13,7 +13,8 @@ from asr.scoring.counts import ErrorCounts, read_counts
 from asr.scoring.rules import RuleId
 from asr.scoring.tables import pad_row
 
-_REMEDY = "make it with asr score --json"
+SCORES_KIND, SCORES_REMEDY = "cannot be read as scores", "make it with asr score --json"
+"""Kind and remedy in errors about score files."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def read_scores(path: str | Path) -> list[ScoredFile]:
     Raises:
         DataError: the file cannot be read as scores.
     """
-    report = Record.read(path, "cannot be read as scores", _REMEDY)
+    report = Record.read(path, SCORES_KIND, SCORES_REMEDY)
     scored = [(each, RuleId.read(each, report)) for each in report.records("scores")]
     return [
         ScoredFile(each.text("label"), rule.unit, read_counts(each), _interval(each), f"{rule.name} ({rule.hash})")

@@ -1,4 +1,4 @@
-"""The rates of errors of a score file, each with what it was measured by."""
+"""The error rates in a score file, each with the rule that it was measured by."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from asr.scoring.rules import RuleId
 
 
 def read_headlines(path: str | Path) -> list[dict[str, Any]]:
-    """Returns the rates in what ``asr score --json`` wrote, as plain values: label, rate, interval, rule, split.
+    """Returns the error rates that ``asr score --json`` wrote, as plain values: label, rate, interval, rule, split.
 
     Raises:
-        DataError: the file is something else.
+        DataError: the file is of another kind.
     """
     report = Record.read(path, "is no score file", "make it with: asr score --json")
     split, interval = report.record("split"), report.record("interval")

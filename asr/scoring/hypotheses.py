@@ -48,7 +48,9 @@ def read_hypotheses(path: str | Path) -> dict[str, list[Hypothesis]]:
             continue
         utterance_id, nbest = _parse(line, f"{path}:{number}")
         if utterance_id in found:
-            raise DataError(f"{path}:{number}", f"utterance id {utterance_id} is here again", "keep one of its lines")
+            raise DataError(
+                f"{path}:{number}", f"utterance id {utterance_id} stands here again", "keep one of its lines"
+            )
         found[utterance_id] = nbest
     if not found:
         raise DataError(path, "holds no hypotheses", _REMEDY)

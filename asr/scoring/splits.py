@@ -52,6 +52,16 @@ class Split:
         return f"split {self.name}: {self.size}, {self.official} (hash {self.hash})"
 
 
+def split_name(cuts: str | Path) -> str:
+    """Returns the name of a split, after the file of its cuts.
+
+    Example:
+        >>> split_name("data/an4/test_cuts.jsonl.gz")
+        'test'
+    """
+    return Path(cuts).name.removesuffix(".gz").removesuffix(".jsonl").removesuffix("_cuts")
+
+
 def describe_split(cuts: str | Path, references: Sequence[Reference]) -> Split:
     """Returns which utterances are scored.
 
@@ -59,12 +69,11 @@ def describe_split(cuts: str | Path, references: Sequence[Reference]) -> Split:
         cuts: the file they come from; its name is that of the split.
         references: all that is in it.
     """
-    name = Path(cuts).name.removesuffix(".gz").removesuffix(".jsonl").removesuffix("_cuts")
     lines = sorted(f"{reference.utterance_id}\t{' '.join(reference.text.split())}\n" for reference in references)
     digest = hashlib.sha256("".join(lines).encode()).hexdigest()[:8]
     speakers = {reference.speaker for reference in references}
     num_speakers = None if None in speakers else len(speakers)
-    return Split(name, len(references), num_speakers, _official(references, speakers), digest)
+    return Split(split_name(cuts), len(references), num_speakers, _official(references, speakers), digest)
 
 
 def _official(references: Sequence[Reference], speakers: set[str | None]) -> str:

@@ -1,26 +1,20 @@
-"""Transcripts as text: plain, JSON, subtitles, tables. One writer a format, chosen by name."""
+"""Transcripts as text, JSON, subtitles, tables and annotations; one writer per format, chosen by name."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from html import escape
-from math import inf
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
-from asr.audio.rates import Seconds
-from asr.decoding.hypothesis import Span
 from asr.errors import printable
-from asr.text.graphemes import graphemes, num_graphemes
+from asr.transcription.subtitles import write_ass, write_srt, write_vtt, write_words_vtt
+from asr.transcription.tiers import Interval, Tier, eaf, textgrid
 from asr.transcription.transcript import Transcript
+from asr.transcription.transcript_json import write_json, write_jsonl
+from asr.transcription.turns import turns_of, utterances_of, voices_of
 
-LINE_WIDTH = 42  # characters as people see them; what broadcasters' guides allow in a line of subtitles
-NUM_LINES = 2
-LONGEST_CUE: Seconds = 7.0
-SHORTEST_CUE: Seconds = 1.0  # shown at least this long, where the next cue leaves the time
-LONG_PAUSE: Seconds = 0.8  # between words: a new cue begins
+_STM_LABEL = "<o,f0,unknown>"  # all, studio speech, of unknown gender
+_TSV_HEADER = "path\tstart\tend\tword\tconfidence"
 
 
 @dataclass(frozen=True)
@@ -28,9 +22,9 @@ class Format:
     """How transcripts are written.
 
     Attributes:
-        write: gives a transcript as text, which ends with a newline unless it is empty.
+        write: returns a transcript as text, which ends with a newline unless it is empty.
         header: stands once at the beginning.
-        many: what stands before, between and behind the transcripts of several recordings in one file; None where a
+        many: what stands before, between and after the transcripts of several recordings in one file; None where a
             file holds only one.
     """
 
@@ -39,17 +33,17 @@ class Format:
     many: tuple[str, str, str] | None = ("", "", "")
 
     def document(self, transcript: Transcript) -> str:
-        """Gives a whole file for one recording."""
+        """Returns a whole file for one recording."""
         return self.header + self.write(transcript)
 
     def documents(self, transcripts: Iterable[Transcript]) -> Iterator[str]:
-        """Gives a whole file for several recordings, piece by piece.
+        """Yields a whole file for several recordings, piece by piece.
 
         Raises:
             ValueError: such a file holds only one.
         """
         if self.many is None:
-            raise ValueError("this format holds one recording in a file")
+            raise ValueError("this format allows one recording per file")
         before, between, behind = self.many
         piece = self.header + before
         for transcript in transcripts:
@@ -59,62 +53,68 @@ class Format:
 
 
 def write_txt(transcript: Transcript) -> str:
-    """Gives the words in one line."""
-    return f"{transcript.text}\n"
+    """Returns the words in one line; if speakers are told apart, one line per turn."""
+    if not transcript.voices:
+        return f"{transcript.text}\n"
+    return "".join(f"{turn.speaker}: {turn.text}\n" for turn in turns_of(transcript))
 
 
 def write_paths_and_text(transcript: Transcript) -> str:
-    """Gives the path, a tab, and the words in one line: plain text for several recordings."""
-    return f"{printable(str(transcript.path))}\t{transcript.text}\n"
-
-
-def write_json(transcript: Transcript) -> str:
-    """Gives an indented object with words and tokens, their times in seconds, and confidences."""
-    return _as_json(transcript, indent=1)
-
-
-def write_jsonl(transcript: Transcript) -> str:
-    """Gives the same object as :func:`write_json` in one line."""
-    return _as_json(transcript)
-
-
-def write_srt(transcript: Transcript) -> str:
-    """Gives SubRip subtitles, numbered from 1."""
-    cues = enumerate(cues_of(transcript.words), start=1)
-    return "".join(
-        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{_lines(cue.text)}\n\n" for number, cue in cues
-    )
-
-
-def write_vtt(transcript: Transcript) -> str:
-    """Gives WebVTT cues.
-
-    Source: https://www.w3.org/TR/webvtt1/, section 4.
-    """
-    return "".join(
-        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{escape(_lines(cue.text), quote=False)}\n\n"
-        for cue in cues_of(transcript.words)
-    )
+    """Returns the lines of :func:`write_txt`, each after the path and a tab: plain text for several recordings."""
+    lines = write_txt(transcript).splitlines() or [""]
+    return "".join(f"{printable(str(transcript.path))}\t{line}\n" for line in lines)
 
 
 def write_tsv(transcript: Transcript) -> str:
-    """Gives a line for each word: path, start and end in seconds, word, confidence, with tabs between them."""
-    return "".join(
-        f"{printable(str(transcript.path))}\t{word.start:.3f}\t{word.end:.3f}\t{word.text}\t{word.confidence:.4f}\n"
-        for word in transcript.words
-    )
+    """Returns a line for each word: path, start and end in seconds, word, confidence, separated by tabs."""
+    return _tsv(transcript, shows_speakers=False)
+
+
+def write_tsv_with_speakers(transcript: Transcript) -> str:
+    """Returns the lines of :func:`write_tsv`, each with the speaker after another tab."""
+    return _tsv(transcript, shows_speakers=True)
 
 
 def write_ctm(transcript: Transcript) -> str:
-    """Gives a line for each word: recording, channel 1, start and duration in seconds, word, confidence.
+    """Returns a line for each word: recording, channel, start and duration in seconds, word, confidence.
+
+    The channel is 1, or counts from 1 if channels were recognised separately.
 
     Source: NIST's ``ctm`` of sclite. Blanks in the recording's name become underscores.
     """
-    name = "_".join((transcript.name or transcript.path.stem).split())
+    name = _name(transcript)
     return "".join(
-        f"{name} 1 {word.start:.3f} {word.end - word.start:.3f} {word.text} {word.confidence:.4f}\n"
-        for word in transcript.words
+        f"{name} {channel} {word.start:.3f} {word.end - word.start:.3f} {word.text} {word.confidence:.4f}\n"
+        for channel, voice in enumerate(voices_of(transcript), start=1)
+        for word in voice.hypothesis.words
     )
+
+
+def write_stm(transcript: Transcript) -> str:
+    """Returns a line for each utterance between pauses: recording, channel, speaker, start, end, label, and words.
+
+    If speakers are not told apart, the channel is 1 and the speaker has the name of the recording. The label is that of
+    an unknown speaker.
+
+    Source: NIST's ``stm`` of sclite. Blanks in the recording's name become underscores.
+    """
+    name = _name(transcript)
+    channels = {voice.speaker: number for number, voice in enumerate(voices_of(transcript), start=1)}
+    lines = []
+    for said in utterances_of(transcript):
+        who = f"{name} {channels[said.speaker]} {said.speaker or name}"
+        lines.append(f"{who} {said.start:.3f} {said.end:.3f} {_STM_LABEL} {said.text}\n")
+    return "".join(lines)
+
+
+def write_textgrid(transcript: Transcript) -> str:
+    """Returns a TextGrid for Praat with tiers of words and tokens for each speaker."""
+    return textgrid(_tiers(transcript), transcript.duration)
+
+
+def write_eaf(transcript: Transcript) -> str:
+    """Returns an ELAN document with tiers of words and tokens for each speaker, which refers to the recording."""
+    return eaf(_tiers(transcript), None if str(transcript.path) == "-" else transcript.path)
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -124,8 +124,13 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "jsonl": Format(write_jsonl),
         "srt": Format(write_srt, many=None),
         "vtt": Format(write_vtt, header="WEBVTT\n\n", many=None),
-        "tsv": Format(write_tsv, header="path\tstart\tend\tword\tconfidence\n"),
+        "words.vtt": Format(write_words_vtt, header="WEBVTT\n\n", many=None),
+        "ass": Format(write_ass, many=None),
+        "tsv": Format(write_tsv, header=f"{_TSV_HEADER}\n"),
         "ctm": Format(write_ctm),
+        "stm": Format(write_stm),
+        "TextGrid": Format(write_textgrid, many=None),
+        "eaf": Format(write_eaf, many=None),
     }
 )
 """The formats by name; files of a format end in it."""
@@ -133,111 +138,47 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 PATHS_AND_TEXT = Format(write_paths_and_text)
 """Plain text for several recordings."""
 
+TSV_WITH_SPEAKERS = Format(write_tsv_with_speakers, header=f"{_TSV_HEADER}\tspeaker\n")
+"""The table for channels that were recognised separately."""
 
-def cues_of(words: Sequence[Span]) -> list[Span]:
-    """Puts words together to subtitles of two lines of 42 characters and 7 seconds at most.
 
-    A long pause ends a cue. A cue stays for a second at least where the next one leaves the time, and never longer
-    than until the next one begins.
+def choose_format(name: str, in_one_file: bool, with_speakers: bool) -> Format:
+    """Returns a format by its name.
 
-    Example:
-        >>> words = [Span("ONE", 0.0, 0.3, 1.0), Span("TWO", 0.4, 0.7, 1.0), Span("THREE", 3.0, 3.2, 1.0)]
-        >>> [(cue.text, cue.start, cue.end) for cue in cues_of(words)]
-        [('ONE TWO', 0.0, 1.0), ('THREE', 3.0, 4.0)]
+    Args:
+        name: one of :data:`FORMATS`.
+        in_one_file: whether several recordings go into one file.
+        with_speakers: whether channels are recognised separately.
+
+    Raises:
+        ValueError: the format allows only one recording per file.
     """
-    cues: list[Span] = []
-    for word in _short_words(words):
-        cue = cues[-1] if cues else None
-        if cue is not None and _belongs_to(word, cue):
-            confidence = min(cue.confidence, word.confidence)
-            cues[-1] = Span(f"{cue.text} {word.text}", cue.start, max(cue.end, word.end), confidence)
-        else:
-            cues.append(word)
-    following = [*(cue.start for cue in cues), inf][1:]
-    return [
-        replace(cue, end=max(cue.start, min(max(cue.end, cue.start + SHORTEST_CUE), limit)))
-        for cue, limit in zip(cues, following, strict=True)
-    ]
+    form = FORMATS[name]
+    if in_one_file and form.many is None:
+        raise ValueError("this format allows one recording per file")
+    if name == "txt" and in_one_file:
+        return PATHS_AND_TEXT
+    return TSV_WITH_SPEAKERS if name == "tsv" and with_speakers else form
 
 
-def _belongs_to(word: Span, cue: Span) -> bool:
-    fits = len(_wrap(f"{cue.text} {word.text}")) <= NUM_LINES
-    return fits and word.start - cue.end < LONG_PAUSE and word.end - cue.start <= LONGEST_CUE
+def _name(transcript: Transcript) -> str:
+    return "_".join((transcript.name or transcript.path.stem).split())
 
 
-def _short_words(words: Sequence[Span]) -> Iterator[Span]:
-    """Breaks words that are wider than a line, as text without blanks between words is, in equal parts."""
-    for word in words:
-        shown = list(graphemes(word.text))
-        num_parts = -(-len(shown) // LINE_WIDTH)
-        seconds = (word.end - word.start) / max(1, num_parts)
-        for part in range(num_parts):
-            first, last = (len(shown) * place // num_parts for place in (part, part + 1))
-            start = word.start + part * seconds
-            yield Span("".join(shown[first:last]), start, start + seconds, word.confidence)
+def _tsv(transcript: Transcript, shows_speakers: bool) -> str:
+    said = ((voice.speaker, word) for voice in voices_of(transcript) for word in voice.hypothesis.words)
+    path, lines = printable(str(transcript.path)), []
+    for speaker, word in sorted(said, key=lambda pair: pair[1].start):
+        fields = [path, f"{word.start:.3f}", f"{word.end:.3f}", word.text, f"{word.confidence:.4f}"]
+        lines.append("\t".join(fields + [speaker] * shows_speakers) + "\n")
+    return "".join(lines)
 
 
-def _wrap(text: str, width: int = LINE_WIDTH) -> list[str]:
-    """Breaks a text between words in lines of so many characters, more where a word alone has more.
-
-    Example:
-        >>> _wrap("ที่นี่ ที่นั่น here", 5)
-        ['ที่นี่', 'ที่นั่น', 'here']
-    """
-    lines: list[str] = []
-    room = 0
-    for word in text.split():
-        needed = 1 + num_graphemes(word)
-        if lines and needed <= room:
-            lines[-1] += f" {word}"
-            room -= needed
-        else:
-            lines.append(word)
-            room = width + 1 - needed
-    return lines
-
-
-def _lines(text: str) -> str:
-    """Breaks the text of a cue in lines of about the same width."""
-    lines = _wrap(text)
-    width = num_graphemes(text) // max(1, len(lines))
-    while len(_wrap(text, width)) > len(lines):
-        width += 1
-    return "\n".join(_wrap(text, width))
-
-
-def _clock(seconds: Seconds, mark: str) -> str:
-    """Gives hours, minutes, seconds and milliseconds.
-
-    Example:
-        >>> _clock(3725.0604, ",")
-        '01:02:05,060'
-    """
-    minutes, milliseconds = divmod(round(1000 * seconds), 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}{mark}{milliseconds % 1000:03}"
-
-
-def _as_json(transcript: Transcript, indent: int | None = None) -> str:
-    fields = _fields(transcript)
-    text = json.dumps(fields, ensure_ascii=False, indent=indent) + "\n"
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # the name of the file is not UTF-8, which JSON has to be
-        text = json.dumps(fields, indent=indent) + "\n"
-    return text
-
-
-def _fields(transcript: Transcript) -> dict[str, Any]:
-    return {
-        "path": str(transcript.path),
-        "duration": round(transcript.duration, 3),
-        "text": transcript.text,
-        "confidence": round(transcript.hypothesis.confidence, 4),
-        "words": [_span(word) for word in transcript.words],
-        "tokens": [_span(token) for token in transcript.hypothesis.tokens],
-    }
-
-
-def _span(span: Span) -> dict[str, Any]:
-    times = {"start": round(span.start, 3), "end": round(span.end, 3)}
-    return {"text": span.text, **times, "confidence": round(span.confidence, 4)}
+def _tiers(transcript: Transcript) -> list[Tier]:
+    tiers = []
+    for voice in voices_of(transcript):
+        before = f"{voice.speaker} - " if voice.speaker else ""  # as the Montreal Forced Aligner calls them
+        for kind, spans in (("words", voice.hypothesis.words), ("tokens", voice.hypothesis.tokens)):
+            intervals = [Interval(span.start, span.end, span.text) for span in spans]
+            tiers.append(Tier(before + kind, sorted(intervals, key=lambda interval: interval.start)))
+    return tiers

@@ -1,4 +1,4 @@
-"""Files and folders to transcribe, as a list of recordings."""
+"""Files, folders, lists of these and stdin to transcribe, as a list of recordings."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from pathlib import Path
 
 from asr.audio.folders import files_below
 from asr.audio.kinds import AUDIO_SUFFIXES
-from asr.audio.rates import Seconds
-from asr.errors import AsrError, DataError
+from asr.errors import DataError
+from asr.files import numbered_lines
+
+STDIN = "-"
+"""Name of the recording that comes from stdin."""
+
+_NAMED = 5  # files named in a remark at most
 
 
 @dataclass(frozen=True)
@@ -20,10 +25,27 @@ class Recording:
     Attributes:
         path: the file, as named or found.
         name: path relative to the named folder; for a file that was named itself, its file name.
+        stored: content of a recording that is not a file, which messages call ``path``; None for a file.
+        where: line of the list that names it, for messages; empty if none does.
     """
 
     path: Path
     name: Path
+    stored: bytes | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A named file or folder.
+
+    Attributes:
+        path: the file or folder, or ``-`` for stdin.
+        where: line of the list that names it; empty for an argument.
+    """
+
+    path: str
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,12 +62,48 @@ class Found:
     num_repeated: int
     left_aside: list[Path]
 
+    def remarks(self) -> list[str]:
+        """Returns what was dropped, one line each."""
+        remarks = []
+        if self.num_repeated:
+            remarks.append(f"{self.num_repeated} files are named more than once and are transcribed once")
+        if self.left_aside:
+            names = ", ".join(path.name for path in self.left_aside[:_NAMED])
+            more = ", …" if len(self.left_aside) > _NAMED else ""
+            remarks.append(f"{len(self.left_aside)} files are skipped, not being audio by name: {names}{more}")
+        return remarks
 
-def find_recordings(inputs: Sequence[str | Path]) -> Found:
+
+def read_list(path: str | Path) -> list[Named]:
+    """Reads a list of files and folders, one path per line; blank lines are ignored.
+
+    Args:
+        path: a text file; its paths are relative to the current folder.
+
+    Raises:
+        DataError: the list cannot be read, is empty, or a line of it is no path.
+    """
+    named = []
+    for number, line in numbered_lines(path):
+        name, where = line.rstrip("\r\n"), f"{path}:{number}"
+        if "\0" in name or name.strip() == STDIN:
+            raise DataError(where, f"{name[:40]!r} is no path", "give a list of paths, one a line")
+        if name.strip():
+            named.append(Named(name, where))
+    if not named:
+        raise DataError(path, "names no file", "give a list of paths, one a line")
+    return named
+
+
+def find_recordings(inputs: Sequence[str | Path | Named], stdin: bytes = b"") -> Found:
     """Finds the recordings in files and folders, each once.
 
     Folders are searched by :func:`asr.audio.folders.files_below`. A file that is named itself is taken whatever its
     name; whether it can be read is found out later.
+
+    Args:
+        inputs: files and folders; ``-`` for stdin.
+        stdin: content of stdin.
 
     Raises:
         DataError: the only named folder has no audio files.
@@ -53,14 +111,21 @@ def find_recordings(inputs: Sequence[str | Path]) -> Found:
     found: dict[str, Recording] = {}
     left_aside: list[Path] = []
     num_named = 0
-    for named in map(Path, inputs):
-        is_folder = os.path.isdir(named)  # noqa: PTH112 - of a Path it raises what a name too long or with a NUL does
-        recordings = list(_in_folder(named, left_aside)) if is_folder else [Recording(named, Path(named.name))]
+    for each in inputs:
+        named = each if isinstance(each, Named) else Named(str(each))
+        path = Path(named.path)
+        is_folder = os.path.isdir(path)  # noqa: PTH112 - of a Path it raises what a name too long or with a NUL does
+        itself = Recording(path, Path(path.name), where=named.where)
+        if named.path == STDIN:
+            found.setdefault(STDIN, Recording(Path(STDIN), Path("stdin"), stdin))
+            num_named += 1
+            continue
+        recordings = list(_in_folder(path, left_aside)) if is_folder else [itself]
         if not recordings and len(inputs) > 1:
-            recordings = [Recording(named, Path(named.name))]  # one failure among others, reported in its turn
+            recordings = [itself]  # one failure among others, reported in its turn
         if not recordings:
             endings = "no file in it ends in .wav, .flac, .mp3, .m4a, .ogg or another audio format's letters"
-            raise DataError(named, f"holds no audio: {endings}", "check the folder, or name the files")
+            raise DataError(path, f"holds no audio: {endings}", "check the folder, or name the files")
         num_named += len(recordings)
         for recording in recordings:
             found.setdefault(real_path(recording.path), recording)
@@ -81,22 +146,3 @@ def real_path(path: Path) -> str:
         return os.path.realpath(path)
     except ValueError:  # a NUL in its name; opening it will fail
         return str(Path.cwd() / path)
-
-
-def survey(recordings: Sequence[Recording], sample_rate: int) -> tuple[Seconds | None, int]:
-    """Returns the seconds of audio in all recordings, and how many of these have another rate in Hz.
-
-    Recordings that cannot be read count as nothing. The seconds are None where only decoding tells how long one is.
-    """
-    from asr.audio.waveforms import peek  # and numpy, which a command's help does without
-
-    seconds, is_known, num_others = 0.0, True, 0
-    for recording in recordings:
-        try:
-            rate, num_samples = peek(recording.path)
-        except AsrError:
-            continue  # reported in its turn
-        seconds += (num_samples or 0) / rate
-        is_known &= num_samples is not None
-        num_others += rate != sample_rate
-    return seconds if is_known else None, num_others

@@ -1,4 +1,4 @@
-"""What a recogniser takes out of a model file, and what from elsewhere."""
+"""The engine of a recogniser, from a model file and from other files that replace its parts."""
 
 from __future__ import annotations
 

@@ -1,45 +1,69 @@
-"""Files of transcripts, a file for each recording, and what they are called."""
+"""Files of transcripts and alignments, one for each recording, and their names."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unicodedata import normalize
 
 from asr.files import fitting, written_whole
-from asr.transcription.formats import Format
+from asr.locking import leftovers
 from asr.transcription.inputs import Recording, real_path
-from asr.transcription.transcript import Transcript
+
+_DEAD = 2.0  # seconds after which nobody is writing an unfinished file any more
 
 
-def write_files(transcripts: Iterable[Transcript], form: Format, folder: Path, suffix: str) -> int:
-    """Writes a file for each transcript, named after it, and returns how many files were replaced.
+@dataclass
+class OutputFolder:
+    """A folder with one file for each recording.
 
-    Args:
-        transcripts: with the names that :func:`named` gives them.
-        form: how to write them.
-        folder: which need not be there yet.
-        suffix: of the files, without a dot.
-
-    Raises:
-        DataError: a file cannot be written.
+    Attributes:
+        folder: the folder, which is made when the first file is written.
+        suffix: suffix of the files, without the dot.
+        num_replaced: number of written files that replaced others.
     """
-    num_replaced = 0
-    for transcript in transcripts:
-        name = folder / f"{transcript.name}.{suffix}"
-        path = name.with_name(fitting(name.name))
-        num_replaced += path.exists()
+
+    folder: Path
+    suffix: str
+    num_replaced: int = 0
+
+    def path_of(self, name: str | Path) -> Path:
+        """Returns the file of the recording with this name."""
+        path = self.folder / f"{name}.{self.suffix}"
+        return path.with_name(fitting(path.name))
+
+    def left_to_do(self, recordings: Sequence[Recording]) -> list[Recording]:
+        """Returns the recordings that have no file, and removes what killed writers left of theirs.
+
+        Files appear whole or not at all: a file that exists is finished.
+
+        Args:
+            recordings: recordings with the names of their files.
+        """
+        left = [recording for recording in recordings if not self.path_of(recording.name).exists()]
+        for folder in sorted({self.path_of(recording.name).parent for recording in left}):
+            for path in leftovers(folder / f"*.{self.suffix}", older_than=_DEAD):
+                path.unlink(missing_ok=True)
+        return left
+
+    def write(self, name: str | Path, text: str) -> None:
+        """Writes the file of the recording with this name.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
+        path = self.path_of(name)
+        self.num_replaced += path.exists()
         with written_whole(path) as beside:
-            beside.write_text(form.document(transcript), encoding="utf-8", errors="surrogateescape")
-    return num_replaced
+            beside.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
-def named(transcripts: Iterable[Transcript], recordings: Sequence[Recording]) -> Iterator[Transcript]:
-    """Yields transcripts of some of the recordings, with the names that :func:`output_names` finds for these."""
-    names = dict(zip((recording.path for recording in recordings), output_names(recordings), strict=True))
-    return (replace(transcript, name=str(names[transcript.path])) for transcript in transcripts)
+def with_output_names(recordings: Sequence[Recording]) -> list[Recording]:
+    """Returns recordings with the names that :func:`output_names` finds for them."""
+    names = output_names(recordings)
+    return [replace(recording, name=name) for recording, name in zip(recordings, names, strict=True)]
 
 
 def output_names(recordings: Sequence[Recording]) -> list[Path]:

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from asr.audio.rates import Seconds, samples_to_seconds
+from asr.audio.rates import Seconds
 from asr.audio.resampling import Waveform
 from asr.audio.waveforms import stream
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.dependencies import needing_torch
 from asr.errors import AsrError, ConfigError, DataError
-from asr.transcription.long_audio import Chunk, Cutting, cut
-from asr.transcription.transcript import Transcript, join, stitch
+from asr.transcription.inputs import Recording
+from asr.transcription.long_audio import Cutting, cut
+from asr.transcription.readings import Reading, Task, batches, finished
+from asr.transcription.transcript import Transcript
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 BATCH_SECONDS: Seconds = 160.0  # eight chunks of maximal length: a CPU gains little from more
 _POOLED_BATCHES = 4  # at least so many are filled before chunks are sorted by length
+_FIRST_SHARE = 16  # the first pool is smaller by this factor, so that the first transcripts come soon
 _BLOCK_SECONDS: Seconds = 10.0
 _NOTHING = Hypothesis(text="", tokens=(), words=(), score=0.0, confidence=1.0)
 
@@ -122,19 +125,19 @@ class Recognizer:
         device: str | torch.device = "cpu",
         num_workers: int = 1,
     ) -> Recognizer:
-        """Returns the recogniser of a model file that ``asr export`` wrote; all that it needs is in the file.
+        """Returns the recogniser of a model file that ``asr export`` wrote.
 
         Args:
-            file: the file, or what has been read of it.
-            settings: how to decode, in place of the file's own. What they name is taken from the file where its own
-                settings name the same, whatever the folder.
-            rescoring: as in :meth:`from_checkpoint`, in place of the models in the file; none switches these off.
+            file: the file, or its content.
+            settings: how to decode, in place of the file's own. Files that they name are taken from the model file if
+                its own settings name the same, whatever the folder.
+            rescoring: as for :meth:`from_checkpoint`, in place of the models in the file; if empty, nothing rescores.
             device: "cpu", "cuda" or "cuda:N"; an ONNX network takes "cpu" only.
-            num_workers: batches that are recognised at the same time, see :class:`Recognizer`.
+            num_workers: batches recognised at the same time; see :class:`Recognizer`.
 
         Raises:
-            CheckpointError: the file is missing, damaged, of a newer version, or holds what makes no recogniser.
-            ConfigError: there is no such device here, or the settings do not go together, or not with the model.
+            CheckpointError: the file is missing, damaged, of a newer version, or does not make up a recogniser.
+            ConfigError: the device cannot be used, or the settings contradict each other or the model.
             DataError: a file that the settings name cannot be read, or does not fit the model.
             DependencyError: torch is missing, and the file or the search needs it.
         """
@@ -169,11 +172,12 @@ class Recognizer:
 
     def transcribe(
         self,
-        paths: Iterable[str | Path],
+        paths: Iterable[str | Path | Recording],
         *,
         batch_seconds: Seconds = BATCH_SECONDS,
         cutting: Cutting | None = None,
         channel: int | None = None,
+        separate: bool = False,
         on_failure: Callable[[Path, AsrError], None] | None = None,
         on_progress: Callable[[Seconds], None] | None = None,
     ) -> Iterator[Transcript]:
@@ -184,32 +188,33 @@ class Recognizer:
         recordings.
 
         Args:
-            paths: audio files of any sample rate and number of channels.
+            paths: audio files of any sample rate and number of channels, or recordings with names.
             batch_seconds: seconds of audio, including padding, that are recognised together.
             cutting: how long recordings are cut; the defaults if None.
             channel: channel to read, from 0; None for the mean of all, or the loudest if they cancel out.
+            separate: whether each channel is recognised as a speaker of its own: L and R, or 1, 2, and so on.
             on_failure: called, in the order of paths, with a file that cannot be transcribed and the reason.
             on_progress: called with the seconds of audio that have been recognised.
 
         Raises:
             AsrError: a file cannot be transcribed, and there is no ``on_failure``.
         """
-        pending: deque[_Reading] = deque()
-        pool: list[_Task] = []
-        pooled, enough = 0.0, batch_seconds * max(_POOLED_BATCHES, self.num_workers)
-        for path in map(Path, paths):
-            pending.append(reading := _Reading(path, channel))
-            for task in self._read(reading, cutting):
+        pending, pool = deque[Reading](), list[Task]()
+        most = batch_seconds * max(_POOLED_BATCHES, self.num_workers)
+        pooled, enough = 0.0, most / _FIRST_SHARE
+        for path in paths:
+            pending.append(reading := _reading(path))
+            for task in self._read(reading, cutting, channel, separate):
                 pool.append(task)
                 pooled += task.seconds
                 if pooled >= enough:
                     self._recognize_pool(pool, batch_seconds, on_progress)
-                    pool, pooled = [], 0.0
-                    yield from _finished(pending, on_failure)
+                    pool, pooled, enough = [], 0.0, min(most, 2 * enough)
+                    yield from finished(pending, on_failure)
             if on_progress is not None and reading.left_out_at_end > 0:
                 on_progress(reading.left_out_at_end)
         self._recognize_pool(pool, batch_seconds, on_progress)
-        yield from _finished(pending, on_failure)
+        yield from finished(pending, on_failure)
 
     def recognize(self, waveforms: Sequence[Waveform | torch.Tensor]) -> list[Hypothesis]:
         """Recognises a batch of waveforms.
@@ -225,114 +230,45 @@ class Recognizer:
         found = iter(self.engine.recognize(voiced) if voiced else [])
         return [next(found) if length else _NOTHING for length in lengths]
 
-    def _read(self, reading: _Reading, cutting: Cutting | None) -> Iterator[_Task]:
+    def _read(self, reading: Reading, cutting: Cutting | None, channel: int | None, separate: bool) -> Iterator[Task]:
+        rate, stored = self.sample_rate, reading.recording.stored
         try:
-            blocks = stream(reading.path, self.sample_rate, _BLOCK_SECONDS, reading.channel)
-            for chunk in cut(reading.count(blocks), self.sample_rate, cutting):
-                yield reading.expect(chunk, self.sample_rate)
-            reading.finish(self.sample_rate)
+            reading.open(channel, separate)
+            for each in reading.channels:
+                blocks = stream(reading.path, rate, _BLOCK_SECONDS, each.number, stored)
+                for chunk in cut(each.count(blocks), rate, cutting):
+                    yield each.expect(chunk, rate)
+                each.finish(rate)
         except AsrError as error:
-            reading.error = error
+            reading.fail(error)
         reading.is_read = True
 
     def _recognize_pool(
-        self, pool: Sequence[_Task], batch_seconds: Seconds, on_progress: Callable[[Seconds], None] | None
+        self, pool: Sequence[Task], batch_seconds: Seconds, on_progress: Callable[[Seconds], None] | None
     ) -> None:
         """Recognises the pooled chunks, those of similar length together."""
         tasks = [task for task in pool if task.reading.error is None]
         share = sum(task.seconds for task in tasks) / self.num_workers
-        batches = _batches(tasks, min(batch_seconds, share))
         with ThreadPoolExecutor(self.num_workers) as workers:
-            for seconds in workers.map(self._recognize_batch, batches):
+            for seconds in workers.map(self._recognize_batch, batches(tasks, min(batch_seconds, share))):
                 if on_progress is not None:
                     on_progress(seconds)
 
-    def _recognize_batch(self, batch: Sequence[_Task]) -> Seconds:
+    def _recognize_batch(self, batch: Sequence[Task]) -> Seconds:
         """Assigns the hypotheses of a batch to their recordings, and returns its seconds of new audio."""
         try:
             found = self.recognize([task.chunk.waveform for task in batch])
         except AsrError as error:
             if len(batch) > 1:  # one of them is at fault; the others are recognised alone
                 return sum(self._recognize_batch([task]) for task in batch)
-            batch[0].reading.error = DataError(batch[0].reading.path, f"cannot be recognised ({error})")
+            batch[0].reading.fail(DataError(batch[0].reading.path, f"cannot be recognised ({error})"))
             return 0.0
         for task, hypothesis in zip(batch, found, strict=True):
-            task.reading.hypotheses[task.place] = hypothesis.shift(task.chunk.start)
+            task.channel.hypotheses[task.place] = hypothesis.shift(task.chunk.start)
         return sum(task.new_seconds for task in batch)
 
 
-@dataclass(eq=False)
-class _Reading:
-    """A recording in progress: what has been read and recognised so far."""
-
-    path: Path
-    channel: int | None = None
-    num_samples: int = 0
-    duration: Seconds = 0.0
-    left_out_at_end: Seconds = 0.0
-    is_read: bool = False
-    error: AsrError | None = None
-    joins: list[tuple[Seconds, Seconds] | None] = field(default_factory=list)
-    hypotheses: dict[int, Hypothesis] = field(default_factory=dict)
-
-    @property
-    def is_done(self) -> bool:
-        return self.error is not None or (self.is_read and len(self.hypotheses) == len(self.joins))
-
-    def count(self, blocks: Iterable[Waveform]) -> Iterator[Waveform]:
-        for block in blocks:
-            self.num_samples += len(block)
-            yield block
-
-    def finish(self, sample_rate: int) -> None:
-        end = samples_to_seconds(self.num_samples, sample_rate)
-        self.left_out_at_end, self.duration = max(0.0, end - self.duration), end
-
-    def expect(self, chunk: Chunk, sample_rate: int) -> _Task:
-        end = chunk.start + samples_to_seconds(len(chunk.waveform), sample_rate)
-        task = _Task(self, len(self.joins), chunk, end - chunk.start, end - self.duration)
-        self.joins.append(chunk.join)
-        self.duration = end
-        return task
-
-    def transcript(self) -> Transcript:
-        parts = [self.hypotheses[place] for place in range(len(self.joins))]
-        for place, between in enumerate(self.joins):
-            if between is not None:
-                parts[place - 1], parts[place] = stitch(parts[place - 1], parts[place], *between)
-        return Transcript(self.path, self.duration, join(parts))
-
-
-@dataclass(frozen=True, eq=False)
-class _Task:
-    """A chunk to recognise, and the place of its hypothesis."""
-
-    reading: _Reading
-    place: int
-    chunk: Chunk
-    seconds: Seconds
-    new_seconds: Seconds  # without the overlap with the previous chunk, with the silence left out before it
-
-
-def _batches(tasks: Iterable[_Task], batch_seconds: Seconds) -> Iterator[list[_Task]]:
-    """Yields batches of tasks of similar length, the longest first, with a limit on the padded length."""
-    batch: list[_Task] = []
-    for task in sorted(tasks, key=lambda task: task.seconds, reverse=True):
-        if batch and (len(batch) + 1) * batch[0].seconds > batch_seconds:
-            yield batch
-            batch = []
-        batch.append(task)
-    if batch:
-        yield batch
-
-
-def _finished(pending: deque[_Reading], on_failure: Callable[[Path, AsrError], None] | None) -> Iterator[Transcript]:
-    """Yields transcripts from the front of the queue, up to the first recording that is not done."""
-    while pending and pending[0].is_done:
-        reading = pending.popleft()
-        if reading.error is None:
-            yield reading.transcript()
-        elif on_failure is None:
-            raise reading.error
-        else:
-            on_failure(reading.path, reading.error)
+def _reading(path: str | Path | Recording) -> Reading:
+    if isinstance(path, Recording):
+        return Reading(path, str(path.name))
+    return Reading(Recording(Path(path), Path(Path(path).name)))

@@ -43,13 +43,13 @@ def load_rescorer(settings: RescoringSettings, sample_rate: int, device: str | t
 def make_rescorer(
     settings: RescoringSettings, loaded: LoadedModel, sample_rate: int, device: str | torch.device
 ) -> Rescorer:
-    """Returns what rescores with a model that has been read.
+    """Returns the rescorer of a model that has been read.
 
     Args:
         settings: its name and weights.
         loaded: the model.
         sample_rate: of the waveforms, in Hz.
-        device: where the model is to run.
+        device: device of the model.
 
     Raises:
         ConfigError: the device cannot be used, or the model reads other audio, spells no words, or is of another kind.
@@ -59,7 +59,7 @@ def make_rescorer(
     elif isinstance(loaded, Loaded):
         measure = _by_ear(settings, loaded, sample_rate, device)
     else:
-        raise ConfigError(settings.model, "chooses among no hypotheses", "give a language model or an acoustic one")
+        raise ConfigError(settings.model, "cannot rescore hypotheses", "give a language model or an acoustic one")
 
     def rescored(nbests: Sequence[NBest], waveforms: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         return rescore(nbests, measure(nbests, waveforms, lengths), settings.weight, settings.word_score)

@@ -13,6 +13,19 @@ from asr.decoding.hypothesis import Hypothesis, Span
 
 
 @dataclass(frozen=True)
+class Voice:
+    """The words of one speaker of a recording, who has a channel of their own.
+
+    Attributes:
+        speaker: such as "L", the left channel; empty if speakers are not told apart.
+        hypothesis: the best reading, its times counted from the recording's start.
+    """
+
+    speaker: str
+    hypothesis: Hypothesis
+
+
+@dataclass(frozen=True)
 class Transcript:
     """The words of one recording.
 
@@ -21,12 +34,16 @@ class Transcript:
         duration: seconds of audio in it.
         hypothesis: the best reading of the whole recording, its times counted from the recording's start.
         name: what tables call the recording; the file's name without suffix where it is left empty.
+        voices: voices of the speakers if channels were recognised separately; ``hypothesis`` has all of them.
+        sample_rate: sample rate of the file in Hz; 0 if unknown.
     """
 
     path: Path
     duration: Seconds
     hypothesis: Hypothesis
     name: str = ""
+    voices: tuple[Voice, ...] = ()
+    sample_rate: int = 0
 
     @property
     def text(self) -> str:

@@ -38,7 +38,7 @@ if stage 5 "phone error rates"; then
 fi
 
 if stage 6 "report"; then
-  asr report "$exp"
+  asr report "$exp" --html "$exp/report.html" --cuts "$data/test_cuts.jsonl.gz"
 fi
 
 recordings=("$data"/corpus/TEST/*/*/*.WAV)

@@ -1,6 +1,7 @@
 """m4a, WebM, wma, amr, video: read through PyAV where it is there, and named where it is not."""
 
 import logging
+import struct
 import sys
 
 import numpy as np
@@ -75,6 +76,16 @@ def test_a_damaged_packet_in_the_middle_is_told(tmp_path):
     path.write_bytes(data)
     with pytest.raises(DataError, match=r"is damaged after 3\.\d\d s \(.+\); copy or convert it again"):
         read(path, sample_rate=16000)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_samples_of_64_bits_are_read(tmp_path, channels):
+    samples = (tone(16000, channels, 0.5) * 2.0**62).astype("<i8").reshape(-1, channels)
+    form = struct.pack("<HHIIHH", 1, channels, 16000, 16000 * 8 * channels, 8 * channels, 64)
+    chunks = b"fmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", samples.nbytes) + samples.tobytes()
+    (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
+    expected = samples.mean(1) / 2.0**63
+    assert read(tmp_path / "a.wav", sample_rate=16000).numpy() == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_first_of_several_streams_is_read_also_of_video(tmp_path):

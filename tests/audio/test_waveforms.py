@@ -10,7 +10,7 @@ import torchaudio
 
 from asr.audio.rates import samples_to_seconds, seconds_to_samples
 from asr.audio.resampling import resample, resampling_ratio
-from asr.audio.waveforms import AudioInfo, probe, read, segment_as_flac, stream, write_wav
+from asr.audio.waveforms import AudioInfo, as_opus, probe, read, segment_as_flac, stream, write_wav
 from asr.errors import DataError
 
 
@@ -316,3 +316,16 @@ def test_importing_the_package_does_not_import_torch():
     code = "import sys, asr, asr.audio; print('torch' in sys.modules, 'soundfile' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_opus_is_small_and_sounds_the_same() -> None:
+    times = torch.arange(16000) / 16000
+    waveform = 0.3 * torch.sin(2 * torch.pi * 440 * times) + 0.2 * torch.sin(2 * torch.pi * 1210 * times)
+    encoded = as_opus(waveform, 16000)
+    assert encoded.startswith(b"OggS")
+    assert len(encoded) < 6000  # where WAV takes 32000
+    decoded, rate = soundfile.read(io.BytesIO(encoded), dtype="float32")
+    assert (rate, len(decoded)) == (16000, 16000)
+    assert np.corrcoef(decoded[1000:-1000], waveform[1000:-1000])[0, 1] > 0.98
+    with pytest.raises(ValueError, match=r"\w"):
+        as_opus(waveform, 11025)

@@ -90,7 +90,7 @@ def test_a_bit_that_fell_over_in_a_member(whole: Path, name: str) -> None:
     begin, size = place(whole, name)
     middle = begin + size // 2
     found = refused(patched(whole, middle, bytes([whole.read_bytes()[middle] ^ 4])))
-    assert f"{name} has not its sum" in found
+    assert f"{name} does not have its checksum" in found
 
 
 def test_bytes_that_are_lost_or_doubled_within(whole: Path) -> None:
@@ -193,7 +193,7 @@ def test_malice_of_a_member_that_is_more_than_it_says(whole: Path) -> None:
     stream = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = stream.compress(bytes(100 * size)) + stream.flush()
     assert len(packed) <= size
-    assert f"{name} has not its sum" in refused(patched(whole, begin, packed))
+    assert f"{name} does not have its checksum" in refused(patched(whole, begin, packed))
 
 
 def test_malice_in_the_layout(whole: Path) -> None:

@@ -102,7 +102,7 @@ def test_error_rates_are_on_the_card(folder: Path, capsys: Captured) -> None:
             2,
             "--rescore-settings: one hypothesis leaves no choice; give --settings",
         ),
-        (["--rescore", "lm.ckpt"], 2, "--rescore: 1 models and 0 weights; give one for each"),
+        (["--rescore", "lm.ckpt"], 2, "--rescore: 1 models and 0 settings; give one for each"),
         (["--settings", "gone.json"], 1, "gone.json: is no settings of a decoder (no such file)"),
         (["--scores", "3gram.json"], 1, "3gram.json: is no score file (has no 'split')"),
         (["--checkpoint", "lm.ckpt"], 1, "lm.ckpt: its hyper_parameters lack frontend"),

@@ -10,10 +10,11 @@ import torch
 from lhotse import CutSet, Recording, SupervisionSegment
 from lhotse.cut import MonoCut
 
-from asr.cli.features import _frontend, main
+from asr.cli.features import main
 from asr.configuration.composition import compose_config, resolve
 from asr.configuration.menu import groups
 from asr.corpora.manifests import read_cuts, write_cuts
+from asr.features.choice import choose_frontend
 from asr.features.cmvn import load_statistics
 from asr.features.frontend import FrontEnd
 
@@ -131,8 +132,8 @@ def test_wrong_usage(arguments, capsys):
 @pytest.mark.parametrize("name", groups()["frontend"])
 def test_settings_are_those_of_the_front_end_of_training(name):
     conf = resolve(compose_config([f"frontend={name}", "corpus=c", "name=n"]))["model"]["frontend"]["init_args"]
-    assert _frontend(name).settings() == FrontEnd(**conf | {"cmvn": "global"}).settings()
-    changed = _frontend(name, "sample_rate=8000", "low_freq=60").settings()
+    assert choose_frontend(name).settings() == FrontEnd(**conf | {"cmvn": "global"}).settings()
+    changed = choose_frontend(name, "sample_rate=8000", "low_freq=60").settings()
     assert (changed["sample_rate"], changed["low_freq"]) == (8000, 60)
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import pickle
 import pkgutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +45,7 @@ def test_a_verb_runs_as_a_program_of_its_own() -> None:
     assert wrong.returncode == 2
     unknown = run_asr("transcripe")
     assert (unknown.returncode, unknown.stdout) == (2, "")
-    assert unknown.stderr.startswith("asr: transcripe: no such verb; the verbs are decode, ")
+    assert unknown.stderr.startswith("asr: transcripe: no such verb; the verbs are align, ")
     moved = run_asr("memory", "--task", "copy")
     assert (moved.returncode, moved.stdout) == (2, "")
     assert moved.stderr == "asr memory: is no longer a verb; use python -m tools.memory, in a checkout\n"
@@ -68,6 +70,25 @@ def test_errors_become_one_line_and_a_status(error: AsrError, status: int, capsy
     assert capsys.readouterr().err.endswith(": a.wav: is empty; record it again\n")
     copied = pickle.loads(pickle.dumps(error))
     assert (type(copied), str(copied), copied.remedy) == (type(error), str(error), "record it again")
+
+
+def test_only_the_first_ctrl_c_is_heeded(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    reached = []
+
+    @command
+    def impatient(argv: list[str] | None = None) -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            reached.append("the end")
+        return 0
+
+    assert impatient([]) == 130
+    assert reached == ["the end"]
+    assert capsys.readouterr().err.count("\n") == 1
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_interruption_and_bugs(capsys: pytest.CaptureFixture[str]) -> None:

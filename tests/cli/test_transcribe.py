@@ -1,5 +1,7 @@
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +12,11 @@ import torch
 
 from asr.cli.transcribe import main
 from asr.decoding.settings import RescoringSettings
+from asr.transcription.outputs import OutputFolder
 from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
 
 Captured = pytest.CaptureFixture[str]
+LAST_LINE = r"transcribing: \d+\.\d s of audio in \d+\.\d s, real-time factor \d+\.\d{{4}}; {} files failed"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,7 @@ def test_one_file_gives_its_text(tmp_path: Path, checkpoint: str, capsys: Captur
     assert printed.out.count("\n") == 1
     assert printed.out.strip()
     assert printed.err.startswith("transcribing: 1.0 s of audio in ")
-    assert "real-time factor" in printed.err
+    assert re.fullmatch(LAST_LINE.format("0 of 1"), printed.err.splitlines()[-1])
 
 
 def test_several_files_give_path_and_text_in_their_order(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
@@ -79,7 +83,7 @@ def test_formats_rates_and_channels(
     fields = json.loads(printed.out)
     assert fields["path"] == str(path)
     assert fields["duration"] == pytest.approx(1.0, abs=0.05)
-    assert ("asr transcribe: 1 of 1 files are resampled to 16000 Hz\n" in printed.err) == (rate != 16000)
+    assert ("asr transcribe: 1 of 1 files were resampled to 16000 Hz\n" in printed.err) == (rate != 16000)
 
 
 def test_stereo_is_the_mean_of_its_channels(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
@@ -104,6 +108,94 @@ def test_a_channel_is_chosen_from_those_that_a_file_has(tmp_path: Path, checkpoi
     printed = capsys.readouterr()
     assert printed.out.startswith(f"{stereo}\t")
     assert f"{tmp_path / '0.wav'}: has 1 channel, and no channel 2; choose one from 1 to 1\n" in printed.err
+
+
+def test_the_channels_of_a_call_are_its_speakers(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    call, mono = write(tmp_path / "call.wav", channels=2), write(tmp_path / "mono.wav")
+    assert transcribe(checkpoint, call, mono, "--channels", "separate", "--format", "jsonl") == 0
+    printed = capsys.readouterr()
+    spoken, alone = map(json.loads, printed.out.splitlines())
+    assert spoken["speakers"] == ["L", "R"]
+    assert "speakers" not in alone
+    assert "asr transcribe: 1 of 2 files have one channel: their speakers are not told apart\n" in printed.err
+    assert transcribe(checkpoint, call, "--channels", "separate", "--format", "tsv") == 0
+    assert capsys.readouterr().out.startswith("path\tstart\tend\tword\tconfidence\tspeaker\n")
+
+
+def test_a_recording_comes_from_stdin(
+    tmp_path: Path, checkpoint: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.flac")
+    for content, status in ((path.read_bytes(), 0), (b"", 1)):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert transcribe(checkpoint, "-", "--format", "json", "--quiet") == status
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["path"] == "-"
+    assert printed.err.splitlines()[0] == "asr transcribe: -: is empty (0 bytes); copy or record it again"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    assert transcribe(checkpoint, "-", "--out-dir", tmp_path / "out", "--quiet") == 0
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["stdin.txt"]
+
+
+def test_a_list_names_recordings(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    write(tmp_path / "x/a.wav")
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"{tmp_path}/gone.wav\n{tmp_path}/x\n", encoding="utf-8")
+    assert transcribe(checkpoint, "--list", listed) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"{tmp_path}/x/a.wav\t")
+    assert f"asr transcribe: {listed}:1: {tmp_path}/gone.wav: no such file; check the path\n" in printed.err
+
+
+def test_what_is_done_is_not_done_again(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
+    paths = [write(tmp_path / f"{place}.wav", 0.3, seed=place) for place in range(3)]
+    out = ["--out-dir", tmp_path / "out", "--resume"]
+    assert transcribe(checkpoint, paths[1], *out) == 0
+    (tmp_path / "out/1.txt").write_text("as it was", encoding="utf-8")
+    capsys.readouterr()
+    assert transcribe(checkpoint, *paths, *out) == 0
+    printed = capsys.readouterr().err
+    assert printed.startswith("asr transcribe: 1 of 3 files are done already, 2 are left\n")
+    assert printed.endswith("; 0 of 2 files failed\n")
+    assert (tmp_path / "out/1.txt").read_text(encoding="utf-8") == "as it was"
+    assert transcribe("no checkpoint at all", *paths, *out) == 0
+    assert capsys.readouterr().err == "asr transcribe: 3 of 3 files are done already, 0 are left\n"
+
+
+def test_ctrl_c_leaves_what_is_done_and_says_how_much(
+    tmp_path: Path, checkpoint: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [write(tmp_path / f"{place}.wav", 0.3, seed=place) for place in range(3)]
+    whole = OutputFolder.write
+
+    def write_two(folder: OutputFolder, name: str, text: str) -> None:
+        if name == "2":
+            raise KeyboardInterrupt
+        whole(folder, name, text)
+
+    monkeypatch.setattr(OutputFolder, "write", write_two)
+    assert transcribe(checkpoint, *paths, "--out-dir", tmp_path / "out") == 130
+    told = "asr transcribe: interrupted; 2 of 3 files are done; --resume does the rest\n"
+    assert capsys.readouterr().err == told
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.txt", "1.txt"]
+
+
+def test_headers_are_not_looked_at_before_the_first_file_is_read(
+    tmp_path: Path, checkpoint: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asr.audio import opening
+
+    opened: list[str] = []
+    open_file = opening.open_file
+
+    def opened_in_turn(path: Path, stored: bytes | None = None) -> object:
+        opened.append(path.name)
+        return open_file(path, stored)
+
+    monkeypatch.setattr(opening, "open_file", opened_in_turn)
+    paths = [write(tmp_path / f"{place}.wav", 0.3) for place in range(5)]
+    assert transcribe(checkpoint, *paths, "--batch-seconds", "0.3") == 0
+    assert opened == sorted(opened)
 
 
 def test_files_that_are_no_audio_by_their_names_are_counted(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
@@ -174,7 +266,7 @@ def test_files_that_fail_are_named_and_the_rest_goes_on(tmp_path: Path, checkpoi
     lines = [line for line in printed.err.splitlines() if line.startswith("asr transcribe: ")]
     assert len(lines) == len(bad)
     assert all(line.startswith(f"asr transcribe: {path}: ") for line, path in zip(lines, bad, strict=True))
-    assert printed.err.splitlines()[-1] == "4 of 6 files failed"
+    assert re.fullmatch(LAST_LINE.format("4 of 6"), printed.err.splitlines()[-1])
 
 
 def test_all_files_failing(tmp_path: Path, checkpoint: str, capsys: Captured) -> None:
@@ -255,6 +347,9 @@ def test_other_scripts_reach_stdout_whatever_the_locale(tmp_path: Path) -> None:
         (["a.wav", "--beam-size", "4", "--rescoring", "half.json"], 1, "settings of rescoring: name no model"),
         (["a.wav", "--settings", "x.json"], 1, "x.json: is no settings of a decoder (no such file)"),
         (["a.wav", "--device", "tpu"], 2, "--device: 'tpu' cannot be used"),
+        ([], 2, "AUDIO: names nothing to transcribe; name files or folders, - for stdin, or give --list"),
+        (["a.wav", "--resume"], 2, "--resume: stdout keeps nothing to resume from; add --out-dir"),
+        (["--list", "x.txt"], 1, "x.txt: no such file; check the path"),
         (["notes"], 1, "notes: holds no audio: no file in it ends in .wav"),
         (["a.wav", "--out-dir", "notes/readme.md"], 2, "--out-dir notes/readme.md: is a file; name a folder"),
     ],
@@ -284,13 +379,16 @@ def test_what_cannot_be_is_one_line(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--beam-size", "0"], ["--beam-size", "many"], ["--threads", "-1"], ["--batch-seconds", "0"], ["--format", "doc"]],
+    [
+        *(["--beam-size", "0"], ["--beam-size", "many"], ["--threads", "-1"], ["--batch-seconds", "0"]),
+        *(["--format", "doc"], ["--channel", "1", "--channels", "separate"]),
+    ],
 )
 def test_wrong_usage(checkpoint: str, capsys: Captured, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         transcribe(checkpoint, "a.wav", *arguments)
     assert caught.value.code == 2
-    assert f"argument {arguments[0]}: " in capsys.readouterr().err
+    assert f"argument {arguments[0]}" in capsys.readouterr().err
 
 
 def test_checkpoints_that_are_none(tmp_path: Path, capsys: Captured) -> None:

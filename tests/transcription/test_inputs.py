@@ -1,11 +1,9 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from asr.errors import DataError
-from asr.transcription.inputs import Recording, find_recordings, survey
+from asr.transcription.inputs import Named, Recording, find_recordings, read_list
 
 
 def touch(root: Path, *names: str) -> None:
@@ -58,11 +56,36 @@ def test_a_folder_without_audio_is_an_error(tmp_path: Path) -> None:
     assert found(tmp_path / "a.wav", tmp_path / "empty") == ["a.wav", "empty"]
 
 
-def test_a_survey_counts_what_can_be_read(tmp_path: Path) -> None:
-    for name, rate, seconds in (("a.wav", 16000, 1.0), ("b.flac", 8000, 0.5)):
-        soundfile.write(tmp_path / name, np.zeros(round(rate * seconds)), rate)
-    touch(tmp_path, "c.wav")
-    recordings = find_recordings([tmp_path]).recordings
-    assert survey(recordings, 16000) == (1.5, 1)
-    assert survey(recordings, 8000) == (1.5, 1)
-    assert survey([], 8000) == (0.0, 0)
+def test_a_list_is_a_path_a_line_and_failures_name_the_line(tmp_path: Path) -> None:
+    touch(tmp_path, "a b.wav", "x/c.wav")
+    listed = tmp_path / "list.txt"
+    listed.write_bytes(f"{tmp_path}/a b.wav\r\n\n{tmp_path}/x\n{tmp_path}/gone.wav".encode())
+    named = read_list(listed)
+    assert [each.where for each in named] == [f"{listed}:1", f"{listed}:3", f"{listed}:4"]
+    recordings = find_recordings(named).recordings
+    assert [str(recording.name) for recording in recordings] == ["a b.wav", "c.wav", "gone.wav"]
+    assert recordings[2].where == f"{listed}:4"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\n \n", "list.txt: names no file; give a list of paths, one a line"),
+        (b"a.wav\nb\0c.wav\n", r"list.txt:2: 'b\x00c.wav' is no path"),
+        (b"a.wav\n-\n", "list.txt:2: '-' is no path"),
+        (b"a.wav\nb.wav\n\xff\xc0.wav\n", "list.txt:3: is not UTF-8 text"),
+    ],
+)
+def test_what_is_no_list_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "list.txt").write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read_list(tmp_path / "list.txt")
+    assert message in str(caught.value)
+
+
+def test_stdin_is_a_recording_whatever_files_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "-")
+    found = find_recordings(["-", Named("./-"), "-"], stdin=b"RIFF")
+    assert found.recordings == [Recording(Path("-"), Path("stdin"), b"RIFF"), Recording(Path("-"), Path("-"))]
+    assert found.num_repeated == 1

@@ -1,10 +1,8 @@
+import os
 from pathlib import Path
 
-from asr.decoding.hypothesis import Hypothesis
-from asr.transcription.formats import FORMATS
 from asr.transcription.inputs import Recording
-from asr.transcription.outputs import named, output_names, write_files
-from asr.transcription.transcript import Transcript
+from asr.transcription.outputs import OutputFolder, output_names, with_output_names
 
 
 def names(*recordings: tuple[str, str]) -> list[str]:
@@ -21,13 +19,19 @@ def test_names_of_transcripts_are_as_short_as_they_can_be_and_distinct() -> None
     assert names() == []
 
 
-def test_a_file_for_each_transcript_under_its_name(tmp_path: Path) -> None:
-    recordings = [Recording(Path("/x/a.wav"), Path("a.wav")), Recording(Path("/x/s/a.wav"), Path("s/a.wav"))]
-    spoken = [
-        Transcript(recording.path, 1.0, Hypothesis(text, (), (), 0.0, 1.0))
-        for recording, text in zip(recordings, ("ONE", "TWO"), strict=True)
-    ]
-    assert write_files(named(spoken, recordings), FORMATS["txt"], tmp_path, "txt") == 0
-    assert (tmp_path / "a.txt").read_text() == "ONE\n"
-    assert (tmp_path / "s/a.txt").read_text() == "TWO\n"
-    assert write_files(named(spoken[:1], recordings), FORMATS["txt"], tmp_path, "txt") == 1
+def test_what_is_there_is_not_done_again_and_what_was_half_written_goes(tmp_path: Path) -> None:
+    folder = OutputFolder(tmp_path / "out", "words.vtt")
+    recordings = [Recording(Path(f"{place}.wav"), Path(f"x/{place}.wav")) for place in range(3)]
+    recordings = with_output_names(recordings)
+    assert folder.left_to_do(recordings) == recordings
+    folder.write(recordings[1].name, "WEBVTT\n\n")
+    dead, living, other = (
+        tmp_path / "out/x" / name for name in (".part0-0.words.vtt", ".part1-2.words.vtt", ".part2-0.srt")
+    )
+    for path in (dead, living, other):
+        path.write_text("WEB")
+    os.utime(dead, (0, 0))
+    os.utime(other, (0, 0))
+    assert folder.left_to_do(recordings) == [recordings[0], recordings[2]]
+    assert sorted(path.name for path in (tmp_path / "out/x").iterdir()) == [living.name, other.name, "1.words.vtt"]
+    assert folder.num_replaced == 0

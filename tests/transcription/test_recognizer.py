@@ -1,5 +1,5 @@
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from pathlib import Path
 
@@ -8,11 +8,12 @@ import soundfile
 import torch
 from torch import Tensor
 
-from asr.audio.waveforms import read
+from asr.audio.waveforms import Header, read
 from asr.decoding.hypothesis import Hypothesis, Span
 from asr.decoding.settings import DecoderSettings
 from asr.errors import AsrError, ConfigError, DataError
 from asr.text.tokens import TokenTable
+from asr.transcription.inputs import Recording
 from asr.transcription.long_audio import Cutting
 from asr.transcription.recognizer import Recognizer
 from tests.transcription.tiny_models import SAMPLE_RATE, save_checkpoint, silence, tone, tone_recognizer
@@ -171,15 +172,57 @@ def test_failures_are_reported_in_their_turn_and_the_rest_goes_on(tmp_path: Path
         list(recognizer.transcribe(paths))
 
 
-def test_a_recording_that_breaks_off_fails_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import asr.transcription.recognizer as module
+def _stream_from(blocks: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts something else in the place of what reads files."""
+    import asr.transcription.readings
+    import asr.transcription.recognizer
 
+    monkeypatch.setattr(asr.transcription.readings, "peek", lambda *_: Header(SAMPLE_RATE, None, 1))
+    monkeypatch.setattr(asr.transcription.recognizer, "stream", blocks)
+
+
+def test_channels_that_are_recognised_apart_are_speakers_of_one_transcript(tmp_path: Path) -> None:
+    left = torch.cat([tone(1, 0.5), silence(2.0), tone(2, 0.5), silence(1.0)])
+    right = torch.cat([silence(1.2), tone(3, 0.5), silence(2.3)])
+    path = tmp_path / "call.wav"
+    soundfile.write(path, torch.stack([left, right], dim=1).numpy(), SAMPLE_RATE, subtype="FLOAT")
+    heard: list[float] = []
+    call, mono = tone_recognizer(PHONES).transcribe(
+        [path, write(tmp_path / "mono.wav", left)], separate=True, on_progress=heard.append
+    )
+    assert [(voice.speaker, voice.hypothesis.text) for voice in call.voices] == [("L", "aa bb"), ("R", "cc")]
+    assert call.text == "aa cc bb"
+    assert [word.start for word in call.words] == sorted(word.start for word in call.words)
+    assert (call.duration, call.sample_rate) == (4.0, SAMPLE_RATE)
+    assert (mono.text, mono.voices) == ("aa bb", ())
+    assert sum(heard) == pytest.approx(8.0)
+
+
+def test_more_than_two_channels_are_numbered_and_bytes_are_read_as_a_file(tmp_path: Path) -> None:
+    parts = [torch.cat([silence(place), tone(place + 1, 0.5), silence(3.0 - place)]) for place in range(3)]
+    path = tmp_path / "table.wav"
+    soundfile.write(path, torch.stack(parts, dim=1).numpy(), SAMPLE_RATE, subtype="FLOAT")
+    stored = Recording(Path("-"), Path("stdin"), path.read_bytes())
+    (found,) = tone_recognizer(PHONES).transcribe([stored], separate=True)
+    assert [(voice.speaker, voice.hypothesis.text) for voice in found.voices] == [("1", "aa"), ("2", "bb"), ("3", "cc")]
+    assert (found.path, found.name) == (Path("-"), "stdin")
+
+
+def test_a_failure_names_the_line_of_the_list() -> None:
+    failures: list[str] = []
+    listed = Recording(Path("gone.wav"), Path("gone"), where="list.txt:7")
+    recognizer = tone_recognizer(PHONES)
+    assert not list(recognizer.transcribe([listed], on_failure=lambda _, error: failures.append(str(error))))
+    assert failures == ["list.txt:7: gone.wav: no such file; check the path"]
+
+
+def test_a_recording_that_breaks_off_fails_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(path: Path, *_: object) -> object:
         yield torch.cat([tone(1, 6.0), silence(1.0)])
         if path.name == "broken.wav":
             raise DataError(path, "is damaged")
 
-    monkeypatch.setattr(module, "stream", broken)
+    _stream_from(broken, monkeypatch)
     failures: list[AsrError] = []
     found = list(
         tone_recognizer(PHONES).transcribe(
@@ -211,8 +254,6 @@ def test_a_recording_that_cannot_be_recognised_takes_no_other_with_it(
 
 
 def test_long_recordings_reach_the_model_in_parts_as_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    import asr.transcription.recognizer as module
-
     read_seconds = 0.0
     waiting = []
 
@@ -222,7 +263,7 @@ def test_long_recordings_reach_the_model_in_parts_as_they_are_read(monkeypatch: 
             read_seconds += 2.0
             yield torch.cat([tone(1, 1.5), silence(0.5)])
 
-    monkeypatch.setattr(module, "stream", blocks)
+    _stream_from(blocks, monkeypatch)
     done = 0.0
 
     def heard(seconds: float) -> None:

@@ -1,1 +1,1 @@
-"""The model file: all that turns speech into text in one zip archive, read without running anything of it."""
+"""The model file: everything that turns speech into text in one zip archive; reading it runs no code from it."""

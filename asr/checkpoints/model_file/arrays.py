@@ -1,4 +1,4 @@
-"""Arrays as members of a model file: whole numbers byte by byte, so that they deflate well, and rounded scores."""
+"""Arrays as members of a model file: integers in byte planes, which deflate well, and rounded scores."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Floats = npt.NDArray[np.float32]
 Precision = Literal["float32", "float16", "int8"]
 
 _BOOK_SIZE = 256
-_NEVER = -200.0  # scores below it mean "never", and keep their value in a book
+_NEVER = -200.0  # scores below it mean "never", and are kept exactly
 
 
 class ArrayWriter:
-    """Writes the arrays of a part of a model file, and collects what has to be known to read them.
+    """Writes the arrays of a part of a model file and collects how each is stored.
 
     Attributes:
-        forms: what is known of each array, for JSON.
+        forms: how each array is stored, for JSON.
     """
 
     def __init__(self, written: Written, part: str) -> None:
-        """Begins without any.
+        """Starts without arrays.
 
         Args:
             written: the members.
@@ -36,7 +36,7 @@ class ArrayWriter:
         self.forms: dict[str, dict[str, Any]] = {}
 
     def whole(self, name: str, values: npt.NDArray[Any]) -> None:
-        """Writes whole numbers: the first bytes of all, then the second bytes, as many as the largest needs."""
+        """Writes integers: the first bytes of all, then the second bytes, up to the width that the largest needs."""
         values = values.astype(np.int64)
         is_signed = bool((values < 0).any())
         if is_signed:
@@ -46,7 +46,7 @@ class ArrayWriter:
         self._planes(name, values, width)
 
     def scores(self, name: str, values: npt.NDArray[Any], precision: Precision) -> None:
-        """Writes numbers in float32, in float16, or as places in a book of 256 of them in float32."""
+        """Writes numbers in float32, in float16, or as indices into a codebook of 256 values in float32."""
         if precision == "int8":
             book = _book(values)
             self._written.add(f"{self._part}/{name}_book", book.astype("<f4").tobytes())
@@ -67,23 +67,23 @@ class ArrayWriter:
 
 
 class ArrayReader:
-    """Reads what :class:`ArrayWriter` wrote; memory is taken for what is there, not for what is said of it."""
+    """Reads what :class:`ArrayWriter` wrote; memory is taken for what is there, not for what is declared."""
 
     def __init__(self, members: Members, part: str, forms: Record) -> None:
-        """Begins.
+        """Starts reading.
 
         Args:
             members: the members.
             part: folder of the members.
-            forms: what is known of the arrays.
+            forms: how each array is stored.
         """
         self._members, self._part, self._forms = members, part, forms
 
     def whole(self, name: str, count: int) -> Ints:
-        """Returns whole numbers, shape (count,).
+        """Returns integers, shape (count,).
 
         Raises:
-            AsrError: there are not as many.
+            AsrError: there are more or fewer.
         """
         form = self._forms.record(name)
         width = form.whole("width", 1)
@@ -95,10 +95,10 @@ class ArrayReader:
         return values
 
     def scores(self, name: str, count: int) -> Floats:
-        """Returns numbers, shape (count,); some of them may be none.
+        """Returns numbers, shape (count,); some may be NaN or infinite.
 
         Raises:
-            AsrError: there are not as many.
+            AsrError: there are more or fewer.
         """
         form = self._forms.record(name)
         if form.has("book"):
@@ -118,7 +118,7 @@ class ArrayReader:
         """Returns a text.
 
         Raises:
-            CheckpointError: it is missing, damaged or none.
+            CheckpointError: it is missing, damaged or not text.
         """
         return self._members.text(f"{self._part}/{name}")
 
@@ -132,11 +132,11 @@ class ArrayReader:
 
 
 def _book(values: npt.NDArray[Any]) -> Floats:
-    """Returns at most 256 numbers, ascending, that stand for values: all of them where they are no more.
+    """Returns a codebook of at most 256 ascending numbers: all values if there are no more.
 
-    Else half of them are the means of equal shares, so that most values are near to one, and half lie evenly between
-    the least and the greatest, so that none is far from all. 0 and what means "never" stand for themselves: a search
-    tells them from what is near.
+    Otherwise half of them are the means of equal shares, so that most values are close to one, and half are evenly
+    spaced from the lowest to the highest, so that no value is far from all. 0 and the values that mean "never" are kept
+    exactly: a search distinguishes them from their neighbours.
     """
     different = np.unique(values.astype(np.float32))
     if len(different) > _BOOK_SIZE:

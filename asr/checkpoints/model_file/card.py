@@ -1,4 +1,4 @@
-"""What a model file says of itself to people: what it was made of, what it can do, and who may use it."""
+"""The card of a model file, for people: what it was trained on, its error rates, its licence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from asr.checkpoints.rows import Row
 from asr.records import Record, describe_json
 
 Card = Mapping[str, Any]
-"""Plain values by name; rates of errors are lists of objects under ``scores``."""
+"""Plain values by name; error rates are objects in a list under ``scores``."""
 
 _FIRST = ("description", "licence", "trained_on")
 
@@ -21,9 +21,9 @@ def make_card(fields: Mapping[str, str], scores: Sequence[Mapping[str, Any]], co
     """Returns a card.
 
     Args:
-        fields: what its makers say, such as ``description``, ``licence`` and ``trained_on``.
-        scores: rates of errors, each with what it was measured by.
-        command: that makes the file.
+        fields: fields given by people, such as ``description``, ``licence`` and ``trained_on``.
+        scores: error rates, each with the rule that it was measured by.
+        command: command that writes the file.
     """
     import torch  # which only those need who make cards
 
@@ -33,7 +33,7 @@ def make_card(fields: Mapping[str, str], scores: Sequence[Mapping[str, Any]], co
 
 
 def describe_card(card: Card) -> list[Row]:
-    """Returns the lines of a card: one for each value, and one for each rate of errors.
+    """Returns the lines of a card, one for each value and error rate.
 
     Example:
         >>> describe_card({"licence": "CC0", "scores": [{"label": "greedy", "rate": 0.05, "split": "dev"}]})
@@ -58,7 +58,7 @@ def read_card(manifest: Record) -> Card:
 
 
 def _rate(score: Mapping[str, Any]) -> str:
-    """Returns a rate of errors in a line: in percent, then all else that is said of it."""
+    """Returns an error rate in percent, followed by its other fields, in one line."""
     rest = {name: value for name, value in score.items() if name not in ("label", "rate", "interval")}
     percent = _percent(score.get("rate"))
     bounds = score.get("interval")

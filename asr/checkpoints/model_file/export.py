@@ -1,4 +1,4 @@
-"""Makes model files out of checkpoints, settings, and the lexicon and language models that these name."""
+"""Writes model files from checkpoints, settings, and the lexicon and language models that these name."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from asr.models.averaged import average
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a model file is made of.
+    """The ingredients of a model file.
 
     Attributes:
-        checkpoints: acoustic models of the same tokens; what several of them hear is averaged.
-        settings: how to decode, and which files lexicon and language model are in.
-        rescoring: weights of other models, and the checkpoints that these are in.
-        precision: of the weights, and of the scores of the n-gram model.
-        card: what the file says of itself.
-        is_portable: whether the acoustic models are written as ONNX, to run without torch.
+        checkpoints: acoustic models with the same tokens; the posteriors of several are averaged.
+        settings: decoder settings, which name the files of lexicon and language model.
+        rescoring: weights of other models, which name their checkpoints.
+        precision: precision of the weights and of the scores of the n-gram model.
+        card: description of the file for people.
+        is_portable: whether acoustic models are written as ONNX, to run without torch.
     """
 
     checkpoints: Sequence[str]
@@ -49,11 +49,11 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
     """Writes a model file, whole or not at all; equal recipes give equal files.
 
     Args:
-        recipe: what it is made of.
+        recipe: the ingredients.
         path: the file.
 
     Raises:
-        AsrError: something cannot be read, does not go together, or the file cannot be written.
+        AsrError: an ingredient cannot be read or contradicts another, or the file cannot be written.
     """
     written = Written()
     stored, models = zip(*map(_load_acoustic, recipe.checkpoints), strict=True)
@@ -61,8 +61,8 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
     for checkpoint, each in zip(recipe.checkpoints, models, strict=True):
         if each.tokens != tokens or each.policy != policy:
             found = f"has other tokens or another text policy than {recipe.checkpoints[0]}"
-            raise ConfigError(checkpoint, found, "leave it out, or let it choose among what is found: --rescore")
-    average([each.model for each in models])  # raises where they cannot be
+            raise ConfigError(checkpoint, found, "leave it out, or rescore with it: --rescore")
+    average([each.model for each in models])  # raises an error if their frames differ
     parts = DecoderParts.read(recipe.settings, tokens, policy, frame_seconds)
     parts.decoder(recipe.settings)  # raises likewise
     manifest: dict[str, Any] = {
@@ -121,7 +121,7 @@ def _write_rescoring(
             found = f"reads audio of another rate than the {sample_rate} Hz of the acoustic model"
             raise ConfigError(settings.model, found, "rescore with a model of the same rate")
     elif not isinstance(loaded, LoadedLanguageModel):
-        raise ConfigError(settings.model, "chooses among no hypotheses", "give a language model or an acoustic one")
+        raise ConfigError(settings.model, "cannot rescore hypotheses", "give a language model or an acoustic one")
     network = loaded.model if isinstance(loaded, Loaded) else loaded.network
     described = write_network(stored, network, precision, part, written)
     return {**asdict(replace(settings, model=Path(settings.model).name)), "network": described}

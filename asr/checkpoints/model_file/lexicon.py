@@ -1,4 +1,4 @@
-"""A lexicon in a model file: the arcs of its trie, which are checked, so that no search is led astray."""
+"""A lexicon in a model file: the arcs of its trie, which are checked before any search follows them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PART = "lexicon"
 
 
 def write_lexicon(trie: LexiconTrie, written: Written) -> dict[str, object]:
-    """Writes a trie; returns what the manifest has to say of it."""
+    """Writes a trie and returns its entry in the manifest."""
     arrays = ArrayWriter(written, _PART)
     words, states = trie.arc_words.numpy(), trie.arc_states.numpy()
     ends = words != NO_WORD
@@ -34,10 +34,10 @@ def read_lexicon(members: Members, found: Record, tokens: TokenTable, silence: s
 
     Args:
         members: the members.
-        found: what the manifest says of it.
-        tokens: that words are spelled in.
-        silence: token that may stand between words; empty for none.
-        has_unknown: whether it has a state for unknown words.
+        found: its entry in the manifest.
+        tokens: the table of the spellings.
+        silence: token that may come between words; empty for none.
+        has_unknown: whether the trie has a state for unknown words.
 
     Raises:
         AsrError: the arcs do not make a trie.
@@ -83,7 +83,7 @@ def _is_in_range(arcs: Arcs, num_states: int, num_tokens: int, num_words: int) -
 
 
 def _leads_on(arcs: Arcs, depths: Ints, counts: Ints, unknown: int) -> bool:
-    """Says whether every way from the root ends a word: each step goes one token deeper, to where there are more."""
+    """Returns whether every path from the root ends a word: each arc leads one level deeper, to a state with arcs."""
     inside = (arcs.next_states != ROOT) & (arcs.next_states != unknown)
     before, after = arcs.states[inside], arcs.next_states[inside]
     ends_nothing = (arcs.words == NO_WORD) & (arcs.next_states == ROOT)

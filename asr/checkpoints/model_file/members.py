@@ -1,4 +1,4 @@
-"""The archive of a model file: members that ``model.json`` declares, each with its size and its sum, and no others."""
+"""The archive of a model file: exactly the members that ``model.json`` declares, with their sizes and checksums."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from asr.files import written_whole
 from asr.records import Record, parse_json
 
 SCHEMA = 1
-"""Raised when a file could not be read any more by what came before."""
+"""Increased when earlier versions can no longer read the files."""
 FORMAT = "carousel model file"
 NOT_ONE = "give a model file that asr export wrote"
 AGAIN = "copy it again, or make it with: asr export"
@@ -36,19 +36,19 @@ _RIGHTS = (stat.S_IFREG | 0o644) << 16
 
 
 class Written:
-    """The members of a file that is being made."""
+    """The members of a file to be written."""
 
     def __init__(self) -> None:
-        """Begins without any."""
+        """Starts without members."""
         self._members: dict[str, tuple[bytes, bool]] = {}
 
     def add(self, name: str, content: bytes, is_packed: bool = True) -> None:
         """Adds a member.
 
         Args:
-            name: of the member; each one once.
-            content: its bytes.
-            is_packed: whether it is deflated; weights gain nothing by that.
+            name: its name, which must be new.
+            content: its content.
+            is_packed: whether it is deflated, which makes weights no smaller.
         """
         assert name not in self._members
         assert _NAME.fullmatch(name)
@@ -59,7 +59,7 @@ class Written:
 
         Args:
             path: the file.
-            manifest: what is said of the members, for JSON.
+            manifest: what ``model.json`` says about the members.
 
         Raises:
             DataError: the file cannot be written.
@@ -76,19 +76,19 @@ class Written:
 
 
 class Members:
-    """The members of a file that is being read.
+    """The members of a file that is read.
 
     Attributes:
         path: the file.
-        manifest: what it says of its members.
+        manifest: what ``model.json`` says about the members.
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Reads the manifest and checks that just the members that it declares are there, in their sizes.
+        """Reads the manifest and checks that exactly the declared members exist, with their sizes.
 
         Raises:
-            CheckpointError: the file is missing, damaged, another one, laid out oddly, or of a newer version.
-            DataError: its manifest is none.
+            CheckpointError: the file is missing, damaged, malformed, of another kind or of a newer version.
+            DataError: the manifest cannot be read.
         """
         self.path = Path(path)
         content, infos = map_archive(self.path, _WANTED)
@@ -109,11 +109,11 @@ class Members:
         """Returns the bytes of a member.
 
         Args:
-            name: of the member.
-            size: bytes that it must have; None for any number of them.
+            name: its name.
+            size: required size in bytes; None for any.
 
         Raises:
-            CheckpointError: it is missing, of another size, or has not its sum.
+            CheckpointError: it is missing, has another size or fails its checksum.
         """
         if name not in self._sums:
             raise self.foreign(f"{name} is missing")
@@ -129,20 +129,20 @@ class Members:
         return content
 
     def text(self, name: str) -> str:
-        """Returns a member that is a text; see :meth:`read`."""
+        """Returns a text member; see :meth:`read`."""
         try:
             return self.read(name).decode()
         except UnicodeDecodeError:
             raise self.foreign(f"{name} is no text") from None
 
     def finish(self, left: tuple[str, ...] = ()) -> None:
-        """Refuses members that nothing has asked for.
+        """Refuses members that nothing has read.
 
         Args:
-            left: beginnings of the names of those that may be asked for later.
+            left: beginnings of the names of members that may be read later.
 
         Raises:
-            CheckpointError: naming one.
+            CheckpointError: the message names one.
         """
         unread = [name for name in self._unread if not name.startswith(left)]
         if unread:
@@ -182,7 +182,7 @@ class Members:
 
 
 def is_model_file(path: str | Path) -> bool:
-    """Says whether a file is meant to be a model file, whole or not: by its name, or by its manifest."""
+    """Returns whether a file, intact or not, is meant to be a model file: by its suffix or its manifest."""
     if Path(path).suffix == _WANTED.ending:
         return True
     try:
@@ -201,7 +201,7 @@ def _check_kind(path: Path, names: set[str]) -> None:
 
 
 def _check_members(archive: Archive, infos: list[zipfile.ZipInfo]) -> None:
-    """Refuses names, kinds and sizes that no member has, before anything is unpacked."""
+    """Refuses names, types and sizes that no member may have, before anything is unpacked."""
     if len(infos) > _MOST_MEMBERS:
         raise LayoutError(f"it has {len(infos):,} members")
     end = 0

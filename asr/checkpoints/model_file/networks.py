@@ -1,7 +1,7 @@
-"""The networks of a model file: settings as JSON, weights in float32, float16 or 8 bits, and nothing of their training.
+"""The networks of a model file: settings as JSON and weights in float32, float16 or 8 bits, without training state.
 
-Weights of 8 bits are whole numbers from -127 to 127 times the scale of their row, the largest magnitude in it by 127.
-Only matrices are rounded: vectors and small tensors are a thousandth of a network, and buffers are statistics.
+An 8-bit weight is an integer from -127 to 127 times the scale of its row, the largest magnitude in the row over 127.
+Only matrices are rounded: vectors and small tensors make up a thousandth of a network, and buffers are statistics.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from asr.errors import CheckpointError, ConfigError
 from asr.records import Record
 
 _PREFIX = "model."
-_SMALL = 1 << 10  # numbers of a tensor that is not worth rounding
-_LONG = 1 << 12  # characters of a setting that is a member of its own
+_SMALL = 1 << 10  # tensors with fewer numbers are not worth rounding
+_LONG = 1 << 12  # longer text settings become members of their own
 _MOST_DIMENSIONS = 8
 _FORMS = {
     "float32": ("<f4", torch.float32),
@@ -36,17 +36,17 @@ _FORMS = {
 def write_network(
     stored: StoredModel, network: nn.Module, precision: Precision, part: str, written: Written
 ) -> dict[str, Any]:
-    """Writes a network; returns what the manifest has to say of it.
+    """Writes a network and returns its entry in the manifest.
 
     Args:
-        stored: the checkpoint that it is from.
+        stored: its checkpoint.
         network: the network, on the CPU.
-        precision: of its matrices.
-        part: folder of the members.
+        precision: precision of its matrices.
+        part: folder of its members.
         written: the members.
 
     Raises:
-        ConfigError: a weight is beyond the range of float16.
+        ConfigError: a weight exceeds the range of float16.
     """
     kind = kind_of(stored.settings)
     assert kind is not None
@@ -76,7 +76,7 @@ def read_network(members: Members, found: Record, part: str) -> LoadedModel:
     """Builds what :func:`write_network` wrote, as from a checkpoint: only classes of the closed list.
 
     Raises:
-        AsrError: a weight is missing or of another size, or the network cannot be built.
+        AsrError: a weight is missing or has another size, or the network cannot be built.
     """
     settings = dict(found.record("settings").fields)
     for name in found.items("texts"):
@@ -105,7 +105,7 @@ def _form(tensor: Tensor, precision: str) -> str:
 
 
 def _rows(tensor: Tensor) -> bytes:
-    """Returns the scales of the rows, in float32, and then the rows in 8 bits."""
+    """Returns the scales of the rows in float32, followed by the rows in 8 bits."""
     rows = tensor.detach().numpy().reshape(len(tensor), -1)
     scales = (np.abs(rows).max(axis=1) / 127).astype("<f4")
     values = np.rint(rows / np.where(scales > 0, scales, 1)[:, None])

@@ -1,4 +1,4 @@
-"""An n-gram model in a model file: of what follows from other arrays, the difference to that is stored: zeros."""
+"""An n-gram model in a model file: values that other arrays predict are stored as differences, mostly zeros."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _PART = "ngram"
 
 
 def write_ngram(model: NGramModel, precision: Precision, written: Written) -> dict[str, object]:
-    """Writes a model; returns what the manifest has to say of it.
+    """Writes a model and returns its entry in the manifest.
 
     Args:
         model: the model.
-        precision: of its scores; searches compute in float32.
+        precision: precision of its scores; searches compute in float32.
         written: the members.
     """
     arrays = ArrayWriter(written, _PART)
@@ -46,7 +46,7 @@ def write_ngram(model: NGramModel, precision: Precision, written: Written) -> di
 
 
 def read_ngram(members: Members, found: Record) -> NGramModel:
-    """Reads what :func:`write_ngram` wrote; its arrays are checked as those of any file.
+    """Reads what :func:`write_ngram` wrote; the arrays are checked as for any file.
 
     Raises:
         AsrError: they do not make a model.
@@ -87,7 +87,7 @@ def read_ngram(members: Members, found: Record) -> NGramModel:
 
 
 def _spans(num_ngrams: tuple[int, ...]) -> list[tuple[slice, slice]]:
-    """Returns where arcs of each order from 1 are, and the states that contexts of one word less are."""
+    """Returns, for each order from 1, the arcs and the states of the contexts, which have one word less."""
     ends = np.cumsum([0, *num_ngrams]).tolist()
     states = [0, *(end + 1 for end in ends[:-1])]
     return [
@@ -102,7 +102,7 @@ def _acting(counts: Ints, backoffs: LogProbs) -> Mask:
 
 
 def _likely_shorter(num_ngrams: tuple[int, ...], labels: Ints, acts: Mask) -> Ints:
-    """Returns the states that contexts back off to: of two words that of the last one, if it acts; 0 for all others."""
+    """Returns the likely backoff states: for contexts of two words, the state of the last if it acts, else 0."""
     likely = np.zeros(1 + sum(num_ngrams[:-1]), dtype=np.int64)
     if len(num_ngrams) > 2:
         first, last = num_ngrams[0], num_ngrams[0] + num_ngrams[1]
@@ -112,7 +112,7 @@ def _likely_shorter(num_ngrams: tuple[int, ...], labels: Ints, acts: Mask) -> In
 
 
 def _likely_next(num_arcs: int, acts: Mask, shorter: Ints) -> Ints:
-    """Returns the states after arcs: those of their own n-grams, or what these back off to; 0 for the highest order."""
+    """Returns the likely states after arcs: of their own n-grams or the backoffs of these; 0 for the highest order."""
     likely = np.zeros(num_arcs, dtype=np.int64)
     states = np.arange(1, len(acts))
     likely[: len(states)] = np.where(acts[1:], states, shorter[1:])

@@ -1,4 +1,4 @@
-"""Reads model files: no code of theirs runs, nothing outside of them is opened, and torch only where it is needed."""
+"""Reads model files; no code from them runs, no other file is opened, and torch is imported only where it is needed."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _OF_SEARCH = ("ngram", "lexicon", "rescoring_")
 
 @dataclass(frozen=True, eq=False)
 class ModelFile:
-    """What a model file holds.
+    """The content of a model file.
 
     Attributes:
         path: the file.
-        card: what it says of itself.
-        precision: of its weights.
-        acoustic: its acoustic models, all of the same tokens; what they hear is averaged.
-        portable: the same where they need no torch; one of the two is empty.
-        settings: how to decode; the files that they name are in it.
-        members: what searches are read from when they are first asked for.
+        card: description of the file for people.
+        precision: precision of its weights.
+        acoustic: acoustic models with the same tokens, whose posteriors are averaged.
+        portable: the same if they run without torch; one of the two is empty.
+        settings: decoder settings; the files that they name are in the model file.
+        members: the members that decoder and rescoring are read from on first use.
     """
 
     path: Path
@@ -48,26 +48,26 @@ class ModelFile:
 
     @property
     def first(self) -> Loaded | LoadedPortable:
-        """The first of its acoustic models, whichever they are."""
+        """The first of its acoustic models."""
         return self.acoustic[0] if self.acoustic else self.portable[0]
 
     @property
     def sample_rate(self) -> int:
-        """Hz of the audio that its acoustic models read."""
+        """Sample rate of its acoustic models in Hz."""
         return self.first.model.frontend.sample_rate
 
     @property
     def has_rescoring(self) -> bool:
-        """Whether other models choose among what is found."""
+        """Whether other models rescore the hypotheses."""
         return bool(self.members.manifest.records("rescoring"))
 
     @cached_property
     def parts(self) -> DecoderParts:
-        """What its decoder is made of.
+        """The parts of its decoder.
 
         Raises:
             DependencyError: torch is missing.
-            AsrError: it does not make a decoder.
+            AsrError: they do not make up a decoder.
         """
         with needing_torch(self.path):
             from asr.checkpoints.model_file.search import read_parts
@@ -75,7 +75,7 @@ class ModelFile:
 
     @cached_property
     def rescoring(self) -> Rescoring:
-        """Weights and models that choose among what is found, one after the other; errors are those of ``parts``."""
+        """Weights and models that rescore the hypotheses in order; errors are those of ``parts``."""
         if not self.has_rescoring:
             return ()
         with needing_torch(self.path):
@@ -83,11 +83,11 @@ class ModelFile:
         return read_rescoring(self.members)
 
     def has_files_of(self, settings: DecoderSettings) -> bool:
-        """Says whether the lexicon and the language model that settings name are those in the file."""
+        """Returns whether settings name the lexicon and the language model in the file."""
         return _files(settings) == _files(self.settings)
 
     def describe(self) -> list[Row]:
-        """Returns what ``asr info`` says: the card, then the models, then the decoder."""
+        """Returns the rows of ``asr info``: card, models, decoder."""
         rows = [*describe_card(self.card), ("size", f"{self.path.stat().st_size:,} bytes"), ("weights", self.precision)]
         for each in self.acoustic or self.portable:
             rows += each.describe()
@@ -101,11 +101,11 @@ class ModelFile:
 
 
 def load_model_file(path: str | Path) -> ModelFile:
-    """Reads a model file and builds what it holds; of one that needs no torch, not yet what only searches need.
+    """Reads a model file and builds its models; those that only searches use wait until then if torch is not needed.
 
     Raises:
-        CheckpointError: the file is missing, damaged, another one, or of a newer version.
-        AsrError: what it holds does not make a recogniser.
+        CheckpointError: the file is missing, damaged, of another kind or of a newer version.
+        AsrError: its content does not make up a recogniser.
     """
     members = Members(path)
     manifest = members.manifest
@@ -145,7 +145,7 @@ def _describe_parts(parts: DecoderParts) -> list[Row]:
 
 
 def _files(settings: DecoderSettings) -> Mapping[str, object]:
-    """Returns what lexicon and language model of settings depend on, whichever folder they lie in."""
+    """Returns the settings that lexicon and language model depend on, whatever their folder."""
     return {
         "lm": Path(settings.lm).name,
         "lexicon": [Path(file).name for file in settings.lexicon],

@@ -8,6 +8,7 @@ import pytest
 
 from asr.corpora.synth import espeak as module
 from asr.corpora.synth.espeak import Espeak, Voice
+from asr.corpora.synth.speakers import _VARIANTS
 from asr.errors import AsrError, ConfigError
 
 AMERICAN = Voice("gmw/en-US+m1")
@@ -24,6 +25,16 @@ def test_speech_does_not_depend_on_what_was_said_before(espeak: Espeak) -> None:
     for same in (again, elsewhere):
         assert np.array_equal(first.samples, same.samples)
         assert (first.words, first.phones) == (same.words, same.phones)
+
+
+def test_every_variant_speaks_the_same_in_every_process(espeak: Espeak) -> None:
+    voices = [Voice(f"gmw/en-GB-x-rp+{variant}") for names in _VARIANTS.values() for variant in names.split()]
+    spoken = [espeak.speak("See the lazy dog, which has a bag.", voice).samples for voice in voices]
+    for _ in range(2):
+        with Espeak() as other:
+            for voice, samples in zip(voices, spoken, strict=True):
+                again = other.speak("See the lazy dog, which has a bag.", voice).samples
+                assert np.array_equal(again, samples), voice
 
 
 def test_events_are_in_order_and_words_are_where_they_are_in_the_text(espeak: Espeak) -> None:

@@ -54,7 +54,7 @@ def record_noise(cell: RecurrentCell, name: str, monkeypatch: pytest.MonkeyPatch
 def expected(name: str, cell: RecurrentCell, frames: Tensor, valid: Tensor, noise: Noise) -> Tensor:
     weights = dict(cell.named_parameters())
     inputs = normed_inputs(weights, frames, valid) if name == "ligru" else frames
-    return unroll(name, weights, inputs, HIDDEN_DIM, HIDDEN_DIM // (2 if name == "lstm_projected" else 1), noise)
+    return unroll(name, weights, inputs, HIDDEN_DIM, HIDDEN_DIM // (2 if name == "lstm_projected" else 1), noise).hidden
 
 
 def test_every_cell_has_equations() -> None:

@@ -1,0 +1,95 @@
+"""Aligns recordings with their texts: times of words and phones, and what the two do not share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr.cli.command import command, log, make_parser, option, parse, print_log, print_result, progress, warn
+from asr.errors import AsrError, ConfigError, UsageError
+from asr.machine import num_processes
+from asr.transcription.alignment_formats import ALIGNMENT_FORMATS
+from asr.transcription.outputs import OutputFolder, output_names
+from asr.transcription.pairs import find_pairs
+from asr.transcription.tally import AlignmentTally
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from asr.transcription.aligner import Aligner
+    from asr.transcription.alignment import Alignment
+
+_EXAMPLES = """  asr align --checkpoint best.ckpt talk.wav talk.txt > talk.TextGrid
+  asr align --checkpoint best.ckpt --texts texts/ --out-dir aligned --format TextGrid json recordings/
+  asr align --checkpoint phones.ckpt --lexicon cmudict.dict --texts list.tsv --out-dir aligned recordings/
+
+Words that are not said and speech that is not in the text are found: json has their status, TextGrid and eaf the tier
+"unmatched", ctm comments. Exit status 1 means that some files failed; the last line on stderr says how many."""
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Runs the verb."""
+    arguments = parse(_parser(), argv, intermixed=True)
+    found = find_pairs(arguments.files, arguments.texts)
+    if not arguments.out_dir and (len(found.pairs) > 1 or len(arguments.format) > 1):
+        raise UsageError("--out-dir", "is missing for several files", "name a folder, which need not exist yet")
+    if found.num_unused:
+        log(f"asr align: {found.num_unused} texts belong to none of the recordings, and are not used")
+    print_log("asr align: ")
+    aligner = _load(arguments)
+    folders = [OutputFolder(Path(arguments.out_dir), form) for form in arguments.format] if arguments.out_dir else []
+    names = output_names([pair.recording for pair in found.pairs])
+    tally = AlignmentTally(len(found.pairs))
+    with progress(None, "aligning") as bar:
+        for pair, name in zip(found.pairs, names, strict=True):
+            try:
+                alignment = aligner.align(pair.recording.path, pair.lines(), pair.where, on_progress=bar.advance)
+            except AsrError as error:
+                tally.num_failed += 1
+                warn(f"asr align: {error}")
+                continue
+            tally.add(alignment)
+            _write(replace(alignment, name=str(name)), folders, arguments)
+        bar.outcome, bar.has_failed = tally.outcome, tally.num_failed > 0
+    return 1 if tally.num_failed else 0
+
+
+def _parser() -> ArgumentParser:
+    parser = make_parser("align", "Finds when the words of a text are said in its recording.", _EXAMPLES)
+    parser.add_argument("files", nargs="+", metavar="FILE", help="audio and text in turn; audio alone with --texts")
+    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="checkpoint that asr train wrote")
+    parser.add_argument("--texts", metavar="PATH", help="folder of x.txt for x.wav, or list of AUDIO, tab, TEXT")
+    parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help="pronunciations, if tokens are phones")
+    parser.add_argument("--silence", default="", metavar="TOKEN", help="phone that may come between words, such as sil")
+    forms = list(ALIGNMENT_FORMATS)
+    parser.add_argument("--format", nargs="+", choices=forms, default=forms[:1], help=f"default: {forms[0]}")
+    parser.add_argument("--out-dir", metavar="DIR", help="write one file per recording and format here, not to stdout")
+    parser.add_argument("--settings", metavar="FILE", help="penalties and rules that tools/check_alignment.py wrote")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
+    return parser
+
+
+def _load(arguments: Namespace) -> Aligner:
+    from asr.transcription.aligner import Aligner, AlignerSettings
+
+    settings = AlignerSettings.load(arguments.settings) if arguments.settings else None
+    options = {"device": arguments.device, "num_workers": num_processes()}
+    try:
+        return Aligner.from_checkpoint(arguments.checkpoint, arguments.lexicon, arguments.silence, settings, **options)
+    except ConfigError as error:
+        where = option(error.where) if error.where in ("device", "lexicon", "silence") else error.where
+        raise ConfigError(where, error.found, error.remedy) from None
+
+
+def _write(alignment: Alignment, folders: Sequence[OutputFolder], arguments: Namespace) -> None:
+    if not folders:
+        print_result([ALIGNMENT_FORMATS[arguments.format[0]](alignment)])
+    for folder in folders:
+        folder.write(alignment.name, ALIGNMENT_FORMATS[folder.suffix](alignment))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

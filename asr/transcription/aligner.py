@@ -1,0 +1,243 @@
+"""Aligns recordings with their texts: reads, computes posteriors, searches, and finds what does not match."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from asr.audio.rates import Seconds
+from asr.checkpoints.acoustic import Loaded, load_checkpoint
+from asr.decoding.forced.boundaries import BoundaryRule
+from asr.decoding.forced.graph import Posteriors as Rows
+from asr.decoding.forced.graph import WrittenWord
+from asr.decoding.forced.search import ForcedAlignment, TokenPlace, align_words
+from asr.decoding.forced.spelling import check_lexicon, separator_of, spell
+from asr.decoding.forced.viterbi import Penalties
+from asr.decoding.hypothesis import Span
+from asr.errors import ConfigError, DataError
+from asr.files import written_whole
+from asr.models.devices import move
+from asr.records import Record
+from asr.text.lexicon import Lexicon, read_lexicon
+from asr.text.policy import get_policy
+from asr.text.tokens import BLANK
+from asr.transcription.alignment import AlignedWord, Alignment
+from asr.transcription.posteriors import Posteriors, read_posteriors
+
+_WORDS_OF_PHONES = "upper-no-punctuation"  # text policy of words that are looked up in a lexicon in upper case
+
+
+@dataclass(frozen=True)
+class AlignerSettings:
+    """Settings of an aligner.
+
+    Attributes:
+        penalties: penalties of missing words and of speech that is not in the text.
+        boundaries: rule for the starts and ends of tokens.
+    """
+
+    penalties: Penalties = field(default_factory=Penalties)
+    boundaries: BoundaryRule = field(default_factory=BoundaryRule)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the settings as JSON."""
+        with written_whole(path) as beside:
+            beside.write_text(f"{json.dumps(asdict(self), indent=2)}\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> AlignerSettings:
+        """Reads what :meth:`save` wrote.
+
+        Raises:
+            DataError: the file is of another kind, or a setting has another type or is out of range.
+        """
+        found = Record.read(path, "is no settings of alignment", "make it with: tools/check_alignment.py --tune")
+        penalties, boundaries = found.record("penalties"), found.record("boundaries")
+        return cls(
+            Penalties(**{each.name: penalties.number(each.name, least=0.0) for each in fields(Penalties)}),
+            BoundaryRule(
+                share=boundaries.number("share", 0.0, 1.0),
+                lead=boundaries.number("lead", least=0.0),
+                trail=boundaries.number("trail", least=0.0),
+                shift=boundaries.number("shift"),
+            ),
+        )
+
+
+class Aligner:
+    """A trained model that finds when the words of a text are said.
+
+    Example::
+
+        aligner = Aligner.from_checkpoint("best.ckpt")
+        for word in aligner.align("talk.wav", ["Good morning."]).spoken:
+            print(word.start, word.end, word.text)
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        lexicon: Lexicon | None = None,
+        silence: str = "",
+        settings: AlignerSettings | None = None,
+        device: str | torch.device = "cpu",
+        num_workers: int = 1,
+    ) -> None:
+        """Moves the model to its device.
+
+        Args:
+            loaded: a trained model with its tokens and text policy.
+            lexicon: pronunciations; required if tokens are phones, else forbidden.
+            silence: token that is treated like blank; empty for none.
+            settings: penalties and rules; the defaults if None.
+            device: "cpu", "cuda" or "cuda:N".
+            num_workers: batches computed at the same time.
+
+        Raises:
+            ConfigError: the device cannot be used, there is no such token, or a lexicon is missing or forbidden.
+        """
+        self.model, self.tokens, self.lexicon = loaded.model.eval(), loaded.tokens, lexicon
+        self.policy = get_policy(_WORDS_OF_PHONES) if self.tokens.unit == "phone" else loaded.policy
+        self.settings, self.num_workers = settings or AlignerSettings(), num_workers
+        if silence and self.tokens.ids.get(silence, BLANK) == BLANK:
+            raise ConfigError("silence", f"{silence!r} is none of the model's tokens", "give one of them, or none")
+        self.silence = self.tokens.ids[silence] if silence else None
+        check_lexicon(self.tokens, lexicon)
+        move(self.model, device)
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: str | Path,
+        lexicon: Sequence[str | Path] = (),
+        silence: str = "",
+        settings: AlignerSettings | None = None,
+        *,
+        device: str | torch.device = "cpu",
+        num_workers: int = 1,
+    ) -> Aligner:
+        """Returns the aligner of a checkpoint that ``asr train`` wrote.
+
+        Args:
+            path: the checkpoint.
+            lexicon: files of pronunciations; earlier files take precedence.
+            silence: token that is treated like blank.
+            settings: penalties and rules; the defaults if None.
+            device: "cpu", "cuda" or "cuda:N".
+            num_workers: batches computed at the same time.
+
+        Raises:
+            CheckpointError: the file has no model that can be built.
+            ConfigError: as for the constructor.
+            DataError: a lexicon cannot be read.
+        """
+        loaded = load_checkpoint(path)
+        has_stress = any(token[-1:].isdigit() for token in loaded.tokens.tokens)
+        entries = read_lexicon(*lexicon, case="upper", keep_stress=has_stress) if lexicon else None
+        return cls(loaded, entries, silence, settings, device, num_workers)
+
+    def align(
+        self,
+        path: str | Path,
+        text: Iterable[str],
+        where: str = "text",
+        *,
+        channel: int | None = None,
+        on_progress: Callable[[Seconds], None] | None = None,
+    ) -> Alignment:
+        """Returns the alignment of a recording with its text.
+
+        Args:
+            path: an audio file of any length and rate.
+            text: lines.
+            where: file of the text, for errors.
+            channel: as for :func:`asr.audio.waveforms.stream`.
+            on_progress: called with the seconds of audio that have been read.
+
+        Raises:
+            DataError: the recording or a word of the text cannot be read, the text is empty or longer than the
+                recording, or none of it is said.
+        """
+        words = spell(text, self.tokens, self.policy, self.lexicon, where)
+        return self.match(path, self.read(path, channel=channel, on_progress=on_progress), words, where)
+
+    def read(
+        self, path: str | Path, *, channel: int | None = None, on_progress: Callable[[Seconds], None] | None = None
+    ) -> Posteriors:
+        """Returns the posteriors of a recording, with silence counted as blank; see :meth:`align`."""
+        heard = read_posteriors(
+            self.model, Path(path), BLANK, channel=channel, num_workers=self.num_workers, on_progress=on_progress
+        )
+        if self.silence is not None:
+            log_probs = heard.log_probs
+            log_probs[:, BLANK] = np.logaddexp(log_probs[:, BLANK], log_probs[:, self.silence])
+            log_probs[:, self.silence] = log_probs.min()
+        return heard
+
+    def match(self, path: str | Path, heard: Posteriors, words: Sequence[WrittenWord], where: str) -> Alignment:
+        """Returns the alignment of words with posteriors; see :meth:`align`.
+
+        Args:
+            path: the recording.
+            heard: its posteriors, from :meth:`read`.
+            words: the text.
+            where: its file, for errors.
+        """
+        try:
+            found = align_words(heard.log_probs, words, BLANK, separator_of(self.tokens), self.settings.penalties)
+        except DataError as error:
+            raise DataError(where, error.found, error.remedy) from None
+        if not any(found.words):
+            found_none = f"none of its {len(words)} words is said in {path}"
+            raise DataError(where, found_none, "check that the two belong together")
+        return self._timed(Path(path), [word.text for word in words], found, heard)
+
+    def _timed(self, path: Path, words: Sequence[str], found: ForcedAlignment, heard: Posteriors) -> Alignment:
+        """Converts an alignment in frames to seconds."""
+        stretches = [*found.words, *(each.tokens for each in found.unwritten)]
+        places = sorted({place for tokens in stretches for place in tokens}, key=lambda place: place.first)
+        starts = heard.starts[[each.first for each in places]]
+        ends = heard.starts[[each.last for each in places]] + self.model.frame_seconds
+        timed = dict(zip(places, self.settings.boundaries.apply(starts, ends, heard.duration).tolist(), strict=True))
+
+        def spans(tokens: Sequence[TokenPlace]) -> tuple[Span, ...]:
+            named = ((self.tokens.tokens[each.token], timed[each], each) for each in tokens)
+            return tuple(
+                Span(text, start, end, _posterior(heard.log_probs, each)) for text, (start, end), each in named
+            )
+
+        return Alignment(
+            path=path,
+            duration=heard.duration,
+            unit=self.tokens.unit,
+            words=tuple(_word(text, spans(tokens)) for text, tokens in zip(words, found.words, strict=True)),
+            untranscribed=tuple(
+                _stretch(self.tokens.decode(each.token for each in stretch.tokens), spans(stretch.tokens))
+                for stretch in found.unwritten
+            ),
+            score=found.score,
+        )
+
+
+def _posterior(log_probs: Rows, place: TokenPlace) -> float:
+    return float(np.exp(log_probs[place.first : place.last + 1, place.token].max()))
+
+
+def _word(text: str, tokens: tuple[Span, ...]) -> AlignedWord:
+    return AlignedWord(text, tokens, _mean(tokens))
+
+
+def _stretch(text: str, tokens: tuple[Span, ...]) -> Span:
+    return Span(text, tokens[0].start, tokens[-1].end, _mean(tokens))
+
+
+def _mean(tokens: Sequence[Span]) -> float:
+    """Returns the geometric mean of the tokens' posteriors; 0 without tokens."""
+    logs = [math.log(max(token.confidence, 1e-30)) for token in tokens]
+    return math.exp(sum(logs) / len(logs)) if logs else 0.0

@@ -1,0 +1,102 @@
+"""Recognisers as people choose them: a model, and how it decodes in place of its own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.errors import UsageError
+from asr.machine import num_processes
+
+if TYPE_CHECKING:
+    from asr.transcription.recognizer import Recognizer
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to transcribe with; None and empty leave the choice to the model file, or to greedy decoding.
+
+    Attributes:
+        model: model file that ``asr export`` wrote; None for a checkpoint.
+        checkpoint: checkpoint that ``asr train`` wrote; None for a model file.
+        settings: file of a decoder and its weights.
+        beam_size: hypotheses kept, in place of such a file.
+        rescoring: files of other models and their weights, which are applied in order.
+        nbest: hypotheses for rescoring.
+        device: "cpu", "cuda" or "cuda:N"; None for CUDA if there is a device.
+        threads: batches recognised at the same time on a CPU; None for one per core.
+    """
+
+    model: str | None
+    checkpoint: str | None
+    settings: str | None
+    beam_size: int | None
+    rescoring: Sequence[str]
+    nbest: int | None
+    device: str | None
+    threads: int | None
+
+
+def open_recognizer(choice: Choice, option: Callable[[str], str] = str) -> tuple[Recognizer, DecoderSettings]:
+    """Returns a recogniser and the settings that it decodes with.
+
+    Args:
+        choice: the model and its settings.
+        option: names a field in errors, such as "--beam-size" for "beam_size".
+
+    Raises:
+        UsageError: parts of the choice contradict each other.
+        AsrError: a file cannot be read, the device cannot be used, or the settings do not fit the model.
+    """
+    is_rescored = bool(choice.rescoring)
+    settings = None if choice.model else _settings(choice, DecoderSettings(), is_rescored, option)
+    rescoring = [RescoringSettings.load(file) for file in choice.rescoring]
+    from asr.transcription.recognizer import Recognizer
+
+    if choice.model:
+        from asr.checkpoints.model_file.reading import load_model_file
+
+        file = load_model_file(choice.model)
+        settings = _settings(choice, file.settings, is_rescored or file.has_rescoring, option)
+        device, num_workers = _machine(choice, needs_torch=not file.portable)
+        recognizer = Recognizer.from_file(file, settings, rescoring or None, device=device, num_workers=num_workers)
+        return recognizer, settings
+    assert choice.checkpoint is not None
+    assert settings is not None
+    device, num_workers = _machine(choice, needs_torch=True)
+    recognizer = Recognizer.from_checkpoint(
+        choice.checkpoint, settings, rescoring, device=device, num_workers=num_workers
+    )
+    return recognizer, settings
+
+
+def _machine(choice: Choice, needs_torch: bool) -> tuple[str, int]:
+    """Returns the device, and the number of batches to recognise at the same time."""
+    device = "cpu"
+    if needs_torch:
+        import torch  # not before contradictions are refused: it takes a second
+
+        torch.set_num_threads(1)  # see num_workers of Recognizer
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choice.device or device
+    return device, 1 if device.startswith("cuda") else choice.threads or num_processes()
+
+
+def _settings(choice: Choice, own: DecoderSettings, is_rescored: bool, option: Callable[[str], str]) -> DecoderSettings:
+    """Returns the chosen settings or, where nothing is chosen, those of the model itself."""
+    settings = DecoderSettings.load(choice.settings) if choice.settings else own
+    if choice.beam_size is not None:
+        is_beam = choice.beam_size > 1
+        settings = replace(own, beam_size=choice.beam_size, nbest=1) if is_beam else DecoderSettings()
+    if choice.nbest is not None and not is_rescored:
+        raise UsageError(option("nbest"), "nothing chooses among them", f"give {option('rescoring')}, or leave it out")
+    if not choice.rescoring and choice.nbest is None:
+        return settings
+    if settings.beam_size == 1:
+        remedy = f"give {option('settings')} of a beam, or {option('beam_size')}"
+        raise UsageError(option("rescoring"), "one hypothesis leaves no choice", remedy)
+    settings = settings.choosing(choice.nbest)
+    settings.check(option)
+    return settings
