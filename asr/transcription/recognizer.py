@@ -25,6 +25,7 @@ from asr.errors import AsrError, DataError
 from asr.models.acoustic import AcousticModel
 from asr.models.averaged import AveragedModel, average
 from asr.models.devices import move
+from asr.text.hotwords import Hotwords
 from asr.text.tokens import TokenTable
 from asr.transcription.inputs import Recording
 from asr.transcription.long_audio import Cutting, cut
@@ -96,6 +97,7 @@ class Recognizer:
         settings: DecoderSettings | None = None,
         rescoring: Sequence[RescoringSettings] = (),
         *,
+        hotwords: Hotwords | None = None,
         device: str | torch.device = "cpu",
         num_workers: int = 1,
     ) -> Recognizer:
@@ -105,6 +107,7 @@ class Recognizer:
             path: the checkpoint.
             settings: how to decode; greedy if None. Without rescoring, ``nbest`` is 1 whatever it says.
             rescoring: other models and their weights, which rescore the ``nbest`` hypotheses in order.
+            hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
 
@@ -117,6 +120,7 @@ class Recognizer:
         settings = settings or DecoderSettings()
         settings = settings if rescoring else replace(settings, nbest=1)
         parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
+        parts = parts.with_hotwords(hotwords, loaded.policy)
         decoder = parts.decoder(settings)
         rescorers = []
         if rescoring:  # else language models are not imported
@@ -132,6 +136,7 @@ class Recognizer:
         settings: DecoderSettings | None = None,
         rescoring: Sequence[RescoringSettings] | None = None,
         *,
+        hotwords: Hotwords | None = None,
         device: str | torch.device = "cpu",
         num_workers: int = 1,
     ) -> Recognizer:
@@ -142,6 +147,7 @@ class Recognizer:
             settings: how to decode, in place of the file's own. Files that they name are taken from the model file if
                 its own settings name the same, whatever the folder.
             rescoring: as for :meth:`from_checkpoint`, in place of the models in the file; if empty, nothing rescores.
+            hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
 
@@ -154,6 +160,7 @@ class Recognizer:
 
         opened = open_model_file(file, settings, rescoring, device)
         model, parts = average([each.model for each in opened.file.acoustic]), opened.parts
+        parts = parts.with_hotwords(hotwords, opened.file.acoustic[0].policy)
         decoder = parts.decoder(opened.settings)
         return cls(model, parts.tokens, decoder, device, num_workers, parts.coverage, opened.rescorers)
 
