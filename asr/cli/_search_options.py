@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from asr.checkpoints.acoustic import Loaded
     from asr.decoding.parts import Coverage, DecoderParts
+    from asr.text.hotwords import Hotwords
 
 LM_WEIGHT = 0.5
 """Weight of a language model if none is given."""
@@ -87,7 +88,9 @@ def search_settings(arguments: Namespace) -> DecoderSettings:
     return settings
 
 
-def load_model(arguments: Namespace, settings: DecoderSettings) -> tuple[Loaded, DecoderParts]:
+def load_model(
+    arguments: Namespace, settings: DecoderSettings, hotwords: Hotwords | None = None
+) -> tuple[Loaded, DecoderParts]:
     """Loads the model that the options of :func:`add_inputs` name, and the parts that its decoders share.
 
     Raises:
@@ -100,6 +103,7 @@ def load_model(arguments: Namespace, settings: DecoderSettings) -> tuple[Loaded,
     loaded = load_checkpoint(arguments.checkpoint)
     move(loaded.model, arguments.device, "--device")
     parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
+    parts = parts.with_hotwords(hotwords, loaded.policy)
     log_coverage(parts.coverage, settings.lm)
     return loaded, parts
 

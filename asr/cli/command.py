@@ -75,24 +75,13 @@ def parse(parser: argparse.ArgumentParser, argv: list[str] | None, intermixed: b
 
 
 def refuse_moved(parser: argparse.ArgumentParser, places: Mapping[str, str]) -> None:
-    """Refuses options that a verb used to have, with one line that names the new ones.
-
-    Args:
-        parser: parser of the verb.
-        places: the command that now does what the option did, by option.
-    """
+    """Refuses options that a verb used to have, with one line that names the command for each."""
     for moved, place in places.items():
         parser.add_argument(moved, action=_Moved, const=place, nargs="*", help=argparse.SUPPRESS)
 
 
 def refuse_tuning(parser: argparse.ArgumentParser, verb: str, *others: str) -> None:
-    """Refuses the options of a verb that have moved to ``asr tune``.
-
-    Args:
-        parser: parser of the verb.
-        verb: name of the verb, and of the action of ``asr tune``.
-        others: further options that have moved unchanged, such as "--policy NAME".
-    """
+    """Refuses what has moved to an action of ``asr tune``; others have moved unchanged, such as "--policy NAME"."""
     places = {"--tune": "--out FILE", "--cross-tune": "--crosswise FILE"}
     places |= {other.partition(" ")[0]: other for other in others}
     refuse_moved(parser, {moved: f"asr tune {verb} {place}" for moved, place in places.items()})
@@ -104,15 +93,7 @@ class _Moved(argparse.Action):
 
 
 def finite(text: str) -> float:
-    """Parses an option that is a finite number.
-
-    Raises:
-        ArgumentTypeError: the value is something else; argparse names the option.
-
-    Example:
-        >>> finite("-0.5")
-        -0.5
-    """
+    """Parses an option that is a finite number; argparse names the option of anything else."""
     try:
         value = float(text)
     except ValueError:
@@ -123,11 +104,7 @@ def finite(text: str) -> float:
 
 
 def above_zero(text: str) -> float:
-    """Parses an option that is a finite number above 0.
-
-    Raises:
-        ArgumentTypeError: the value is something else; argparse names the option.
-    """
+    """Parses an option that is a finite number above 0; argparse names the option of anything else."""
     value = finite(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
@@ -135,31 +112,14 @@ def above_zero(text: str) -> float:
 
 
 def whole_number(text: str) -> int:
-    """Parses an option that is a positive whole number.
-
-    Raises:
-        ArgumentTypeError: the value is something else; argparse names the option.
-
-    Example:
-        >>> whole_number("12")
-        12
-    """
+    """Parses an option that is a whole number of 1 or more; argparse names the option of anything else."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
 
 
 def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path], named: str) -> None:
-    """Refuses outputs that would overwrite each other or their own input.
-
-    Args:
-        inputs: files or folders to read.
-        outputs: file to write for each input.
-        named: the options that name the inputs, for the error.
-
-    Raises:
-        UsageError: two inputs have the same name, or an input would be overwritten.
-    """
+    """Refuses outputs that would overwrite each other or their own input; errors name the options of the inputs."""
     if len(set(outputs)) < len(outputs):
         raise UsageError(named, "two have the same name", "run the command once for each, with another --out")
     for path, output in zip(inputs, outputs, strict=True):
@@ -207,12 +167,7 @@ def print_result(pieces: Iterable[str]) -> None:
 
 
 def print_log(prefix: str = "", level: int = logging.WARNING) -> None:
-    """Prints log messages of the package to stderr, one line each.
-
-    Args:
-        prefix: start of each line, such as "asr prepare: ".
-        level: lowest level that is printed.
-    """
+    """Prints log messages of the package to stderr from a level on, one line each that begins with the prefix."""
     handler = _Lines()
     handler.setFormatter(logging.Formatter(f"{prefix}%(message)s"))
     ours = logging.getLogger("asr")

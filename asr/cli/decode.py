@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.cli._hotword_options import add_hotwords, read_hotwords
 from asr.cli._search_options import add_inputs, add_search, add_weights, given_fields, load_model, search_settings
 from asr.cli.command import command, log, make_parser, option, parse, progress, refuse_tuning, warn
 from asr.decoding.settings import DecoderSettings
 from asr.errors import UsageError
+from asr.text.hotwords import HOTWORDS_NOTE
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -19,12 +21,14 @@ if TYPE_CHECKING:
     from asr.decoding.hypothesis import Hypothesis
     from asr.models.acoustic import AcousticModel
 
-_EXAMPLES = """  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts data/an4/dev_cuts.jsonl.gz
+_EXAMPLES = f"""  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts data/an4/dev_cuts.jsonl.gz
   asr decode --checkpoint best.ckpt --cuts data/an4/test_cuts.jsonl.gz --beam-size 32 --nbest 10
   asr decode --checkpoint best.ckpt --cuts data/timit/test_cuts.jsonl.gz --settings exact.json
 
 Without --out, hypotheses are written to the folder of the checkpoint, as <split>_greedy.jsonl, <split>_beam<size>.jsonl
-or, with --label NAME or --settings NAME.json, <split>_NAME.jsonl. asr tune decode finds weights and writes settings."""
+or, with --label NAME or --settings NAME.json, <split>_NAME.jsonl. asr tune decode finds weights and writes settings.
+
+{HOTWORDS_NOTE}"""
 
 
 @command
@@ -36,9 +40,12 @@ def main(argv: list[str] | None = None) -> int:
         raise UsageError("--out", f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or give one")
     if arguments.label and (arguments.out or Path(arguments.label).name != arguments.label):
         raise UsageError("--label", repr(arguments.label), "give it without --out, and as a part of a file name")
+    hotwords = read_hotwords(arguments)
+    if hotwords:
+        settings.check_hotwords(option)
     from asr.scoring.hypotheses import write_hypotheses
 
-    loaded, parts = load_model(arguments, settings)
+    loaded, parts = load_model(arguments, settings, hotwords)
     decoder = parts.decoder(settings)
     label = arguments.label or (Path(arguments.settings).stem if arguments.settings else settings.label)
     for cuts in arguments.cuts:
@@ -57,6 +64,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--label", metavar="NAME", help="write <split>_NAME.jsonl to the folder of the checkpoint")
     add_search(parser)
     add_weights(parser)
+    add_hotwords(parser)
     parser.add_argument("--settings", metavar="FILE", help="decoder and weights that asr tune decode wrote")
     refuse_tuning(parser, "decode", "--tuning-beam-size N")
     return parser

@@ -19,6 +19,7 @@ from asr.cli.command import (
     warn,
     whole_number,
 )
+from asr.corpora.rows import FORMS
 from asr.errors import DataError, UsageError
 from asr.machine import num_cores
 from asr.text.policy import POLICIES, TextPolicy, get_policy
@@ -40,18 +41,6 @@ _EXAMPLES = """\
   asr prepare folder my/ --splits --out data/mine                my/train, my/dev.csv and so on
 
 asr prepare folder --help lists the forms that your own speech may have"""
-
-_FORMS = """\
-PATH is one of
-  my.csv, my.tsv      with a header: audio, text, and optionally id, speaker, split, start, end, language
-                      (or path, file_name …; transcript, sentence …: Common Voice's, LJSpeech's and others' tables)
-  my.jsonl, my.json   the same names, one JSON object per line, or a list of them
-  manifest.json       NeMo's: audio_filepath, text, duration, offset
-  data/train/         Kaldi's: wav.scp, text, and optionally utt2spk, segments
-  cuts.jsonl.gz       Lhotse cuts with one supervision each
-  recordings/         x.wav (or .flac, .mp3, .opus, .sph …; with pip install av .m4a, .mp4, .webm …) next to x.txt
-Audio paths are relative to the folder of the list that names them, or to clips/, wavs/, wav/ or audio/ in it.
-Lists and texts are UTF-8 or UTF-16; for other encodings the error names the command that converts them."""
 
 _NAMED = 5  # problems that are printed at most
 
@@ -104,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     books = "LibriSpeech, mini-LibriSpeech, and folders with their layout"
     add_librispeech(_add_corpus(corpora, "librispeech", books, prepare_librispeech))
 
-    folder = _add_corpus(corpora, "folder", "your own speech", _prepare_folder, _FORMS, out=None)
+    folder = _add_corpus(corpora, "folder", "your own speech", _prepare_folder, FORMS, out=None)
     add_lexicon(folder)
     folder.add_argument("path", type=Path, metavar="PATH", help="see below")
     division = folder.add_mutually_exclusive_group()

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.cli._hotword_options import add_hotwords, read_hotwords
 from asr.cli._search_options import log_coverage
 from asr.cli.command import (
     above_zero,
@@ -24,6 +25,7 @@ from asr.cli.command import (
     whole_number,
 )
 from asr.errors import AsrError, ConfigError, UsageError
+from asr.text.hotwords import HOTWORDS_NOTE
 from asr.transcription.formats import FORMATS, Format, choose_format
 from asr.transcription.inputs import STDIN, Recording, find_recordings, read_list
 from asr.transcription.opening import Choice, open_recognizer
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from asr.transcription.recognizer import Recognizer
     from asr.transcription.transcript import Transcript
 
-_EXAMPLES = """  asr transcribe --model english.asr talk.wav
+_EXAMPLES = f"""  asr transcribe --model english.asr talk.wav
   asr transcribe --checkpoint best.ckpt recordings/ extra.mp3 --format jsonl > transcripts.jsonl
   asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --settings 3gram.json --resume
   asr transcribe --model english.asr --list calls.txt --channels separate --format TextGrid --out-dir calls
@@ -48,7 +50,9 @@ With --channels separate, a call has the speakers L and R: before their words, o
 words.vtt and ass have the time of each word, for karaoke; stm, TextGrid and eaf are read by sclite, Praat and ELAN.
 Silences longer than 1.5 s are skipped, but times include them.
 m4a, mp4, webm, wma, amr and other formats of phones and video need the extra media (pip install av).
-Exit status 1 means that some files failed; the last line on stderr says how many."""
+Exit status 1 means that some files failed; the last line on stderr says how many.
+
+{HOTWORDS_NOTE}"""
 
 
 @command
@@ -137,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     channels.add_argument("--channel", type=whole_number, metavar="N", help=channel_help)
     channels_help = "separate: each channel is a speaker of one transcript, L and R in a call (default: mix)"
     channels.add_argument("--channels", choices=["mix", "separate"], default="mix", help=channels_help)
+    add_hotwords(parser)
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there is one)")
     parser.add_argument("--threads", type=whole_number, metavar="N", help="CPU threads (default: one per core)")
     parser.add_argument(
@@ -188,8 +193,9 @@ def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format
 
 def _load(arguments: argparse.Namespace) -> Recognizer:
     choice = Choice(**{field.name: getattr(arguments, field.name) for field in fields(Choice)})
+    hotwords = read_hotwords(arguments)
     try:
-        recognizer, settings = open_recognizer(choice, option)
+        recognizer, settings = open_recognizer(choice, option, hotwords)
     except ConfigError as error:
         where = option(error.where) if error.where == "device" else error.where
         raise ConfigError(where, error.found, error.remedy) from None

@@ -17,6 +17,19 @@ from asr.errors import DataError
 
 logger = logging.getLogger(__name__)
 
+FORMS = """\
+PATH is one of
+  my.csv, my.tsv      with a header: audio, text, and optionally id, speaker, split, start, end, language
+                      (or path, file_name …; transcript, sentence …: Common Voice's, LJSpeech's and others' tables)
+  my.jsonl, my.json   the same names, one JSON object per line, or a list of them
+  manifest.json       NeMo's: audio_filepath, text, duration, offset
+  data/train/         Kaldi's: wav.scp, text, and optionally utt2spk, segments
+  cuts.jsonl.gz       Lhotse cuts with one supervision each
+  recordings/         x.wav (or .flac, .mp3, .opus, .sph …; with pip install av .m4a, .mp4, .webm …) next to x.txt
+Audio paths are relative to the folder of the list that names them, or to clips/, wavs/, wav/ or audio/ in it.
+Lists and texts are UTF-8 or UTF-16; for other encodings the error names the command that converts them."""
+"""What people may have their speech in, for a command's help."""
+
 COLUMNS = {
     "audio": (
         *("audio", "path", "audio_filepath", "file", "filename", "file_name", "filepath", "file_path", "audio_path"),

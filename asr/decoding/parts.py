@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asr.decoding.bigram_viterbi import BigramViterbiDecoder
+from asr.decoding.boosted_scorer import BoostedScorer, token_automaton
 from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GreedyDecoder
 from asr.decoding.lexicon.arcs import LexiconScores
+from asr.decoding.lexicon.boosted_words import BoostedWords
 from asr.decoding.lexicon.decoder import LexiconBeamDecoder
+from asr.decoding.lexicon.growing import with_spellings
 from asr.decoding.lexicon.spellings import Spellings
 from asr.decoding.lexicon.trie import LexiconTrie
 from asr.decoding.lexicon.word_ngram import WordNGram
+from asr.decoding.lexicon.word_scorer import WordScorer
 from asr.decoding.ngram_scorer import NGramScorer, bigram_table
+from asr.decoding.phrases import Phrase, find_phrases, find_spellings
 from asr.decoding.prefix_beam import PrefixBeamDecoder
 from asr.decoding.settings import HYPS_PER_STATE, DecoderSettings
+from asr.decoding.token_scorer import TokenScorer
+from asr.errors import ConfigError
 from asr.lm.ngram import NGramModel
 from asr.lm.storage import load_ngram
 from asr.lm.vocabulary import SPECIAL, read_words
+from asr.text.hotwords import Hotwords
 from asr.text.lexicon import read_lexicon
 from asr.text.policy import TextPolicy
 from asr.text.tokens import TokenTable
@@ -33,7 +41,7 @@ class Coverage:
 
     Attributes:
         num_words: words that have a spelling.
-        num_spellings: their spellings.
+        num_spellings: their spellings, without those of hot words.
         without_spelling: words that the tokens cannot spell.
         num_unknown: words that the language model does not know and that count as ``<unk>``.
         not_one_word: entries of each file that are not one word under the text policy, where there are any.
@@ -71,6 +79,7 @@ class DecoderParts:
         trie: the lexicon in tokens.
         words: the model over the words of the trie.
         coverage: how much of the lexicon can be searched; None without a lexicon.
+        phrases: hot phrases, that decoders favour.
     """
 
     tokens: TokenTable
@@ -79,6 +88,7 @@ class DecoderParts:
     trie: LexiconTrie | None = None
     words: WordNGram | None = None
     coverage: Coverage | None = None
+    phrases: tuple[Phrase, ...] = ()
 
     @classmethod
     def read(
@@ -108,13 +118,45 @@ class DecoderParts:
         coverage = Coverage(*sizes, spellings.left_out, num_unknown, not_one_word)
         return cls(tokens, frame_seconds, lm, trie, words, coverage)
 
+    def with_hotwords(self, hotwords: Hotwords | None, policy: TextPolicy) -> DecoderParts:
+        """Returns parts whose decoders favour hot words; those that the lexicon lacks are added to it.
+
+        Args:
+            hotwords: the list; None, or one that adds nothing, changes nothing.
+            policy: the text policy of the model.
+
+        Raises:
+            ConfigError: tokens are phones and there is no lexicon.
+            DataError: a phrase cannot be spelled in the tokens, with its line.
+        """
+        if hotwords is None:
+            return self
+        if self.tokens.unit == "phone" and self.trie is None:
+            raise ConfigError("hotwords", "the model writes phones, not words", "give settings with a lexicon")
+        phrases = tuple(find_phrases(hotwords, self.tokens, policy))
+        if self.trie is None or self.coverage is None or not phrases:
+            return replace(self, phrases=phrases)
+        spelled = find_spellings(phrases, hotwords, self.trie.words, self.tokens)
+        trie = with_spellings(self.trie, self.tokens, spelled)
+        words = None if self.lm is None else WordNGram(self.lm, trie.words)
+        coverage = replace(
+            self.coverage,
+            num_words=len(trie.words),
+            without_spelling=tuple(word for word in self.coverage.without_spelling if word not in spelled),
+            num_unknown=0 if words is None else words.num_unknown,
+        )
+        return replace(self, trie=trie, words=words, coverage=coverage, phrases=phrases)
+
     def decoder(self, settings: DecoderSettings) -> Decoder:
         """Returns the decoder of settings that name the same files.
 
         Raises:
-            ConfigError: exact search has a model that is no bigram.
+            ConfigError: exact search has a model that is no bigram, or there are hot words, which it and greedy
+                decoding do not take.
             DataError: the language model knows none of the tokens.
         """
+        if self.phrases:
+            settings.check_hotwords()
         if settings.exact:
             assert self.lm is not None
             table = bigram_table(self.lm, self.tokens)
@@ -124,25 +166,37 @@ class DecoderParts:
             return GreedyDecoder(self.tokens, self.frame_seconds)
         if self.trie is not None:
             return self._lexicon_decoder(settings, self.trie)
+        return self._token_decoder(settings)
+
+    def _token_decoder(self, settings: DecoderSettings) -> Decoder:
+        lm: TokenScorer | None = None if self.lm is None else NGramScorer(self.lm, self.tokens)
+        lm_weight = settings.lm_weight
+        if self.phrases:
+            automaton = token_automaton(self.phrases, self.tokens)
+            lm, lm_weight = BoostedScorer(automaton, lm, lm_weight), 1.0
         return PrefixBeamDecoder(
             self.tokens,
             self.frame_seconds,
             beam_size=settings.beam_size,
             nbest=settings.nbest,
-            lm=None if self.lm is None else NGramScorer(self.lm, self.tokens),
-            lm_weight=settings.lm_weight,
+            lm=lm,
+            lm_weight=lm_weight,
             token_score=settings.token_score,
         )
 
     def _lexicon_decoder(self, settings: DecoderSettings, trie: LexiconTrie) -> Decoder:
+        lm: WordScorer | None = self.words
+        lm_weight = settings.lm_weight
+        if self.phrases:
+            lm, lm_weight = BoostedWords(self.phrases, trie, self.words, lm_weight), 1.0
         return LexiconBeamDecoder(
             self.tokens,
             self.frame_seconds,
             trie,
             settings.beam_size,
             LexiconScores(
-                lm=self.words,
-                lm_weight=settings.lm_weight,
+                lm=lm,
+                lm_weight=lm_weight,
                 word_score=settings.word_score,
                 unknown_score=settings.unknown_score,
                 blank_penalty=settings.blank_penalty,

@@ -94,6 +94,19 @@ class DecoderSettings(_Saved):
                 raise ConfigError(weights, "greedy decoding takes neither", f"give {beam_size} and {lm}")
         self._check_words(named)
 
+    def check_hotwords(self, named: Callable[[str], str] = str) -> None:
+        """Refuses searches that hot words cannot steer, naming fields as :meth:`check` does.
+
+        Raises:
+            ConfigError: decoding is greedy, or exact.
+        """
+        if self.exact:
+            found = f"a search that is {named('exact')} takes no hot words"
+            raise ConfigError(named("hotwords"), found, f"give {named('beam_size')} in its place")
+        if self.beam_size == 1:
+            remedy = f"give {named('beam_size')} of 2 or more, such as 32, or settings of a beam"
+            raise ConfigError(named("hotwords"), "greedy decoding takes no hot words", remedy)
+
     def _check_exact(self, named: Callable[[str], str]) -> None:
         exact, nbest, lm, lexicon = map(named, ("exact", "nbest", "lm", "lexicon"))
         if not self.lm:

@@ -11,6 +11,7 @@ from asr.checkpoints.model_file.reading import ModelFile
 from asr.decoding.parts import Coverage, DecoderParts
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.models.averaged import average
+from asr.text.hotwords import Hotwords
 from asr.transcription.rescoring import load_rescorer, make_rescorer
 from asr.transcription.torch_engine import SearchEngine, TorchEngine
 
@@ -19,6 +20,7 @@ def open_engine(
     file: ModelFile,
     settings: DecoderSettings | None,
     rescoring: Sequence[RescoringSettings] | None,
+    hotwords: Hotwords | None,
     device: str | torch.device,
     num_workers: int,
 ) -> tuple[TorchEngine | SearchEngine, int, Coverage | None]:
@@ -38,6 +40,7 @@ def open_engine(
         parts = file.parts
     else:
         parts = DecoderParts.read(settings, file.first.tokens, file.first.policy, file.first.model.frame_seconds)
+    parts = parts.with_hotwords(hotwords, file.first.policy)
     decoder = parts.decoder(settings)
     if file.portable:
         return SearchEngine([each.model for each in file.portable], decoder, rescorers), num_workers, parts.coverage

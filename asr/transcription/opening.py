@@ -11,6 +11,7 @@ from asr.errors import UsageError
 from asr.machine import num_processes
 
 if TYPE_CHECKING:
+    from asr.text.hotwords import Hotwords
     from asr.transcription.recognizer import Recognizer
 
 
@@ -39,20 +40,26 @@ class Choice:
     threads: int | None
 
 
-def open_recognizer(choice: Choice, option: Callable[[str], str] = str) -> tuple[Recognizer, DecoderSettings]:
+def open_recognizer(
+    choice: Choice, option: Callable[[str], str] = str, hotwords: Hotwords | None = None
+) -> tuple[Recognizer, DecoderSettings]:
     """Returns a recogniser and the settings that it decodes with.
 
     Args:
         choice: the model and its settings.
         option: names a field in errors, such as "--beam-size" for "beam_size".
+        hotwords: words and phrases that are expected.
 
     Raises:
         UsageError: parts of the choice contradict each other.
+        ConfigError: the search takes no hot words.
         AsrError: a file cannot be read, the device cannot be used, or the settings do not fit the model.
     """
     is_rescored = bool(choice.rescoring)
     settings = None if choice.model else _settings(choice, DecoderSettings(), is_rescored, option)
     rescoring = [RescoringSettings.load(file) for file in choice.rescoring]
+    if hotwords and settings:
+        settings.check_hotwords(option)
     from asr.transcription.recognizer import Recognizer
 
     if choice.model:
@@ -60,14 +67,18 @@ def open_recognizer(choice: Choice, option: Callable[[str], str] = str) -> tuple
 
         file = load_model_file(choice.model)
         settings = _settings(choice, file.settings, is_rescored or file.has_rescoring, option)
+        if hotwords:
+            settings.check_hotwords(option)
         device, num_workers = _machine(choice, needs_torch=not file.portable)
-        recognizer = Recognizer.from_file(file, settings, rescoring or None, device=device, num_workers=num_workers)
+        recognizer = Recognizer.from_file(
+            file, settings, rescoring or None, hotwords=hotwords, device=device, num_workers=num_workers
+        )
         return recognizer, settings
     assert choice.checkpoint is not None
     assert settings is not None
     device, num_workers = _machine(choice, needs_torch=True)
     recognizer = Recognizer.from_checkpoint(
-        choice.checkpoint, settings, rescoring, device=device, num_workers=num_workers
+        choice.checkpoint, settings, rescoring, hotwords=hotwords, device=device, num_workers=num_workers
     )
     return recognizer, settings
 

@@ -84,7 +84,7 @@ def read_posteriors(
     if not len(starts):
         raise DataError(path, "is shorter than a frame", "give a recording with speech")
     if bool(np.isnan(log_probs).any()):
-        raise DataError(path, "gives posteriors that are not numbers", "the model or its input is broken")
+        raise DataError(path, "leads to posteriors that are not numbers", "the model or its input is broken")
     return Posteriors(log_probs, starts, duration)
 
 

@@ -18,6 +18,7 @@ from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.dependencies import needing_torch
 from asr.errors import AsrError, ConfigError, DataError
+from asr.text.hotwords import Hotwords
 from asr.transcription.inputs import Recording
 from asr.transcription.long_audio import Cutting, cut
 from asr.transcription.readings import Reading, Task, batches, finished
@@ -81,6 +82,7 @@ class Recognizer:
         settings: DecoderSettings | None = None,
         rescoring: Sequence[RescoringSettings] = (),
         *,
+        hotwords: Hotwords | None = None,
         device: str | torch.device = "cpu",
         num_workers: int = 1,
     ) -> Recognizer:
@@ -90,6 +92,7 @@ class Recognizer:
             path: the checkpoint.
             settings: how to decode; greedy if None. Without rescoring, ``nbest`` is 1 whatever it says.
             rescoring: other models and their weights, which rescore the ``nbest`` hypotheses in order.
+            hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
 
@@ -106,6 +109,7 @@ class Recognizer:
         settings = settings or DecoderSettings()
         settings = settings if rescoring else replace(settings, nbest=1)
         parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
+        parts = parts.with_hotwords(hotwords, loaded.policy)
         decoder = parts.decoder(settings)
         rescorers = []
         if rescoring:  # else language models are not imported
@@ -122,6 +126,7 @@ class Recognizer:
         settings: DecoderSettings | None = None,
         rescoring: Sequence[RescoringSettings] | None = None,
         *,
+        hotwords: Hotwords | None = None,
         device: str | torch.device = "cpu",
         num_workers: int = 1,
     ) -> Recognizer:
@@ -132,6 +137,7 @@ class Recognizer:
             settings: how to decode, in place of the file's own. Files that they name are taken from the model file if
                 its own settings name the same, whatever the folder.
             rescoring: as for :meth:`from_checkpoint`, in place of the models in the file; if empty, nothing rescores.
+            hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N"; an ONNX network takes "cpu" only.
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
 
@@ -148,13 +154,13 @@ class Recognizer:
         if file.portable and str(device) != "cpu":
             raise ConfigError("device", f"is {device}, and its ONNX network runs on a CPU", "give cpu")
         wanted = settings or file.settings
-        if file.portable and wanted.beam_size == 1 and not wanted.exact and not rescoring:
+        if file.portable and wanted.beam_size == 1 and not wanted.exact and not (rescoring or hotwords):
             wanted.check()
             return cls(PortableEngine([each.model for each in file.portable], file.first.tokens), num_workers)
         with needing_torch(file.path):
             from asr.transcription.model_files import open_engine
 
-        return cls(*open_engine(file, settings, rescoring, device, num_workers))
+        return cls(*open_engine(file, settings, rescoring, hotwords, device, num_workers))
 
     @property
     def sample_rate(self) -> int:

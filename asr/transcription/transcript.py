@@ -1,4 +1,4 @@
-"""What a recogniser gives for one recording: its words with their times."""
+"""What a recogniser returns for one recording: its words with their times."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Transcript:
 
 
 def join(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
-    """Gives one hypothesis for a recording out of those of its parts, whose times are already absolute.
+    """Returns one hypothesis for a recording, joined from those of its parts, whose times are already absolute.
 
     Args:
         hypotheses: in order of time.
@@ -88,7 +88,7 @@ def stitch(left: Hypothesis, right: Hypothesis, first: Seconds, last: Seconds) -
         last: seconds, absolute, where the join may lie.
 
     Returns:
-        Both readings, the left without what lies behind the join, the right without what lies before it.
+        Both readings, the left without what lies after the join, the right without what lies before it.
 
     Example:
         >>> a, b = Span("A", 1.0, 1.2, 1.0), Span("B", 2.0, 2.2, 1.0)
@@ -130,13 +130,13 @@ def _join_tokens(
 
 
 def _around(hypothesis: Hypothesis, tokens: Sequence[Span], place: Seconds) -> list[Span]:
-    """Gives those of the tokens that belong to the word around a place."""
+    """Returns those of the tokens that belong to the word around a place."""
     words = [word for word in hypothesis.words if word.start < place < word.end]
     return [token for word in words for token in tokens if word.start <= token.start and token.end <= word.end]
 
 
 def _widest_gap(spans: Sequence[Span], first: Seconds, last: Seconds) -> Seconds | None:
-    """Gives the middle of the widest gap between spans in ``[first, last]``, None where a span covers all of it."""
+    """Returns the middle of the widest gap between spans in ``[first, last]``, None where a span covers all of it."""
     ends, starts = [-inf, *(span.end for span in spans)], [*(span.start for span in spans), inf]
     gaps = [(max(end, first), min(start, last)) for end, start in zip(ends, starts, strict=True)]
     widest = max(((end - begin, (begin + end) / 2) for begin, end in gaps))

@@ -17,7 +17,7 @@ RATE = 16000
 
 
 def speech(seconds: float = 1.0, channels: int = 1, seed: int = 0) -> np.ndarray:
-    """Gives noise that swells and falls, as loud as speech, shape (S, C)."""
+    """Returns noise that swells and falls, as loud as speech, shape (S, C)."""
     num_samples = round(seconds * RATE)
     swelling = 0.2 * np.abs(np.sin(np.arange(num_samples) * 2 * np.pi / RATE))[:, None] + 0.01
     noise = np.random.default_rng(seed).normal(0, 0.3, (num_samples, channels))
@@ -25,7 +25,7 @@ def speech(seconds: float = 1.0, channels: int = 1, seed: int = 0) -> np.ndarray
 
 
 def encoded(kind: str, subtype: str | None = None, samples: np.ndarray | None = None, rate: int = RATE) -> bytes:
-    """Gives a file as libsndfile writes it; ``OPUS`` is Ogg."""
+    """Returns a file as libsndfile writes it; ``OPUS`` is Ogg."""
     written = io.BytesIO()
     if kind == "OPUS":
         kind, subtype = "OGG", "OPUS"
@@ -38,7 +38,7 @@ def patched(data: bytes, place: int, content: bytes) -> bytes:
 
 
 def lengths(data: bytes, size: int, whole: int | None = None) -> bytes:
-    """Gives a WAV file whose header states so many bytes of samples, and of all."""
+    """Returns a WAV file whose header states so many bytes of samples, and of all."""
     data = patched(data, data.index(b"data") + 4, struct.pack("<I", size))
     return data if whole is None else patched(data, 4, struct.pack("<I", whole))
 
@@ -54,19 +54,19 @@ def ogg_pages(data: bytes) -> list[bytes]:
 
 
 def without_end(data: bytes) -> bytes:
-    """Gives an Ogg file whose last page does not say that it is the last."""
+    """Returns an Ogg file whose last page does not say that it is the last."""
     *pages, last = ogg_pages(data)
     last = last[:5] + bytes((last[5] & ~4,)) + last[6:22] + bytes(4) + last[26:]
     return b"".join(pages) + patched(last, 22, struct.pack("<I", ogg_crc(last)))
 
 
 def flac_total(data: bytes, total: int) -> bytes:
-    """Gives a FLAC file whose header states so many samples."""
+    """Returns a FLAC file whose header states so many samples."""
     return patched(data, 21, ((data[21] & 0xF0) << 32 | total).to_bytes(5, "big"))
 
 
 def mp3_without_header(samples: np.ndarray | None = None) -> bytes:
-    """Gives an MP3 file without its first frame, which says how many there are."""
+    """Returns an MP3 file without its first frame, which says how many there are."""
     data = encoded("MP3", samples=samples)
     first = parse_frame(data[:4])
     assert first is not None
@@ -74,7 +74,7 @@ def mp3_without_header(samples: np.ndarray | None = None) -> bytes:
 
 
 def decoded(data: bytes, name: str = "a") -> np.ndarray:
-    """Gives all samples as the package reads them, shape (S, C); checks that they are as many as it says."""
+    """Returns all samples as the package reads them, shape (S, C); checks that they are as many as it says."""
     with open_sound(Path(name), data) as sound:
         samples = sound.read()
     assert count_samples(Path(name), data)[1] == len(samples)

@@ -14,7 +14,7 @@ from tests.audio.sounds import decoded, encoded
 
 
 def tone(rate: int, channels: int, seconds: float = 2.0) -> np.ndarray:
-    """Gives a sound that every codec keeps: it sweeps from 300 to 900 Hz and swells, shape (S, C)."""
+    """Returns a sound that every codec keeps: it sweeps from 300 to 900 Hz and swells, shape (S, C)."""
     times = np.arange(round(seconds * rate)) / rate
     sweep = 0.3 * np.sin(2 * np.pi * (300 + 150 * times) * times) * np.sin(np.pi * times / seconds)
     return np.stack([sweep] * channels, axis=1).astype(np.float32)
@@ -129,7 +129,7 @@ def test_a_list_of_other_files_is_not_followed(tmp_path):
 
 @pytest.fixture
 def without_pyav(monkeypatch):
-    """Gives a function after which PyAV is not there."""
+    """Returns a function after which PyAV is not there."""
     return lambda: monkeypatch.setitem(sys.modules, "av", None)
 
 

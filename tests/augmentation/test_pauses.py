@@ -18,7 +18,7 @@ STEP = 1 / 32768
 
 
 def make_static(frontend: FrontEnd, lengths: list[int], seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Gives a batch of static values that are random and all different, with padding that must not be looked at."""
+    """Returns a batch of static values that are random and all different, with padding that must not be looked at."""
     generator = torch.Generator().manual_seed(seed)
     static = torch.randn(len(lengths), max(lengths), frontend.static_dim, generator=generator) - 5.0
     for row, length in enumerate(lengths):
@@ -27,7 +27,7 @@ def make_static(frontend: FrontEnd, lengths: list[int], seed: int = 0) -> tuple[
 
 
 def find_rows(static: Tensor, result: Tensor) -> list[int]:
-    """Gives for each frame of a result its place among frames of an utterance, -1 for one that is not among them."""
+    """Returns for each frame of a result its place among frames of an utterance, -1 for one that is not among them."""
     is_equal = (result.unsqueeze(1) == static.unsqueeze(0)).all(2)
     return [int(row.nonzero()[0]) if row.any() else -1 for row in is_equal]
 

@@ -42,7 +42,7 @@ SYNTHESIZER = {"class_path": "asr.corpora.synth.espeak_process._Synthesizer", "i
 
 
 def sized(**arguments: Any) -> dict[str, Any]:
-    """Gives an encoder with these arguments."""
+    """Returns an encoder with these arguments."""
     return {**ENCODER, "init_args": {**tiny_models.ENCODER, **arguments}}
 
 
@@ -79,7 +79,7 @@ def test_init_args_may_be_absent_and_step_unknown(tmp_path: Path) -> None:
 
 
 def refused(path: Path) -> str:
-    """Gives the one line that a checkpoint is refused with."""
+    """Returns the one line that a checkpoint is refused with."""
     with pytest.raises(CheckpointError) as caught:
         load_checkpoint(path)
     assert str(caught.value).startswith(f"{path}: ")

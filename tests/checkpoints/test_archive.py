@@ -21,7 +21,7 @@ PACKED = 20
 
 
 def refused(path: Path) -> str:
-    """Gives the one line that a checkpoint is refused with."""
+    """Returns the one line that a checkpoint is refused with."""
     with pytest.raises(CheckpointError) as caught:
         load_checkpoint(path)
     assert "\n" not in str(caught.value)
@@ -51,7 +51,7 @@ class Patched:
             self.directory = archive.start_dir
 
     def entry(self, name: str) -> int:
-        """Gives where a member's entry in the directory begins."""
+        """Returns where a member's entry in the directory begins."""
         return self.bytes.index(self.infos[name].filename.encode(), self.directory) - 46
 
     def put(self, place: int, form: str, value: int) -> None:

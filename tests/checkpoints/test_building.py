@@ -40,7 +40,7 @@ CONF = Path(__file__).parents[2] / "conf"
 
 
 def classes(package: Any, base: type) -> set[type]:
-    """Gives the classes of a package that can be built and have a base."""
+    """Returns the classes of a package that can be built and have a base."""
     found = set()
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         for value in vars(importlib.import_module(module.name)).values():

@@ -36,7 +36,7 @@ def whole(tmp_path: Path, made: bytes) -> Path:
 
 
 def refused(path: Path) -> str:
-    """Gives the one line that a file is refused with, and looks whether it has written anything."""
+    """Returns the one line that a file is refused with, and looks whether it has written anything."""
     before = {each: each.stat().st_mtime_ns for each in path.parent.rglob("*")}
     with pytest.raises(AsrError) as caught:
         load_model_file(path)

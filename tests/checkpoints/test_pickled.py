@@ -223,7 +223,7 @@ def test_values_that_are_few_in_the_file_and_endless_outside(tmp_path: Path) -> 
 
 
 def pid(key: Any = "0", kind: bytes = b"ctorch\nFloatStorage\n", count: Any = 6, name: Any = "storage") -> bytes:
-    """Gives the instructions for numbers."""
+    """Returns the instructions for numbers."""
     return b"".join([b"(", value(name), kind, value(key), value("cpu"), value(count), b"tQ"])
 
 
@@ -232,7 +232,7 @@ def value(of: Any) -> bytes:
 
 
 def tensor(numbers: bytes = pid(), offset: Any = 0, size: Any = (6,), stride: Any = (1,), **more: Any) -> bytes:
-    """Gives the instructions for a tensor."""
+    """Returns the instructions for a tensor."""
     flags = value(more.get("grad", False)) + more.get("hooks", b"ccollections\nOrderedDict\n)R") + more.get("last", b"")
     parts = value(offset) + value(size) + value(stride)
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + numbers + parts + flags + b"tR"

@@ -19,7 +19,7 @@ NAMES = [*LIBRARIES, *STANDARD, "socket", "sitecustomize", "types", "warnings", 
 
 @pytest.fixture
 def trapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Gives a folder of recordings, say, with files in it that are named as modules are."""
+    """Returns a folder of recordings, say, with files in it that are named as modules are."""
     for name in NAMES:
         (tmp_path / f"{name}.py").write_text("open('made', 'w')\nraise SystemExit(9)\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)

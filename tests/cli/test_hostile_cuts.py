@@ -16,7 +16,7 @@ from tests.transcription.tiny_models import save_checkpoint
 
 @pytest.fixture
 def cuts(tmp_path: Path, make_audio: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Gives a list whose second cut plays its audio through an impulse response that is a command."""
+    """Returns a list whose second cut plays its audio through an impulse response that is a command."""
     monkeypatch.chdir(tmp_path)
     listed = [Listed(f"u{n}", make_audio(tmp_path / f"{n}.wav", n), "AB", speaker=f"s{n}") for n in range(3)]
     path = tmp_path / "hostile_cuts.jsonl"

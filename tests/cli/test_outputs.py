@@ -55,7 +55,7 @@ LONG = "x" * 300
 
 
 def verb(arguments: str, out: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """Gives the one line that a verb fails with."""
+    """Returns the one line that a verb fails with."""
     name, *rest = arguments.replace("OUT", out).split()
     assert importlib.import_module(f"asr.cli.{name}").main(rest) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(f"asr {name}: ")]

@@ -143,7 +143,7 @@ def test_each_half_of_the_speakers_is_rescored_with_the_weights_of_the_other(
 
 
 def count(hyps: dict[str, list[Hypothesis]]) -> list[ErrorCounts]:
-    """Gives the errors of the best hypotheses."""
+    """Returns the errors of the best hypotheses."""
     return count_errors([REFS[name] for name in hyps], [nbest[0].text for nbest in hyps.values()], "word")
 
 

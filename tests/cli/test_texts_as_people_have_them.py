@@ -20,7 +20,7 @@ from asr.lm.npz import write_npz
 
 @pytest.fixture
 def listed(tmp_path, make_audio):
-    """Gives a function that writes a list of recordings with these texts and prepares it with more options."""
+    """Returns a function that writes a list of recordings with these texts and prepares it with more options."""
 
     def run(*texts: str, options: tuple[str, ...] = ()) -> int:
         rows = [f'{number}.wav,"{text}"' for number, text in enumerate(texts)]

@@ -46,7 +46,7 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
 
 
 def saved(tmp_path: Path, **changes: object) -> Path:
-    """Gives a configuration that somebody sends, which sets keys as it likes."""
+    """Returns a configuration that somebody sends, which sets keys as it likes."""
     config = compose_config(["corpus=mine", "name=first"])
     OmegaConf.set_struct(config, False)
     for key, value in changes.items():
@@ -90,7 +90,7 @@ def test_references_that_could_lead_anywhere(tmp_path: Path, value: str) -> None
 
 
 def g(number: int) -> str:
-    """Gives a reference to one of many keys."""
+    """Returns a reference to one of many keys."""
     return f"${{g{number}}}"
 
 

@@ -43,7 +43,7 @@ def random_log_probs(batch: int, num_frames: int, num_tokens: int, seed: int, sh
 
 
 def speech_like(batch: int, num_frames: int, num_tokens: int, seed: int) -> torch.Tensor:
-    """Gives posteriors as trained models have them: two frames in three are blank, most are sure."""
+    """Returns posteriors as trained models have them: two frames in three are blank, most are sure."""
     generator = torch.Generator().manual_seed(seed)
     scores = torch.randn(batch, num_frames, num_tokens, generator=generator)
     path = torch.randint(1, num_tokens, (batch, num_frames), generator=generator)
@@ -53,10 +53,10 @@ def speech_like(batch: int, num_frames: int, num_tokens: int, seed: int) -> torc
 
 
 def letters(num_tokens: int) -> TokenTable:
-    """Gives a table of V characters whose last one is the space."""
+    """Returns a table of V characters whose last one is the space."""
     return TokenTable("char", ("<blank>", *(chr(ord("a") + place) for place in range(num_tokens - 2)), "|"))
 
 
 def phones(num_tokens: int) -> TokenTable:
-    """Gives a table of V phones, named by their ids, so that a hypothesis's text shows its tokens."""
+    """Returns a table of V phones, named by their ids, so that a hypothesis's text shows its tokens."""
     return TokenTable("phone", ("<blank>", *(str(place) for place in range(1, num_tokens))))

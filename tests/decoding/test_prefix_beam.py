@@ -26,7 +26,7 @@ def sequence_of(hypothesis) -> tuple[int, ...]:
 
 
 def full_log_probs(log_probs, lengths, sequences) -> torch.Tensor:
-    """Gives the exact CTC likelihood of one sequence for each row."""
+    """Returns the exact CTC likelihood of one sequence for each row."""
     targets = torch.tensor([token for sequence in sequences for token in sequence], dtype=torch.int64)
     target_lengths = torch.tensor([len(sequence) for sequence in sequences])
     return -F.ctc_loss(log_probs.double().transpose(0, 1), targets, lengths, target_lengths, reduction="none")

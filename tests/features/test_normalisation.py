@@ -30,7 +30,7 @@ def noise(seconds: float, level: float, seed: int = 0) -> Tensor:
 
 
 def speech(seconds: float, snr_db: float, seed: int = 0) -> Tensor:
-    """Gives buzz of changing colour in syllables of 0.2 s with gaps between some, in noise, rounded to 16 bits."""
+    """Returns buzz of changing colour in syllables of 0.2 s with gaps between some, in noise, rounded to 16 bits."""
     generator = np.random.default_rng(seed)
     times = np.arange(round(seconds * RATE)) / RATE
     voiced = np.zeros_like(times)
@@ -62,7 +62,7 @@ def features_of(frontend: FrontEnd, *waveforms: Tensor) -> Tensor:
 
 
 def shift(frontend: FrontEnd, quiet: Tensor, place: str, waveform: Tensor) -> float:
-    """Gives how far a pause moves the features of the rest, root mean square in deviations."""
+    """Returns how far a pause moves the features of the rest, root mean square in deviations."""
     parts = [quiet, waveform] if place == "before" else [waveform, quiet]
     alone, found = features_of(frontend, waveform), features_of(frontend, *parts)
     edge = 8  # frames that see the pause

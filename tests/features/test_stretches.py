@@ -11,7 +11,7 @@ from asr.features.stretches import Stretches, find_stretches
 
 
 def make_levels(*parts: tuple[str, int], seed: int = 0) -> Tensor:
-    """Gives levels of ten bands: "sound", which changes all the time, or a pause of zeros or noise, by frames."""
+    """Returns levels of ten bands: "sound", which changes all the time, or a pause of zeros or noise, by frames."""
     generator, pieces = np.random.default_rng(seed), []
     for kind, frames in parts:
         if kind == "sound":
@@ -24,7 +24,7 @@ def make_levels(*parts: tuple[str, int], seed: int = 0) -> Tensor:
 
 
 def divide(levels: Tensor) -> tuple[list[int], Tensor]:
-    """Gives the first frames of all stretches but the first, and which frames lie in long pauses."""
+    """Returns the first frames of all stretches but the first, and which frames lie in long pauses."""
     stretches, is_pause = find_stretches(levels, torch.ones(levels.shape[:2], dtype=torch.bool))
     assert int(stretches.numbers.max()) < stretches.count
     return (stretches.numbers[0].diff() > 0).nonzero().flatten().add(1).tolist(), is_pause[0]

@@ -19,7 +19,7 @@ def make(tie_weights: bool = True, num_layers: int = 2, dropout: float = 0.5) ->
 
 
 def by_hand(model: RecurrentLM, words: list[int]) -> np.ndarray:
-    """Gives log-probabilities, shape (L, V), by the equations of the LSTM, a word and a layer at a time."""
+    """Returns log-probabilities, shape (L, V), by the equations of the LSTM, a word and a layer at a time."""
     weights = {name: value.detach().double().numpy() for name, value in model.state_dict().items()}
     outputs = [np.zeros(5) for _ in range(model.num_layers)]
     cells = [np.zeros(5) for _ in range(model.num_layers)]

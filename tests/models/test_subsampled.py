@@ -43,7 +43,7 @@ def make(name: str, front: str = "convolutions") -> SubsampledEncoder:
 
 
 def padded(lengths: list[int], value: float) -> Tensor:
-    """Gives noise that stands in front of ``value``."""
+    """Returns noise that stands in front of ``value``."""
     generator = torch.Generator().manual_seed(1)
     features = torch.full((len(lengths), max(lengths), FEATURE_DIM), value)
     for row, length in enumerate(lengths):

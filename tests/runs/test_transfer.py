@@ -54,7 +54,7 @@ def save(path: Path, module: LightningModule, **changed: Any) -> Path:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Gives the lines that are logged."""
+    """Returns the lines that are logged."""
     lines: list[str] = []
     monkeypatch.setattr(transfer.logger, "info", lambda line, *values: lines.append(line % values))
     return lines

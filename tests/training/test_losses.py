@@ -82,7 +82,7 @@ def test_intermediate_refuses_what_cannot_be(layers: list[int], weight: float) -
 
 
 def make_batch(rows: slice = slice(None), num_ranks: int = 1) -> Batch:
-    """Gives some utterances of a step of three, whose targets are :data:`TARGETS`."""
+    """Returns some utterances of a step of three, whose targets are :data:`TARGETS`."""
     targets = TARGETS[rows]
     features = torch.randn(3, 12, 6, generator=torch.Generator().manual_seed(1))[rows]
     names = [f"utterance {number}" for number in range(3)][rows]
@@ -106,7 +106,7 @@ def make_model() -> AcousticModel:
 
 
 def take(objective: CTCObjective, model: AcousticModel, batch: Batch, step: int = 5) -> StepLoss:
-    """Gives the loss of a batch, whose second views are louder."""
+    """Returns the loss of a batch, whose second views are louder."""
     features, lengths = batch.inputs, batch.lengths
     assert features is not None
     if objective.consistency:

@@ -30,7 +30,7 @@ def write(path: Path, *parts: Tensor) -> Path:
 def speech(
     table: TokenTable, seconds: float, gaps: tuple[float, float], seed: int, spoken: Sequence[str] = PHONES.tokens[1:]
 ) -> tuple[list[Tensor], list[Span]]:
-    """Gives tones with gaps between them, no two neighbours alike, and which token lies where."""
+    """Returns tones with gaps between them, no two neighbours alike, and which token lies where."""
     draw = random.Random(seed)
     parts, spans, clock = [], [], 0.0
     while clock < seconds:

@@ -24,7 +24,7 @@ def noise(seconds: float, level: float = 0.3, seed: int = 0) -> Tensor:
 
 
 def speech(seconds: float, level: float = 0.3, seed: int = 0) -> Tensor:
-    """Gives noise that swells and falls by 20 dB four times a second, as syllables do."""
+    """Returns noise that swells and falls by 20 dB four times a second, as syllables do."""
     times = torch.arange(round(seconds * RATE)) / RATE
     return noise(seconds, level, seed) * 10 ** (torch.sin(2 * torch.pi * 4 * times) / 2 - 0.5)
 

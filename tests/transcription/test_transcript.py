@@ -5,7 +5,7 @@ from asr.transcription.transcript import join, stitch
 
 
 def reading(words: str, *starts: float, length: float = 0.2) -> Hypothesis:
-    """Gives words of two tokens each, and the mark between words as a third."""
+    """Returns words of two tokens each, and the mark between words as a third."""
     spans, tokens = [], []
     for number, (word, start) in enumerate(zip(words.split(), starts, strict=True)):
         spans.append(Span(word, start, start + length, 0.5 + number / 100))
@@ -54,7 +54,7 @@ def test_words_far_from_the_join_stay_as_they_are() -> None:
 
 
 def letters(text: str, start: float, step: float = 0.2, lag: float = 0.0) -> Hypothesis:
-    """Gives one word for each part between marks, a letter every ``step`` seconds."""
+    """Returns one word for each part between marks, a letter every ``step`` seconds."""
     times = [start + lag + step * place for place in range(len(text))]
     tokens = tuple(Span(token, at, at + 0.04, 0.9) for token, at in zip(text, times, strict=True))
     words, place = [], 0

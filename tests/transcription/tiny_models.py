@@ -24,7 +24,7 @@ HOP = 80  # 20 ms
 
 
 def checkpoint_content(seed: int = 0, **encoder: Any) -> dict[str, Any]:
-    """Gives what Lightning keeps of a training: a model that says something at random, and the state around it."""
+    """Returns what Lightning keeps of a training: a model that says something at random, and the state around it."""
     torch.manual_seed(seed)
     sizes = {**ENCODER, **encoder}
     tokens = TokenTable.build([CHARACTERS], "char")
@@ -81,7 +81,7 @@ def tone_recognizer(tokens: TokenTable, num_workers: int = 1) -> Recognizer:
 
 
 def tone(token: int, seconds: float, level: float = 0.5) -> Tensor:
-    """Gives a tone that rises and falls within 10 ms."""
+    """Returns a tone that rises and falls within 10 ms."""
     times = torch.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     edge = (torch.minimum(times, times.flip(0)) / 0.01).clamp(max=1)
     return level * edge * torch.sin(2 * torch.pi * 200 * (token + 1) * times)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from asr.decoding.beams import HASH_FACTOR, random_numbers, require
 from asr.decoding.lexicon.trie import NO_WORD, ROOT, LexiconTrie
-from asr.decoding.lexicon.word_ngram import WordNGram
+from asr.decoding.lexicon.word_scorer import WordScorer
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class LexiconScores:
         looks_ahead: whether beginnings of words count as much as the best word they may become.
     """
 
-    lm: WordNGram | None = None
+    lm: WordScorer | None = None
     lm_weight: float = 0.0
     word_score: float = 0.0
     unknown_score: float | None = None
@@ -44,7 +44,7 @@ class LexiconScores:
         is_right = (self.unknown_score is not None) == (trie.unknown_state >= 0)
         require("unknown_score", self.unknown_score, is_right, "a number exactly when the trie has unknown words")
         if self.lm is not None:
-            num_words, allowed = len(self.lm.labels) - 1, f"for the trie's {len(trie.words)} words"
+            num_words, allowed = self.lm.num_words, f"for the trie's {len(trie.words)} words"
             require("lm", f"of {num_words} words", num_words == len(trie.words), allowed)
 
 
@@ -69,7 +69,7 @@ class WeightedTrie:
     """
 
     trie: LexiconTrie
-    lm: WordNGram | None
+    lm: WordScorer | None
     lm_weight: float
     weights: Tensor
     pair_weights: Tensor
@@ -88,7 +88,7 @@ class WeightedTrie:
             unigrams = scores.lm_weight * lm.unigrams().double()
         ahead = torch.zeros(trie.num_states, dtype=torch.float64, device=device)
         if scores.looks_ahead and lm is not None:
-            ahead = trie.best_below(unigrams)
+            ahead = scores.lm_weight * lm.look_ahead(trie)
         ends = trie.arc_words != NO_WORD
         weights = ahead[trie.arc_next_states] - ahead[trie.arc_states] + scores.word_score * ends
         if scores.unknown_score is not None:

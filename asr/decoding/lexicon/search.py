@@ -39,6 +39,7 @@ class LexiconSearch:
         """Keeps what is the same for all frames; see :class:`asr.decoding.lexicon.decoder.LexiconBeamDecoder`."""
         self.arcs, self.blank, self.beam_threshold = arcs, blank, beam_threshold
         self.hyps_per_state = hyps_per_state
+        self.highest = 0.0 if arcs.lm is None else arcs.lm_weight * arcs.lm.highest
         self.separator = arcs.trie.separator
         self.options = torch.arange(arcs.trie.most_arcs, device=arcs.weights.device)
 
@@ -136,8 +137,8 @@ class LexiconSearch:
         after = lm_states.gather(1, sources)
         if len(self.options) > 1:
             after = after.repeat_interleave(len(self.options), dim=1)
-        # A word's score is never above 0, so what is below the threshold without it need not be looked up.
-        least = stay.amax(dim=1, keepdim=True) - self.beam_threshold
+        # What is below the threshold with the highest score of a word, 0 for a language model, need not be looked up.
+        least = stay.amax(dim=1, keepdim=True) - self.beam_threshold - self.highest
         rows, columns = ((words != NO_WORD) & (exact > least)).nonzero(as_tuple=True)
         log_probs, states = self.arcs.lm.lookup(after[rows, columns], words[rows, columns])
         after[rows, columns] = states

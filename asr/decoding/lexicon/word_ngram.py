@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from asr.decoding.lexicon.trie import LexiconTrie
 from asr.errors import DataError
 from asr.lm.ngram import NGramModel
 from asr.lm.tensors import NGramTensors
@@ -26,7 +27,9 @@ class WordNGram(nn.Module):
     Attributes:
         ngram: the model as tensors.
         labels: the model's id of each of the W words, and of an unknown one at the end, shape (W+1,).
+        num_words: W.
         num_unknown: words that the model lacks.
+        highest: the highest score that a word can have, 0.
     """
 
     labels: Tensor
@@ -36,7 +39,7 @@ class WordNGram(nn.Module):
         super().__init__()
         ids = model.vocabulary.ids
         labels = [ids.get(word, UNKNOWN) for word in words]
-        self.num_unknown = labels.count(UNKNOWN)
+        self.num_words, self.num_unknown, self.highest = len(words), labels.count(UNKNOWN), 0.0
         if self.num_unknown == len(labels):
             found = f"knows none of the {len(words)} words of the lexicon, such as {words[0]!r}"
             raise DataError("language model", found, "train it on words, in the same case")
@@ -51,6 +54,10 @@ class WordNGram(nn.Module):
     def unigrams(self) -> Tensor:
         """Returns the natural-log probability of each word without its context, shape (W+1,)."""
         return self.lookup(torch.zeros_like(self.labels), torch.arange(len(self.labels), device=self.labels.device))[0]
+
+    def look_ahead(self, trie: LexiconTrie) -> Tensor:
+        """Returns the best unigram of the words that may still come in each state of a trie, shape (S,)."""
+        return trie.best_below(self.unigrams())
 
     def lookup(self, states: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
         """Returns natural-log probabilities of words of the lexicon and the states after them, of the same shape."""

@@ -70,7 +70,7 @@ class Truth:
         return score
 
     def best(self, log_probs: torch.Tensor) -> dict[str, float]:
-        """Gives the best score of each text, best first."""
+        """Returns the best score of each text, best first."""
         scores: dict[str, float] = {}
         totals: dict[tuple[int, ...], float] = {}
         for ids, heard in sequence_log_probs(log_probs).items():

@@ -25,7 +25,7 @@ class PlainCache:
 
 
 def values(cell: torch.nn.Module, frames: Tensor, with_state: bool) -> list[Tensor]:
-    """Gives outputs, states and all gradients of a cell."""
+    """Returns outputs, states and all gradients of a cell."""
     torch.manual_seed(7)
     cell.zero_grad()
     given = frames.clone().requires_grad_()

@@ -14,7 +14,7 @@ HIDDEN_DIM = 400
 
 
 def biases(name: Cell, **initial: float | None) -> tuple[torch.Tensor, ...]:
-    """Gives the biases of each gate; torch's two are one sum."""
+    """Returns the biases of each gate; torch's two are one sum."""
     torch.manual_seed(0)
     cell = make_cell(name, 8, HIDDEN_DIM, CellOptions(**initial))
     second = getattr(cell, "bias_hh_l0", None)

@@ -16,7 +16,7 @@ INPUT_DIM, HIDDEN_DIM, NUM_BINS, LENGTHS = 6, 8, 2, (7, 4, 1)
 
 
 def noisy_cell(name: str) -> RecurrentCell:
-    """Gives a cell of our own with random weights; its zoneout and dropout are on in training."""
+    """Returns a cell of our own with random weights; its zoneout and dropout are on in training."""
     torch.manual_seed(1)
     options = CellOptions(zoneout=0.3, recurrent_dropout=0.4, num_bins=NUM_BINS)
     cell = make_cell(name, INPUT_DIM, HIDDEN_DIM, options).double()
