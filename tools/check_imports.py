@@ -26,7 +26,8 @@ def outside_names(package: Path) -> Iterator[tuple[str, str]]:
 
 def _is_outside(module: str, package: Path) -> bool:
     top = module.partition(".")[0]
-    return top != package.name and top not in sys.stdlib_module_names
+    known = sys.stdlib_module_names | {package.name, "_typeshed"}  # which only type checkers have
+    return top not in known
 
 
 def complaint(module: str, name: str) -> str:
