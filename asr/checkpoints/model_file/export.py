@@ -33,6 +33,7 @@ class Recipe:
         rescoring: weights of other models, which name their checkpoints.
         precision: precision of the weights and of the scores of the n-gram model.
         card: description of the file for people.
+        is_portable: whether acoustic models are written as ONNX, to run without torch.
     """
 
     checkpoints: Sequence[str]
@@ -40,6 +41,7 @@ class Recipe:
     rescoring: Sequence[RescoringSettings]
     precision: Precision
     card: Card
+    is_portable: bool = False
 
 
 def export_model(recipe: Recipe, path: str | Path) -> None:
@@ -65,10 +67,7 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
     manifest: dict[str, Any] = {
         "card": dict(recipe.card),
         "precision": recipe.precision,
-        "acoustic": [
-            write_network(each, loaded.model, recipe.precision, f"acoustic_{place}", written)
-            for place, (each, loaded) in enumerate(zip(stored, models, strict=True))
-        ],
+        **_write_acoustic(recipe, stored, models, written),
         "rescoring": [
             _write_rescoring(
                 each, models[0].model.frontend.sample_rate, recipe.precision, f"rescoring_{place}", written
@@ -83,6 +82,26 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
         num_spellings = parts.coverage.num_spellings
         manifest["lexicon"] = {**write_lexicon(parts.trie, written), "num_spellings": num_spellings}
     written.save(path, manifest)
+
+
+def _write_acoustic(
+    recipe: Recipe, stored: Sequence[StoredModel], models: Sequence[Loaded], written: Written
+) -> dict[str, Any]:
+    pairs = list(enumerate(zip(stored, models, strict=True)))
+    if recipe.is_portable:
+        from asr.checkpoints.model_file.onnx_encoder import write_portable  # and onnxruntime
+
+        written_models = [
+            write_portable(each, loaded, recipe.precision, f"portable_{place}", written)
+            for place, (each, loaded) in pairs
+        ]
+        return {"acoustic": [], "portable": written_models}
+    return {
+        "acoustic": [
+            write_network(each, loaded.model, recipe.precision, f"acoustic_{place}", written)
+            for place, (each, loaded) in pairs
+        ]
+    }
 
 
 def _load_acoustic(path: str) -> tuple[StoredModel, Loaded]:
