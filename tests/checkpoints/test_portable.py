@@ -14,6 +14,7 @@ import soundfile
 import torch
 
 from asr.checkpoints.acoustic import load_checkpoint
+from asr.checkpoints.model_file.arrays import Precision
 from asr.checkpoints.model_file.reading import load_model_file
 from asr.decoding.settings import DecoderSettings
 from asr.errors import AsrError, CheckpointError, ConfigError
@@ -52,6 +53,17 @@ def test_log_probs_equal_those_of_torch(tmp_path: Path, encoder: dict[str, Any])
             (expected,), _ = model(waveform[None], torch.tensor([len(waveform)]))
         assert each.shape == expected.shape
         assert np.abs(each - expected.numpy()).max() < 1e-3
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_log_probs_do_not_depend_on_the_batch(tmp_path: Path, precision: Precision) -> None:
+    (loaded,) = load_model_file(write_model_file(tmp_path, precision, **PLAIN)).portable
+    waveforms = [(seed * noise(seconds, seed)).numpy() for seed, seconds in ((1, 0.7), (3, 2.0), (9, 0.05))]
+    together = loaded.model.log_probs(waveforms)
+    for waveform, each in zip(waveforms, together, strict=True):
+        (alone,) = loaded.model.log_probs([waveform])
+        assert each.shape == alone.shape
+        assert np.abs(each - alone).max() < 1e-5
 
 
 def test_words_and_times_are_those_of_torch_and_averages_too(tmp_path: Path) -> None:
