@@ -45,7 +45,9 @@ class Network:
         self._path, self._time_stride, self._num_tokens = path, time_stride, num_tokens
         self._is_quantised = is_quantised
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )  # without trying again, which is told on stdout
         except Exception as error:  # onnxruntime's errors have no base class of their own
             raise self._broken(error) from None
 

@@ -36,6 +36,7 @@ from tests.checkpoints.model_files import (
     save_acoustic,
     save_language_model,
     save_word_settings,
+    with_manifest,
     write_model_file,
 )
 
@@ -197,6 +198,27 @@ def test_an_acoustic_model_chooses_too_and_others_do_not(tmp_path: Path) -> None
     torch.save(content, tmp_path / "b.ckpt")
     with pytest.raises(ConfigError, match="reads audio of 8000 Hz, and the recogniser of 16000 Hz"):
         write_model_file(tmp_path, rescoring=by_ear)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value", "found"),
+    [
+        ("frontend", "init_args", {"num_mels": 20, "cmvn": "utterance", "sample_rate": 8000}, "reads audio of 8000 Hz"),
+        ("tokens", "unit", "phone", "its tokens are phones"),
+    ],
+)
+def test_a_file_whose_own_models_cannot_choose_is_refused(
+    tmp_path: Path, part: str, field: str, value: object, found: str
+) -> None:
+    by_ear = [RescoringSettings(0.5, model=save_acoustic(tmp_path / "b.ckpt", 3))]
+
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["rescoring"][0]["network"]["settings"][part][field] = value
+
+    path = with_manifest(write_model_file(tmp_path, rescoring=by_ear), change)
+    with pytest.raises(CheckpointError, match=rf"\(rescoring_0: .*{found}") as raised:
+        load_model_file(path)
+    assert "\n" not in str(raised.value)
 
 
 def written(tmp_path: Path, part: str, write: Any) -> Members:

@@ -30,6 +30,9 @@ ENCODERS: tuple[dict[str, Any], ...] = (
 )
 
 
+NETWORK = "portable_0/network.onnx"
+
+
 def noise(seconds: float, seed: int = 0) -> torch.Tensor:
     return 0.1 * torch.randn(round(16000 * seconds), generator=torch.Generator().manual_seed(seed))
 
@@ -152,6 +155,18 @@ def test_damaged_networks_and_tables_are_one_line(portable: Path, name: str, con
         load_model_file(rewritten(portable, change))
 
 
+def test_names_that_are_no_text_are_refused_without_printing(
+    portable: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def change(members: Members) -> None:
+        members[NETWORK] = members[NETWORK].replace(b"log_probs", b"log_prob\xff")
+
+    with pytest.raises(CheckpointError, match="onnxruntime does not run") as raised:
+        load_model_file(rewritten(portable, change))
+    assert "\n" not in str(raised.value)
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -186,6 +201,8 @@ print(Recognizer.from_file(model).transcribe_file(audio).text)
 from asr.cli.transcribe import main
 runs = ((model, []), (words, ["--beam-size", "1"]), (words, []))
 statuses = [main(["--model", file, *more, audio]) for file, more in runs]
+from asr.cli.info import main as info
+statuses.append(info([model]))
 print(json.dumps([statuses, sorted({"torch", "onnx"} & sys.modules.keys())]))
 """
 
@@ -198,8 +215,9 @@ def test_no_torch_is_needed(tmp_path: Path, portable: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
     assert done.returncode == 0, done.stderr
     text, *others, last = done.stdout.splitlines()
-    assert others == [text, text]
-    assert json.loads(last) == [[0, 0, 1], []]
+    assert others[:2] == [text, text]
+    assert "runs on        NumPy and onnxruntime" in others[2:]
+    assert json.loads(last) == [[0, 0, 1, 0], []]
     found = "needs torch, which is not installed, for all but greedy decoding of an ONNX network"
     assert [line for line in done.stderr.splitlines() if "torch" in line] == [
         f"asr transcribe: {words}: {found}; install torch, or decode greedily: --beam-size 1"
