@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from asr.errors import ConfigError
+from asr.features.piecewise import Rows
 from asr.models.acoustic import AcousticModel
 from asr.models.cells.cell import State
 from asr.models.encoder import RecurrentEncoder
@@ -18,18 +18,6 @@ from asr.models.recurrent import RecurrentLayer, RecurrentStack
 PIECE = 2048
 """Encoder frames that are computed at a time."""
 _MARGIN = 2  # encoder frames on either side that the convolutions of the subsampling see
-
-
-class Rows(Protocol):
-    """A matrix of any number of rows, shape (N, D), which need not fit in memory."""
-
-    width: int
-
-    def read(self, first: int, last: int) -> Tensor:
-        """Returns rows that have been written, from ``first`` to before ``last``."""
-
-    def write(self, first: int, rows: Tensor) -> None:
-        """Writes rows, shape (*, D), from row ``first`` on."""
 
 
 NewRows = Callable[[int], Rows]

@@ -143,7 +143,9 @@ def _widest_gap(spans: Sequence[Span], first: Seconds, last: Seconds) -> Seconds
     """Returns the middle of the widest gap between spans in ``[first, last]``, None where a span covers all of it."""
     spans = sorted((span for span in spans if span.end > first and span.start < last), key=attrgetter("start"))
     ends = list(accumulate((span.end for span in spans), max, initial=-inf))
-    gaps = [(max(end, first), min(start, last)) for end, start in zip(ends, [*(s.start for s in spans), inf], strict=True)]
+    gaps = [
+        (max(end, first), min(start, last)) for end, start in zip(ends, [*(s.start for s in spans), inf], strict=True)
+    ]
     widest = max(((end - begin, (begin + end) / 2) for begin, end in gaps))
     return widest[1] if widest[0] >= 0 else None
 

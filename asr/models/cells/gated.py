@@ -117,9 +117,7 @@ class LiGRU(HiddenCell):
         self.register_buffer("running_mean", torch.zeros(rows))
         self.register_buffer("running_variance", torch.ones(rows))
 
-    def forward(
-        self, frames: Tensor, hx: State | None = None, valid: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, frames: Tensor, hx: State | None = None, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Runs over all frames.
 
         Args:
