@@ -45,6 +45,11 @@ class AveragedModel(nn.Module):
         assert isinstance(first, AcousticModel)
         return first.frame_seconds
 
+    @property
+    def parts(self) -> list[AcousticModel]:
+        """The models."""
+        return [model for model in self.models if isinstance(model, AcousticModel)]
+
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the mean of the log-probabilities, normalised again.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,12 @@ def check_piecewise(model: AcousticModel) -> None:
 
 @torch.inference_mode()
 def log_probs_by_piece(
-    model: AcousticModel, features: Features, num_frames: int, new_rows: NewRows, piece: int = PIECE
+    model: AcousticModel,
+    features: Features,
+    num_frames: int,
+    new_rows: NewRows,
+    piece: int = PIECE,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Iterator[Tensor]:
     """Yields the log-probabilities of a whole recording, equal to those that :meth:`AcousticModel.classify` returns.
 
@@ -53,6 +58,7 @@ def log_probs_by_piece(
         num_frames: feature frames, T.
         new_rows: makes space for activations.
         piece: encoder frames computed at a time.
+        on_progress: called with shares of the work that have been done, in all 1.
 
     Yields:
         Natural-log posteriors of consecutive encoder frames, shape (*, V), N rows in all.
@@ -62,20 +68,36 @@ def log_probs_by_piece(
     """
     check_piecewise(model)
     encoder = model.encoder
+    assert isinstance(encoder, RecurrentEncoder | FeedForwardEncoder)
     length = int(encoder.output_lengths(torch.tensor([num_frames])))
     pieces = [(first, min(first + piece, length)) for first in range(0, length, piece)]
+    layers = [] if isinstance(encoder, FeedForwardEncoder) else list(encoder.recurrent.layers)
+    work = _Work(len(pieces) * (1 + bool(layers) + sum(1 + (layer.back is not None) for layer in layers)), on_progress)
     if isinstance(encoder, FeedForwardEncoder):
-        for first, last in pieces:
-            yield model.classify_encoded(_local(encoder, features, num_frames, first, last, encoder.context))
+        for first, last in work.count(pieces):
+            yield model.classify_encoded(_local(encoder, features, num_frames, first, last))
         return
-    assert isinstance(encoder, RecurrentEncoder)
     rows = new_rows(encoder.subsampling.output_dim)
-    for first, last in pieces:
+    for first, last in work.count(pieces):
         rows.write(first, _subsampled(encoder, features, num_frames, first, last))
-    for number in range(len(encoder.recurrent.layers)):
-        rows = _run_layer(encoder.recurrent, number, rows, pieces, new_rows)
-    for first, last in pieces:
+    for number in range(len(layers)):
+        rows = _run_layer(encoder.recurrent, number, rows, pieces, new_rows, work)
+    for first, last in work.count(pieces):
         yield model.classify_encoded(rows.read(first, last))
+
+
+class _Work:
+    """Pieces that are still to be computed, over all layers."""
+
+    def __init__(self, num_pieces: int, on_progress: Callable[[float], None] | None) -> None:
+        self._share, self._tell = 1 / max(1, num_pieces), on_progress
+
+    def count(self, pieces: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Yields first and last frames, and tells when each has been computed."""
+        for each in pieces:
+            yield each
+            if self._tell is not None:
+                self._tell(self._share)
 
 
 def _subsampled(encoder: RecurrentEncoder, features: Features, num_frames: int, first: int, last: int) -> Tensor:
@@ -85,11 +107,9 @@ def _subsampled(encoder: RecurrentEncoder, features: Features, num_frames: int, 
     return output[0, first - begin : last - begin]  # type: ignore[no-any-return]
 
 
-def _local(
-    encoder: FeedForwardEncoder, features: Features, num_frames: int, first: int, last: int, context: int
-) -> Tensor:
+def _local(encoder: FeedForwardEncoder, features: Features, num_frames: int, first: int, last: int) -> Tensor:
     """Returns encoded frames from ``first`` to before ``last`` of an encoder that sees a limited context, (N, D)."""
-    frames, begin = _with_margin(encoder.time_stride, features, num_frames, first, last, context + _MARGIN)
+    frames, begin = _with_margin(encoder.time_stride, features, num_frames, first, last, encoder.context + _MARGIN)
     output, _ = encoder(frames, torch.tensor([frames.size(1)], device=frames.device))
     return output[0, first - begin : last - begin]  # type: ignore[no-any-return]
 
@@ -103,7 +123,12 @@ def _with_margin(
 
 
 def _run_layer(
-    stack: RecurrentStack, number: int, rows: Rows, pieces: list[tuple[int, int]], new_rows: NewRows
+    stack: RecurrentStack,
+    number: int,
+    rows: Rows,
+    pieces: Sequence[tuple[int, int]],
+    new_rows: NewRows,
+    work: _Work,
 ) -> Rows:
     """Returns the output of a layer, in place of its input where widths are the same."""
     layer = stack.layers[number]
@@ -112,11 +137,11 @@ def _run_layer(
     back = None if layer.back is None else new_rows(layer.output_dim // 2)
     if layer.back is not None and back is not None:
         state: State | None = None
-        for first, last in reversed(pieces):
+        for first, last in work.count(pieces[::-1]):
             output, state = _continue(layer.back, rows.read(first, last).flip(0), state)
             back.write(first, output[0].flip(0))
     state = None
-    for first, last in pieces:
+    for first, last in work.count(pieces):
         frames = rows.read(first, last)
         output, state = _continue(layer.ahead, frames, state)
         if back is not None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from asr.errors import ConfigError
 
 State = Tensor | tuple[Tensor, Tensor]
-"""Hidden values of a frame, shape (1, B, R), or these and the memory, shape (1, B, H), in the form of torch's modules."""
+"""Hidden values of a frame, shape (1, B, R), or these and the memory, shape (1, B, H), as in torch's modules."""
 
 
 class RecurrentCell(nn.Module, ABC):
