@@ -94,6 +94,8 @@ def not_utf8(path: str | Path) -> DataError:
     wrong, num_right = _lines_not_utf8(path)
     number, line = wrong[0] if wrong else (1, b"")
     where = f"{path}:{number}"
+    if any(b"\0" in each for _, each in wrong):
+        return DataError(path, "is not text", "check that it is the file you mean")
     if num_right > len(wrong):
         return DataError(where, "is not UTF-8 text, as other lines are", "correct the line")
     encoding = guess_encoding(b"".join(each for _, each in wrong))

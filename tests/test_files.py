@@ -144,10 +144,11 @@ def test_text_is_read_as_it_was_written_with_the_numbers_of_its_lines(tmp_path, 
             b"\n\xb0\xb7\xd7\xf0 \x98",
             "a.txt:2: is not UTF-8 text, and its encoding cannot be told; save it again, as UTF-8",
         ),
+        ("a.wav", b"RIFF$\xd4\x01\0WAVEfmt \x10\0\0\0", "a.wav: is not text; check that it is the file you mean"),
         ("a.txt", "ä\nö\nü".encode() + b"\n\xe9\n", "a.txt:4: is not UTF-8 text, as other lines are; correct the line"),
         ("\0.txt", None, "\\0.txt: has a NUL in its name; correct the path"),
     ],
-    ids=["missing", "no gzip", "half of a gzip", "noise", "mixed", "zero byte"],
+    ids=["missing", "no gzip", "half of a gzip", "noise", "audio", "mixed", "zero byte"],
 )
 def test_text_that_cannot_be_read_is_named(tmp_path, name, content, complaint):
     if content is not None:

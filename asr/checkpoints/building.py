@@ -108,11 +108,13 @@ def check_arguments(made: type, arguments: Mapping[str, Any], *given: str, large
 
 def _types_of_parameters(made: type) -> dict[str, Any]:
     """Returns the types of a class's parameters by name, among them the keys of ``**options: Unpack[...]``."""
-    hints = typing.get_type_hints(made.__init__)  # type: ignore[misc]
-    for name, parameter in inspect.signature(made).parameters.items():
+    hints: dict[str, Any] = {}
+    for name, parameter in inspect.signature(made, eval_str=True).parameters.items():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            (keywords,) = get_args(hints.pop(name))
+            (keywords,) = get_args(parameter.annotation)
             hints |= typing.get_type_hints(keywords)
+        else:
+            hints[name] = parameter.annotation
     return hints
 
 

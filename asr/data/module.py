@@ -42,7 +42,6 @@ class SpeechLearner(Protocol):
         model: says at which rate audio is read, and how many encoder frames remain of it.
         table: of the tokens.
         text_policy: name of the policy that transcripts go through.
-        augments_waveforms: whether training changes waveforms, which cached features cannot follow.
     """
 
     model: AcousticModel
@@ -50,7 +49,9 @@ class SpeechLearner(Protocol):
     text_policy: str
 
     @property
-    def augments_waveforms(self) -> bool: ...  # noqa: D102
+    def augments_waveforms(self) -> bool:
+        """Whether training changes waveforms, which cached features cannot follow."""
+        ...
 
 
 class SpeechData(PlannedData):

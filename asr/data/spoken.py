@@ -9,24 +9,9 @@ from pathlib import Path
 from lhotse.cut import Cut
 from torch import Tensor
 
-from asr.audio.rates import Seconds
 from asr.corpora.manifests import read_cuts
 from asr.data.dataset import read_waveform
-
-
-@dataclass(frozen=True)
-class Said:
-    """A word or phone of an utterance.
-
-    Attributes:
-        text: its text in the alignment.
-        start: seconds from the start of the utterance.
-        end: seconds from the start of the utterance.
-    """
-
-    text: str
-    start: Seconds
-    end: Seconds
+from asr.decoding.hypothesis import Span
 
 
 @dataclass(frozen=True)
@@ -47,15 +32,16 @@ class Spoken:
         """
         return read_waveform(self.cut, sample_rate)
 
-    def said(self, kind: str) -> Sequence[Said]:
-        """Returns the words or phones in order of time; none if the cut has no alignment of them.
+    def said(self, kind: str) -> Sequence[Span]:
+        """Returns the words or phones in order of time, of confidence 1; none if the cut has no alignment of them.
 
         Args:
             kind: "word" or "phone".
         """
         supervisions = self.cut.supervisions
         items = (supervisions[0].alignment or {}).get(kind, ()) if len(supervisions) == 1 else ()
-        return [Said(item.symbol, item.start, item.end) for item in sorted(items, key=lambda item: item.start)]
+        spans = (Span(item.symbol, item.start, item.end, confidence=1.0) for item in items)
+        return sorted(spans, key=lambda span: span.start)
 
 
 def read_spoken(path: str | Path) -> Mapping[str, Spoken]:

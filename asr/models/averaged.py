@@ -11,13 +11,16 @@ from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel, Encoder
 
-_FRAMES = 200  # frames up to which lengths are compared
+_NUM_LENGTHS = 200  # that are compared, half a frame apart
 
 
 class AveragedModel(nn.Module):
     """The mean log-probabilities of several models with the same tokens.
 
     Each has its own front end; sample rates and output lengths are the same.
+
+    Attributes:
+        frame_seconds: seconds from one encoder frame to the next.
     """
 
     frontend: FrontEnd
@@ -35,15 +38,9 @@ class AveragedModel(nn.Module):
         super().__init__()
         self.models = nn.ModuleList(models)
         self.frontend, self.encoder = models[0].frontend, models[0].encoder
+        self.frame_seconds = models[0].frame_seconds
         if any(_times(model) != _times(models[0]) for model in models):
             raise ConfigError("acoustic models", "their frames come at different times", "take models of one shape")
-
-    @property
-    def frame_seconds(self) -> float:
-        """Seconds from one encoder frame to the next."""
-        first = self.models[0]
-        assert isinstance(first, AcousticModel)
-        return first.frame_seconds
 
     @property
     def parts(self) -> list[AcousticModel]:
@@ -75,6 +72,6 @@ def average(models: Sequence[AcousticModel]) -> AcousticModel | AveragedModel:
 
 
 def _times(model: AcousticModel) -> tuple[int, float, list[int]]:
-    samples = torch.arange(_FRAMES) * model.frontend.hop_length // 2
+    samples = torch.arange(_NUM_LENGTHS) * model.frontend.hop_length // 2
     lengths = model.encoder.output_lengths(model.frontend.frame_lengths(samples))
     return model.frontend.sample_rate, model.frame_seconds, lengths.tolist()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -14,8 +13,7 @@ import torch
 from asr.audio.rates import Seconds
 from asr.checkpoints.acoustic import Loaded, load_checkpoint
 from asr.decoding.forced.boundaries import BoundaryRule
-from asr.decoding.forced.graph import Posteriors as Rows
-from asr.decoding.forced.graph import WrittenWord
+from asr.decoding.forced.graph import LogProbs, WrittenWord
 from asr.decoding.forced.search import ForcedAlignment, TokenPlace, align_words
 from asr.decoding.forced.spelling import check_lexicon, separator_of, spell
 from asr.decoding.forced.viterbi import Penalties
@@ -27,7 +25,7 @@ from asr.records import Record
 from asr.text.lexicon import Lexicon, read_lexicon
 from asr.text.policy import get_policy
 from asr.text.tokens import BLANK
-from asr.transcription.alignment import AlignedWord, Alignment
+from asr.transcription.alignment import AlignedWord, Alignment, spanning
 from asr.transcription.posteriors import Posteriors, read_posteriors
 
 _WORDS_OF_PHONES = "upper-no-punctuation"  # text policy of words that are looked up in a lexicon in upper case
@@ -127,7 +125,7 @@ class Aligner:
         Args:
             path: the checkpoint.
             lexicon: files of pronunciations; earlier files take precedence.
-            silence: token that is treated like blank.
+            silence: token that is treated like blank; empty for none.
             settings: penalties and rules; the defaults if None.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches computed at the same time.
@@ -138,8 +136,8 @@ class Aligner:
             DataError: a lexicon cannot be read.
         """
         loaded = load_checkpoint(path)
-        has_stress = any(token[-1:].isdigit() for token in loaded.tokens.tokens)
-        entries = read_lexicon(*lexicon, case="upper", keep_stress=has_stress) if lexicon else None
+        stress = loaded.tokens.has_stress
+        entries = read_lexicon(*lexicon, case="upper", keep_stress=stress) if lexicon else None
         return cls(loaded, entries, silence, settings, device, num_workers)
 
     def align(
@@ -200,8 +198,8 @@ class Aligner:
 
     def _timed(self, path: Path, words: Sequence[str], found: ForcedAlignment, heard: Posteriors) -> Alignment:
         """Converts an alignment in frames to seconds."""
-        stretches = [*found.words, *(each.tokens for each in found.unwritten)]
-        places = sorted({place for tokens in stretches for place in tokens}, key=lambda place: place.first)
+        said = (*found.words, *found.unwritten)
+        places = sorted({place for tokens in said for place in tokens}, key=lambda place: place.first)
         starts = heard.starts[[each.first for each in places]]
         ends = heard.starts[[each.last for each in places]] + self.model.frame_seconds
         timed = dict(zip(places, self.settings.boundaries.apply(starts, ends, heard.duration).tolist(), strict=True))
@@ -216,28 +214,14 @@ class Aligner:
             path=path,
             duration=heard.duration,
             unit=self.tokens.unit,
-            words=tuple(_word(text, spans(tokens)) for text, tokens in zip(words, found.words, strict=True)),
+            words=tuple(AlignedWord(text, spans(tokens)) for text, tokens in zip(words, found.words, strict=True)),
             untranscribed=tuple(
-                _stretch(self.tokens.decode(each.token for each in stretch.tokens), spans(stretch.tokens))
+                spanning(self.tokens.decode(each.token for each in stretch), spans(stretch))
                 for stretch in found.unwritten
             ),
             score=found.score,
         )
 
 
-def _posterior(log_probs: Rows, place: TokenPlace) -> float:
+def _posterior(log_probs: LogProbs, place: TokenPlace) -> float:
     return float(np.exp(log_probs[place.first : place.last + 1, place.token].max()))
-
-
-def _word(text: str, tokens: tuple[Span, ...]) -> AlignedWord:
-    return AlignedWord(text, tokens, _mean(tokens))
-
-
-def _stretch(text: str, tokens: tuple[Span, ...]) -> Span:
-    return Span(text, tokens[0].start, tokens[-1].end, _mean(tokens))
-
-
-def _mean(tokens: Sequence[Span]) -> float:
-    """Returns the geometric mean of the tokens' posteriors; 0 without tokens."""
-    logs = [math.log(max(token.confidence, 1e-30)) for token in tokens]
-    return math.exp(sum(logs) / len(logs)) if logs else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,14 +18,11 @@ class AlignedWord:
 
     Attributes:
         text: as it is written.
-        tokens: its letters, pieces or phones with times and scores; empty for a word that is not said.
-        score: the geometric mean of the posteriors of its tokens, each the highest of its frames; 0 if it is not
-            said.
+        tokens: its letters, pieces or phones, see :func:`spanning`; empty for a word that is not said.
     """
 
     text: str
     tokens: tuple[Span, ...]
-    score: float
 
     @property
     def is_missing(self) -> bool:
@@ -33,14 +31,14 @@ class AlignedWord:
 
     @property
     def span(self) -> Span:
-        """The word with its times.
+        """The word with its times and its confidence.
 
         Raises:
             ValueError: it is not said.
         """
         if self.is_missing:
             raise ValueError(f"{self.text!r} is not said")
-        return Span(self.text, self.tokens[0].start, self.tokens[-1].end, self.score)
+        return spanning(self.text, self.tokens)
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,8 @@ class Alignment:
         """Returns each sequence of words that are not said, from the end of the word before to the start of the next.
 
         Example:
-            >>> said = AlignedWord("a", (Span("a", 0.5, 0.7, 1.0),), 1.0)
-            >>> words = (said, AlignedWord("b", (), 0.0), AlignedWord("c", (), 0.0))
+            >>> said = AlignedWord("a", (Span("a", 0.5, 0.7, 1.0),))
+            >>> words = (said, AlignedWord("b", ()), AlignedWord("c", ()))
             >>> Alignment(Path("x.wav"), 2.0, "char", words, (), -1.0).missing()
             [Span(text='b c', start=0.7, end=2.0, confidence=0.0)]
         """
@@ -92,6 +90,21 @@ class Alignment:
                 end = runs[place + 1][1][0].span.start if place + 1 < len(runs) else max(self.duration, start)
                 rows.append(Span(_joined(run), start, end, 0.0))
         return rows
+
+
+def spanning(text: str, tokens: Sequence[Span]) -> Span:
+    """Returns the span of a text, whose confidence is the geometric mean of those of its tokens.
+
+    Args:
+        text: what is said.
+        tokens: at least one, in order of time; the confidence of each is the highest posterior of its frames.
+
+    Example:
+        >>> spanning("so", [Span("s", 0.5, 0.625, 1.0), Span("o", 0.625, 0.75, 0.25)])
+        Span(text='so', start=0.5, end=0.75, confidence=0.5)
+    """
+    logs = [math.log(max(token.confidence, 1e-30)) for token in tokens]
+    return Span(text, tokens[0].start, tokens[-1].end, math.exp(sum(logs) / len(logs)))
 
 
 def _joined(words: Sequence[AlignedWord]) -> str:

@@ -9,7 +9,7 @@ from math import inf
 from asr.audio.rates import Seconds
 from asr.decoding.hypothesis import Span
 from asr.text.graphemes import graphemes, num_graphemes
-from asr.transcription.turns import between_pauses
+from asr.transcription.turns import LONG_PAUSE, between_pauses
 
 LINE_WIDTH = 42  # graphemes in a line of subtitles, as in the guides of broadcasters
 NUM_LINES = 2
@@ -17,8 +17,7 @@ LONGEST_CUE: Seconds = 7.0
 SHORTEST_CUE: Seconds = 1.0  # shown at least this long if the next cue allows it
 FASTEST = 20.0  # characters a second that people can read, if the next cue allows it
 
-_CUE_PAUSE: Seconds = 0.8  # between words, at which breaking costs nothing
-_LINE_PAUSE: Seconds = 0.4
+_LINE_PAUSE: Seconds = 0.4  # between words, at which a line may end at no cost
 _ENDS_SENTENCE = tuple(".?!…。？！؟।")  # noqa: RUF001 - full-width ones are meant
 _ENDS_CLAUSE = tuple(",;:，、；：،")  # noqa: RUF001
 _LEAN_ON_THE_NEXT = frozenset(
@@ -161,7 +160,7 @@ def _cost(words: _Words, first: int, stop: int) -> float:
         0.0, SHORTEST_CUE - seconds
     )
     if stop < len(words.spans):
-        cost += _break_cost(words, stop - 1, _CUE_PAUSE)
+        cost += _break_cost(words, stop - 1, LONG_PAUSE)
     return cost
 
 

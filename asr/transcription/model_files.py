@@ -31,7 +31,7 @@ def open_engine(
         rescorers = [load_rescorer(each, file.sample_rate, device) for each in rescoring]
     else:
         chosen = () if settings.beam_size == 1 or settings.exact else file.rescoring
-        rescorers = [make_rescorer(each, model, file.sample_rate, device) for each, model in chosen]
+        rescorers = [make_rescorer(each, model, device) for each, model in chosen]
     if not rescorers:
         settings = replace(settings, nbest=1)
     elif settings.nbest == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from asr.checkpoints.acoustic import load_checkpoint
 from asr.checkpoints.language import LoadedLanguageModel, load_language_model
+from asr.checkpoints.model_file.arrays import ArrayReader, ArrayWriter, Precision
 from asr.checkpoints.model_file.lexicon import read_lexicon, write_lexicon
 from asr.checkpoints.model_file.members import Members, Written, is_model_file
 from asr.checkpoints.model_file.ngram import read_ngram, write_ngram
@@ -21,7 +23,7 @@ from asr.checkpoints.model_file.reading import load_model_file
 from asr.decoding.lexicon.spellings import Spellings
 from asr.decoding.lexicon.trie import LexiconTrie
 from asr.decoding.settings import DecoderSettings, RescoringSettings
-from asr.errors import ConfigError
+from asr.errors import CheckpointError, ConfigError
 from asr.lm.kneser_ney import estimate
 from asr.lm.ngram import NGramModel
 from asr.lm.storage import load_ngram
@@ -95,9 +97,9 @@ def test_fewer_bits_give_nearly_the_same(folder: Path, precision: Any, most: flo
 
 
 def test_sizes_are_those_of_the_weights(folder: Path) -> None:
-    sizes = {}
-    for precision in ("float32", "float16", "int8"):
-        path = write_model_file(folder, precision, "size.asr", settings=DecoderSettings(), rescoring=[])  # type: ignore[arg-type]
+    sizes: dict[Precision, int] = dict.fromkeys(("float32", "float16", "int8"), 0)
+    for precision in sizes:
+        path = write_model_file(folder, precision, "size.asr", settings=DecoderSettings(), rescoring=[])
         sizes[precision] = path.stat().st_size
     num_weights = sum(weight.numel() for weight in load_checkpoint(folder / "a.ckpt").model.state_dict().values())
     assert sizes["float32"] - sizes["int8"] == pytest.approx(3 * num_weights, rel=0.15)
@@ -193,7 +195,7 @@ def test_an_acoustic_model_chooses_too_and_others_do_not(tmp_path: Path) -> None
     content = torch.load(tmp_path / "b.ckpt", weights_only=True)
     content["hyper_parameters"]["frontend"]["init_args"]["sample_rate"] = 8000
     torch.save(content, tmp_path / "b.ckpt")
-    with pytest.raises(ConfigError, match="reads audio of another rate than the 16000 Hz of the acoustic model"):
+    with pytest.raises(ConfigError, match="reads audio of 8000 Hz, and the recogniser of 16000 Hz"):
         write_model_file(tmp_path, rescoring=by_ear)
 
 
@@ -234,8 +236,6 @@ def test_scores_in_a_book_of_256(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     values = np.concatenate([-random.gamma(3.0, 2.0, 20_000), [0.0, -228.0, -0.001]])
     made = Written()
-    from asr.checkpoints.model_file.arrays import ArrayReader, ArrayWriter
-
     writer = ArrayWriter(made, "part")
     writer.scores("scores", values, "int8")
     made.save(tmp_path / "a.asr", {"arrays": writer.forms})
@@ -274,10 +274,10 @@ def test_a_model_file_is_known_by_what_is_in_it(folder: Path, tmp_path: Path) ->
     assert not is_model_file(folder / "a.ckpt")
     assert is_model_file(tmp_path / "gone.asr")
     assert not is_model_file(tmp_path / "gone.ckpt")
+    os.mkfifo(tmp_path / "pipe")
+    assert not is_model_file(tmp_path / "pipe"), "and nothing waits for what a pipe brings"
 
 
 def test_a_language_model_alone_is_no_acoustic_model(tmp_path: Path) -> None:
-    from asr.errors import CheckpointError
-
     with pytest.raises(CheckpointError, match="its hyper_parameters lack frontend"):
         write_model_file(tmp_path, checkpoints=[save_language_model(tmp_path / "lm.ckpt")])

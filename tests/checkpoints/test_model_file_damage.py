@@ -218,9 +218,9 @@ def test_malice_of_members_that_are_not_as_declared(whole: Path) -> None:
     assert f"{WEIGHT} is missing" in refused(rewritten(whole, without(WEIGHT), keeps_sums=True))
     assert f"{WEIGHT} is missing" in refused(rewritten(whole, without(WEIGHT)))
     shorter = rewritten(whole, lambda members: members.update({WEIGHT: members[WEIGHT][:-4]}), keeps_sums=True)
-    assert f"{WEIGHT} has not the size that is declared" in refused(shorter)
+    assert f"{WEIGHT} does not have its declared size" in refused(shorter)
     other = rewritten(whole, lambda members: members.update({WEIGHT: members[WEIGHT][::-1]}), keeps_sums=True)
-    assert f"is damaged ({WEIGHT} has not the sum that is declared)" in refused(other)
+    assert f"is damaged ({WEIGHT} does not have its declared checksum)" in refused(other)
 
 
 def test_a_newer_schema(whole: Path) -> None:
@@ -252,7 +252,7 @@ def weight(manifest: dict[str, Any], name: str = "output.weight") -> dict[str, A
         (lambda m: weight(m).update(name="../../evil"), "acoustic_0/../../evil is missing"),
         (lambda m: weight(m).update(same="output.bias"), "same is 'output.bias', not a weight before it"),
         (lambda m: m["decoder"].update(lm="/etc/passwd", lexicon=[]), "there are no words without a lexicon"),
-        (lambda m: m["decoder"].update(lm=""), "its decoder has not what its settings name"),
+        (lambda m: m["decoder"].update(lm=""), "its decoder lacks what its settings name"),
         (lambda m: m["decoder"].update(silence="A"), "silence: 'A' is none of these tokens"),
         (lambda m: m["decoder"].update(beam_size="8"), "beam_size is '8', not a whole number"),
         (lambda m: m["ngram"].update(num_ngrams=[1 << 39]), "bytes, not"),

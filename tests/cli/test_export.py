@@ -86,7 +86,9 @@ def test_error_rates_are_on_the_card(folder: Path, capsys: Captured) -> None:
     assert run(folder, "--scores", folder / "scores.json", "--precision", "int8", "--out", folder / "b.asr") == 0
     assert capsys.readouterr().err == f"{folder / 'b.asr'}: {(folder / 'b.asr').stat().st_size:,} bytes, int8\n"
     assert info.main([str(folder / "b.asr")]) == 0
-    first, second = (line for line in capsys.readouterr().out.splitlines() if line.startswith("errors"))
+    lines = capsys.readouterr().out.splitlines()
+    assert "decoder        greedy" in lines
+    first, second = (line for line in lines if line.startswith("errors"))
     assert first == (
         "errors         greedy: 5.00 % (2.00 % to 9.00 %), level 0.95, over speakers, errors 5, num_ref 100, "
         "measured_by text policy upper-no-punctuation (904dba44), words, split test, hash 0123abcd"

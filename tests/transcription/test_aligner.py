@@ -36,7 +36,7 @@ def test_words_and_letters_with_times_and_scores(tmp_path: Path) -> None:
     found = aligner().align(path, ["Ab,", "c"])
     assert spans(found.spoken) == [("Ab,", 0.4, 0.8), ("c", 1.2, 1.4)]
     assert spans(found.words[0].tokens) == [("A", 0.4, 0.6), ("B", 0.6, 0.8)]
-    assert all(0.9 < word.score <= 1 for word in found.words)
+    assert all(0.9 < word.confidence <= 1 for word in found.spoken)
     assert (found.num_missing, found.untranscribed, found.unit) == (0, (), "char")
     assert found.duration == pytest.approx(1.4)
 
@@ -88,8 +88,8 @@ def test_every_format(tmp_path: Path) -> None:
     document = ElementTree.fromstring(written["eaf"].encode())
     assert [tier.attrib["TIER_ID"] for tier in document.iter("TIER")] == list(labels)
     assert [line.split(" ", 2)[2] for line in written["ctm"].splitlines() if not line.startswith(";;")] == [
-        f"0.000 0.600 aba_- {found.words[0].score:.4f}",
-        f"2.400 0.600 bab {found.words[2].score:.4f}",
+        f"0.000 0.600 aba_- {found.spoken[0].confidence:.4f}",
+        f"2.400 0.600 bab {found.spoken[1].confidence:.4f}",
     ]
     assert [line for line in written["ctm"].splitlines() if line.startswith(";;")] == [
         ";; a_b 1 0.600 2.400 missing: cca",

@@ -18,13 +18,13 @@ from asr.records import Record, parse_json
 
 SCHEMA = 1
 """Increased when earlier versions can no longer read the files."""
-FORMAT = "carousel model file"
-NOT_ONE = "give a model file that asr export wrote"
+_FORMAT = "carousel model file"
+_NOT_ONE = "give a model file that asr export wrote"
 AGAIN = "copy it again, or make it with: asr export"
-KIND = "is no model file of this version"
+_KIND = "is no model file of this version"
 
 _MANIFEST = "model.json"
-_WANTED = Wanted("a model file", ".asr", NOT_ONE, AGAIN, is_packed=True)
+_WANTED = Wanted("a model file", ".asr", _NOT_ONE, AGAIN, is_packed=True)
 _FOREIGN = "take the file as asr export wrote it"
 _NAME = re.compile(r"\w[\w.-]{0,199}(/\w[\w.-]{0,199}){0,3}", re.ASCII)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -65,7 +65,7 @@ class Written:
             DataError: the file cannot be written.
         """
         sums = {name: _sum(content) for name, (content, _) in self._members.items()}
-        whole = {"format": FORMAT, "schema": SCHEMA, **manifest, "members": sums}
+        whole = {"format": _FORMAT, "schema": SCHEMA, **manifest, "members": sums}
         text = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False)
         with written_whole(path) as beside, zipfile.ZipFile(beside, "w") as archive:
             for name, (content, is_packed) in {_MANIFEST: (text.encode(), True), **self._members}.items():
@@ -124,7 +124,7 @@ class Members:
         except LayoutError as error:
             raise CheckpointError(self.path, f"is damaged ({error})", AGAIN) from None
         if _sum(content) != self._sums[name]:
-            raise CheckpointError(self.path, f"is damaged ({name} has not the sum that is declared)", AGAIN)
+            raise CheckpointError(self.path, f"is damaged ({name} does not have its declared checksum)", AGAIN)
         self._unread.discard(name)
         return content
 
@@ -156,11 +156,11 @@ class Members:
         if _SURROGATE.search(text):
             raise self.foreign(f"{_MANIFEST} has half of a character")
         try:
-            manifest = Record.of(parse_json(text, self.path, AGAIN), self.path, KIND, AGAIN)
+            manifest = Record.of(parse_json(text, self.path, AGAIN), self.path, _KIND, AGAIN)
         except DataError as error:
             raise self.foreign(f"{_MANIFEST} {error.found}") from None
-        if manifest.text("format") != FORMAT:
-            raise manifest.error("format", repr(FORMAT))
+        if manifest.text("format") != _FORMAT:
+            raise manifest.error("format", repr(_FORMAT))
         schema = manifest.whole("schema", 1)
         if schema > SCHEMA:
             found = f"is of schema {schema}, and this version reads schemas up to {SCHEMA}"
@@ -174,7 +174,7 @@ class Members:
             if name not in there:
                 raise self.foreign(f"{name[:200]} is missing")
             if len(found) != 2 or found[0] != self._archive.members[name].size or not isinstance(found[1], str):
-                raise self.foreign(f"{name} has not the size that is declared")
+                raise self.foreign(f"{name} does not have its declared size")
         undeclared = there.difference(sums.fields)
         if undeclared:
             raise self.foreign(f"{min(undeclared)} is not declared")
@@ -186,10 +186,10 @@ def is_model_file(path: str | Path) -> bool:
     if Path(path).suffix == _WANTED.ending:
         return True
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _MANIFEST in archive.namelist()
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        _, infos = map_archive(Path(path), _WANTED)
+    except CheckpointError:
         return False
+    return any(info.filename == _MANIFEST for info in infos)
 
 
 def _check_kind(path: Path, names: set[str]) -> None:
@@ -197,7 +197,7 @@ def _check_kind(path: Path, names: set[str]) -> None:
         return
     if any(name.endswith("/data.pkl") for name in names):
         raise CheckpointError(path, "is a checkpoint, not a model file", "make one of it with: asr export")
-    raise CheckpointError(path, "is a zip archive but not a model file", NOT_ONE)
+    raise CheckpointError(path, "is a zip archive but not a model file", _NOT_ONE)
 
 
 def _check_members(archive: Archive, infos: list[zipfile.ZipInfo]) -> None:

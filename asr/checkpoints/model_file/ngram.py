@@ -8,7 +8,7 @@ import numpy.typing as npt
 from asr.checkpoints.model_file.arrays import ArrayReader, ArrayWriter, Ints, Precision
 from asr.checkpoints.model_file.members import AGAIN, Members, Written
 from asr.errors import AsrError
-from asr.lm.ngram import LogProbs, NGramModel
+from asr.lm.ngram import NGramModel
 from asr.lm.npz import model_of
 from asr.lm.vocabulary import Vocabulary
 from asr.records import Record
@@ -32,12 +32,10 @@ def write_ngram(model: NGramModel, precision: Precision, written: Written) -> di
     arrays.text("words", "\n".join(model.vocabulary.words))
     arrays.whole("arc_counts", counts)
     arrays.whole("arc_labels", np.diff(labels, prepend=0))
-    backoffs = []
     for order, (arcs, states) in enumerate(_spans(model.num_ngrams), start=1):
         arrays.scores(f"arc_log_probs_{order}", model.arc_log_probs[arcs], precision)
         arrays.scores(f"backoffs_{order}", model.backoffs[states], precision)
-        backoffs.append(model.backoffs[states])
-    acts = _acting(counts, np.concatenate(backoffs))
+    acts: Mask = (counts > 0) | (model.backoffs != 0)
     backoff_states = model.backoff_states.astype(np.int64)
     arrays.whole("acting", np.packbits(acts))
     arrays.whole("backoff_states", backoff_states - _likely_shorter(model.num_ngrams, labels, acts))
@@ -94,11 +92,6 @@ def _spans(num_ngrams: tuple[int, ...]) -> list[tuple[slice, slice]]:
         (slice(ends[place], ends[place + 1]), slice(states[place], states[place + 1]))
         for place in range(len(num_ngrams))
     ]
-
-
-def _acting(counts: Ints, backoffs: LogProbs) -> Mask:
-    acts: Mask = (counts > 0) | (backoffs != 0)
-    return acts
 
 
 def _likely_shorter(num_ngrams: tuple[int, ...], labels: Ints, acts: Mask) -> Ints:

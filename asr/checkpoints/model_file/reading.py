@@ -80,7 +80,12 @@ class ModelFile:
             return ()
         with needing_torch(self.path):
             from asr.checkpoints.model_file.search import read_rescoring
-        return read_rescoring(self.members)
+        return read_rescoring(self.members, self.sample_rate)
+
+    def complete(self) -> None:
+        """Reads what searches use, and refuses members that belong to nothing; errors are those of ``parts``."""
+        _ = self.rescoring, self.parts
+        self.members.finish()
 
     def has_files_of(self, settings: DecoderSettings) -> bool:
         """Returns whether settings name the lexicon and the language model in the file."""
@@ -91,7 +96,8 @@ class ModelFile:
         rows = [*describe_card(self.card), ("size", f"{self.path.stat().st_size:,} bytes"), ("weights", self.precision)]
         for each in self.acoustic or self.portable:
             rows += each.describe()
-        rows.append(("decoder", f"{self.settings.label}, {self.settings.weights}"))
+        weights = "" if self.settings == DecoderSettings() else f", {self.settings.weights}"  # greedy has none
+        rows.append(("decoder", f"{self.settings.label}{weights}"))
         if self.settings.lexicon or self.settings.lm:
             rows += _describe_parts(self.parts)
         for settings, model in self.rescoring:
@@ -119,9 +125,7 @@ def load_model_file(path: str | Path) -> ModelFile:
     with needing_torch(members.path):
         from asr.checkpoints.model_file.search import read_acoustic
     file = ModelFile(members.path, card, precision, read_acoustic(members), (), settings, members)
-    assert file.rescoring is not None
-    assert file.parts is not None
-    members.finish()
+    file.complete()
     return file
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from asr.checkpoints.acoustic import Loaded
-from asr.checkpoints.kind import LoadedModel
-from asr.checkpoints.language import LoadedLanguageModel
 from asr.checkpoints.model_file.lexicon import read_lexicon
 from asr.checkpoints.model_file.members import Members
 from asr.checkpoints.model_file.networks import read_network
 from asr.checkpoints.model_file.ngram import read_ngram
+from asr.checkpoints.rescoring import RescoringModel, rescoring_model
 from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.decoding.parts import Coverage, DecoderParts
 from asr.decoding.settings import DecoderSettings, RescoringSettings
@@ -16,7 +15,7 @@ from asr.errors import ConfigError
 from asr.models.averaged import average
 from asr.text.tokens import TokenTable
 
-Rescoring = tuple[tuple[RescoringSettings, LoadedModel], ...]
+Rescoring = tuple[tuple[RescoringSettings, RescoringModel], ...]
 
 
 def read_acoustic(members: Members) -> tuple[Loaded, ...]:
@@ -40,18 +39,24 @@ def read_acoustic(members: Members) -> tuple[Loaded, ...]:
     return tuple(found)
 
 
-def read_rescoring(members: Members) -> Rescoring:
-    """Builds what chooses among hypotheses, in order, with its weights.
+def read_rescoring(members: Members, sample_rate: int) -> Rescoring:
+    """Builds the models that choose among hypotheses, in order, with their weights.
+
+    Args:
+        members: of the file.
+        sample_rate: of its acoustic models, in Hz.
 
     Raises:
-        AsrError: it is damaged, or cannot choose.
+        AsrError: one is damaged, or cannot choose.
     """
-    found: list[tuple[RescoringSettings, LoadedModel]] = []
+    found: list[tuple[RescoringSettings, RescoringModel]] = []
     for place, each in enumerate(members.manifest.records("rescoring")):
-        model = read_network(members, each.record("network"), f"rescoring_{place}")
-        if not isinstance(model, Loaded | LoadedLanguageModel):
-            raise members.foreign("a model chooses among hypotheses that cannot")
-        found.append((RescoringSettings.of(each), model))
+        part = f"rescoring_{place}"
+        loaded = read_network(members, each.record("network"), part)
+        try:
+            found.append((RescoringSettings.of(each), rescoring_model(loaded, sample_rate, part)))
+        except ConfigError as error:
+            raise members.foreign(f"{error.where}: {error.found}") from None
     return tuple(found)
 
 
@@ -69,7 +74,7 @@ def read_parts(members: Members, settings: DecoderSettings, tokens: TokenTable, 
     """
     manifest = members.manifest
     if bool(settings.lm) != manifest.has("ngram") or bool(settings.lexicon) != manifest.has("lexicon"):
-        raise members.foreign("its decoder has not what its settings name")
+        raise members.foreign("its decoder lacks what its settings name, or has more")
     lm = read_ngram(members, manifest.record("ngram")) if settings.lm else None
     parts = DecoderParts(tokens, frame_seconds, lm)
     try:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr.decoding.forced.graph import Integers, Posteriors, WrittenWord
+from asr.decoding.forced.graph import WrittenWord
+from asr.decoding.forced.heard import Heard
 
 
 @dataclass(frozen=True)
@@ -39,47 +40,6 @@ class Cut:
     word: int
 
 
-@dataclass(frozen=True, eq=False)
-class Heard:
-    """The most likely tokens of a recording, without blanks and separators.
-
-    Attributes:
-        token_ids: shape (L,).
-        first: first frame of each, shape (L,).
-        last: last frame of each, inclusive, shape (L,).
-    """
-
-    token_ids: Integers
-    first: Integers
-    last: Integers
-
-    @classmethod
-    def of(cls, log_probs: Posteriors, blank: int, separator: int | None) -> Heard:
-        """Returns the tokens of the best path.
-
-        Args:
-            log_probs: natural-log posteriors, shape (N, V).
-            blank: index of blank.
-            separator: token between words; None if there is none.
-
-        Example:
-            >>> heard = Heard.of(np.log(np.eye(3)[[1, 1, 0, 1, 2]] + 1e-9), blank=0, separator=None)
-            >>> heard.token_ids.tolist(), heard.first.tolist(), heard.last.tolist()
-            ([1, 1, 2], [0, 3, 4], [1, 3, 4])
-        """
-        path = log_probs.argmax(axis=1).astype(np.int64)
-        edges = np.flatnonzero(np.diff(path, prepend=-1))
-        token_ids, last = path[edges], np.append(edges[1:], len(path)) - 1
-        is_said = (token_ids != blank) & (token_ids != (blank if separator is None else separator))
-        return cls(token_ids[is_said], edges[is_said], last[is_said])
-
-    def within(self, frames: range) -> Heard:
-        """Returns the tokens that lie completely within a range of frames, counted from its first frame."""
-        is_inside = (self.first >= frames.start) & (self.last < frames.stop)
-        first, last = self.first[is_inside] - frames.start, self.last[is_inside] - frames.start
-        return Heard(self.token_ids[is_inside], first, last)
-
-
 def find_cuts(
     words: Sequence[WrittenWord], heard: Heard, num_tokens: int, min_frames: int, margin: int = 3
 ) -> list[Cut]:
@@ -87,7 +47,7 @@ def find_cuts(
 
     Args:
         words: the text; of several spellings of a word, the first counts.
-        heard: the recognised tokens.
+        heard: the recognised tokens, without separators.
         num_tokens: lowest number of tokens that agree around a cut.
         min_frames: lowest number of frames between cuts.
         margin: lowest number of agreeing tokens on each side of a cut.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
-Posteriors = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+LogProbs = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr.decoding.forced.anchors import Cut, Heard, find_cuts
-from asr.decoding.forced.graph import Integers, Posteriors, WordGraph, WrittenWord, build_graph
+from asr.decoding.forced.anchors import Cut, find_cuts
+from asr.decoding.forced.graph import Integers, LogProbs, WordGraph, WrittenWord, build_graph
+from asr.decoding.forced.heard import Heard, find_runs
 from asr.decoding.forced.viterbi import GARBAGE, Penalties, find_path
 from asr.errors import DataError
 
@@ -36,30 +37,18 @@ class TokenPlace:
 
 
 @dataclass(frozen=True)
-class Unwritten:
-    """Speech that is not in the text.
-
-    Attributes:
-        tokens: what is heard there, at least one, with the separators between.
-        before: the word that follows in the text; W at its end.
-    """
-
-    tokens: tuple[TokenPlace, ...]
-    before: int
-
-
-@dataclass(frozen=True)
 class ForcedAlignment:
     """Where the words of a text are in a recording.
 
     Attributes:
         words: the tokens of each word, none for a word that is not said, W tuples.
-        unwritten: speech that is not in the text, in order of time.
+        unwritten: the tokens, with the separators between them, of each stretch of speech that is not in the text, in
+            order of time.
         score: natural-log score of the whole, see :class:`asr.decoding.forced.viterbi.BestPath`.
     """
 
     words: tuple[tuple[TokenPlace, ...], ...]
-    unwritten: tuple[Unwritten, ...]
+    unwritten: tuple[tuple[TokenPlace, ...], ...]
     score: float
 
 
@@ -70,7 +59,7 @@ class _Part:
 
 
 def align_words(
-    log_probs: Posteriors,
+    log_probs: LogProbs,
     words: Sequence[WrittenWord],
     blank: int,
     separator: int | None,
@@ -101,7 +90,7 @@ def align_words(
         raise DataError("text", found, "check that it belongs to the recording")
     heard = Heard.of(log_probs, blank, separator)
     said: list[tuple[TokenPlace, ...]] = []
-    unwritten: list[Unwritten] = []
+    unwritten: list[tuple[TokenPlace, ...]] = []
     score = 0.0
     for part in _parts(_Part(range(len(log_probs)), range(len(words))), words, heard, cut_cells):
         spoken = words[part.words.start : part.words.stop]
@@ -111,7 +100,7 @@ def align_words(
         if path.score == -math.inf:
             raise DataError("text", "fits the recording in no way", "allow words to be missing")
         said += _places(path.states, graph, part.frames.start)
-        unwritten += _off_text(path.states, rows, graph, (blank, separator), part)
+        unwritten += _off_text(path.states, Heard.of(rows, blank, None), separator, part.frames.start)
         score += path.score
     return ForcedAlignment(tuple(said), tuple(unwritten), score)
 
@@ -145,40 +134,28 @@ def _sure_cuts(words: Sequence[WrittenWord], heard: Heard) -> list[Cut]:
 def _places(states: Integers, graph: WordGraph, offset: int) -> list[tuple[TokenPlace, ...]]:
     """Returns the tokens of each word of a part, none for words that the path leaves out."""
     found: list[list[TokenPlace]] = [[] for _ in graph.num_tokens]
-    shown = -1
-    for frame in np.flatnonzero((states != GARBAGE) & (graph.places[states] >= 0)).tolist():
-        state = int(states[frame])
-        tokens = found[int(graph.words[state])]
-        if state == shown:
-            tokens[-1] = TokenPlace(tokens[-1].token, tokens[-1].first, frame + offset)
-        else:
-            tokens.append(TokenPlace(int(graph.labels[state]), frame + offset, frame + offset))
-        shown = state
+    for first, last in zip(*find_runs(states), strict=True):
+        state = states[first]
+        if state != GARBAGE and graph.places[state] >= 0:
+            token = TokenPlace(int(graph.labels[state]), int(first) + offset, int(last) + offset)
+            found[graph.words[state]].append(token)
     return [tuple(tokens) for tokens in found]
 
 
-def _off_text(
-    states: Integers, log_probs: Posteriors, graph: WordGraph, silent: tuple[int, int | None], part: _Part
-) -> list[Unwritten]:
-    """Returns the stretches of a part in which tokens begin that are not in the text."""
-    blank, separator = silent
-    heard = log_probs.argmax(axis=1)
-    begins = (heard != blank) & (np.diff(heard, prepend=-1) != 0)
-    is_off = states == GARBAGE
-    edges = np.flatnonzero(np.diff(is_off.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+def _off_text(states: Integers, heard: Heard, separator: int | None, offset: int) -> list[tuple[TokenPlace, ...]]:
+    """Returns the tokens of each stretch of a part in which tokens begin that are not in the text."""
     found = []
-    for start, stop in edges.tolist():
-        tokens = []
-        for frame in (start + np.flatnonzero(begins[start:stop])).tolist():
-            last = frame
-            while last + 1 < stop and heard[last + 1] == heard[frame]:
-                last += 1
-            tokens.append(TokenPlace(int(heard[frame]), frame + part.frames.start, last + part.frames.start))
+    for start, end in zip(*find_runs(states), strict=True):
+        if states[start] != GARBAGE:
+            continue
+        inside = slice(*np.searchsorted(heard.first, (start, end + 1)))
+        last = np.minimum(heard.last[inside], end)
+        rows = np.stack((heard.token_ids[inside], heard.first[inside] + offset, last + offset), axis=1)
+        tokens = [TokenPlace(*row) for row in rows.tolist()]
         while tokens and tokens[0].token == separator:
             del tokens[0]
         while tokens and tokens[-1].token == separator:
             del tokens[-1]
         if tokens:
-            following = int(graph.words[states[stop]]) if stop < len(states) else len(graph.num_tokens)
-            found.append(Unwritten(tuple(tokens), part.words.start + following))
+            found.append(tuple(tokens))
     return found

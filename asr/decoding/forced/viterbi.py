@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.decoding.forced.graph import Integers, Scores, WordGraph
+from asr.decoding.forced.heard import Heard
 
 GARBAGE = -1
 """State of frames whose speech is not in the text."""
@@ -134,10 +135,8 @@ class _Search:
         best = log_probs.max(axis=1)
         self.best_sum = float(best.sum())
         self.scores = log_probs - best[:, None]  # small numbers, whatever the length
-        heard = log_probs.argmax(axis=1)
-        begins = (heard != blank) & (heard != (blank if separator is None else separator))
-        begins[1:] &= heard[1:] != heard[:-1]
-        self.off_text = np.where(begins, -penalties.inserted, 0.0)
+        self.off_text = np.zeros(len(log_probs))
+        self.off_text[Heard.of(log_probs, blank, separator).first] = -penalties.inserted
         self.skipped = np.concatenate(([0.0], np.cumsum(graph.num_tokens * penalties.missing)))
         self.extra_rows = {int(state): row for row, state in enumerate(graph.extra_states)}
         self.gap_places = np.arange(len(graph.exits))
@@ -154,9 +153,9 @@ class _Search:
         padded = np.full(size + 3, -math.inf)  # two before the first state, one for what is padded
         padded[2:-1] = front.states
         gaps = front.gaps
-        move = np.zeros(size, dtype=np.int8)
+        unused = np.zeros(size, dtype=np.int8)
         for row, frame in enumerate(frames):
-            move = np.zeros(size, dtype=np.int8) if moves is None else moves.states[row]
+            move = unused if moves is None else moves.states[row]
             best = padded[2:-1].copy()
             for back, allowed in ((1, graph.step), (2, graph.skip)):
                 _take_better(best, move, padded[2 - back : -1 - back] + allowed, back)

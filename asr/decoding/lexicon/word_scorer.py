@@ -11,22 +11,22 @@ from asr.decoding.lexicon.trie import LexiconTrie
 
 
 class WordScorer(Protocol):
-    """Scores the next word of growing sequences, whose states are integers.
-
-    Attributes:
-        num_words: W, the words of the trie that it was made for.
-        start_state: the state before the first word.
-        highest: the highest score of a word.
-    """
+    """Scores the next word of growing sequences, whose states are integers."""
 
     @property
-    def num_words(self) -> int: ...  # noqa: D102
+    def num_words(self) -> int:
+        """W, the words of the trie that it was made for."""
+        ...
 
     @property
-    def start_state(self) -> int: ...  # noqa: D102
+    def start_state(self) -> int:
+        """The state before the first word."""
+        ...
 
     @property
-    def highest(self) -> float: ...  # noqa: D102
+    def highest(self) -> float:
+        """The highest score of a word."""
+        ...
 
     def to(self, device: torch.device) -> object:
         """Moves its tensors."""

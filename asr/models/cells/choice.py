@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, TypedDict
 
 from torch import nn
@@ -36,8 +38,8 @@ Cell = Literal[
     "conv_lstm",
 ]
 
-_NATIVE: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
-_OWN: dict[str, type[RecurrentCell]] = {
+_NATIVE: dict[Cell, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+_OWN: dict[Cell, type[RecurrentCell]] = {
     "rnn": VanillaRNN,
     "gru": VanillaGRU,
     "ligru": LiGRU,
@@ -47,7 +49,14 @@ _OWN: dict[str, type[RecurrentCell]] = {
     "lstm_peephole": PeepholeLSTM,
     "lstm_peephole_cell": MemoryGatedLSTM,
     "lstm_layer_norm": LayerNormLSTM,
+    "lstm_projected": ProjectedLSTM,
+    "conv_lstm": ConvLSTM,
 }
+
+CELLS: Mapping[type[nn.Module], Cell] = MappingProxyType(
+    {module: cell for cells in (_NATIVE, _OWN) for cell, module in cells.items()}
+)
+"""The kind of unit of each class."""
 
 
 class CellKeywords(TypedDict, total=False):

@@ -1,4 +1,4 @@
-"""Each cell frame by frame, as written in the papers, for plain autograd: the reference that tests compare with."""
+"""Each cell frame by frame, as written in the papers, for plain autograd: the reference for tests and traces."""
 
 from __future__ import annotations
 

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
 from asr.models.cells.cell import RecurrentCell
-from asr.models.cells.choice import Cell
+from asr.models.cells.choice import CELLS
 from asr.models.cells.conv_lstm import ConvLSTM
-from asr.models.cells.layer_norm import LayerNormLSTM
-from asr.models.cells.lstm import (
-    CoupledLSTM,
-    MemoryGatedLSTM,
-    PeepholeLSTM,
-    ProjectedLSTM,
-    UnforgettingLSTM,
-    VanillaLSTM,
-)
+from asr.models.cells.lstm import VanillaLSTM
 from asr.models.cells.reference import Noise, unroll
-
-_CAROUSELS: Mapping[type[nn.Module], Cell] = MappingProxyType(
-    {
-        nn.LSTM: "lstm",
-        VanillaLSTM: "lstm",
-        UnforgettingLSTM: "lstm_no_forget",
-        CoupledLSTM: "lstm_coupled",
-        PeepholeLSTM: "lstm_peephole",
-        MemoryGatedLSTM: "lstm_peephole_cell",
-        LayerNormLSTM: "lstm_layer_norm",
-        ProjectedLSTM: "lstm_projected",
-        ConvLSTM: "conv_lstm",
-    }
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +39,7 @@ class Trace:
 
 def has_carousel(module: nn.Module) -> bool:
     """Returns whether a module is a cell of the LSTM family."""
-    return type(module) in _CAROUSELS
+    return isinstance(module, nn.LSTM | VanillaLSTM | ConvLSTM)
 
 
 @torch.no_grad()
@@ -71,13 +47,9 @@ def trace(module: nn.Module, frames: Tensor) -> Trace:
     """Runs a cell frame by frame by its equations; see :mod:`asr.models.cells.reference`.
 
     Args:
-        module: one direction of one layer, of the LSTM family, in evaluation mode.
+        module: one direction of one layer, of the LSTM family, in evaluation mode; see :func:`has_carousel`.
         frames: its input, shape (N, D).
-
-    Raises:
-        KeyError: the module is of another family; see :func:`has_carousel`.
     """
-    cell = _CAROUSELS[type(module)]
     weights: dict[str, Tensor] = dict(module.named_parameters())
     assert isinstance(module, RecurrentCell | nn.LSTM)
     hidden_dim = module.hidden_dim if isinstance(module, RecurrentCell) else module.hidden_size
@@ -86,5 +58,5 @@ def trace(module: nn.Module, frames: Tensor) -> Trace:
     if isinstance(module, RecurrentCell) and module.zoneout:
         noise.zones = [frames.new_full((len(frames), 1, 1), module.zoneout)] * 2
     output_dim = hidden_dim if projection is None else len(projection)
-    after = unroll(cell, weights, frames[None], hidden_dim, output_dim, noise)
+    after = unroll(CELLS[type(module)], weights, frames[None], hidden_dim, output_dim, noise)
     return Trace(after.hidden[0], after.memory[0], *(gate[0] for gate in after.gates))

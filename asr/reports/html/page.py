@@ -5,19 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.hypothesis import Hypothesis, Span
 from asr.errors import DataError
 from asr.files import written_whole
 from asr.reports.details import Details
 from asr.reports.html.markup import Markup, joined, tag
 from asr.reports.html.rates import confusions_section, groups_section, rates_section
 from asr.reports.html.training import curves_section, settings_section
-from asr.reports.html.utterances import AUDIO_RATE, Said, Shown, gates_section, worst_section
+from asr.reports.html.utterances import AUDIO_RATE, Shown, gates_section, worst_section
 from asr.reports.inside import look_inside
 from asr.reports.page import Page
 
@@ -120,7 +120,7 @@ def whole(title: str, summary: str, parts: Sequence[Markup]) -> Markup:
 
 def _heard_sections(page: Page, heard: Heard, advance: Callable[[float], None]) -> list[Markup]:
     score = heard.score
-    worst = [each for each in score.worst(heard.number) if each.utterance_id in heard.spoken]
+    worst = score.worst(heard.number)
     shown: list[Shown] = []
     for scored, places in zip(worst, score.align(worst), strict=True):
         spoken, name = heard.spoken[scored.utterance_id], scored.utterance_id
@@ -139,8 +139,8 @@ def _heard_sections(page: Page, heard: Heard, advance: Callable[[float], None]) 
     return [*parts, gates_section(shown[0], page.checkpoint)] if shown else parts
 
 
-def _said(spoken: Spoken, kind: str, score: Score) -> list[Said]:
+def _said(spoken: Spoken, kind: str, score: Score) -> list[Span]:
     """Returns words or phones with their times, those that are scored in the form that the rule compares."""
     is_scored = score.rule.id.unit == kind
-    texts = [(score.rule.apply(each.text, kind) if is_scored else each.text, each) for each in spoken.said(kind)]
-    return [Said(text, each.start, each.end) for text, each in texts if text]
+    spans = [replace(each, text=score.rule.apply(each.text, kind)) if is_scored else each for each in spoken.said(kind)]
+    return [span for span in spans if span.text]

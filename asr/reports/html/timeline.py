@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
+from asr.decoding.hypothesis import Span
 from asr.reports.html.chart import ticks
-from asr.reports.html.markup import Markup, data_uri, joined, tag
+from asr.reports.html.markup import Markup, data_uri, joined, scrolling, tag
 from asr.reports.html.picture import shades, signed
 from asr.reports.inside import Direction, Inside
 
@@ -22,22 +22,6 @@ _LIKELY = 0.2  # of a token at some frame, for its curve to be shown
 _FAINT = 0.01  # below which a curve of posteriors is left out
 _MOST_PIXELS = 12_000
 _LETTER = 5.6  # pixels, about
-
-
-class Timed(Protocol):
-    """A text with its times."""
-
-    @property
-    def text(self) -> str:
-        """A token or word."""
-
-    @property
-    def start(self) -> float:
-        """Seconds from the start."""
-
-    @property
-    def end(self) -> float:
-        """Seconds from the start."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +90,11 @@ def draw(rows: Sequence[Row], scale: TimeScale, title: str, player: str) -> Mark
         data_player=player,
         data_scale=scale.pixels,
     )
-    told = f"{title}; scrolls sideways"
-    scroll = tag("div", svg, class_="scroll", role="region", tabindex="0", aria_label=told)
-    return tag("div", tag("div", *labels, class_="labels", aria_hidden="true"), scroll, class_="timeline")
+    names = tag("div", *labels, class_="labels", aria_hidden="true")
+    return tag("div", names, scrolling(svg, f"{title}; scrolls sideways"), class_="timeline")
 
 
-def track(label: str, spans: Sequence[Timed], scale: TimeScale, style: str) -> Row:
+def track(label: str, spans: Sequence[Span], scale: TimeScale, style: str) -> Row:
     """Returns the strip of tokens or words with their times."""
     boxes, texts = [], []
     ends = [*(span.start for span in spans[1:]), scale.duration][: len(spans)]

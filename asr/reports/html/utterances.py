@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from asr.audio.waveforms import as_opus
-from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.hypothesis import Hypothesis, Span
 from asr.reports.html.markup import Content, Markup, data_uri, joined, section, tag
 from asr.reports.html.timeline import Row, TimeScale, draw, spectrogram, states, track, unit_rows
 from asr.reports.inside import Direction, Inside
 from asr.scoring.counts import AlignedToken
+from asr.scoring.tables import visible
 from asr.text.tokens import BLANK
 
 if TYPE_CHECKING:
@@ -24,21 +25,6 @@ AUDIO_RATE = 16000
 
 _ERRORS = {"S": "substitution", "D": "deletion", "I": "insertion"}
 _UNITS = 4  # of each direction of each layer
-
-
-@dataclass(frozen=True)
-class Said:
-    """A word or phone of the reference with its times.
-
-    Attributes:
-        text: as it is shown.
-        start: seconds from the start.
-        end: seconds from the start.
-    """
-
-    text: str
-    start: float
-    end: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +44,8 @@ class Shown:
     scored: ScoredUtterance
     places: Sequence[AlignedToken]
     hypothesis: Hypothesis
-    words: Sequence[Said]
-    phones: Sequence[Said]
+    words: Sequence[Span]
+    phones: Sequence[Span]
     audio: Tensor
     inside: Inside
 
@@ -127,7 +113,7 @@ def _aligned(shown: Shown) -> Markup:
 
 
 def _text(token: str | None) -> str:
-    return "\u2217" if token is None else "\u2423" if token == " " else token
+    return "\u2217" if token is None else visible(token)
 
 
 def _rows(shown: Shown, tokens: Sequence[str]) -> list[Row]:
