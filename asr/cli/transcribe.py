@@ -94,6 +94,7 @@ def _transcribe(
             batch_seconds=arguments.batch_seconds,
             channel=None if arguments.channel is None else arguments.channel - 1,
             separate=tally.is_separate,
+            exact=arguments.exact,
             on_failure=fail,
             on_progress=bar.advance,
         )
@@ -141,6 +142,8 @@ def _parser() -> argparse.ArgumentParser:
     channels.add_argument("--channel", type=whole_number, metavar="N", help=channel_help)
     channels_help = "separate: each channel is a speaker of one transcript, L and R in a call (default: mix)"
     channels.add_argument("--channels", choices=["mix", "separate"], default="mix", help=channels_help)
+    exact_help = "hear a whole recording at once, not in chunks: slower, needs a recurrent model and room in TMPDIR"
+    parser.add_argument("--exact", action="store_true", help=exact_help)
     add_hotwords(parser)
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there is one)")
     parser.add_argument("--threads", type=whole_number, metavar="N", help="CPU threads (default: one per core)")
@@ -196,8 +199,10 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
     hotwords = read_hotwords(arguments)
     try:
         recognizer, settings = open_recognizer(choice, option, hotwords)
+        if arguments.exact:
+            recognizer.check_exact()
     except ConfigError as error:
-        where = option(error.where) if error.where == "device" else error.where
+        where = option(error.where) if error.where in ("device", "exact") else error.where
         raise ConfigError(where, error.found, error.remedy) from None
     log_coverage(recognizer.coverage, settings.lm)
     return recognizer

@@ -73,8 +73,11 @@ class AcousticModel(nn.Module):
             Natural-log posteriors in float32, shape (B, N, V), and their lengths, shape (B,).
         """
         encoded, encoded_lengths = self.encoder(features, lengths)  # (B, T, F) -> (B, N, D)
-        logits = self.output(encoded)  # (B, N, D) -> (B, N, V)
-        return torch.log_softmax(logits.float(), dim=2), encoded_lengths
+        return self.classify_encoded(encoded), encoded_lengths
+
+    def classify_encoded(self, encoded: Tensor) -> Tensor:
+        """Returns the log-probabilities of encoded frames in float32: (*, D) -> (*, V)."""
+        return torch.log_softmax(self.output(encoded).float(), dim=-1)
 
     def classify_layers(self, features: Tensor, lengths: Tensor, layers: Sequence[int]) -> tuple[list[Tensor], Tensor]:
         """Returns log-probabilities of lower layers as well, computed by the same output layer.
@@ -101,4 +104,4 @@ class AcousticModel(nn.Module):
         wanted = [outputs[layer - 1] for layer in layers]
         if any(output.size(2) != self.encoder.output_dim for output in wanted):
             raise ConfigError(where, "lower layers are of another width than its output", "leave intermediate out")
-        return [torch.log_softmax(self.output(each).float(), dim=2) for each in (*wanted, outputs[-1])], encoded_lengths
+        return [self.classify_encoded(each) for each in (*wanted, outputs[-1])], encoded_lengths

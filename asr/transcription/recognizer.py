@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from asr.dependencies import needing_torch
 from asr.errors import AsrError, ConfigError, DataError
 from asr.text.hotwords import Hotwords
 from asr.transcription.inputs import Recording
-from asr.transcription.long_audio import Cutting, cut
+from asr.transcription.long_audio import Chunk, Cutting, cut
 from asr.transcription.readings import Reading, Task, batches, finished
 from asr.transcription.transcript import Transcript
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from asr.checkpoints.model_file.reading import ModelFile
     from asr.decoding.parts import Coverage
+    from asr.transcription.exact import OpenBlocks
+    from asr.transcription.silences import Levels
 
 BATCH_SECONDS: Seconds = 160.0  # eight chunks of maximal length: a CPU gains little from more
 _POOLED_BATCHES = 4  # at least so many are filled before chunks are sorted by length
@@ -49,6 +52,22 @@ class Engine(Protocol):
 
     def recognize(self, waveforms: Sequence[Waveform]) -> list[Hypothesis]:
         """Returns the best hypothesis of each waveform, shape (S,), of at least one frame."""
+
+
+@runtime_checkable
+class ExactEngine(Protocol):
+    """What recognises a recording of any length as one tensor."""
+
+    def check_exact(self) -> None:
+        """Refuses models that cannot, with a ConfigError."""
+
+    def exact_chunks(
+        self, open_blocks: OpenBlocks, cutting: Cutting | None, on_progress: Callable[[Seconds], None] | None
+    ) -> Iterator[Chunk]:
+        """Yields the parts of a recording with their log-probabilities."""
+
+    def decode(self, log_probs: Sequence[Levels], waveforms: Sequence[Waveform]) -> list[Hypothesis]:
+        """Returns the best hypothesis of each part, shape (N, V), N > 0, of waveforms, shape (S,)."""
 
 
 class Recognizer:
@@ -184,6 +203,7 @@ class Recognizer:
         cutting: Cutting | None = None,
         channel: int | None = None,
         separate: bool = False,
+        exact: bool = False,
         on_failure: Callable[[Path, AsrError], None] | None = None,
         on_progress: Callable[[Seconds], None] | None = None,
     ) -> Iterator[Transcript]:
@@ -199,18 +219,23 @@ class Recognizer:
             cutting: how long recordings are cut; the defaults if None.
             channel: channel to read, from 0; None for the mean of all, or the loudest if they cancel out.
             separate: whether each channel is recognised as a speaker of its own: L and R, or 1, 2, and so on.
+            exact: whether the network hears a whole recording at once, see :mod:`asr.transcription.exact`; slower, and
+                the measure of what cutting changes.
             on_failure: called, in the order of paths, with a file that cannot be transcribed and the reason.
             on_progress: called with the seconds of audio that have been recognised.
 
         Raises:
+            ConfigError: ``exact`` does not go with the model, see :meth:`check_exact`.
             AsrError: a file cannot be transcribed, and there is no ``on_failure``.
         """
+        if exact:
+            self.check_exact()
         pending, pool = deque[Reading](), list[Task]()
         most = batch_seconds * max(_POOLED_BATCHES, self.num_workers)
         pooled, enough = 0.0, most / _FIRST_SHARE
         for path in paths:
             pending.append(reading := _reading(path))
-            for task in self._read(reading, cutting, channel, separate):
+            for task in self._read(reading, cutting, channel, separate, exact, on_progress):
                 pool.append(task)
                 pooled += task.seconds
                 if pooled >= enough:
@@ -236,13 +261,37 @@ class Recognizer:
         found = iter(self.engine.recognize(voiced) if voiced else [])
         return [next(found) if length else _NOTHING for length in lengths]
 
-    def _read(self, reading: Reading, cutting: Cutting | None, channel: int | None, separate: bool) -> Iterator[Task]:
+    def check_exact(self) -> None:
+        """Refuses models that cannot hear a whole recording at once.
+
+        Raises:
+            ConfigError: the model needs no torch, or each of its frames sees all others.
+        """
+        if not isinstance(self.engine, ExactEngine):
+            raise ConfigError(
+                "exact", "an ONNX network cannot be run piece by piece", "take a model with --backend torch"
+            )
+        self.engine.check_exact()
+
+    def _read(
+        self,
+        reading: Reading,
+        cutting: Cutting | None,
+        channel: int | None,
+        separate: bool,
+        exact: bool,
+        on_progress: Callable[[Seconds], None] | None,
+    ) -> Iterator[Task]:
         rate, stored = self.sample_rate, reading.recording.stored
         try:
             reading.open(channel, separate)
             for each in reading.channels:
-                blocks = stream(reading.path, rate, _BLOCK_SECONDS, each.number, stored)
-                for chunk in cut(each.count(blocks), rate, cutting):
+                blocks = partial(stream, reading.path, rate, _BLOCK_SECONDS, each.number, stored)
+                if exact and isinstance(self.engine, ExactEngine):
+                    chunks = each.count_chunks(self.engine.exact_chunks(blocks, cutting, each.sharing(on_progress)))
+                else:
+                    chunks = cut(each.count(blocks()), rate, cutting)
+                for chunk in chunks:
                     yield each.expect(chunk, rate)
                 each.finish(rate)
         except AsrError as error:
@@ -260,10 +309,18 @@ class Recognizer:
                 if on_progress is not None:
                     on_progress(seconds)
 
+    def _recognize_chunks(self, chunks: Sequence[Chunk]) -> list[Hypothesis]:
+        if chunks[0].log_probs is None or not isinstance(self.engine, ExactEngine):
+            return self.recognize([chunk.waveform for chunk in chunks])
+        heard = [(chunk.log_probs, chunk.waveform) for chunk in chunks if chunk.log_probs is not None]
+        spoken = [each for each in heard if len(each[0])]
+        found = iter(self.engine.decode(*map(list, zip(*spoken, strict=True))) if spoken else [])
+        return [next(found) if len(rows) else _NOTHING for rows, _ in heard]
+
     def _recognize_batch(self, batch: Sequence[Task]) -> Seconds:
         """Assigns the hypotheses of a batch to their recordings, and returns its seconds of new audio."""
         try:
-            found = self.recognize([task.chunk.waveform for task in batch])
+            found = self._recognize_chunks([task.chunk for task in batch])
         except AsrError as error:
             if len(batch) > 1:  # one of them is at fault; the others are recognised alone
                 return sum(self._recognize_batch([task]) for task in batch)

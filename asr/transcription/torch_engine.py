@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from asr.audio.rates import Seconds
 from asr.audio.resampling import Waveform
 from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GreedyDecoder
@@ -15,8 +18,11 @@ from asr.decoding.hypothesis import Hypothesis
 from asr.models.acoustic import AcousticModel
 from asr.models.averaged import AveragedModel
 from asr.models.devices import move
+from asr.models.piecewise import check_piecewise
 from asr.portable.model import PortableModel, mean_log_probs
 from asr.text.tokens import TokenTable
+from asr.transcription.exact import OpenBlocks, exact_chunks
+from asr.transcription.long_audio import Chunk, Cutting
 from asr.transcription.rescoring import Rescorer
 
 
@@ -35,6 +41,7 @@ class TorchEngine:
 
     Attributes:
         device: device of the model.
+        tokens: the table of its outputs.
         decoder: turns log-probabilities into hypotheses.
         rescorers: functions that reorder its N-best lists, applied in order.
     """
@@ -50,6 +57,7 @@ class TorchEngine:
         """Moves the model to its device."""
         self.device = move(model.eval(), device)
         self.model: AcousticModel | AveragedModel = model
+        self.tokens = tokens
         self.decoder = decoder or GreedyDecoder(tokens, model.frame_seconds)
         self.rescorers = rescorers
 
@@ -57,6 +65,25 @@ class TorchEngine:
     def sample_rate(self) -> int:
         """Hz of the waveforms."""
         return self.model.frontend.sample_rate
+
+    def check_exact(self) -> None:
+        """Refuses models that cannot hear a whole recording at once.
+
+        Raises:
+            ConfigError: each of a model's frames sees all others.
+        """
+        for model in self._models:
+            check_piecewise(model)
+
+    def exact_chunks(
+        self, open_blocks: OpenBlocks, cutting: Cutting | None, on_progress: Callable[[Seconds], None] | None
+    ) -> Iterator[Chunk]:
+        """Yields the parts of a recording with their log-probabilities; see :mod:`asr.transcription.exact`."""
+        return exact_chunks(self._models, self.tokens, open_blocks, cutting, on_progress)
+
+    @property
+    def _models(self) -> list[AcousticModel]:
+        return self.model.parts if isinstance(self.model, AveragedModel) else [self.model]
 
     def num_frames(self, num_samples: Sequence[int]) -> list[int]:
         """Returns the frames of log-probabilities of waveforms of so many samples."""
@@ -70,6 +97,14 @@ class TorchEngine:
         padded, lengths = padded.to(self.device), lengths.to(self.device)
         log_probs, frames = self.model(padded, lengths)
         return _best(log_probs, frames, padded, lengths, self.decoder, self.rescorers)
+
+    @torch.inference_mode()
+    def decode(self, log_probs: Sequence[NDArray[np.float32]], waveforms: Sequence[Waveform]) -> list[Hypothesis]:
+        """Returns the best hypothesis of each waveform, shape (S,), whose posteriors, (N, V), N > 0, are known."""
+        padded, lengths = _batch(waveforms)
+        rows, frames = _batch(log_probs)
+        padded, lengths, rows, frames = (each.to(self.device) for each in (padded, lengths, rows, frames))
+        return _best(rows, frames, padded, lengths, self.decoder, self.rescorers)
 
 
 class SearchEngine:
@@ -101,8 +136,8 @@ class SearchEngine:
         return _best(pad_sequence(heard, batch_first=True), frames, *_batch(waveforms), self.decoder, self.rescorers)
 
 
-def _batch(waveforms: Sequence[Waveform]) -> tuple[Tensor, Tensor]:
-    """Returns waveforms padded, shape (B, S), and their lengths, shape (B,)."""
+def _batch(waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
+    """Returns waveforms padded, shape (B, S, *), and their lengths, shape (B,)."""
     padded = pad_sequence([torch.as_tensor(waveform) for waveform in waveforms], batch_first=True)
     return padded, torch.tensor([len(waveform) for waveform in waveforms])
 
