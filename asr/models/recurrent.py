@@ -189,11 +189,11 @@ class RecurrentStack(nn.Module):
         """
         return self.outputs(frames, lengths)[-1]
 
-    def outputs(self, frames: Tensor, lengths: Tensor) -> list[Tensor]:
-        """Returns the outputs of all layers; the last one is that of :meth:`forward`."""
+    def outputs(self, frames: Tensor, lengths: Tensor, num_layers: int | None = None) -> list[Tensor]:
+        """Returns the outputs of the first ``num_layers`` layers, or of all: the last of all is :meth:`forward`'s."""
         index, valid = reversal_index(lengths, frames.size(1)), valid_frames(lengths, frames.size(1))
         outputs = []
-        for layer, norm in zip(self.layers, self.norms, strict=True):
+        for layer, norm in zip(self.layers[:num_layers], self.norms[:num_layers], strict=True):
             output = self.dropout(norm(layer(frames, index, valid)))
             frames = frames + output if self.residual and output.size(2) == frames.size(2) else output
             outputs.append(frames)
