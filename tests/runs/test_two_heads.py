@@ -11,6 +11,8 @@ import torch
 from lhotse import CutSet
 
 from asr.checkpoints.acoustic import load_checkpoint
+from asr.checkpoints.model_file.reading import load_model_file
+from asr.cli import decode, export
 from asr.cli.train import main
 from asr.corpora.manifests import read_cuts
 from asr.errors import ConfigError
@@ -92,6 +94,23 @@ def test_both_heads_are_trained_and_one_checkpoint_holds_them(
     assert "head char" in rows
     with pytest.raises(ConfigError, match="choose from phone, char"):
         loaded.head("letters")
+    _decode_both(tmp_path)
+
+
+def _decode_both(exp_dir: Path) -> None:
+    common = ["--checkpoint", str(exp_dir / "last.ckpt"), "--cuts", "sounds/dev_cuts.jsonl.gz", "--workers", "0"]
+    for flags, label in (([], "greedy"), (["--head", "phone"], "phone_greedy"), (["--head", "char"], "char_greedy")):
+        assert decode.main([*common, *flags]) == 0
+        assert (exp_dir / f"dev_{label}.jsonl").exists()
+    main_one, named, letters = (
+        (exp_dir / f"dev_{label}.jsonl").read_text() for label in ("greedy", "phone_greedy", "char_greedy")
+    )
+    assert main_one == named != letters
+    assert export.main(["--checkpoint", str(exp_dir / "last.ckpt"), "--out", str(exp_dir / "both.asr")]) == 0
+    (exported,) = load_model_file(exp_dir / "both.asr").acoustic
+    assert exported.beside.keys() == {"char"}
+    there, here = exported.model.state_dict(), load_checkpoint(exp_dir / "last.ckpt").model.state_dict()
+    assert all(torch.equal(there[name], here[name]) for name in here)
 
 
 def test_one_and_two_ranks_give_the_same_weights_and_logs(tmp_path: Path) -> None:
