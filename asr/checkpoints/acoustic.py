@@ -12,8 +12,9 @@ import torch
 from asr.checkpoints.archive import NOT_ONE
 from asr.checkpoints.building import ENCODERS, FRONT_ENDS, check_arguments, chosen
 from asr.checkpoints.heads import read_heads
-from asr.checkpoints.kind import Kind, LoadedModel, Row, parameters_row, settings_row, tokens_row
+from asr.checkpoints.kind import Kind, LoadedModel
 from asr.checkpoints.reading import StoredModel
+from asr.checkpoints.rows import Row, acoustic_rows, tokens_row
 from asr.checkpoints.weights import load_network, num_values
 from asr.errors import CheckpointError, ConfigError
 from asr.models.acoustic import AcousticModel
@@ -65,16 +66,10 @@ class Loaded(LoadedModel):
     def describe_model(self) -> list[Row]:
         """Returns encoder, front end, input, output, parameters, and tokens and text policy of each head."""
         frontend = self.model.frontend
-        specs = (("encoder", self.settings["encoder"]), ("front end", self.settings["frontend"]))
-        return [
-            *(settings_row(name, spec["class_path"].rpartition(".")[2], spec["init_args"]) for name, spec in specs),
-            ("input", f"{frontend.sample_rate} Hz, {frontend.feature_dim} values a feature frame"),
-            ("output", f"a frame every {1000 * self.model.frame_seconds:g} ms"),
-            parameters_row(self.model),
-            tokens_row("tokens", self.tokens),
-            ("text policy", f"{self.policy.name} ({self.policy.hash})"),
-            *(row for name, writing in self.beside.items() for row in _head_rows(name, writing)),
-        ]
+        num_parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        sizes = frontend.sample_rate, frontend.feature_dim, self.model.frame_seconds, num_parameters
+        rows = acoustic_rows(self.settings, sizes, self.tokens, self.policy)
+        return rows + [row for name, writing in self.beside.items() for row in _head_rows(name, writing)]
 
 
 def _head_rows(name: str, writing: Writing) -> list[Row]:
