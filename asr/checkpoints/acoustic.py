@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,16 @@ import torch
 
 from asr.checkpoints.archive import NOT_ONE
 from asr.checkpoints.building import ENCODERS, FRONT_ENDS, check_arguments, chosen
+from asr.checkpoints.heads import read_heads
 from asr.checkpoints.kind import Kind, LoadedModel
 from asr.checkpoints.reading import StoredModel
-from asr.checkpoints.rows import Row, acoustic_rows
+from asr.checkpoints.rows import Row, acoustic_rows, tokens_row
 from asr.checkpoints.weights import load_network, num_values
-from asr.errors import CheckpointError
+from asr.errors import CheckpointError, ConfigError
 from asr.models.acoustic import AcousticModel
 from asr.text.policy import TextPolicy, recorded_policy
 from asr.text.tokens import TokenTable
+from asr.text.writing import MAIN, Writing
 
 _FRAMES = 8  # of the trial run of a model
 
@@ -29,27 +31,56 @@ class Loaded(LoadedModel):
 
     Attributes:
         model: on the CPU, in evaluation mode.
-        tokens: the table of its outputs.
-        policy: applied to its training transcripts.
+        tokens: the table of its main output.
+        policy: applied to the transcripts that this was trained on.
         settings: of front end and encoder, as ``class_path`` and ``init_args``.
+        beside: how the heads beside the main one write, by name.
     """
 
     model: AcousticModel
     tokens: TokenTable
     policy: TextPolicy
     settings: dict[str, Any]
+    beside: Mapping[str, Writing] = field(default_factory=dict)
+
+    def head(self, name: str | None) -> Loaded:
+        """Returns the model with one of its heads as its only output.
+
+        Args:
+            name: of the head; that of the main head, if no other has it, is the unit of its tokens, such as "phone".
+                None leaves all heads there.
+
+        Raises:
+            ConfigError: there is none of that name; the message lists the names.
+        """
+        if name is None:
+            return self
+        if name in self.beside:
+            own = self.beside[name]
+            return replace(self, model=self.model.of_head(name), tokens=own.tokens, policy=own.policy, beside={})
+        if name not in (MAIN, self.tokens.unit):
+            names = ", ".join((self.tokens.unit, *self.beside))
+            raise ConfigError(f"head {name!r}", "the model has none of that name", f"choose from {names}")
+        return replace(self, model=self.model.of_head(MAIN), beside={})
 
     def describe_model(self) -> list[Row]:
-        """Returns encoder, front end, input, output, parameters, tokens and text policy."""
+        """Returns encoder, front end, input, output, parameters, and tokens and text policy of each head."""
         frontend = self.model.frontend
         num_parameters = sum(parameter.numel() for parameter in self.model.parameters())
         sizes = frontend.sample_rate, frontend.feature_dim, self.model.frame_seconds, num_parameters
-        return acoustic_rows(self.settings, sizes, self.tokens, self.policy)
+        rows = acoustic_rows(self.settings, sizes, self.tokens, self.policy)
+        return rows + [row for name, writing in self.beside.items() for row in _head_rows(name, writing)]
+
+
+def _head_rows(name: str, writing: Writing) -> list[Row]:
+    policy = f"{writing.policy.name} ({writing.policy.hash})"
+    return [tokens_row(f"head {name}", writing.tokens), (f"head {name}", f"text policy {policy}")]
 
 
 def _build(stored: StoredModel) -> Loaded:
     tokens = TokenTable.from_state(stored.settings["tokens"])
     policy = recorded_policy(stored.settings["text_policy"])
+    beside, heads = read_heads(stored.settings)
     made, arguments = chosen(stored.settings["frontend"], FRONT_ENDS, "front end")
     check_arguments(made, arguments)
     frontend = made(**arguments)
@@ -58,15 +89,15 @@ def _build(stored: StoredModel) -> Loaded:
     features, lengths = torch.zeros(1, _FRAMES, frontend.feature_dim), torch.tensor([_FRAMES])
     model = load_network(
         stored,
-        lambda: AcousticModel(frontend, encoder(frontend.feature_dim, **sizes), len(tokens)),
-        lambda model: model.classify(features, lengths),
+        lambda: AcousticModel(frontend, encoder(frontend.feature_dim, **sizes), len(tokens), heads),
+        lambda model: model.classify_heads(features, lengths),
         NOT_ONE,
     )
     if frontend.cmvn == "global" and not bool(frontend.has_statistics):
         found = "its front end normalises by statistics of the training set and has none"
         raise CheckpointError(stored.path, found, "train it with them")
     settings = {name: _plain(stored.settings[name]) for name in ("frontend", "encoder")}
-    return Loaded(model, tokens, policy, settings)
+    return Loaded(model, tokens, policy, settings, beside)
 
 
 def _plain(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,9 +105,17 @@ def _plain(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the state of the token table, whose file the configuration may name."""
-    tokens = config["model"]["tokens"]
-    return {"tokens": TokenTable.load(Path(tokens)).state() if isinstance(tokens, str) else tokens}
+    """Returns the states of the token tables, whose files the configuration may name, and the heads without nulls."""
+    model = config["model"]
+    heads = {name: _with_table(head) for name, head in (model.get("heads") or {}).items() if head is not None}
+    return {"tokens": _with_table(model)["tokens"]} | ({"heads": heads} if "heads" in model else {})
+
+
+def _with_table(settings: Any) -> Any:
+    if not isinstance(settings, Mapping):
+        return settings
+    tokens = settings["tokens"]
+    return {**settings, "tokens": TokenTable.load(Path(tokens)).state() if isinstance(tokens, str) else tokens}
 
 
 ACOUSTIC = Kind(
@@ -91,6 +130,7 @@ ACOUSTIC = Kind(
     mismatch=None,
     settings=_settings,
     build=_build,
+    optional=("heads",),
 )
 
 load_checkpoint = ACOUSTIC.load

@@ -56,6 +56,7 @@ class Kind(Generic[Model]):
             take its weights, ``{here}`` in number, and what to do; None if rows are matched by name.
         settings: called with a composed configuration; returns the settings that depend on the files it names.
         build: called with a checkpoint that has all needed settings; returns its model.
+        optional: settings that its checkpoints may have besides those needed.
     """
 
     title: str
@@ -69,6 +70,7 @@ class Kind(Generic[Model]):
     mismatch: tuple[str, str] | None
     settings: Callable[[Mapping[str, Any]], dict[str, Any]]
     build: Callable[[StoredModel], Model]
+    optional: tuple[str, ...] = ()
 
     def load(self, path: str | Path) -> Model:
         """Reads a checkpoint and builds its model; runs no code from the file and only classes of a closed list.

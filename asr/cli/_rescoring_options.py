@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asr.cli._search_options import add_head
 from asr.cli.command import finite, log
 from asr.errors import DataError, UsageError
 
@@ -27,6 +28,7 @@ def add_lists(parser: ArgumentParser, *, needs_cuts: bool) -> None:
     models = parser.add_mutually_exclusive_group(required=True)
     models.add_argument("--lm", metavar="FILE", help="checkpoint of asr train --config-name lm")
     models.add_argument("--checkpoint", metavar="FILE", help="acoustic model of characters or BPE that asr train wrote")
+    add_head(parser)
     what = "with the references" if needs_cuts else "with the audio for --checkpoint"
     parser.add_argument("--cuts", required=needs_cuts, metavar="FILE", help=f"utterances to take, {what}")
     share = "score added per unknown word (default: unknown words of the training text share <unk> evenly)"
@@ -42,6 +44,8 @@ def check_lists(arguments: Namespace) -> None:
     """
     if arguments.checkpoint and not arguments.cuts:
         raise UsageError("--checkpoint", "there is no audio to listen to", "give --cuts")
+    if arguments.lm and arguments.head:
+        raise UsageError("--head", "a language model has none", "leave it out, or give --checkpoint")
     if arguments.checkpoint and arguments.unknown_score is not None:
         raise UsageError("--unknown-score", "an acoustic model knows no words", "leave it out")
 
@@ -68,7 +72,7 @@ def score_lists(arguments: Namespace, unknown_score: float | None = None) -> Sco
         language = load_language_model(arguments.lm)
         move(language.network, arguments.device, "--device")
         return score_by_words(_lists(arguments), language, unknown_score)
-    loaded = load_checkpoint(arguments.checkpoint)
+    loaded = load_checkpoint(arguments.checkpoint).head(arguments.head)
     move(loaded.model, arguments.device, "--device")
     check_spelling(loaded.tokens, "--checkpoint")
     lists = _lists(arguments)

@@ -22,11 +22,18 @@ LM_WEIGHT = 0.5
 def add_inputs(parser: ArgumentParser, cuts: str) -> None:
     """Adds the options that name the model, its input (``cuts`` is the help text of ``--cuts``) and its device."""
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="what asr train wrote")
+    add_head(parser)
     parser.add_argument("--cuts", required=True, nargs="+", metavar="FILE", help=cuts)
     seconds = "seconds of padded batches (default: 480)"
     parser.add_argument("--batch-seconds", type=above_zero, default=480.0, metavar="S", help=seconds)
     parser.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
+
+
+def add_head(parser: ArgumentParser) -> None:
+    """Adds the option that chooses a head of the model."""
+    about = "head of the model, such as char beside phones; asr info lists them (default: the main one)"
+    parser.add_argument("--head", metavar="NAME", help=about)
 
 
 def add_search(parser: ArgumentParser) -> None:
@@ -100,7 +107,7 @@ def load_model(
     from asr.decoding.parts import DecoderParts
     from asr.models.devices import move
 
-    loaded = load_checkpoint(arguments.checkpoint)
+    loaded = load_checkpoint(arguments.checkpoint).head(arguments.head)
     move(loaded.model, arguments.device, "--device")
     parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
     parts = parts.with_hotwords(hotwords, loaded.policy)

@@ -26,7 +26,8 @@ _EXAMPLES = f"""  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts d
   asr decode --checkpoint best.ckpt --cuts data/timit/test_cuts.jsonl.gz --settings exact.json
 
 Without --out, hypotheses are written to the folder of the checkpoint, as <split>_greedy.jsonl, <split>_beam<size>.jsonl
-or, with --label NAME or --settings NAME.json, <split>_NAME.jsonl. asr tune decode finds weights and writes settings.
+or, with --label NAME or --settings NAME.json, <split>_NAME.jsonl; what --head NAME reads, as <split>_NAME_greedy.jsonl
+and so on. asr tune decode finds weights and writes settings.
 
 {HOTWORDS_NOTE}"""
 
@@ -48,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     loaded, parts = load_model(arguments, settings, hotwords)
     decoder = parts.decoder(settings)
     label = arguments.label or (Path(arguments.settings).stem if arguments.settings else settings.label)
+    label = f"{arguments.head}_{label}" if arguments.head and not arguments.label else label
     for cuts in arguments.cuts:
         split = Path(cuts).name.removesuffix("_cuts.jsonl.gz")
         out = Path(arguments.out or Path(arguments.checkpoint).with_name(f"{split}_{label}.jsonl"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, Self
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.data.plan import PlannedBatch
+from asr.text.writing import MAIN
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,31 @@ class Moving:
         return self._map_tensors("pin_memory")
 
     def _map_tensors(self, function: str, *arguments: object, **options: object) -> Self:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
-        moved = {name: getattr(tensor, function)(*arguments, **options) for name, tensor in tensors.items()}
-        return replace(self, **moved)
+        def moved(value: object) -> object:
+            if isinstance(value, Mapping):
+                return {name: moved(inner) for name, inner in value.items()}
+            is_movable = isinstance(value, Tensor | Moving)
+            return getattr(value, function)(*arguments, **options) if is_movable else value
+
+        values = {each.name: moved(getattr(self, each.name)) for each in fields(self)}
+        return replace(self, **values)
+
+
+@dataclass(frozen=True)
+class Targets(Moving):
+    """What a head beside the main one learns of the utterances of a batch.
+
+    Attributes:
+        texts: B transcripts, after the head's text policy.
+        targets: token ids of all utterances, concatenated, shape (sum of target_lengths,).
+        target_lengths: tokens of each utterance, shape (B,).
+        num_targets: tokens that are learned in the whole step, by all ranks.
+    """
+
+    texts: list[str]
+    targets: Tensor
+    target_lengths: Tensor
+    num_targets: int
 
 
 @dataclass(frozen=True)
@@ -87,6 +109,7 @@ class Batch(Moving):
         joints: sample or frame at which the second of two joined utterances begins, 0 where one is alone, shape (B,);
             None in steps that join none.
         share: what the batch is of a step that several ranks take together.
+        beside: targets of the heads beside the main one, by name.
     """
 
     utterance_ids: list[str]
@@ -99,6 +122,17 @@ class Batch(Moving):
     seeds: Tensor
     share: Share
     joints: Tensor | None = None
+    beside: Mapping[str, Targets] = field(default_factory=dict)
+
+    def of_head(self, name: str) -> Batch:
+        """Returns the batch with the targets of a head; ``main`` is the batch itself."""
+        if name == MAIN:
+            return self
+        own = self.beside[name]
+        share = replace(self.share, num_targets=own.num_targets)
+        return replace(
+            self, texts=own.texts, targets=own.targets, target_lengths=own.target_lengths, share=share, beside={}
+        )
 
     def __len__(self) -> int:
         """Returns the number of utterances, B."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from lhotse.audio import AudioLoadingError
@@ -11,7 +11,7 @@ from torch import Tensor
 
 import asr.corpora.manifests  # noqa: F401 - sets the audio backend, in spawned loader processes too
 from asr.corpora.listening import audio_path
-from asr.data.batch import Batch, Share, pad
+from asr.data.batch import Batch, Share, Targets, pad
 from asr.data.joining import Joint, Row, make_rows
 from asr.data.loader import PlannedSet
 from asr.data.plan import PlannedBatch
@@ -19,6 +19,7 @@ from asr.data.shards import ReadAhead, in_memory
 from asr.data.utterances import Utterance
 from asr.errors import DataError, first_of_ours
 from asr.features.random import utterance_seed
+from asr.text.writing import MAIN
 
 
 class SpeechDataset(PlannedSet[Batch]):
@@ -30,7 +31,7 @@ class SpeechDataset(PlannedSet[Batch]):
         cached: whether features are read in place of audio.
         seed: of the whole training.
         window_shards: shards of a window of the plan, which are read ahead as wholes; None reads utterances alone.
-        joint: what stands between the tokens of utterances that the plan joins; None joins none.
+        joints: what stands between the tokens of utterances that the plan joins, for each head; None joins none.
     """
 
     def __init__(
@@ -40,10 +41,10 @@ class SpeechDataset(PlannedSet[Batch]):
         cached: bool,
         seed: int,
         window_shards: int | None = None,
-        joint: Joint | None = None,
+        joints: Mapping[str, Joint] | None = None,
     ) -> None:
         self.utterances, self.sample_rate, self.cached, self.seed = utterances, sample_rate, cached, seed
-        self._joint = joint
+        self._joints = joints
         self._ahead = None if window_shards is None else ReadAhead(2 * window_shards)
 
     @property
@@ -65,18 +66,20 @@ class SpeechDataset(PlannedSet[Batch]):
         inputs, lengths = pad([torch.cat(row) for row in parts])
         joints = torch.tensor([len(row[0]) if len(row) > 1 else 0 for row in parts]) if planned.joined else None
         of_step = self._rows(planned, planned.of_step) if planned.of_step else rows
-        num_targets = sum(len(row.token_ids) for row in of_step)
+        targets = {name: _targets(name, rows, of_step) for name in rows[0].labels}
+        main = targets.pop(MAIN)
         return Batch(
             utterance_ids=[row.name for row in rows],
-            texts=[row.text for row in rows],
+            texts=main.texts,
             kind="static" if self.cached else "waveforms",
             inputs=inputs,
             lengths=lengths,
-            targets=torch.tensor([token_id for row in rows for token_id in row.token_ids]),
-            target_lengths=torch.tensor([len(row.token_ids) for row in rows]),
+            targets=main.targets,
+            target_lengths=main.target_lengths,
             seeds=torch.tensor([utterance_seed(self.seed, planned.epoch, row.seed_name) for row in rows]),
-            share=Share(planned.num_ranks, len(of_step), num_targets, planned.counts),
+            share=Share(planned.num_ranks, len(of_step), main.num_targets, planned.counts),
             joints=joints,
+            beside=targets,
         )
 
     def _rows(self, planned: PlannedBatch, indices: Sequence[int], occurrences: Sequence[int] = ()) -> list[Row]:
@@ -84,7 +87,7 @@ class SpeechDataset(PlannedSet[Batch]):
         utterances = [self.utterances[index] for index in indices]
         before = occurrences or (0,) * len(utterances)
         pairs = zip(planned.rows(utterances), planned.rows(before), strict=True)
-        return [row for found, times in pairs for row in make_rows(found, times, self._joint)]
+        return [row for found, times in pairs for row in make_rows(found, times, self._joints)]
 
     def _features(self, utterance: Utterance, speed: float) -> Tensor:
         cut = utterance.cut if speed == 1.0 else utterance.copies[speed]
@@ -95,6 +98,17 @@ class SpeechDataset(PlannedSet[Batch]):
 
     def _waveform(self, utterance: Utterance, speed: float) -> Tensor:
         return read_waveform(utterance.cut if speed == 1.0 else utterance.cut.perturb_speed(speed), self.sample_rate)
+
+
+def _targets(head: str, rows: Sequence[Row], of_step: Sequence[Row]) -> Targets:
+    """Returns what a head learns of the rows of a batch, and how many tokens it learns in the whole step."""
+    labels = [row.labels[head] for row in rows]
+    return Targets(
+        texts=[each.text for each in labels],
+        targets=torch.tensor([token_id for each in labels for token_id in each.token_ids]),
+        target_lengths=torch.tensor([len(each.token_ids) for each in labels]),
+        num_targets=sum(len(row.labels[head].token_ids) for row in of_step),
+    )
 
 
 def read_waveform(cut: Cut, sample_rate: int) -> Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from asr.data.utterances import Utterance
 from asr.text.phones import SILENCES
 from asr.text.tokens import SPACE_TOKEN, TokenTable
+from asr.text.writing import Labels
 
 _SPARE_FRAMES = 2  # that a joint may cost: lengths are rounded, and equal tokens that meet need a blank
 
@@ -37,6 +38,13 @@ class Joint:
         silences = (tokens.ids[phone] for phone in SILENCES if phone in tokens.ids)
         return cls(space, frozenset(silences if tokens.unit == "phone" else ()))
 
+    def join(self, first: Labels, second: Labels) -> Labels:
+        """Returns the labels of two utterances that are joined."""
+        words, token_ids = second.text.split(), second.token_ids
+        if first.token_ids[-1] == token_ids[0] and token_ids[0] in self.silences:
+            words, token_ids = words[1:], token_ids[1:]
+        return Labels(" ".join((first.text, *words)), first.token_ids + self.space + token_ids)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -44,14 +52,12 @@ class Row:
 
     Attributes:
         utterances: one, or two in the order in which they are joined.
-        text: their transcripts.
-        token_ids: the same as tokens.
+        labels: what each head learns of them, the main one first.
         occurrences: how often each came before in the epoch.
     """
 
     utterances: tuple[Utterance, ...]
-    text: str
-    token_ids: tuple[int, ...]
+    labels: Mapping[str, Labels]
     occurrences: tuple[int, ...]
 
     @property
@@ -66,23 +72,23 @@ class Row:
         return "+".join(f"{each.cut.id}/{before}" if before else each.cut.id for each, before in times)
 
 
-def make_rows(utterances: Sequence[Utterance], occurrences: Sequence[int], joint: Joint | None) -> list[Row]:
+def make_rows(
+    utterances: Sequence[Utterance], occurrences: Sequence[int], joints: Mapping[str, Joint] | None
+) -> list[Row]:
     """Returns the rows of one utterance, or of two neighbours that are to be joined.
 
-    Two are left apart if CTC could lack the frames for the tokens of both and of the joint.
+    Two are left apart if CTC could lack the frames for the tokens of both and of the joint, for any of the heads.
 
     Args:
         utterances: one or two.
         occurrences: how often each came before in the epoch.
-        joint: of their tokens; None leaves them apart.
+        joints: of the tokens of each head; None leaves them apart.
     """
+    longest = max((len(joint.space) for joint in (joints or {}).values()), default=0)
     spare = sum(utterance.spare_frames for utterance in utterances)
-    if joint is None or len(utterances) == 1 or spare < len(joint.space) + _SPARE_FRAMES:
+    if joints is None or len(utterances) == 1 or spare < longest + _SPARE_FRAMES:
         pairs = zip(utterances, occurrences, strict=True)
-        return [Row((each,), each.text, each.token_ids, (before,)) for each, before in pairs]
-    first, second = utterances
-    words, token_ids = second.text.split(), second.token_ids
-    if first.token_ids[-1] == token_ids[0] and token_ids[0] in joint.silences:
-        words, token_ids = words[1:], token_ids[1:]
-    text = " ".join((first.text, *words))
-    return [Row((first, second), text, first.token_ids + joint.space + token_ids, tuple(occurrences))]
+        return [Row((each,), each.labels, (before,)) for each, before in pairs]
+    first, second = (utterance.labels for utterance in utterances)
+    labels = {name: joint.join(first[name], second[name]) for name, joint in joints.items()}
+    return [Row(tuple(utterances), labels, tuple(occurrences))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -26,8 +26,7 @@ from asr.features.cmvn import load_statistics
 from asr.features.description import read_description
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel
-from asr.text.policy import get_policy
-from asr.text.tokens import TokenTable
+from asr.text.writing import Writing
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +39,11 @@ class SpeechLearner(Protocol):
 
     Attributes:
         model: says at which rate audio is read, and how many encoder frames remain of it.
-        table: of the tokens.
-        text_policy: name of the policy that transcripts go through.
+        writings: how each of its heads writes, the main one first.
     """
 
     model: AcousticModel
-    table: TokenTable
-    text_policy: str
+    writings: Mapping[str, Writing]
 
     @property
     def augments_waveforms(self) -> bool:
@@ -105,7 +102,7 @@ class SpeechData(PlannedData):
         """Reads and checks the cuts, and measures the statistics that the front end still lacks."""
         learner = self.learner
         assert isinstance(learner, SpeechLearner)
-        self._model, self._tokens, self._policy = learner.model, learner.table, get_policy(learner.text_policy)
+        self._model, self._writings = learner.model, learner.writings
         self._problems: list[Problem] = []
         self.val_set, _ = self._read("validation", self.val_cuts, [1.0])
         if stage != "fit":
@@ -163,7 +160,7 @@ class SpeechData(PlannedData):
             cuts = read_cuts(file)
             has_features = self._check_cache(Path(file), next(iter(cuts)))
             cached.add(has_features)
-            good, bad = read_utterances(cuts, self._tokens, self._policy, self._encoder_frames, speeds)
+            good, bad = read_utterances(cuts, self._writings, self._encoder_frames, speeds)
             if has_features:
                 _check_copies(file, good, speeds)
             utterances += good
@@ -172,8 +169,9 @@ class SpeechData(PlannedData):
         if len(cached) > 1:
             raise ConfigError(", ".join(files), "some cuts carry features and some do not", "run asr features on all")
         self._report(name, utterances, problems)
-        rate, joint = self._model.frontend.sample_rate, Joint.of(self._tokens)
-        return SpeechDataset(utterances, rate, cached.pop(), self.seed, window_shards, joint), counts
+        rate = self._model.frontend.sample_rate
+        joints = {name: Joint.of(writing.tokens) for name, writing in self._writings.items()}
+        return SpeechDataset(utterances, rate, cached.pop(), self.seed, window_shards, joints), counts
 
     def _check_cache(self, file: Path, cut: Cut) -> bool:
         if not cut.has_features:

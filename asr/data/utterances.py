@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from lhotse import CutSet
 from lhotse.cut import Cut
@@ -14,8 +14,7 @@ from asr.corpora.checks import Problem
 from asr.corpora.listening import audio_path
 from asr.corpora.targets import target_text
 from asr.errors import DataError
-from asr.text.policy import TextPolicy
-from asr.text.tokens import TokenTable
+from asr.text.writing import MAIN, Labels, Writing
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,8 @@ class Utterance:
         text: its transcript, after the text policy.
         token_ids: the same as tokens.
         copies: cached copies of other speeds, by their factor.
-        spare_frames: encoder frames beyond those that CTC needs, at the highest speed.
+        spare_frames: encoder frames beyond those that CTC needs, at the highest speed, for the head that needs most.
+        beside: what the heads beside the main one learn of it, by name.
     """
 
     cut: Cut
@@ -35,11 +35,17 @@ class Utterance:
     token_ids: tuple[int, ...]
     copies: dict[float, Cut]
     spare_frames: int = 0
+    beside: Mapping[str, Labels] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
         """Its length."""
         return float(self.cut.duration)
+
+    @property
+    def labels(self) -> dict[str, Labels]:
+        """What each head learns of it, the main one first."""
+        return {MAIN: Labels(self.text, self.token_ids), **self.beside}
 
 
 def required_frames(token_ids: Sequence[int | str]) -> int:
@@ -83,8 +89,7 @@ def num_samples(cut: Cut, sample_rate: int, speed: float) -> int:
 
 def read_utterances(
     cuts: CutSet,
-    tokens: TokenTable,
-    policy: TextPolicy,
+    writings: Mapping[str, Writing],
     encoder_frames: Callable[[Cut, float], int],
     speeds: Iterable[float],
 ) -> tuple[list[Utterance], list[Problem]]:
@@ -92,33 +97,51 @@ def read_utterances(
 
     Args:
         cuts: the set, speed copies of a cache included.
-        tokens: the token table.
-        policy: the text policy.
+        writings: how each head writes, the main one first.
         encoder_frames: returns the encoder frames N of a cut at a speed.
         speeds: factors that training draws from.
 
     Returns:
-        Utterances, and the problems of the others: a label outside the table, no text, or fewer encoder frames than the
-        ``L + repeats`` that CTC needs.
+        Utterances, and the problems of the others: for one of the heads, a label outside the table, no text, or fewer
+        encoder frames than the ``L + repeats`` that CTC needs.
     """
     fastest = max(speeds, default=1.0)
     originals, copies = split_copies(cuts)
     utterances, problems = [], []
     for cut in originals:
-        path = audio_path(cut)
         try:
-            text = policy.apply(target_text(cut, tokens.unit))
-            token_ids = tuple(tokens.encode(text, where=cut.id))
-        except DataError as error:
-            problems.append(Problem(cut.id, path, "label", error.found))
+            labels = {name: _labels(cut, name, writing) for name, writing in writings.items()}
+            frames = encoder_frames(cut, fastest)
+            spare = min(_spare_frames(name, each, frames, fastest) for name, each in labels.items())
+        except _UnfitError as error:
+            problems.append(Problem(cut.id, audio_path(cut), error.reason, error.found))
             continue
-        if not token_ids:
-            problems.append(Problem(cut.id, path, "empty-text", f"no text after policy {policy.name}"))
-            continue
-        frames, needed = encoder_frames(cut, fastest), required_frames(token_ids)
-        if frames < needed:
-            found = f"{frames} encoder frames at speed {fastest:g}, {len(token_ids)} tokens need {needed}"
-            problems.append(Problem(cut.id, path, "too-short-for-labels", found))
-            continue
-        utterances.append(Utterance(cut, text, token_ids, copies.get(cut.id, {}), frames - needed))
+        main = labels.pop(MAIN)
+        utterances.append(Utterance(cut, *main, copies.get(cut.id, {}), spare, labels))
     return utterances, problems
+
+
+class _UnfitError(Exception):
+    """An utterance that a head cannot be trained on."""
+
+    def __init__(self, head: str, reason: str, found: str) -> None:
+        super().__init__(found)
+        self.reason, self.found = reason, found if head == MAIN else f"{head}: {found}"
+
+
+def _labels(cut: Cut, head: str, writing: Writing) -> Labels:
+    try:
+        labels = writing.labels(target_text(cut, writing.tokens.unit), cut.id)
+    except DataError as error:
+        raise _UnfitError(head, "label", error.found) from None
+    if not labels.token_ids:
+        raise _UnfitError(head, "empty-text", f"no text after policy {writing.policy.name}")
+    return labels
+
+
+def _spare_frames(head: str, labels: Labels, frames: int, speed: float) -> int:
+    needed = required_frames(labels.token_ids)
+    if frames < needed:
+        found = f"{frames} encoder frames at speed {speed:g}, {len(labels.token_ids)} tokens need {needed}"
+        raise _UnfitError(head, "too-short-for-labels", found)
+    return frames - needed

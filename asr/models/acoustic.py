@@ -1,15 +1,20 @@
-"""What a recogniser needs and no more: front end, encoder, CTC output."""
+"""What a recogniser needs and no more: front end, encoder, CTC outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
+from asr.models.branched import BranchedEncoder
+from asr.text.writing import MAIN
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 class Encoder(Protocol):
@@ -25,33 +30,108 @@ class Encoder(Protocol):
         """Returns the numbers of encoder frames for numbers of feature frames, shape (B,)."""
 
 
+class HeadSize(NamedTuple):
+    """The size of a head beside the main one.
+
+    Attributes:
+        num_tokens: tokens including blank.
+        own_layer: whether it has a last recurrent layer of its own, beside that of the encoder.
+    """
+
+    num_tokens: int
+    own_layer: bool = False
+
+
+class Head(nn.Module):
+    """An output layer beside the main one.
+
+    Args:
+        width: width D of an encoded frame.
+        num_tokens: tokens including blank, V.
+        layer: a last layer of its own; None takes that of the encoder.
+    """
+
+    layer: nn.Module | None
+    output: nn.Linear
+
+    def __init__(self, width: int, num_tokens: int, layer: nn.Module | None) -> None:
+        super().__init__()
+        self.layer = layer
+        self.output = nn.Linear(width, num_tokens)
+
+
 class AcousticModel(nn.Module):
     """Turns waveforms or features into log-probabilities of tokens.
+
+    There is one main output; other heads, such as letters beside phones, share the encoder with it.
 
     **Source**: Graves et al. 2006 for the output layer: one linear map, softmax over tokens and blank.
 
     Args:
         frontend: waveforms to features.
         encoder: features to encoded frames.
-        num_tokens: tokens including blank, V.
+        num_tokens: tokens of the main output including blank, V.
+        heads: sizes of the heads beside it, by name.
+
+    Raises:
+        ConfigError: a name is none for a head, or a head is to have a layer of its own, and the encoder does not show
+            its layers or has only one.
     """
 
     frontend: FrontEnd
     encoder: Encoder
 
-    def __init__(self, frontend: FrontEnd, encoder: nn.Module, num_tokens: int) -> None:
+    def __init__(
+        self, frontend: FrontEnd, encoder: nn.Module, num_tokens: int, heads: Mapping[str, HeadSize] | None = None
+    ) -> None:
         super().__init__()
         self.frontend = frontend
         self.encoder = encoder  # type: ignore[assignment]
-        self.output = nn.Linear(self.encoder.output_dim, num_tokens)
+        width = self.encoder.output_dim
+        self.output = nn.Linear(width, num_tokens)
+        self.heads = nn.ModuleDict()
+        for name, size in (heads or {}).items():
+            if not _NAME.fullmatch(name) or name == MAIN or hasattr(self.heads, name):
+                raise ConfigError(f"head {name[:40]!r}", "is no name for one", "take a word such as char or phone")
+            self.heads[name] = Head(width, size.num_tokens, self._another_layer() if size.own_layer else None)
+
+    def _another_layer(self) -> nn.Module:
+        if not hasattr(self.encoder, "another_last_layer"):
+            raise self._hidden("leave own_layer out")
+        layer: nn.Module = self.encoder.another_last_layer()
+        return layer
+
+    def _hidden(self, remedy: str) -> ConfigError:
+        where = f"encoder {type(self.encoder).__name__}"
+        return ConfigError(where, "does not show its layers", f"{remedy}, or take RecurrentEncoder")
 
     @property
     def frame_seconds(self) -> float:
         """Seconds from one encoder frame to the next."""
         return self.encoder.time_stride * self.frontend.hop_length / self.frontend.sample_rate
 
+    def of_head(self, name: str) -> AcousticModel:
+        """Returns the model whose only output is one of the heads; it shares the weights.
+
+        Args:
+            name: of a head, or :data:`asr.text.writing.MAIN`.
+        """
+        output, encoder = self.output, self.encoder
+        if name != MAIN:
+            head = self._head(name)
+            output = head.output
+            encoder = encoder if head.layer is None else BranchedEncoder(encoder, head.layer)  # type: ignore[arg-type]
+        model = AcousticModel(self.frontend, encoder, output.out_features)  # type: ignore[arg-type]
+        model.output = output
+        return model.train(self.training)
+
+    def _head(self, name: str) -> Head:
+        head = self.heads[name]
+        assert isinstance(head, Head)
+        return head
+
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns log-probabilities for waveforms.
+        """Returns log-probabilities of the main output for waveforms.
 
         Args:
             waveforms: samples in [-1, 1] at the front end's rate, shape (B, S).
@@ -63,7 +143,7 @@ class AcousticModel(nn.Module):
         return self.classify(*self.frontend(waveforms, lengths))
 
     def classify(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns log-probabilities for complete features, augmented or not.
+        """Returns log-probabilities of the main output for complete features, augmented or not.
 
         Args:
             features: output of the front end, shape (B, T, F).
@@ -77,31 +157,48 @@ class AcousticModel(nn.Module):
 
     def classify_encoded(self, encoded: Tensor) -> Tensor:
         """Returns the log-probabilities of encoded frames in float32: (*, D) -> (*, V)."""
-        return torch.log_softmax(self.output(encoded).float(), dim=-1)
+        return _log_probs(self.output, encoded)
 
-    def classify_layers(self, features: Tensor, lengths: Tensor, layers: Sequence[int]) -> tuple[list[Tensor], Tensor]:
-        """Returns log-probabilities of lower layers as well, computed by the same output layer.
+    def classify_heads(
+        self, features: Tensor, lengths: Tensor, layers: Sequence[int] = ()
+    ) -> tuple[dict[str, list[Tensor]], Tensor]:
+        """Returns log-probabilities of all heads, computed in one pass, and of lower layers by the same output layers.
 
         Args besides those of :meth:`classify`:
             layers: lower layers of the encoder, counted from 1.
 
         Returns:
-            Natural-log posteriors in float32, each of shape (B, N, V): those of ``layers``, then those of
-            :meth:`classify`; and their lengths, shape (B,).
+            For :data:`asr.text.writing.MAIN` and the name of each other head, natural-log posteriors in float32, each
+            of shape (B, N, V): those of ``layers``, then those of the last layer. And their lengths, shape (B,).
 
         Raises:
             ConfigError: the encoder does not expose its layers, has too few, or their width is not that of its output.
         """
-        if not layers:
-            log_probs, encoded_lengths = self.classify(features, lengths)
-            return [log_probs], encoded_lengths
-        where = f"encoder {type(self.encoder).__name__}"
+        outputs, encoded_lengths = self._encode(features, lengths, layers)
+        lower = [outputs[layer - 1] for layer in layers]
+        found = {MAIN: [_log_probs(self.output, each) for each in (*lower, outputs[-1])]}
+        for name in self.heads:
+            head = self._head(name)
+            last = outputs[-1] if head.layer is None else head.layer(outputs[-2], encoded_lengths)
+            found[name] = [_log_probs(head.output, each) for each in (*lower, last)]
+        return found, encoded_lengths
+
+    def _encode(self, features: Tensor, lengths: Tensor, layers: Sequence[int]) -> tuple[list[Tensor], Tensor]:
+        """Returns the outputs of all layers where lower ones are needed, else that of the encoder alone."""
+        if not layers and all(head.layer is None for head in self.heads.values()):
+            encoded, encoded_lengths = self.encoder(features, lengths)
+            return [encoded], encoded_lengths
         if not hasattr(self.encoder, "outputs"):
-            raise ConfigError(where, "does not show its layers", "leave intermediate out, or take RecurrentEncoder")
+            raise self._hidden("leave intermediate out")
         outputs, encoded_lengths = self.encoder.outputs(features, lengths)
+        where = f"encoder {type(self.encoder).__name__}"
         if any(not 1 <= layer < len(outputs) for layer in layers):
             raise ConfigError(where, f"layers {list(layers)} of {len(outputs)}", f"take some below {len(outputs)}")
-        wanted = [outputs[layer - 1] for layer in layers]
-        if any(output.size(2) != self.encoder.output_dim for output in wanted):
+        if any(outputs[layer - 1].size(2) != self.encoder.output_dim for layer in layers):
             raise ConfigError(where, "lower layers are of another width than its output", "leave intermediate out")
-        return [self.classify_encoded(each) for each in (*wanted, outputs[-1])], encoded_lengths
+        return outputs, encoded_lengths
+
+
+def _log_probs(output: nn.Module, encoded: Tensor) -> Tensor:
+    """Returns natural-log posteriors in float32, shape (*, V), of encoded frames, shape (*, D)."""
+    return torch.log_softmax(output(encoded).float(), dim=-1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Unpack
 
 from torch import Tensor
 
 from asr.errors import ConfigError
 from asr.models.cells.choice import Cell, CellKeywords, CellOptions
-from asr.models.recurrent import RecurrentStack
+from asr.models.recurrent import RecurrentLayer, RecurrentStack
 from asr.models.subsampled import SubsampledEncoder
 
 
@@ -50,12 +51,38 @@ class RecurrentEncoder(SubsampledEncoder):
             width, hidden_dim, num_layers, cell, bidirectional, dropout, layer_norm, residual, front_cell, units
         )
         self.output_dim = self.recurrent.output_dim
+        self._layer = partial(
+            RecurrentStack,
+            hidden_dim=hidden_dim,
+            num_layers=1,
+            cell=cell,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            layer_norm=layer_norm,
+            residual=residual,
+            options=units,
+        )
 
     def encode(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Returns encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
         return self.recurrent(frames, lengths)  # type: ignore[no-any-return]
 
-    def outputs(self, features: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Returns the outputs of all recurrent layers and their lengths; the last one is that of :meth:`forward`."""
+    def outputs(self, features: Tensor, lengths: Tensor, num_layers: int | None = None) -> tuple[list[Tensor], Tensor]:
+        """Returns the outputs of the first ``num_layers`` recurrent layers, or of all, and their lengths.
+
+        The last one of all is that of :meth:`forward`.
+        """
         frames, encoded_lengths = self.subsampling(features, lengths)  # (B, T, F) -> (B, N, *)
-        return self.recurrent.outputs(self.dropout(frames), encoded_lengths), encoded_lengths
+        return self.recurrent.outputs(self.dropout(frames), encoded_lengths, num_layers), encoded_lengths
+
+    def another_last_layer(self) -> RecurrentStack:
+        """Returns a new layer like the last one, to stand beside it.
+
+        Raises:
+            ConfigError: there is no layer below the last one.
+        """
+        if len(self.recurrent.layers) < 2:
+            raise ConfigError("encoder", "has one layer, which a head cannot have of its own", "take two or more")
+        below = self.recurrent.layers[-2]
+        assert isinstance(below, RecurrentLayer)
+        return self._layer(below.output_dim)

@@ -193,11 +193,11 @@ class RecurrentStack(nn.Module):
         """
         return self.outputs(frames, lengths)[-1]
 
-    def outputs(self, frames: Tensor, lengths: Tensor) -> list[Tensor]:
-        """Returns the outputs of all layers; the last one is that of :meth:`forward`."""
+    def outputs(self, frames: Tensor, lengths: Tensor, num_layers: int | None = None) -> list[Tensor]:
+        """Returns the outputs of the first ``num_layers`` layers, or of all: the last of all is :meth:`forward`'s."""
         index, valid = reversal_index(lengths, frames.size(1)), valid_frames(lengths, frames.size(1))
         outputs = []
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.layers[:num_layers]):
             frames = self.connect(number, frames, layer(frames, index, valid))
             outputs.append(frames)
         return outputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from asr.training.stepping import SteppedModule
 logger = logging.getLogger(__name__)
 
 MINUTE = 60.0  # seconds
+_RATE = re.compile(r"val/(\w+_)?(cer|wer|per)")  # of the main head, or of another one
 
 
 class LastCheckpoint(Checkpoint):
@@ -128,9 +130,7 @@ class EpochLog(Callback):
         losses = {"train/loss": "train/loss_epoch", "val/loss": "val/loss"}
         shown = [f"{label} {metrics[name]:.3f}" for label, name in losses.items() if name in metrics]
         shown += [f"{name} {metrics[name]:.2f}" for name in ("val/perplexity",) if name in metrics]
-        shown += [
-            f"{name} {100 * metrics[name]:.2f} %" for name in ("val/cer", "val/wer", "val/per") if name in metrics
-        ]
+        shown += [f"{name} {100 * metrics[name]:.2f} %" for name in sorted(metrics) if _RATE.fullmatch(name)]
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         now = time.monotonic()
         seconds, self._start, self._shown = now - self._start, now, now

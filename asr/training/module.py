@@ -14,22 +14,22 @@ from asr.augmentation.base import Augmentation, Stage, Step
 from asr.augmentation.chain import Chain
 from asr.checkpoints.acoustic import ACOUSTIC
 from asr.data.batch import Batch
-from asr.decoding.greedy import GreedyDecoder
 from asr.features.frontend import FrontEnd
 from asr.features.random import utterance_seed
-from asr.models.acoustic import AcousticModel
+from asr.models.acoustic import AcousticModel, HeadSize
 from asr.models.lengths import valid_frames
-from asr.scoring.counts import ErrorCounts, Unit, count_errors
 from asr.text.policy import get_policy
 from asr.text.tokens import BLANK, TokenTable
-from asr.training.losses import CTCObjective, ctc_losses
+from asr.text.writing import MAIN, Writing
+from asr.training.heads import HeadErrors, HeadSettings, loss_weights
+from asr.training.losses import CTCObjective
 from asr.training.schedules import Schedule
 from asr.training.stepping import SteppedModule
 
 logger = logging.getLogger(__name__)
 
 NUM_SAMPLES = 3
-_RATES: dict[Unit, str] = {"char": "val/cer", "word": "val/wer", "phone": "val/per"}
+_NO_HEADS: dict[str, HeadSettings] = {}
 
 
 class CTCModule(SteppedModule):
@@ -37,7 +37,8 @@ class CTCModule(SteppedModule):
 
     Logs ``train/loss_step`` and ``train/loss_epoch``, means over all ranks in nats per token, ``train/blank_ratio``
     (share of frames whose best token is blank), ``train/gradient_norm`` (before clipping), ``val/loss``, and
-    ``val/cer``, ``val/wer`` or ``val/per`` as fractions.
+    ``val/cer``, ``val/wer`` or ``val/per`` as fractions; the same of another head under its name, such as
+    ``val/char_cer``.
 
     Args besides those of :class:`SteppedModule`:
         frontend: turns waveforms into features.
@@ -46,10 +47,14 @@ class CTCModule(SteppedModule):
         text_policy: name of the policy applied to transcripts.
         augmentation: what changes training utterances, under names of any kind; each is called with the front end,
             and None is skipped.
-        objective: what training minimises; None is CTC alone, as a mean over tokens.
+        objective: what training minimises, of each head; None is CTC alone, as a mean over tokens.
+        heads: outputs beside the main one, such as letters beside phones, by name.
 
     Raises:
-        ConfigError: an augmentation does not fit the front end.
+        ConfigError: an augmentation does not fit the front end, or the heads' settings are out of range.
+
+    Attributes:
+        writings: how each head writes, the main one first.
     """
 
     kind = ACOUSTIC
@@ -65,19 +70,22 @@ class CTCModule(SteppedModule):
         augmentation: dict[str, Callable[[FrontEnd], Augmentation] | None] | None = None,
         objective: CTCObjective | None = None,
         seed: int = 0,
+        heads: dict[str, HeadSettings] = _NO_HEADS,
     ) -> None:
         super().__init__(optimizer, schedule, seed)
         self.save_hyperparameters()
         self.hparams["text_policy"] = get_policy(text_policy).reference  # this version, even if policies change later
-        self.tokens, self.text_policy = tokens, text_policy
-        self.table = TokenTable.from_state(tokens)
-        self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(self.table))
+        self.hparams["heads"] = {name: head.recorded() for name, head in heads.items()}
+        main = Writing(TokenTable.from_state(tokens), get_policy(text_policy))
+        self.writings = {MAIN: main, **{name: head.writing for name, head in heads.items()}}
+        self._weights = loss_weights(heads)
+        sizes = {name: HeadSize(len(self.writings[name].tokens), head.own_layer) for name, head in heads.items()}
+        self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(main.tokens), sizes)
         self.augmentation = Chain(make(frontend) for make in (augmentation or {}).values() if make)
         self.objective = objective or CTCObjective()
-        self._decoder = GreedyDecoder(self.table, self.model.frame_seconds)
-        self._units: tuple[Unit, ...] = ("phone",) if self.table.unit == "phone" else ("char", "word")
-        self._counts: dict[Unit, ErrorCounts] = {}
-        self._samples: list[tuple[str, str]] = []
+        self._errors = {
+            name: HeadErrors(name, writing.tokens, self.model.frame_seconds) for name, writing in self.writings.items()
+        }
 
     @property
     def augments_waveforms(self) -> bool:
@@ -112,49 +120,54 @@ class CTCModule(SteppedModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns this rank's share of the step's loss, in nats per token or per utterance."""
-        log_probs, lengths = self.model.classify_layers(*self.features(batch), self.objective.layers)
+        heads, lengths = self.model.classify_heads(*self.features(batch), self.objective.layers)
         total_steps = int(self.trainer.estimated_stepping_batches)
-        step = self.objective(log_probs, lengths, batch, self.global_step, total_steps)
-        self.check_later(step.losses, batch.utterance_ids)
-        valid = valid_frames(lengths, log_probs[-1].size(1))
-        blanks = (log_probs[-1].detach().argmax(dim=2) == BLANK) & valid
-        self.sum_up(step.sums | {"blank_ratio": (blanks.sum(), valid.sum())}, batch.share.counts)
-        return step.loss
+        loss, losses = torch.zeros((), device=self.device), torch.zeros(len(batch), device=self.device)
+        sums: dict[str, tuple[Tensor, Tensor]] = {}
+        for name, log_probs in heads.items():
+            step = self.objective(log_probs, lengths, batch.of_head(name), self.global_step, total_steps)
+            loss, losses = loss + self._weights[name] * step.loss, losses + step.losses.detach()
+            own = step.sums | {"blank_ratio": _blanks(log_probs[-1], lengths)}
+            sums |= own if name == MAIN else {f"{name}_{key}": value for key, value in own.items()}
+        self.check_later(losses, batch.utterance_ids)
+        self.sum_up(sums, batch.share.counts)
+        return loss
 
     def on_validation_epoch_start(self) -> None:
         """Resets the counts."""
-        self._counts = {unit: ErrorCounts() for unit in self._units}
-        self._loss_and_tokens = torch.zeros(2, dtype=torch.float64, device=self.device)
-        self._samples = []
+        for errors in self._errors.values():
+            errors.reset(self.device)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts the errors of greedy decoding on a batch."""
         if not batch.share.counts:
             return
-        log_probs, lengths = self.model.classify(*self.features(batch))
-        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, BLANK)
-        self._loss_and_tokens += torch.stack([losses.double().sum(), batch.target_lengths.sum().double()])
-        hyps = [nbest[0].text for nbest in self._decoder(log_probs, lengths)]
-        for unit in self._units:
-            self._counts[unit] = sum(count_errors(batch.texts, hyps, unit), self._counts[unit])
-        self._samples += zip(batch.texts, hyps, strict=True)
+        heads, lengths = self.model.classify_heads(*self.features(batch))
+        for name, errors in self._errors.items():
+            errors.count(heads[name][-1], lengths, batch.of_head(name))
 
     def on_validation_epoch_end(self) -> None:
         """Logs the loss and the error rates over all ranks, and a few hypotheses."""
-        self.log("val/loss", self.share(self._loss_and_tokens))
-        for unit, counts in self._counts.items():
-            local = torch.tensor([counts.errors, counts.num_ref], dtype=torch.float64, device=self.device)
-            self.log(_RATES[unit], self.share(local))
+        for errors in self._errors.values():
+            for name, fraction in errors.fractions():
+                self.log(name, self.share(fraction))
         if self.trainer.is_global_zero and not self.trainer.sanity_checking:
-            self._show_samples()
+            for errors in self._errors.values():
+                self._show_samples(errors)
 
-    def _show_samples(self) -> None:
-        step = max(1, len(self._samples) // NUM_SAMPLES)
-        chosen = self._samples[::step][:NUM_SAMPLES]
+    def _show_samples(self, errors: HeadErrors) -> None:
+        step = max(1, len(errors.samples) // NUM_SAMPLES)
+        chosen = errors.samples[::step][:NUM_SAMPLES]
         for ref, hyp in chosen:
             logger.info("  ref %s", ref)
             logger.info("  hyp %s", hyp)
         board = getattr(self.logger, "experiment", None)
         if board is not None and hasattr(board, "add_text"):
             text = "\n\n".join(f"ref: {ref}\n\nhyp: {hyp}" for ref, hyp in chosen)
-            board.add_text("val/hypotheses", text, self.global_step)
+            board.add_text(f"val/{errors.prefix}hypotheses", text, self.global_step)
+
+
+def _blanks(log_probs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the number of frames whose best token is blank, and that of all frames."""
+    valid = valid_frames(lengths, log_probs.size(1))
+    return ((log_probs.detach().argmax(dim=2) == BLANK) & valid).sum(), valid.sum()

@@ -70,7 +70,8 @@ def test_what_is_no_setting_and_what_yaml_cannot_read(tmp_path) -> None:
 def test_every_choice_builds(group: str, name: str) -> None:
     needed = [] if group == "experiment" else ["corpus=none", "name=none"]
     config = resolve(compose_config([f"{group}={name}", *needed, "trainer.logger=false", "trainer.accelerator=cpu"]))
-    config["model"]["tokens"] = LETTERS
+    for head in (config["model"], *config["model"].get("heads", {}).values()):
+        head["tokens"] = LETTERS
     cli = build(config)
     settings = config["model"]["encoder"]["init_args"]
     assert cli.model.model.encoder.time_stride == settings["time_stride"]

@@ -18,6 +18,7 @@ from asr.data.plan import PlannedBatch, padding_waste, plan_epoch
 from asr.data.shares import share
 from asr.data.utterances import Utterance
 from asr.text.tokens import TokenTable
+from asr.text.writing import MAIN
 from tests.conftest import TinyCorpus
 from tests.helpers.training import SMALL
 
@@ -75,7 +76,7 @@ def utterances(tiny_corpus: TinyCorpus) -> list[Utterance]:
 
 
 def test_a_batch_holds_what_is_joined_with_a_space_between(utterances: list[Utterance]) -> None:
-    dataset = SpeechDataset(utterances, 16000, False, 0, joint=Joint(space=(4,)))
+    dataset = SpeechDataset(utterances, 16000, False, 0, joints={MAIN: Joint(space=(4,))})
     step = PlannedBatch((1, 0, 2), 1.0, 3, occurrences=(1, 0, 0), joined=True)
     batch = dataset[step]
     first, second, last = (read_waveform(utterances[index].cut, 16000) for index in step.indices)
@@ -107,9 +108,10 @@ def test_phones_are_joined_with_one_silence_where_both_have_one(utterances: list
     def tokens(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[tuple[int, ...], str]:
         names = {1: "b", 2: "sil", 3: "aa"}
         made = [Utterance(utterances[0].cut, " ".join(names[i] for i in ids), ids, {}, 5) for ids in (first, second)]
-        (row,) = make_rows(made, (0, 0), joint)
-        assert row.text.split() == [names[token_id] for token_id in row.token_ids]
-        return row.token_ids, row.text
+        (row,) = make_rows(made, (0, 0), {MAIN: joint})
+        text, token_ids = row.labels[MAIN]
+        assert text.split() == [names[token_id] for token_id in token_ids]
+        return token_ids, text
 
     assert tokens((2, 1, 2), (2, 3, 2)) == ((2, 1, 2, 3, 2), "sil b sil aa sil")
     assert tokens((2, 1), (1, 2))[0] == (2, 1, 1, 2)
@@ -121,9 +123,9 @@ def test_what_lacks_the_frames_stays_apart(utterances: list[Utterance]) -> None:
         Utterance(each.cut, each.text, each.token_ids, {}, spare)
         for each, spare in zip(utterances, (1, 1, 2), strict=True)
     ]
-    joint = Joint(space=(4,))
-    assert len(make_rows(tight[:2], (0, 0), joint)) == 2
-    assert len(make_rows(tight[1:], (0, 0), joint)) == 1
+    joints = {MAIN: Joint(space=(4,))}
+    assert len(make_rows(tight[:2], (0, 0), joints)) == 2
+    assert len(make_rows(tight[1:], (0, 0), joints)) == 1
     assert len(make_rows(utterances[:2], (0, 0), None)) == 2
 
 

@@ -7,8 +7,10 @@ from lhotse import AudioSource, CutSet, MonoCut, Recording, SupervisionSegment
 from asr.data.utterances import num_samples, read_utterances, required_frames, split_copies
 from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
+from asr.text.writing import MAIN, Writing
 
 TABLE = TokenTable("char", ("<blank>", "A", "B", "|"))
+WRITINGS = {MAIN: Writing(TABLE, get_policy("upper-no-punctuation"))}
 
 
 def cut(name: str, text: str, seconds: float = 1.0, sample_rate: int = 16000) -> MonoCut:
@@ -50,7 +52,7 @@ def test_each_problem_is_named_and_the_fastest_speed_decides() -> None:
         return int(frames[one.id] / speed)
 
     speeds = (0.9, 1.0, 1.1)
-    utterances, problems = read_utterances(cuts, TABLE, get_policy("upper-no-punctuation"), encoder_frames, speeds)
+    utterances, problems = read_utterances(cuts, WRITINGS, encoder_frames, speeds)
     assert [(utterance.cut.id, utterance.text, utterance.token_ids) for utterance in utterances] == [
         ("good", "A B", (1, 3, 2))
     ]

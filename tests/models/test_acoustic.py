@@ -14,6 +14,7 @@ from asr.data.batch import pad
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel
+from asr.text.writing import MAIN
 
 NUM_TOKENS = 9
 
@@ -92,7 +93,8 @@ def test_half_precision_still_gives_posteriors_in_float32() -> None:
 def test_lower_layers_read_through_the_same_output() -> None:
     model = model_of("lstm")
     features, lengths = model.frontend(*pad(noises(3)))
-    [lower, last], encoded_lengths = model.classify_layers(features, lengths, [2])
+    heads, encoded_lengths = model.classify_heads(features, lengths, [2])
+    [lower, last] = heads[MAIN]
     expected, expected_lengths = model.classify(features, lengths)
     assert torch.equal(last, expected)
     assert torch.equal(encoded_lengths, expected_lengths)
@@ -111,4 +113,4 @@ def test_lower_layers_read_through_the_same_output() -> None:
 def test_layers_that_are_not_there(choice: str, layers: list[int], message: str) -> None:
     model = model_of(choice)
     with pytest.raises(ConfigError, match=message):
-        model.classify_layers(*model.frontend(*pad(noises(1))), layers)
+        model.classify_heads(*model.frontend(*pad(noises(1))), layers)

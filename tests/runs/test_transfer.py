@@ -16,6 +16,7 @@ from asr.errors import CheckpointError
 from asr.runs import transfer
 from asr.runs.building import build
 from asr.runs.transfer import take_weights
+from asr.text.writing import MAIN
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
 from tests.conftest import TinyCorpus
@@ -47,7 +48,7 @@ def save(path: Path, module: LightningModule, **changed: Any) -> Path:
     state = {name: value + 1 if value.is_floating_point() else value for name, value in module.state_dict().items()}
     settings = {"vocabulary": "\n".join(module.words.words[3:])} if isinstance(module, LanguageModule) else {}
     if isinstance(module, CTCModule):
-        settings = {"tokens": module.table.state()}
+        settings = {"tokens": module.writings[MAIN].tokens.state()}
     torch.save({"state_dict": state, "hyper_parameters": settings} | changed, path)
     return path
 

@@ -10,6 +10,7 @@ from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel
 from asr.models.encoder import RecurrentEncoder
+from asr.text.writing import MAIN
 from asr.training.losses import Consistency, CTCObjective, Intermediate, StepLoss, ctc_losses, divergences
 
 TARGETS = ((1, 2), (1, 1, 2), (2,))
@@ -111,8 +112,8 @@ def take(objective: CTCObjective, model: AcousticModel, batch: Batch, step: int 
     assert features is not None
     if objective.consistency:
         features, lengths = torch.cat([features, 1.5 * features]), lengths.repeat(2)
-    log_probs, encoded_lengths = model.classify_layers(features, lengths, objective.layers)
-    return objective(log_probs, encoded_lengths, batch, step, total_steps=100)
+    heads, encoded_lengths = model.classify_heads(features, lengths, objective.layers)
+    return objective(heads[MAIN], encoded_lengths, batch, step, total_steps=100)
 
 
 OBJECTIVES = {

@@ -51,6 +51,7 @@ def write_network(
     kind = kind_of(stored.settings)
     assert kind is not None
     settings = {name: stored.settings[name] for name in kind.needed}
+    settings |= {name: stored.settings[name] for name in kind.optional if stored.settings.get(name)}
     texts = [name for name, value in settings.items() if isinstance(value, str) and len(value) > _LONG]
     for name in texts:
         written.add(f"{part}/{name}", settings.pop(name).encode())

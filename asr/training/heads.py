@@ -1,0 +1,115 @@
+"""The heads of an acoustic model in training: their settings, and their errors on the dev set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from asr.data.batch import Batch
+from asr.decoding.greedy import GreedyDecoder
+from asr.errors import ConfigError
+from asr.scoring.counts import ErrorCounts, Unit, count_errors
+from asr.text.policy import get_policy
+from asr.text.tokens import BLANK, TokenTable
+from asr.text.writing import MAIN, Writing
+from asr.training.losses import ctc_losses
+
+_RATES: Mapping[Unit, str] = {"char": "cer", "word": "wer", "phone": "per"}
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """A head beside the main one.
+
+    Attributes:
+        tokens: state of its token table; on the command line, the path of its file.
+        text_policy: name of the policy applied to its transcripts.
+        weight: its share of the loss; the main head has what remains of 1.
+        own_layer: whether it has a last recurrent layer of its own.
+    """
+
+    tokens: dict[str, Any]
+    text_policy: str
+    weight: float = 0.5
+    own_layer: bool = False
+
+    @property
+    def writing(self) -> Writing:
+        """How it writes."""
+        return Writing(TokenTable.from_state(self.tokens), get_policy(self.text_policy))
+
+    def recorded(self) -> dict[str, Any]:
+        """Returns the settings for a checkpoint, with this version of the policy, even if policies change later."""
+        return asdict(self) | {"text_policy": get_policy(self.text_policy).reference}
+
+
+def loss_weights(heads: Mapping[str, HeadSettings]) -> dict[str, float]:
+    """Returns the share of each head in the loss, the main one first.
+
+    Args:
+        heads: those beside the main one.
+
+    Raises:
+        ConfigError: a share is negative, or nothing is left for the main head.
+
+    Example:
+        >>> loss_weights({"char": HeadSettings({}, "verbatim", weight=0.25)})
+        {'main': 0.75, 'char': 0.25}
+    """
+    weights = {name: head.weight for name, head in heads.items()}
+    rest = 1 - sum(weights.values())
+    if rest <= 0 or any(weight < 0 for weight in weights.values()):
+        found = f"have weights {', '.join(f'{weight:g}' for weight in weights.values())}"
+        raise ConfigError("model.heads", found, "give each 0 or more, together less than 1")
+    return {MAIN: rest, **weights}
+
+
+class HeadErrors:
+    """The loss and the errors of one head on a dev set.
+
+    Args:
+        name: of the head, which is part of the names of its metrics; that of the main head is not.
+        tokens: the table of its outputs.
+        frame_seconds: seconds from one frame of its outputs to the next.
+
+    Attributes:
+        prefix: of its metrics: nothing for the main head, the name and an underscore for others.
+        samples: transcripts and hypotheses that were counted.
+    """
+
+    def __init__(self, name: str, tokens: TokenTable, frame_seconds: float) -> None:
+        self.prefix = "" if name == MAIN else f"{name}_"
+        self._decoder = GreedyDecoder(tokens, frame_seconds)
+        self._units: tuple[Unit, ...] = ("phone",) if tokens.unit == "phone" else ("char", "word")
+        self.reset(torch.device("cpu"))
+
+    def reset(self, device: torch.device) -> None:
+        """Forgets what was counted, and counts on a device from now on."""
+        self._counts = {unit: ErrorCounts() for unit in self._units}
+        self._loss_and_tokens = torch.zeros(2, dtype=torch.float64, device=device)
+        self.samples: list[tuple[str, str]] = []
+
+    def count(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> None:
+        """Counts the errors of greedy decoding on a batch.
+
+        Args:
+            log_probs: natural-log posteriors of the head, shape (B, N, V).
+            lengths: encoder frames of each utterance, shape (B,).
+            batch: the batch with the targets of the head.
+        """
+        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, BLANK)
+        self._loss_and_tokens += torch.stack([losses.double().sum(), batch.target_lengths.sum().double()])
+        hyps = [nbest[0].text for nbest in self._decoder(log_probs, lengths)]
+        for unit in self._units:
+            self._counts[unit] = sum(count_errors(batch.texts, hyps, unit), self._counts[unit])
+        self.samples += zip(batch.texts, hyps, strict=True)
+
+    def fractions(self) -> Iterator[tuple[str, Tensor]]:
+        """Yields the name of each metric, and its numerator and denominator on this rank, shape (2,)."""
+        yield f"val/{self.prefix}loss", self._loss_and_tokens
+        for unit, counts in self._counts.items():
+            yield f"val/{self.prefix}{_RATES[unit]}", self._loss_and_tokens.new_tensor([counts.errors, counts.num_ref])
