@@ -48,7 +48,8 @@ With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; files whose names would 
 With --resume, files that exist are left as they are; they appear whole or not at all.
 With --channels separate, a call has the speakers L and R: before their words, or as columns, voices, styles, tiers.
 words.vtt and ass have the time of each word, for karaoke; stm, TextGrid and eaf are read by sclite, Praat and ELAN.
-Silences longer than 1.5 s are skipped, but times include them.
+Silences longer than 1.5 s are skipped, but times include them. Long recordings are cut into chunks at pauses; --exact
+hears them whole, with normalisation over the whole recording and activations on disk.
 m4a, mp4, webm, wma, amr and other formats of phones and video need the extra media (pip install av).
 Exit status 1 means that some files failed; the last line on stderr says how many.
 

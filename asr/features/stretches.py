@@ -76,6 +76,10 @@ class Stretches:
 
     def _ranked(self, values: Tensor, is_counted: Tensor, counts: Tensor, ranks: Tensor) -> list[Tensor]:
         """Returns the values at ranks (B, K, R) of each stretch, counted from its least: R tensors (B, K, F)."""
+        if self._members is None and values.shape[2] > 1:  # of hours: one column at a time needs a sixth of the memory
+            split = (column.unsqueeze(2) for column in values.unbind(2))
+            columns = [self._ranked(column, is_counted, counts, ranks) for column in split]
+            return [torch.cat(each, dim=2) for each in zip(*columns, strict=True)]
         numbers = self.numbers.masked_fill(~is_counted, self.count).unsqueeze(2)  # uncounted frames go to the end
         keys = (values.double() + _APART * numbers).transpose(1, 2).sort(dim=2).values  # (B, F, T)
         places = (counts.cumsum(1) - counts + ranks).clamp(max=keys.shape[2] - 1)  # (B, K, R)
