@@ -113,7 +113,7 @@ def _train(arguments: argparse.Namespace) -> None:
         counts = count_ngrams(sentences, arguments.order, vocabulary, is_closed=not arguments.add_text_words)
     _log_empty(sentences.num_empty)
     unit = "words" if tokens is None else "tokens"
-    log(f"{sentences.num_sentences:,} sentences, {counts.counts.sum() - sentences.num_sentences:,} {unit}")
+    log(f"{sentences.num_sentences:,} sentences, {counts.num_words - sentences.num_sentences:,} {unit}")
     estimated = estimate_from_counts(counts, arguments.prune)
     save_ngram(estimated.model, arguments.out)
     for line in estimated.describe():
