@@ -32,7 +32,9 @@ def add_actions(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     select.set_defaults(run=_select)
 
     overlap = add_action(actions, "overlap", "measures what a text shares with a test set", _OVERLAP)
-    overlap.add_argument("--text", type=Path, nargs="+", required=True, metavar="F", help="what models are trained on")
+    source = overlap.add_mutually_exclusive_group(required=True)
+    source.add_argument("--text", type=Path, nargs="+", metavar="F", help="what models are trained on")
+    source.add_argument("--cuts", type=Path, nargs="+", metavar="F", help="cuts whose transcripts they are trained on")
     overlap.add_argument("--against", type=Path, required=True, metavar="CUTS", help="cuts of the test set")
     overlap.add_argument("--order", type=int, default=7, metavar="N", help="words of an n-gram (default: 7)")
     overlap.add_argument("--out", type=Path, metavar="F", help="also write it to this file, for asr score --overlap")
@@ -68,8 +70,8 @@ def _select(arguments: argparse.Namespace) -> None:
 
 
 def _overlap(arguments: argparse.Namespace) -> None:
+    from asr.data.transcripts import open_sentences
     from asr.lm.overlap import measure_overlap
-    from asr.lm.sentences import SentenceReader
     from asr.scoring.overlap import MeasuredOverlap
     from asr.scoring.references import read_references
     from asr.scoring.splits import describe_split
@@ -82,9 +84,10 @@ def _overlap(arguments: argparse.Namespace) -> None:
         each.utterance_id: (each.text if policy is None else policy.apply(each.text, each.utterance_id)).split()
         for each in references
     }
-    found = measure_overlap(utterances, SentenceReader(arguments.text, policy), arguments.order)
+    sentences = open_sentences(arguments.text, arguments.cuts, policy, None)
+    found = measure_overlap(utterances, sentences, arguments.order)
     split = describe_split(arguments.against, references)
-    measured = MeasuredOverlap(tuple(map(str, arguments.text)), split.name, split.hash, found.verdict)
+    measured = MeasuredOverlap(tuple(map(str, arguments.text or arguments.cuts)), split.name, split.hash, found.verdict)
     if arguments.out is not None:
         measured.save(arguments.out, found)
         log(f"written to {arguments.out}")
