@@ -76,27 +76,29 @@ class EntropyPruning:
             DataError: the n-grams of order 1 alone are larger.
         """
         fewest, most = self._model.num_ngrams[0], len(self.worth)
-        best = None
-        number = most
+        size = size_of(self._model)
+        if size <= limit:
+            return self.at(-math.inf)
+        best, number = None, most
         for _ in range(_MOST_TRIES):
+            guess = int(number * (1 + _NEARLY) / 2 * limit / size)
+            number = guess if fewest < guess < most else (fewest + most) // 2
             model = self.at(self._threshold(number))
             size = size_of(model)
             if size <= limit:
                 best, fewest = model, number
-                if number == most or size >= _NEARLY * limit:
-                    break
             else:
                 most = number
-            guess = int(number * (1 + _NEARLY) / 2 * limit / size)
-            number = guess if fewest < guess < most else (fewest + most) // 2
-            if not fewest < number < most:
+            if _NEARLY * limit <= size <= limit or most - fewest < 2:
                 break
-        if best is None:
-            best = self.at(math.inf)
-            size = size_of(best)
-            if size > limit:
-                raise DataError("model", f"takes {size:,} bytes without any n-gram above order 1", "allow for more")
-        return best
+        return best or self._smallest(limit, size_of)
+
+    def _smallest(self, limit: int, size_of: Callable[[NGramModel], int]) -> NGramModel:
+        model = self.at(math.inf)
+        size = size_of(model)
+        if size > limit:
+            raise DataError("model", f"takes {size:,} bytes without any n-gram above order 1", "allow for more")
+        return model
 
     def _threshold(self, number: int) -> float:
         if number >= len(self.worth):
