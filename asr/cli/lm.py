@@ -85,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     ppl = add_action(actions, "ppl", "measures perplexity and unknown words", _PPL)
-    ppl.add_argument("text", type=Path, nargs="+", metavar="TEXT", help="one sentence per line (or .gz)")
+    ppl.add_argument("text", type=Path, nargs="*", metavar="TEXT", help="one sentence per line (or .gz, .xz, .bz2)")
+    ppl.add_argument("--cuts", type=Path, nargs="+", metavar="F", help="cuts whose transcripts are the text")
     ppl.add_argument(
         "--model", type=Path, required=True, metavar="F", help="the model: .arpa, .arpa.gz, .npz, or .ckpt of asr train"
     )
@@ -173,14 +174,16 @@ def _read_vocabulary(path: Path, policy: TextPolicy | None) -> Vocabulary:
 
 def _measure(arguments: argparse.Namespace) -> None:
     from asr.checkpoints.language import load_sentence_model
+    from asr.data.transcripts import open_sentences
     from asr.lm.perplexity import measure_perplexity
-    from asr.lm.sentences import SentenceReader
 
+    if bool(arguments.text) == bool(arguments.cuts):
+        raise UsageError("TEXT, --cuts", "both or none are given", "give texts, or cuts with transcripts")
     if arguments.oovs < 0:
         raise UsageError("--oovs", f"{arguments.oovs} words", "give 0 or more")
     policy = None if arguments.policy is None else get_policy(arguments.policy)
     model, own_policy = load_sentence_model(arguments.model)
-    sentences = SentenceReader(arguments.text, policy or own_policy)
+    sentences = open_sentences(arguments.text, arguments.cuts, policy or own_policy, None)
     found = measure_perplexity(model, sentences)
     _log_empty(sentences.num_empty)
     print(found.to_text(arguments.oovs))

@@ -104,6 +104,7 @@ def test_vocabulary_pruning_and_policy(text, tmp_path, capsys):
         (("ppl", "--model", "none.arpa", "A"), 1, "none.arpa: no such file; check the path"),
         (("ppl", "--model", "A", "A"), 1, "is not an ARPA file: it has no \\data\\ line"),
         (("ppl", "--model", "A", "A", "--oovs", -1), 2, "--oovs: -1 words; give 0 or more"),
+        (("ppl", "--model", "A"), 2, "TEXT, --cuts: both or none are given; give texts, or cuts with transcripts"),
         (("convert", "A", "m.txt"), 2, "m.txt: the name does not say the form"),
     ],
 )
