@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from asr.decoding.decoder import Decoder
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.list_posteriors import Floats, ListPosteriors
 from asr.decoding.rescoring import NBest
@@ -29,6 +30,11 @@ def choose(nbests: Sequence[NBest], settings: ConfidenceSettings) -> list[list[H
         settings: how to choose, and how sure words are.
     """
     return [[_chosen(ListPosteriors(nbest), settings)] for nbest in nbests]
+
+
+def choosing(decoder: Decoder, settings: ConfidenceSettings) -> Decoder:
+    """Returns a decoder whose lists have the one hypothesis that :func:`choose` takes from those of another."""
+    return lambda log_probs, input_lengths: choose(decoder(log_probs, input_lengths), settings)
 
 
 def place_chosen(nbest: ListPosteriors, risk_scale: float) -> int:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from asr.checkpoints.model_file.reading import ModelFile, load_model_file
 from asr.decoding.parts import DecoderParts
-from asr.decoding.settings import DecoderSettings, RescoringSettings
-from asr.transcription.rescoring import Rescorer, load_rescorer, make_rescorer
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
+from asr.transcription.rescoring import Rescorer, chooser, load_rescorer, make_rescorer
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Opened:
         file: its content.
         settings: decoder settings.
         parts: the parts of the decoder.
-        rescorers: functions that reorder its N-best lists, applied in order.
+        rescorers: functions that reorder its N-best lists, or choose from them, applied in order.
     """
 
     file: ModelFile
@@ -35,6 +35,7 @@ def open_model_file(
     file: str | Path | ModelFile,
     settings: DecoderSettings | None,
     rescoring: Sequence[RescoringSettings] | None,
+    confidence: ConfidenceSettings | None,
     device: str | torch.device,
 ) -> Opened:
     """Reads a model file; see :meth:`asr.transcription.recognizer.Recognizer.from_file`."""
@@ -48,10 +49,14 @@ def open_model_file(
     else:
         chosen = [] if settings.beam_size == 1 or settings.exact else file.rescoring
         rescorers = [make_rescorer(each, model, sample_rate, device) for each, model in chosen]
+    if confidence is None and rescoring is None:
+        confidence = file.confidence_of(settings)
     if not rescorers:
-        settings = replace(settings, nbest=1)
+        settings = settings.for_confidence(confidence)
     elif settings.nbest == 1:
         settings = settings.choosing()
+    if confidence is not None:
+        rescorers.append(chooser(confidence))
     if file.has_files_of(settings):
         return Opened(file, settings, file.parts, rescorers)
     frame_seconds = acoustic.model.frame_seconds

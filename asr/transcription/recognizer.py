@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GreedyDecoder
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.parts import Coverage, DecoderParts
-from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.errors import AsrError, DataError
 from asr.models.acoustic import AcousticModel
 from asr.models.averaged import AveragedModel, average
@@ -55,7 +54,7 @@ class Recognizer:
             ``torch.set_num_threads(1)`` is faster than one batch in many threads, which wait for each other in
             every layer and stall when another program takes one of their cores.
         coverage: coverage of the decoder's lexicon.
-        rescorers: functions that reorder the N-best lists of the decoder, applied in order.
+        rescorers: functions that reorder the N-best lists of the decoder, or choose from them, applied in order.
 
     Raises:
         ConfigError: the device cannot be used.
@@ -63,7 +62,7 @@ class Recognizer:
     Attributes:
         device: device of the model.
         decoder: turns log-probabilities into hypotheses.
-        rescorers: functions that reorder its N-best lists, applied in order.
+        rescorers: functions that reorder its N-best lists, or choose from them, applied in order.
         coverage: how much of the decoder's lexicon can be searched; None without a lexicon.
 
     Example::
@@ -96,6 +95,7 @@ class Recognizer:
         path: str | Path,
         settings: DecoderSettings | None = None,
         rescoring: Sequence[RescoringSettings] = (),
+        confidence: ConfidenceSettings | None = None,
         *,
         hotwords: Hotwords | None = None,
         device: str | torch.device = "cpu",
@@ -105,8 +105,11 @@ class Recognizer:
 
         Args:
             path: the checkpoint.
-            settings: how to decode; greedy if None. Without rescoring, ``nbest`` is 1 whatever it says.
+            settings: how to decode; greedy if None. Without rescoring, ``nbest`` is what ``confidence`` needs, or 1,
+                whatever it says.
             rescoring: other models and their weights, which rescore the ``nbest`` hypotheses in order.
+            confidence: how the best hypothesis is chosen at last, and how sure its words are; the first if None, and as
+                sure as the decoder says.
             hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
@@ -118,15 +121,16 @@ class Recognizer:
         """
         loaded = load_checkpoint(path)
         settings = settings or DecoderSettings()
-        settings = settings if rescoring else replace(settings, nbest=1)
+        settings = settings if rescoring else settings.for_confidence(confidence)
         parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
         parts = parts.with_hotwords(hotwords, loaded.policy)
         decoder = parts.decoder(settings)
-        rescorers = []
-        if rescoring:  # else language models are not imported
-            from asr.transcription.rescoring import load_rescorer
+        rescorers: list[Rescorer] = []
+        if rescoring or confidence:  # else language models are not imported
+            from asr.transcription.rescoring import chooser, load_rescorer
 
             rescorers = [load_rescorer(each, loaded.model.frontend.sample_rate, device) for each in rescoring]
+            rescorers += [chooser(confidence)] if confidence else []
         return cls(loaded.model, loaded.tokens, decoder, device, num_workers, parts.coverage, rescorers)
 
     @classmethod
@@ -135,6 +139,7 @@ class Recognizer:
         file: str | Path | ModelFile,
         settings: DecoderSettings | None = None,
         rescoring: Sequence[RescoringSettings] | None = None,
+        confidence: ConfidenceSettings | None = None,
         *,
         hotwords: Hotwords | None = None,
         device: str | torch.device = "cpu",
@@ -147,6 +152,8 @@ class Recognizer:
             settings: how to decode, in place of the file's own. Files that they name are taken from the model file if
                 its own settings name the same, whatever the folder.
             rescoring: as for :meth:`from_checkpoint`, in place of the models in the file; if empty, nothing rescores.
+            confidence: as for :meth:`from_checkpoint`; if None, that of the file, which holds for its own weights and
+                rescoring only.
             hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
@@ -158,7 +165,7 @@ class Recognizer:
         """
         from asr.transcription.model_files import open_model_file
 
-        opened = open_model_file(file, settings, rescoring, device)
+        opened = open_model_file(file, settings, rescoring, confidence, device)
         model, parts = average([each.model for each in opened.file.acoustic]), opened.parts
         parts = parts.with_hotwords(hotwords, opened.file.acoustic[0].policy)
         decoder = parts.decoder(opened.settings)

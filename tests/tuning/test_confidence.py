@@ -8,9 +8,6 @@ import pytest
 from asr.decoding.hypothesis import Hypothesis, Span
 from asr.decoding.settings import ConfidenceSettings
 from asr.errors import DataError
-from asr.scoring.confidences import measure_reliability
-from asr.scoring.references import Reference
-from asr.scoring.reliability import Reliability
 from asr.scoring.rules import PolicyRule
 from asr.text.policy import get_policy
 from asr.tuning.confidence import SCALES, ConfidenceDev
@@ -29,38 +26,31 @@ def spoken(text: str, score: float, confidence: float) -> Hypothesis:
     return Hypothesis(text, (), words, score, confidence)
 
 
-def drawn(count: int, seed: int, sharpness: float) -> tuple[Lists, dict[str, str]]:
-    """Draws one-word utterances, of which the first hypothesis is right with its posterior at another scale."""
-    generator = np.random.default_rng(seed)
-    lists: Lists = {}
-    transcripts = {}
-    for number in range(count):
-        share = generator.uniform(0.5, 1.0)
-        scores = sharpness * np.log([share, 1.0 - share])
-        lists[f"u{number}"] = [spoken(word, float(score), 0.9) for word, score in zip("ab", scores, strict=True)]
-        transcripts[f"u{number}"] = "a" if generator.uniform() < share else "b"
-    return lists, transcripts
-
-
-def measured(lists: Lists, transcripts: dict[str, str], settings: ConfidenceSettings) -> Reliability:
-    found = ConfidenceDev(lists, transcripts, RULE).apply(settings)
-    references = [Reference(name, text, name[-1], 1.0) for name, text in transcripts.items()]
-    return measure_reliability(references, {name: each[0] for name, each in found.items()}, RULE, "h")
+def drawn(count: int, sharpness: float) -> tuple[Lists, dict[str, str], list[float]]:
+    """Draws one-word utterances whose first hypothesis is right with some probability, its posterior at one scale."""
+    generator = np.random.default_rng(0)
+    shares = generator.uniform(0.5, 1.0, count).tolist()
+    texts = ["a" if generator.uniform() < share else "b" for share in shares]
+    lists = {
+        f"u{number}": [spoken("a", sharpness * np.log(share), 0.9), spoken("b", sharpness * np.log(1 - share), 0.9)]
+        for number, share in enumerate(shares)
+    }
+    return lists, {f"u{number}": text for number, text in enumerate(texts)}, shares
 
 
 @pytest.mark.parametrize("sharpness", [0.25, 4.0])
-def test_confidences_are_shares_of_right_words(sharpness: float) -> None:
-    tuned = ConfidenceDev(*drawn(600, 0, sharpness), RULE).tune(ignore)
-    settings = tuned.settings
-    assert settings.nbest == 2
+def test_confidences_are_the_probabilities_of_right_words(sharpness: float) -> None:
+    lists, transcripts, shares = drawn(300, sharpness)
+    dev = ConfidenceDev(lists, transcripts, RULE)
+    settings = dev.tune(ignore).settings
+    assert (settings.nbest, settings.risk_scale) == (2, 0.0)
     assert settings.entropy_weight == 0.0, "it does not vary"
-    assert settings.scale * sharpness * settings.posterior_weight == pytest.approx(1, abs=0.25)
-    after = measured(*drawn(600, 1, sharpness), settings)
-    before = measured(*drawn(600, 1, sharpness), ConfidenceSettings(2, 1.0, 0.0, 1.0, 0.0))
-    assert after.ece < 0.06 < before.ece
-    assert after.nce is not None
-    assert before.nce is not None
-    assert after.nce > max(0.05, before.nce)
+
+    def distance(settings: ConfidenceSettings) -> float:
+        sure = [each[0].confidence for each in dev.apply(settings).values()]
+        return float(np.abs(np.subtract(sure, shares)).mean())
+
+    assert distance(settings) < 0.05 < 0.1 < distance(ConfidenceSettings(2, 1.0, 0.0, 1.0, 0.0))
 
 
 def test_the_fewest_expected_errors_are_chosen_where_that_helps() -> None:
@@ -78,7 +68,8 @@ def test_single_hypotheses_are_calibrated_by_the_confidence_of_the_decoder() -> 
     settings = ConfidenceDev(lists, transcripts, RULE).tune(ignore).settings
     assert (settings.nbest, settings.scale, settings.posterior_weight) == (1, 1.0, 0.0)
     assert settings.entropy_weight > 0
-    assert measured(lists, transcripts, settings).ece < 0.05
+    found = ConfidenceDev(lists, transcripts, RULE).apply(settings)
+    assert [found[name][0].confidence for name in ("u0", "u1")] == pytest.approx([1.0, 0.5], abs=0.06)
 
 
 def test_no_words() -> None:

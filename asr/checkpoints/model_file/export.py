@@ -19,7 +19,7 @@ from asr.checkpoints.model_file.ngram import write_ngram
 from asr.checkpoints.reading import StoredModel, read_model
 from asr.decoding.parts import DecoderParts
 from asr.decoding.rescoring import check_spelling
-from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.errors import ConfigError
 from asr.models.averaged import average
 
@@ -34,6 +34,7 @@ class Recipe:
         rescoring: weights of other models, which name their checkpoints.
         precision: precision of the weights and of the scores of the n-gram model.
         card: description of the file for people.
+        confidence: how the best hypothesis is chosen at last, and how sure its words are; None for the first.
     """
 
     checkpoints: Sequence[str]
@@ -41,6 +42,7 @@ class Recipe:
     rescoring: Sequence[RescoringSettings]
     precision: Precision
     card: Card
+    confidence: ConfidenceSettings | None = None
 
 
 def export_model(recipe: Recipe, path: str | Path) -> None:
@@ -63,6 +65,7 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
     average([each.model for each in models])  # raises an error if their frames differ
     parts = DecoderParts.read(recipe.settings, tokens, policy, frame_seconds)
     parts.decoder(recipe.settings)  # raises likewise
+    recipe.settings.for_confidence(recipe.confidence)  # raises likewise
     manifest: dict[str, Any] = {
         "card": dict(recipe.card),
         "precision": recipe.precision,
@@ -78,6 +81,8 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
         ],
         "decoder": asdict(_without_folders(recipe.settings)),
     }
+    if recipe.confidence is not None:
+        manifest["confidence"] = asdict(recipe.confidence)
     if parts.lm is not None:
         manifest["ngram"] = write_ngram(parts.lm, recipe.precision, written)
     if parts.trie is not None and parts.coverage is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asr.checkpoints.acoustic import Loaded
@@ -16,7 +16,7 @@ from asr.checkpoints.model_file.networks import read_network
 from asr.checkpoints.model_file.ngram import read_ngram
 from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.decoding.parts import Coverage, DecoderParts
-from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.errors import ConfigError
 from asr.models.averaged import average
 
@@ -33,6 +33,7 @@ class ModelFile:
         settings: decoder settings; the files that they name are in the model file.
         parts: the parts of its decoder.
         rescoring: weights and models that rescore the hypotheses in order.
+        confidence: how the best hypothesis is chosen at last, and how sure its words are; None for the first.
     """
 
     path: Path
@@ -42,10 +43,17 @@ class ModelFile:
     settings: DecoderSettings
     parts: DecoderParts
     rescoring: tuple[tuple[RescoringSettings, LoadedModel], ...]
+    confidence: ConfidenceSettings | None = None
 
     def has_files_of(self, settings: DecoderSettings) -> bool:
         """Returns whether settings name the lexicon and the language model in the file."""
         return _files(settings) == _files(self.settings)
+
+    def confidence_of(self, settings: DecoderSettings) -> ConfidenceSettings | None:
+        """Returns the confidence if it holds for settings: those of the file, whatever the size of the beam."""
+        own = replace(self.settings, beam_size=settings.beam_size, nbest=settings.nbest)
+        is_single = settings.beam_size == 1 and self.settings.beam_size > 1
+        return self.confidence if settings == own and not is_single else None
 
     def describe(self) -> list[Row]:
         """Returns the rows of ``asr info``: card, models, decoder."""
@@ -63,6 +71,9 @@ class ModelFile:
         for settings, model in self.rescoring:
             rows.append(("rescoring", f"{settings.model}, weight {settings.weight:g}"))
             rows += model.describe()
+        if self.confidence is not None:
+            chosen = "fewest expected errors" if self.confidence.risk_scale else "highest score"
+            rows.append(("confidence", f"calibrated on lists of {self.confidence.nbest}; {chosen}"))
         return rows
 
 
@@ -90,15 +101,17 @@ def load_model_file(path: str | Path) -> ModelFile:
             raise members.foreign("its rescoring uses a model that cannot rescore")
         rescoring.append((RescoringSettings.of(each), model))
     settings = DecoderSettings.of(manifest.record("decoder"))
+    confidence = ConfidenceSettings.of(manifest.record("confidence")) if manifest.has("confidence") else None
     try:
         average([each.model for each in acoustic])
         parts = _read_parts(members, settings, acoustic[0])
         parts.decoder(settings)
+        settings.for_confidence(confidence)
     except ConfigError as error:
         raise members.foreign(f"{error.where}: {error.found}") from None
     members.finish()
     card, precision = read_card(manifest), manifest.text("precision")
-    return ModelFile(members.path, card, precision, tuple(acoustic), settings, parts, tuple(rescoring))
+    return ModelFile(members.path, card, precision, tuple(acoustic), settings, parts, tuple(rescoring), confidence)
 
 
 def _read_parts(members: Members, settings: DecoderSettings, acoustic: Loaded) -> DecoderParts:
