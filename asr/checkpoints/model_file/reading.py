@@ -50,10 +50,14 @@ class ModelFile:
         return _files(settings) == _files(self.settings)
 
     def confidence_of(self, settings: DecoderSettings) -> ConfidenceSettings | None:
-        """Returns the confidence if it holds for settings: those of the file, whatever the size of the beam."""
-        own = replace(self.settings, beam_size=settings.beam_size, nbest=settings.nbest)
-        is_single = settings.beam_size == 1 and self.settings.beam_size > 1
-        return self.confidence if settings == own and not is_single else None
+        """Returns the confidence if it holds for settings: with the weights of the file, whatever the size of the beam.
+
+        It holds for greedy decoding only if that is what the file does.
+        """
+        own = self.settings
+        alike = replace(settings, beam_size=own.beam_size, nbest=own.nbest, lm=own.lm, lexicon=own.lexicon)
+        is_greedy = settings.beam_size == 1 and own.beam_size > 1
+        return self.confidence if alike == own and self.has_files_of(settings) and not is_greedy else None
 
     def describe(self) -> list[Row]:
         """Returns the rows of ``asr info``: card, models, decoder."""
