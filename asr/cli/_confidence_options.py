@@ -67,14 +67,14 @@ def tune_confidence(arguments: Namespace) -> str:
     halves = [dev_of(names) for names in _halves(references, arguments.cuts)]
     crossed: dict[str, Sequence[Hypothesis]] = {}
     for tuned_on, other in (halves, halves[::-1]):
-        crossed |= other.apply(tuned_on.tune(_logged(rule, "one half: ")).settings)
+        crossed |= other.apply(tuned_on.tune(_ignored).settings)
     measured = _measure(references, {"as decoded": lists, "calibrated on the other half": crossed}, rule, arguments)
     if arguments.crosswise:
         for name, each in measured.items():
             log(f"{name}: {each.line()}")
         write_hypotheses(arguments.crosswise, ((name, crossed[name]) for name in texts))
         return str(arguments.crosswise)
-    tuned = dev_of(list(texts)).tune(_logged(rule, ""))
+    tuned = dev_of(list(texts)).tune(_logged(rule))
     _save(tuned, measured, rule, arguments)
     lines = [f"{name}: {each.to_text()}" for name, each in measured.items()]
     return "\n\n".join([*lines, f"{_chosen(tuned, rule)}; written to {arguments.out}"])
@@ -130,11 +130,17 @@ def _chosen(tuned: TunedConfidence, rule: PolicyRule) -> str:
     from asr.tuning.dev import percent
 
     first = f"{percent(tuned.outcome.without)} of {rule.unit}s"
+    if tuned.settings.nbest == 1:
+        return f"single hypotheses, {first}"
     if not tuned.settings.risk_scale:
         return f"hypotheses with the highest scores, {first}: expected errors do not choose better"
     chosen = f"{percent(tuned.outcome.counts)} of {rule.unit}s"
     return f"hypotheses with the fewest expected errors, {chosen} ({first} by the highest scores)"
 
 
-def _logged(rule: PolicyRule, prefix: str) -> Callable[[str, float], None]:
-    return lambda name, rate: log(f"{prefix}{name}: {100 * rate:.2f} % of {rule.unit}s")
+def _logged(rule: PolicyRule) -> Callable[[str, float], None]:
+    return lambda name, rate: log(f"{name}: {100 * rate:.2f} % of {rule.unit}s")
+
+
+def _ignored(_name: str, _rate: float) -> None:
+    """Logs nothing."""

@@ -36,8 +36,9 @@ class RiskLists:
 
     @property
     def grid(self) -> Grid:
-        """All likely scales."""
-        return Grid((SCALES,))
+        """All likely scales; none for lists of single hypotheses."""
+        has_choice = any(len(each.nbest) > 1 for each in self.compared.values())
+        return Grid((SCALES if has_choice else (),))
 
     @property
     def choices(self) -> Lists:
