@@ -81,7 +81,7 @@ class Reliability:
         """Returns the measures in one line."""
         return (
             f"ECE {self.ece:.3f}{_between(self.ece_interval)}, NCE {_number(self.nce)}{_between(self.nce_interval)}, "
-            f"AUC {_number(self.auc)}; {self.num_right} of {self.num_words} words are right"
+            f"AUC {_number(self.auc)}; {self.num_right} of {self.num_words} are right"
         )
 
     def to_text(self) -> str:

@@ -134,7 +134,7 @@ def test_confidences_of_words(folder, capsys):
     assert run(folder, "--hyps", "sure.jsonl", "--unit", "word", "char", "--policy", "verbatim", "--confidence") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-5].startswith(f"{folder / 'sure.jsonl'}: ECE 0.117 (")
-    assert lines[-5].endswith(", AUC 1.000; 5 of 6 words are right")
+    assert lines[-5].endswith(", AUC 1.000; 5 of 6 are right")
     assert lines[-4:] == [
         "confidence  words   mean  right",
         "0.1 to 0.2      1  0.100  0.000",

@@ -51,7 +51,7 @@ def test_what_the_share_of_right_words_says_is_worth_nothing() -> None:
 def test_without_errors_or_speakers_some_measures_are_missing() -> None:
     found = measured([0.9, 0.9, 0.9, 0.8], [1, 1, 1, 1], np.zeros(4, dtype=np.int64))
     assert (found.nce, found.auc, found.ece_interval, found.nce_interval) == (None, None, None, None)
-    assert found.line() == "ECE 0.125, NCE -, AUC -; 4 of 4 words are right"
+    assert found.line() == "ECE 0.125, NCE -, AUC -; 4 of 4 are right"
 
 
 def hypothesis(**confidences: float) -> Hypothesis:
