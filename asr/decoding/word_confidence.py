@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr.decoding.decoder import Decoder
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.list_posteriors import Floats, ListPosteriors
-from asr.decoding.rescoring import NBest
 from asr.decoding.settings import ConfidenceSettings
+
+if TYPE_CHECKING:  # both import torch
+    from asr.decoding.decoder import Decoder
+    from asr.decoding.rescoring import NBest
 
 _LEAST = 1e-4
 """Probabilities nearer than this to 0 or 1 count as this near."""
