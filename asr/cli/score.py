@@ -52,6 +52,8 @@ def main(argv: list[str] | None = None) -> int:
         from asr.text.policy import get_policy
 
         print(f"\n{file}\n{measure_times(arguments.cuts, file, get_policy(arguments.policy)).to_text()}")
+    for file in arguments.hyps if arguments.confidence else ():
+        print(f"\n{_confidences(arguments, file)}")
     if arguments.json:
         from asr.files import written_whole
 
@@ -87,6 +89,8 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--details", action="store_true", help=details)
     times = "print how far word times are from the alignments of the cuts"
     parser.add_argument("--times", action="store_true", help=times)
+    confidence = "print how far confidences are probabilities: ECE, NCE and AUC with intervals, and a table by bins"
+    parser.add_argument("--confidence", action="store_true", help=confidence)
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="print the N worst utterances, aligned")
     return parser
 
@@ -129,6 +133,8 @@ def _check_tables(arguments: Namespace) -> None:
         raise UsageError("--details", "a comparison has none", "give --hyps, or leave it out")
     if arguments.times and not (arguments.hyps and arguments.policy and "word" in _units(arguments)):
         raise UsageError("--times", "they are of words, and no words are scored", "give --hyps, --policy, --unit word")
+    if arguments.confidence and not (arguments.hyps and arguments.policy and _units(arguments) != ["char"]):
+        raise UsageError("--confidence", "it is of words, or phones", "give --hyps, --policy, --unit word or phone")
     if arguments.frequencies and not (arguments.hyps and "word" in _units(arguments)):
         raise UsageError("--frequencies", "they are of words, and no words are scored", "give --hyps and --unit word")
 
@@ -162,6 +168,19 @@ def _score(arguments: Namespace, hyps: Sequence[str]) -> Report:
         if frequencies.num_empty:
             warn(f"{frequencies.num_empty:,} lines without words are no sentences")
     return make_report(texts, references, arguments.cuts, rules, frequencies, arguments.overlap)
+
+
+def _confidences(arguments: Namespace, file: str) -> str:
+    from asr.scoring.confidences import measure_reliability
+    from asr.scoring.hypotheses import read_hypotheses
+    from asr.scoring.references import read_references
+    from asr.scoring.rules import PolicyRule
+    from asr.text.policy import get_policy
+
+    unit = next(unit for unit in _units(arguments) if unit != "char")
+    references, rule = read_references(arguments.cuts, unit), PolicyRule(get_policy(arguments.policy), unit)
+    found = {name: nbest[0] for name, nbest in read_hypotheses(file).items()}
+    return f"{file}: {measure_reliability(references, found, rule, file).to_text()}"
 
 
 def _compare(arguments: Namespace) -> Comparison:

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.cli._confidence_options import add_confidence
 from asr.cli._hotword_options import add_hotwords, read_hotwords
 from asr.cli._search_options import log_coverage
 from asr.cli.command import (
@@ -137,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         help="another model and its weights, which asr tune rescore wrote; several are applied in order, "
         "in place of those in --model",
     )
+    add_confidence(parser, " (default: as --model says, if its weights and rescoring are not replaced)")
     parser.add_argument("--nbest", type=whole_number, metavar="N", help="hypotheses for --rescoring (default: 100)")
     channels = parser.add_mutually_exclusive_group()
     channel_help = "channel to read, 1 is the left (default: the mean of all, or the loudest where they cancel out)"
@@ -203,7 +205,7 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
         if arguments.exact:
             recognizer.check_exact()
     except ConfigError as error:
-        where = option(error.where) if error.where in ("device", "exact") else error.where
+        where = option(error.where) if error.where in ("device", "exact", "confidence") else error.where
         raise ConfigError(where, error.found, error.remedy) from None
     log_coverage(recognizer.coverage, settings.lm)
     return recognizer

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -16,7 +15,7 @@ from asr.audio.rates import Seconds
 from asr.audio.resampling import Waveform
 from asr.audio.waveforms import stream
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.dependencies import needing_torch
 from asr.errors import AsrError, ConfigError, DataError
 from asr.text.hotwords import Hotwords
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from asr.checkpoints.model_file.reading import ModelFile
     from asr.decoding.parts import Coverage
     from asr.transcription.exact import OpenBlocks
+    from asr.transcription.rescoring import Rescorer
     from asr.transcription.silences import Levels
 
 BATCH_SECONDS: Seconds = 160.0  # eight chunks of maximal length: a CPU gains little from more
@@ -100,6 +100,7 @@ class Recognizer:
         path: str | Path,
         settings: DecoderSettings | None = None,
         rescoring: Sequence[RescoringSettings] = (),
+        confidence: ConfidenceSettings | None = None,
         *,
         hotwords: Hotwords | None = None,
         device: str | torch.device = "cpu",
@@ -109,8 +110,11 @@ class Recognizer:
 
         Args:
             path: the checkpoint.
-            settings: how to decode; greedy if None. Without rescoring, ``nbest`` is 1 whatever it says.
+            settings: how to decode; greedy if None. Without rescoring, ``nbest`` is what ``confidence`` needs, or 1,
+                whatever it says.
             rescoring: other models and their weights, which rescore the ``nbest`` hypotheses in order.
+            confidence: how the best hypothesis is chosen at last, and how sure its words are; the first if None, and as
+                sure as the decoder says.
             hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
@@ -126,15 +130,16 @@ class Recognizer:
 
         loaded = load_checkpoint(path)
         settings = settings or DecoderSettings()
-        settings = settings if rescoring else replace(settings, nbest=1)
+        settings = settings if rescoring else settings.for_confidence(confidence)
         parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
         parts = parts.with_hotwords(hotwords, loaded.policy)
         decoder = parts.decoder(settings)
-        rescorers = []
-        if rescoring:  # else language models are not imported
-            from asr.transcription.rescoring import load_rescorer
+        rescorers: list[Rescorer] = []
+        if rescoring or confidence:  # else language models are not imported
+            from asr.transcription.rescoring import chooser, load_rescorer
 
             rescorers = [load_rescorer(each, loaded.model.frontend.sample_rate, device) for each in rescoring]
+            rescorers += [chooser(confidence)] if confidence else []
         engine = TorchEngine(loaded.model, loaded.tokens, decoder, device, rescorers)
         return cls(engine, num_workers, parts.coverage)
 
@@ -144,6 +149,7 @@ class Recognizer:
         file: str | Path | ModelFile,
         settings: DecoderSettings | None = None,
         rescoring: Sequence[RescoringSettings] | None = None,
+        confidence: ConfidenceSettings | None = None,
         *,
         hotwords: Hotwords | None = None,
         device: str | torch.device = "cpu",
@@ -156,6 +162,8 @@ class Recognizer:
             settings: how to decode, in place of the file's own. Files that they name are taken from the model file if
                 its own settings name the same, whatever the folder.
             rescoring: as for :meth:`from_checkpoint`, in place of the models in the file; if empty, nothing rescores.
+            confidence: as for :meth:`from_checkpoint`; if None, that of the file, which holds for its own weights and
+                rescoring only.
             hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N"; an ONNX network takes "cpu" only.
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
@@ -173,13 +181,17 @@ class Recognizer:
         if file.portable and str(device) != "cpu":
             raise ConfigError("device", f"is {device}, and its ONNX network runs on a CPU", "give cpu")
         wanted = settings or file.settings
+        if confidence is None and rescoring is None:
+            confidence = file.confidence_of(wanted)
         if file.portable and wanted.beam_size == 1 and not wanted.exact and not (rescoring or hotwords):
             wanted.check()
-            return cls(PortableEngine([each.model for each in file.portable], file.first.tokens), num_workers)
+            wanted.for_confidence(confidence)
+            models = [each.model for each in file.portable]
+            return cls(PortableEngine(models, file.first.tokens, confidence), num_workers)
         with needing_torch(file.path):
             from asr.transcription.model_files import open_engine
 
-        return cls(*open_engine(file, settings, rescoring, hotwords, device, num_workers))
+        return cls(*open_engine(file, settings, rescoring, confidence, hotwords, device, num_workers))
 
     @property
     def sample_rate(self) -> int:

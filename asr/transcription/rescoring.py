@@ -13,13 +13,19 @@ from asr.checkpoints.language import LoadedLanguageModel
 from asr.checkpoints.rescoring import RescoringModel, rescoring_model
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.rescoring import NBest, NBestScores, measure_nbest, measure_nbest_by_ear, rescore
-from asr.decoding.settings import RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, RescoringSettings
+from asr.decoding.word_confidence import choose
 from asr.errors import DataError
 from asr.models.devices import move
 
 Rescorer = Callable[[Sequence[NBest], Tensor, Tensor], list[list[Hypothesis]]]
 """Reorders N-best lists, given the lists, their waveforms, shape (B, S), and the lengths of these, shape (B,)."""
 _Measure = Callable[[Sequence[NBest], Tensor, Tensor], NBestScores]
+
+
+def chooser(settings: ConfidenceSettings) -> Rescorer:
+    """Returns a function that chooses one hypothesis of each list; see :func:`asr.decoding.word_confidence.choose`."""
+    return lambda nbests, _waveforms, _lengths: choose(nbests, settings)
 
 
 def load_rescorer(settings: RescoringSettings, sample_rate: int, device: str | torch.device) -> Rescorer:

@@ -34,7 +34,7 @@ class TorchEngine:
         tokens: the table of its outputs.
         decoder: turns log-probabilities into hypotheses; greedy if None.
         device: "cpu", "cuda" or "cuda:N".
-        rescorers: functions that reorder the N-best lists of the decoder, applied in order.
+        rescorers: functions that reorder the N-best lists of the decoder or choose from them, applied in order.
 
     Raises:
         ConfigError: the device cannot be used.
@@ -43,7 +43,7 @@ class TorchEngine:
         device: device of the model.
         tokens: the table of its outputs.
         decoder: turns log-probabilities into hypotheses.
-        rescorers: functions that reorder its N-best lists, applied in order.
+        rescorers: functions that reorder its N-best lists or choose from them, applied in order.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class SearchEngine:
     Args:
         models: at least one; what several hear is averaged.
         decoder: turns log-probabilities into hypotheses.
-        rescorers: functions that reorder the N-best lists of the decoder, applied in order.
+        rescorers: functions that reorder the N-best lists of the decoder or choose from them, applied in order.
     """
 
     def __init__(self, models: Sequence[PortableModel], decoder: Decoder, rescorers: Sequence[Rescorer] = ()) -> None:

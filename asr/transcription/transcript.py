@@ -127,7 +127,7 @@ def _join_tokens(
     begun, words = _around(left, tokens, place), [word for word in right.words if word.start >= place]
     around = [*begun, *_around(right, rest, place)]
     if around:  # goes to the right reading, as the word may reach over the next join too
-        least = min(token.confidence for token in around)
+        least = min(word.confidence for part in (left, right) for word in _words_around(part, place))
         words.insert(0, Span("".join(token.text for token in around), around[0].start, around[-1].end, least))
     before = [word for word in left.words if word.end <= place]
     return _part(left, before, tokens[: len(tokens) - len(begun)]), _part(right, words, [*begun, *rest])
@@ -135,8 +135,12 @@ def _join_tokens(
 
 def _around(hypothesis: Hypothesis, tokens: Sequence[Span], place: Seconds) -> list[Span]:
     """Returns those of the tokens that belong to the word around a place."""
-    words = [word for word in hypothesis.words if word.start < place < word.end]
+    words = _words_around(hypothesis, place)
     return [token for word in words for token in tokens if word.start <= token.start and token.end <= word.end]
+
+
+def _words_around(hypothesis: Hypothesis, place: Seconds) -> list[Span]:
+    return [word for word in hypothesis.words if word.start < place < word.end]
 
 
 def _widest_gap(spans: Sequence[Span], first: Seconds, last: Seconds) -> Seconds | None:

@@ -16,7 +16,7 @@ import torch
 from asr.checkpoints.acoustic import load_checkpoint
 from asr.checkpoints.model_file.arrays import Precision
 from asr.checkpoints.model_file.reading import load_model_file
-from asr.decoding.settings import DecoderSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings
 from asr.errors import AsrError, CheckpointError, ConfigError
 from asr.transcription.portable_engine import PortableEngine
 from asr.transcription.recognizer import Recognizer
@@ -101,6 +101,19 @@ def test_searches_over_words_and_rescoring_go_on_in_torch(tmp_path: Path) -> Non
     rows = dict(load_model_file(write_model_file(tmp_path, is_portable=True)).describe())
     assert rows["runs on"] == "NumPy and onnxruntime"
     assert rows["lexicon"].startswith("8 words")
+
+
+def test_words_are_as_sure_as_those_of_torch(tmp_path: Path) -> None:
+    confidence = ConfidenceSettings(1, 1.0, 0.3, 0.0, 0.6)
+    found = [
+        Recognizer.from_file(
+            write_model_file(tmp_path, **(PLAIN | {"is_portable": is_portable, "confidence": given}))
+        ).recognize([noise(2.0)])[0]
+        for is_portable, given in ((True, confidence), (False, confidence), (True, None))
+    ]
+    sure = [[word.confidence for word in each.words] for each in found]
+    assert sure[0] == pytest.approx(sure[1], abs=1e-3)
+    assert sure[0] != pytest.approx(sure[2], abs=1e-2)
 
 
 def test_eight_bits_are_small_and_near(tmp_path: Path) -> None:
