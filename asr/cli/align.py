@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from asr.transcription.aligner import Aligner
     from asr.transcription.alignment import Alignment
 
-_EXAMPLES = """  asr align --checkpoint best.ckpt talk.wav talk.txt > talk.TextGrid
+_EXAMPLES = """  asr align --model english.asr talk.wav talk.txt > talk.TextGrid
   asr align --checkpoint best.ckpt --texts texts/ --out-dir aligned --format TextGrid json recordings/
   asr align --checkpoint phones.ckpt --lexicon cmudict.dict --texts list.tsv --out-dir aligned recordings/
 
@@ -60,9 +60,12 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> ArgumentParser:
     parser = make_parser("align", "Finds when the words of a text are said in its recording.", _EXAMPLES)
     parser.add_argument("files", nargs="+", metavar="FILE", help="audio and text in turn; audio alone with --texts")
-    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="checkpoint that asr train wrote")
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument("--model", metavar="FILE", help="model file that asr export wrote")
+    models.add_argument("--checkpoint", metavar="FILE", help="checkpoint that asr train wrote")
     parser.add_argument("--texts", metavar="PATH", help="folder of x.txt for x.wav, or list of AUDIO, tab, TEXT")
-    parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help="pronunciations, if tokens are phones")
+    lexicon_help = "pronunciations, if tokens are phones; those in --model count where these have none"
+    parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help=lexicon_help)
     parser.add_argument("--silence", default="", metavar="TOKEN", help="phone that may come between words, such as sil")
     forms = list(ALIGNMENT_FORMATS)
     parser.add_argument("--format", nargs="+", choices=forms, default=forms[:1], help=f"default: {forms[0]}")
@@ -76,9 +79,10 @@ def _load(arguments: Namespace) -> Aligner:
     from asr.transcription.aligner import Aligner, AlignerSettings
 
     settings = AlignerSettings.load(arguments.settings) if arguments.settings else None
+    load = Aligner.from_file if arguments.model else Aligner.from_checkpoint
     options = {"device": arguments.device, "num_workers": num_processes()}
     try:
-        return Aligner.from_checkpoint(arguments.checkpoint, arguments.lexicon, arguments.silence, settings, **options)
+        return load(arguments.model or arguments.checkpoint, arguments.lexicon, arguments.silence, settings, **options)
     except ConfigError as error:
         where = option(error.where) if error.where in ("device", "lexicon", "silence") else error.where
         raise ConfigError(where, error.found, error.remedy) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.cli import export, info, transcribe
+from asr.cli import align, export, info, transcribe
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from tests.checkpoints.model_files import save_acoustic, save_language_model, save_word_settings
 
@@ -57,6 +57,20 @@ def test_the_words_of_the_file_are_those_of_its_parts(
     assert said(capsys, "--checkpoint", folder / "a.ckpt", *beam, *audio) == said(
         capsys, "--model", model, "--settings", folder / "beam.json", "--nbest", "3", *audio
     )
+
+
+def test_the_file_aligns_like_its_checkpoint(
+    folder: Path, model: str, make_audio: Callable[..., Path], capsys: Captured
+) -> None:
+    audio = make_audio(folder / "said.wav", 5, seconds=2.0)
+    (folder / "said.txt").write_text(said(capsys, "--checkpoint", folder / "a.ckpt", audio), encoding="utf-8")
+    found = []
+    for of in (["--checkpoint", str(folder / "a.ckpt")], ["--model", model]):
+        assert align.main([*of, "--quiet", "--format", "ctm", "--", str(audio), str(folder / "said.txt")]) == 0
+        found.append(capsys.readouterr().out)
+    assert found[0] == found[1] != ""
+    assert align.main(["--model", str(folder / "a.ckpt"), str(audio), str(folder / "said.txt")]) == 1
+    assert "is a checkpoint, not a model file; make one of it with: asr export" in capsys.readouterr().err
 
 
 def test_info_shows_the_card(folder: Path, model: str, capsys: Captured) -> None:

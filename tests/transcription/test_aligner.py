@@ -9,14 +9,18 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
+from asr.checkpoints.model_file.card import make_card
+from asr.checkpoints.model_file.export import Recipe, export_model
 from asr.corpora.textgrid import parse_textgrid
 from asr.decoding.forced.boundaries import BoundaryRule
 from asr.decoding.forced.viterbi import Penalties
+from asr.decoding.settings import DecoderSettings
 from asr.errors import ConfigError, DataError
 from asr.text.lexicon import parse_lexicon
 from asr.text.tokens import TokenTable
-from asr.transcription.aligner import AlignerSettings
+from asr.transcription.aligner import Aligner, AlignerSettings
 from asr.transcription.alignment_formats import ALIGNMENT_FORMATS, ALIGNMENT_SCHEMA
+from tests.checkpoints.model_files import save_phones
 from tests.transcription.tone_aligner import SPACE, A, B, C, D, aligner, record
 
 PHONES = TokenTable("phone", ("<blank>", "AH", "B", "SIL"))
@@ -72,6 +76,23 @@ def test_phones_by_the_pronunciation_that_is_heard_and_silence_as_blank(tmp_path
     found = aligner(PHONES, lexicon=lexicon, silence="SIL").align(path, ["aba ba"])
     assert spans(found.spoken) == [("aba", 0.0, 0.6), ("ba", 0.8, 1.2)]
     assert [token.text for token in found.words[0].tokens] == ["AH", "B", "AH"]
+
+
+def test_a_model_file_of_phones_has_its_pronunciations_and_its_silence(tmp_path: Path) -> None:
+    settings = save_phones(tmp_path)
+    card = make_card({}, [], "asr export")
+    export_model(Recipe([tmp_path / "phones.ckpt"], settings, [], "float32", card), tmp_path / "a.asr")
+    found = Aligner.from_file(tmp_path / "a.asr")
+    assert found.lexicon is not None
+    assert dict(found.lexicon.entries) == {"ABA": (("AH", "B"), ("AH", "B", "AH")), "BA": (("B", "AH"),)}
+    assert found.silence == PHONES.ids["SIL"]
+    (tmp_path / "more.dict").write_text("aba B\nbab B AH B\n")
+    more = Aligner.from_file(tmp_path / "a.asr", [tmp_path / "more.dict"]).lexicon
+    assert more is not None
+    assert dict(more.entries) == {"ABA": (("B",),), "BA": (("B", "AH"),), "BAB": (("B", "AH", "B"),)}
+    export_model(Recipe([tmp_path / "phones.ckpt"], DecoderSettings(), [], "int8", card), tmp_path / "b.asr")
+    with pytest.raises(ConfigError, match="lexicon: is missing for a model with tokens of unit phone"):
+        Aligner.from_file(tmp_path / "b.asr")
 
 
 def test_every_format(tmp_path: Path) -> None:
