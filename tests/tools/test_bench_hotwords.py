@@ -25,10 +25,11 @@ def test_phrases_are_found_missed_or_false_utterance_by_utterance() -> None:
 
 def test_names_are_rare_words_of_a_language_model_that_are_no_forms_of_others(tmp_path: Path) -> None:
     save_ngram(
-        estimate([["THE", "CAT", "MAKE"], ["THE", "COW"], ["THE", "DOG"], ["THE", "DOG"]], 2), tmp_path / "2.npz"
+        estimate([["THE", "CAT", "MAKE"], ["THE", "COW"], ["A", "DOG", "THE"], ["DOG", "THE"]], 2), tmp_path / "2.npz"
     )
     known = TOOL["read_known"]([str(tmp_path / "2.npz")], get_policy("upper-no-punctuation"))
-    assert 0 < known["COW"] < known["DOG"] < 1
+    assert set(known) == {"THE", "CAT", "MAKE", "COW", "A", "DOG"}
+    assert 0 < known["COW"] < known["THE"] < 1
     chosen = TOOL["choose"](["DOG CATS UNCAS", "MAKING DOG'S COW"], known, 2, 9, names=True)
     assert chosen[:2] == ["UNCAS", "COW"]
     assert set(chosen[2:]) == {"CAT", "MAKE", "THE"}

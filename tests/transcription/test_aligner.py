@@ -8,6 +8,10 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+from lhotse import SupervisionSegment, SupervisionSet
+from praatio import textgrid
+from pympi import Elan
+from pysubs2 import SSAFile
 
 from asr.checkpoints.model_file.card import make_card
 from asr.checkpoints.model_file.export import Recipe, export_model
@@ -128,6 +132,30 @@ def test_every_format(tmp_path: Path) -> None:
     assert [each["text"] for each in fields["untranscribed"]] == ["DCD"]
     assert fields["num_missing"] == 1
     assert [line for line in written["srt"].splitlines() if line[-1:].isalpha() or line[-1:] == "-"] == ["aba -", "bab"]
+
+
+def test_other_readers_read_every_format(tmp_path: Path) -> None:
+    path = record(tmp_path / "a.wav", A, B, A, SPACE, 0.4, D, C, D, SPACE, 0.4, B, A, B)
+    found = aligner().align(path, ["aba cca bab"])
+    for name, write in ALIGNMENT_FORMATS.items():
+        (tmp_path / f"a.{name}").write_text(write(found), encoding="utf-8")
+    grid = textgrid.openTextgrid(str(tmp_path / "a.TextGrid"), includeEmptyIntervals=False)
+    assert [tuple(entry) for entry in grid.getTier("words").entries] == [(0.0, 0.6, "aba"), (2.4, 3.0, "bab")]
+    unmatched = {"missing: cca", "untranscribed: DCD"}
+    assert {entry.label for entry in grid.getTier("unmatched").entries} == unmatched
+    document = Elan.Eaf(str(tmp_path / "a.eaf"))
+    assert document.get_annotation_data_for_tier("words") == [(0, 600, "aba"), (2400, 3000, "bab")]
+    assert {each[2] for each in document.get_annotation_data_for_tier("unmatched")} == unmatched
+    lines = (tmp_path / "a.ctm").read_text().splitlines(keepends=True)
+    (tmp_path / "a.ctm").write_text("".join(line for line in lines if not line.startswith(";;")))  # which NIST's skip
+    whole = SupervisionSet.from_segments([SupervisionSegment("a", "a", 0.0, 3.2)])
+    (read,) = whole.with_alignment_from_ctm(tmp_path / "a.ctm", match_channel=False)
+    assert [(each.symbol, each.start, each.duration) for each in read.alignment["word"]] == [
+        ("aba", 0.0, 0.6),
+        ("bab", 2.4, 0.6),
+    ]
+    events = [(event.plaintext, event.start) for event in SSAFile.load(str(tmp_path / "a.srt"))]
+    assert events == [("aba", 0), ("bab", 2400)]
 
 
 def test_what_does_not_belong_together_is_told(tmp_path: Path) -> None:
