@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from asr.cli.command import command, log, make_parser, option, parse
+from asr.cli.command import command, log, make_parser, option, parse, refuse_to_overwrite
 from asr.decoding.settings import DecoderSettings, load_rescoring
 from asr.errors import UsageError
 
@@ -26,6 +26,9 @@ def main(argv: list[str] | None = None) -> int:
     rescoring = load_rescoring(arguments.rescore_settings, arguments.rescore, option)
     if rescoring and settings.beam_size == 1:
         raise UsageError("--rescore-settings", "one hypothesis leaves no choice", "give --settings of a beam")
+    inputs = [*arguments.checkpoint, arguments.settings, arguments.scores, *arguments.rescore_settings]
+    models = [each.model for each in rescoring]
+    refuse_to_overwrite([*inputs, *models, settings.lm, *settings.lexicon], arguments.out)
     from asr.checkpoints.model_file.card import make_card
     from asr.checkpoints.model_file.export import Recipe, export_model
     from asr.scoring.headlines import read_headlines
