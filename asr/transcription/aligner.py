@@ -272,5 +272,4 @@ def _posterior(log_probs: LogProbs, place: TokenPlace) -> float:
 
 def _read_lexicon(paths: Sequence[str | Path], tokens: TokenTable) -> Lexicon | None:
     """Returns the pronunciations in files; None if there are no files."""
-    has_stress = any(token[-1:].isdigit() for token in tokens.tokens)
-    return read_lexicon(*paths, case="upper", keep_stress=has_stress) if paths else None
+    return read_lexicon(*paths, case="upper", keep_stress=tokens.has_stress) if paths else None
