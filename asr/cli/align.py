@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,9 @@ from asr.cli.command import command, log, make_parser, option, parse, print_log,
 from asr.errors import AsrError, ConfigError, UsageError
 from asr.machine import num_processes
 from asr.transcription.alignment_formats import ALIGNMENT_FORMATS
-from asr.transcription.outputs import OutputFolder, output_names
-from asr.transcription.pairs import find_pairs
+from asr.transcription.outputs import OutputFolder
+from asr.transcription.pairs import Pair, find_pairs, with_names
+from asr.transcription.survey import estimate_seconds
 from asr.transcription.tally import AlignmentTally
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from asr.transcription.aligner import Aligner
     from asr.transcription.alignment import Alignment
 
-_EXAMPLES = """  asr align --checkpoint best.ckpt talk.wav talk.txt > talk.TextGrid
+_EXAMPLES = """  asr align --model english.asr talk.wav talk.txt > talk.TextGrid
   asr align --checkpoint best.ckpt --texts texts/ --out-dir aligned --format TextGrid json recordings/
   asr align --checkpoint phones.ckpt --lexicon cmudict.dict --texts list.tsv --out-dir aligned recordings/
 
@@ -39,34 +41,66 @@ def main(argv: list[str] | None = None) -> int:
     if found.num_unused:
         log(f"asr align: {found.num_unused} texts belong to none of the recordings, and are not used")
     print_log("asr align: ")
-    aligner = _load(arguments)
     folders = [OutputFolder(Path(arguments.out_dir), form) for form in arguments.format] if arguments.out_dir else []
-    names = output_names([pair.recording for pair in found.pairs])
-    tally = AlignmentTally(len(found.pairs))
-    with progress(None, "aligning") as bar:
-        for pair, name in zip(found.pairs, names, strict=True):
+    pairs = with_names(found.pairs)
+    todo = _left_to_do(pairs, folders) if arguments.resume else pairs
+    if not todo:
+        return 0
+    aligner, tally = _load(arguments), AlignmentTally(len(todo))
+    try:
+        _align(aligner, todo, tally, folders, arguments)
+    except KeyboardInterrupt as error:
+        error.args = (tally.progress + ("; --resume does the rest" if folders else ""),)
+        raise
+    return 1 if tally.num_failed else 0
+
+
+def _align(
+    aligner: Aligner,
+    pairs: Sequence[Pair],
+    tally: AlignmentTally,
+    folders: Sequence[OutputFolder],
+    arguments: Namespace,
+) -> None:
+    recordings = [pair.recording for pair in pairs]
+    with progress(estimate_seconds(recordings) if sys.stderr.isatty() else None, "aligning") as bar:
+        for pair in pairs:
             try:
                 alignment = aligner.align(pair.recording.path, pair.lines(), pair.where, on_progress=bar.advance)
             except AsrError as error:
                 tally.num_failed += 1
                 warn(f"asr align: {error}")
                 continue
+            _write(replace(alignment, name=str(pair.recording.name)), folders, arguments)
             tally.add(alignment)
-            _write(replace(alignment, name=str(name)), folders, arguments)
         bar.outcome, bar.has_failed = tally.outcome, tally.num_failed > 0
-    return 1 if tally.num_failed else 0
+
+
+def _left_to_do(pairs: Sequence[Pair], folders: Sequence[OutputFolder]) -> list[Pair]:
+    """Returns the pairs that lack a file of some format."""
+    if not folders:
+        raise UsageError("--resume", "stdout keeps nothing to resume from", "add --out-dir, or leave it out")
+    recordings = [pair.recording for pair in pairs]
+    names = {each.name for folder in folders for each in folder.left_to_do(recordings)}
+    left = [pair for pair in pairs if pair.recording.name in names]
+    log(f"asr align: {len(pairs) - len(left)} of {len(pairs)} files are done already, {len(left)} are left")
+    return left
 
 
 def _parser() -> ArgumentParser:
     parser = make_parser("align", "Finds when the words of a text are said in its recording.", _EXAMPLES)
     parser.add_argument("files", nargs="+", metavar="FILE", help="audio and text in turn; audio alone with --texts")
-    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="checkpoint that asr train wrote")
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument("--model", metavar="FILE", help="model file that asr export wrote")
+    models.add_argument("--checkpoint", metavar="FILE", help="checkpoint that asr train wrote")
     parser.add_argument("--texts", metavar="PATH", help="folder of x.txt for x.wav, or list of AUDIO, tab, TEXT")
-    parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help="pronunciations, if tokens are phones")
+    lexicon_help = "pronunciations, if tokens are phones; those in --model count where these have none"
+    parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help=lexicon_help)
     parser.add_argument("--silence", default="", metavar="TOKEN", help="phone that may come between words, such as sil")
     forms = list(ALIGNMENT_FORMATS)
     parser.add_argument("--format", nargs="+", choices=forms, default=forms[:1], help=f"default: {forms[0]}")
     parser.add_argument("--out-dir", metavar="DIR", help="write one file per recording and format here, not to stdout")
+    parser.add_argument("--resume", action="store_true", help="skip recordings whose files are in --out-dir already")
     parser.add_argument("--settings", metavar="FILE", help="penalties and rules that tools/check_alignment.py wrote")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     return parser
@@ -76,9 +110,10 @@ def _load(arguments: Namespace) -> Aligner:
     from asr.transcription.aligner import Aligner, AlignerSettings
 
     settings = AlignerSettings.load(arguments.settings) if arguments.settings else None
+    load = Aligner.from_file if arguments.model else Aligner.from_checkpoint
     options = {"device": arguments.device, "num_workers": num_processes()}
     try:
-        return Aligner.from_checkpoint(arguments.checkpoint, arguments.lexicon, arguments.silence, settings, **options)
+        return load(arguments.model or arguments.checkpoint, arguments.lexicon, arguments.silence, settings, **options)
     except ConfigError as error:
         where = option(error.where) if error.where in ("device", "lexicon", "silence") else error.where
         raise ConfigError(where, error.found, error.remedy) from None

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from asr.cli._confidence_options import add_confidence, read_confidence
-from asr.cli.command import command, log, make_parser, option, parse
+from asr.cli.command import command, log, make_parser, option, parse, refuse_to_overwrite
 from asr.decoding.settings import DecoderSettings, load_rescoring
 from asr.errors import UsageError
 
@@ -30,6 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     if rescoring and settings.beam_size == 1:
         raise UsageError("--rescore-settings", "one hypothesis leaves no choice", "give --settings of a beam")
     confidence = read_confidence(arguments)
+    inputs = [*arguments.checkpoint, arguments.settings, arguments.scores, *arguments.rescore_settings]
+    models = [each.model for each in rescoring]
+    refuse_to_overwrite([*inputs, *models, settings.lm, *settings.lexicon], arguments.out)
     from asr.checkpoints.model_file.card import make_card
     from asr.checkpoints.model_file.export import Recipe, export_model
     from asr.scoring.headlines import read_headlines

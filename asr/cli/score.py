@@ -24,6 +24,8 @@ bootstrap interval of the difference. It takes hypotheses (with --cuts) or what 
 
 _EXAMPLES = """  asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl --unit word char --policy upper-no-punctuation
   asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl beam16.jsonl --unit phone --policy timit-39
+  asr transcribe --model english.asr test/ --format jsonl > test.jsonl; asr score --cuts test_cuts.jsonl.gz \\
+    --hyps test.jsonl --policy upper-no-punctuation
   asr score --cuts test_cuts.jsonl.gz --hyps 3gram.jsonl --policy upper-no-punctuation --frequencies books.txt --details
   asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl --protocol graves-61-39 39-merged --details
   asr score --cuts test_cuts.jsonl.gz --compare old.jsonl new.jsonl --protocol 39-merged
@@ -67,7 +69,9 @@ def _parser() -> ArgumentParser:
     parser = make_parser("score", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--cuts", metavar="FILE", help="cuts with the references, which asr prepare wrote")
     files = parser.add_mutually_exclusive_group(required=True)
-    files.add_argument("--hyps", nargs="+", metavar="FILE", help="hypotheses that asr decode wrote, one row each")
+    files.add_argument(
+        "--hyps", nargs="+", metavar="FILE", help="files of asr decode, or of asr transcribe --format jsonl"
+    )
     files.add_argument("--compare", nargs="+", metavar="FILE", help="two files, or, with --against, runs of one system")
     parser.add_argument("--against", nargs="+", metavar="FILE", help="runs of the second system, such as other seeds")
     parser.add_argument(
@@ -160,8 +164,9 @@ def _score(arguments: Namespace, hyps: Sequence[str]) -> Report:
     from asr.scoring.report import make_report
     from asr.text.policy import get_policy
 
-    texts = {file: read_texts(file) for file in hyps}
     references = read_references(arguments.cuts, rules[0].id.unit)
+    ids = {reference.audio: reference.utterance_id for reference in references if reference.audio}
+    texts = {file: read_texts(file, ids) for file in hyps}
     frequencies = None
     if arguments.frequencies:
         frequencies = read_frequencies(arguments.frequencies, get_policy(arguments.policy))
