@@ -30,7 +30,7 @@ def fit_logistic(evidence: _Floats, is_right: _Floats, at_least_zero: Sequence[i
     Example:
         >>> weights, _ = fit_logistic(np.array([[1.0, -1.0], [1.0, 1.0]] * 50), np.array([0.0, 1.0] * 50), [1])
         >>> weights.round(1).tolist()
-        [0.0, 3.3]
+        [0.0, 5.2]
     """
     used = [place for place in range(evidence.shape[1]) if place not in at_least_zero or np.ptp(evidence[:, place]) > 0]
     while True:
