@@ -190,7 +190,8 @@ def _is_in(is_steady: Flags) -> Flags:
 
 def _largest_around(values: Levels) -> Levels:
     """Returns the largest of the half second around each frame: (T,) -> (T,)."""
-    largest, width = np.pad(values, _STEADY_FRAMES // 2, constant_values=-np.inf), 1
+    beyond = np.full(_STEADY_FRAMES // 2, -np.inf, np.float32)
+    largest, width = np.concatenate((beyond, values, beyond)), 1
     while width < _STEADY_FRAMES:  # twice as many frames in each pass
         step = min(width, _STEADY_FRAMES - width)
         largest, width = np.maximum(largest[:-step], largest[step:]), width + step
