@@ -170,10 +170,21 @@ def rate_frames(bands: Tensor, is_audible: Tensor, is_own: Tensor) -> tuple[Tens
     reference = torch.maximum(reference, LEAST_SHARE * reference.amax(1, keepdim=True)).clamp(min=LEAST_CONTRAST)
     shares = contrast / stretches.spread(reference)
     least = stretches.nth_largest(-shares, is_counted, 1).neg()
-    noisiness = (1.0 - (shares - stretches.spread(least)) / NOISE_TO).clamp(0.0, 1.0) * is_counted.unsqueeze(2)
+    return *rate_shares(shares, stretches.spread(least), is_counted), stretches
+
+
+def rate_shares(shares: Tensor, least: Tensor, is_counted: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns how much each frame is speech, (B, T), and how much it is noise, (B, T, 1).
+
+    Args:
+        shares: of the contrast in that of the reference, shape (B, T, 1).
+        least: the least share in the frame's stretch, shape (B, T, 1).
+        is_counted: which frames can be either, shape (B, T).
+    """
+    noisiness = (1.0 - (shares - least) / NOISE_TO).clamp(0.0, 1.0) * is_counted.unsqueeze(2)
     (low, high), (most, too_much) = SPEECH_FROM, SPEECH_TO
     rising, falling = (shares - low) / (high - low), (too_much - shares) / (too_much - most)
-    return torch.minimum(rising, falling).squeeze(2).clamp(0.0, 1.0) * is_counted, noisiness, stretches
+    return torch.minimum(rising, falling).squeeze(2).clamp(0.0, 1.0) * is_counted, noisiness
 
 
 @torch.no_grad()

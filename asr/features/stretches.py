@@ -76,10 +76,6 @@ class Stretches:
 
     def _ranked(self, values: Tensor, is_counted: Tensor, counts: Tensor, ranks: Tensor) -> list[Tensor]:
         """Returns the values at ranks (B, K, R) of each stretch, counted from its least: R tensors (B, K, F)."""
-        if self._members is None and values.shape[2] > 1:  # of hours: one column at a time needs a sixth of the memory
-            split = (column.unsqueeze(2) for column in values.unbind(2))
-            columns = [self._ranked(column, is_counted, counts, ranks) for column in split]
-            return [torch.cat(each, dim=2) for each in zip(*columns, strict=True)]
         numbers = self.numbers.masked_fill(~is_counted, self.count).unsqueeze(2)  # uncounted frames go to the end
         keys = (values.double() + _APART * numbers).transpose(1, 2).sort(dim=2).values  # (B, F, T)
         places = (counts.cumsum(1) - counts + ranks).clamp(max=keys.shape[2] - 1)  # (B, K, R)
@@ -106,13 +102,7 @@ def find_stretches(levels: Tensor, is_own: Tensor) -> tuple[Stretches, Tensor]:
         shape (B, T).
     """
     frames = torch.arange(levels.shape[1], device=levels.device)
-    apart = is_own.unsqueeze(2)
-    largest, least = (
-        _largest(levels.masked_fill(~apart, -torch.inf)),
-        _largest((-levels).masked_fill(~apart, -torch.inf)),
-    )
-    swing = (largest + least).mean(2).masked_fill(~is_own, torch.inf)  # (B, T)
-    is_steady = _largest((swing < STEADY).float().unsqueeze(2)).squeeze(2).bool() & is_own
+    is_steady = find_steady(levels, is_own)
     since, until = _run(~is_steady & is_own)
     is_pause = (is_steady | (since + until <= SHORTEST_SOUND)) & is_own
     since, until = _run(is_pause)
@@ -121,6 +111,17 @@ def find_stretches(levels: Tensor, is_own: Tensor) -> tuple[Stretches, Tensor]:
     is_middle = is_long & has_before & has_after & (since >= until) & (since < until + 2)
     is_margin = (has_before & (since <= MARGIN)) | (has_after & (until <= MARGIN))
     return Stretches(is_middle.cumsum(1), levels.shape[1] // LONG_PAUSE + 1), is_long & ~is_margin
+
+
+def find_steady(levels: Tensor, is_own: Tensor) -> Tensor:
+    """Returns which frames are in half seconds whose levels hardly change: (B, T, F), (B, T) -> (B, T)."""
+    apart = is_own.unsqueeze(2)
+    largest, least = (
+        _largest(levels.masked_fill(~apart, -torch.inf)),
+        _largest((-levels).masked_fill(~apart, -torch.inf)),
+    )
+    swing = (largest + least).mean(2).masked_fill(~is_own, torch.inf)  # (B, T)
+    return _largest((swing < STEADY).float().unsqueeze(2)).squeeze(2).bool() & is_own
 
 
 def _largest(values: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from asr.audio.rates import Seconds, seconds_to_samples
@@ -144,7 +143,8 @@ def levels_db(waveform: Waveform, frame: int) -> Levels:
 def powers(waveform: Waveform, frame: int) -> Levels:
     """Returns the variance of each whole frame of samples, shape (T,)."""
     frames = waveform[: len(waveform) // frame * frame].reshape(-1, frame)
-    return np.asarray(frames.var(axis=1))
+    centred = frames - (frames @ np.full(frame, 1 / frame, np.float32))[:, None]  # twice as fast as ``var``
+    return np.asarray(np.einsum("ij,ij->i", centred, centred) / np.float32(frame))
 
 
 def find_runs(is_quiet: Flags) -> list[tuple[int, int]]:
@@ -176,7 +176,7 @@ def _is_silent(known: Levels, levels: Levels) -> Flags:
         low, high = low_and_high(audible)
         limit = max(limit, low + _NOISE_SWING_DB) if high - low >= SMALLEST_RANGE_DB else limit
     near = both[-len(levels) - 2 * _STEADY_FRAMES :]  # with what is seen around the first frame
-    smooth = np.nanmean(_around(near, round(_SMOOTHING / LEVEL_FRAME), np.nan), axis=1)
+    smooth = _mean_around(near, round(_SMOOTHING / LEVEL_FRAME))
     swing = _largest_around(smooth) + _largest_around(-smooth)
     is_noise = (smooth < limit) & (near < limit + _NOISE_SWING_DB) & _is_in(swing < _STEADY_DB)
     is_faint = (smooth < _FAINT_DB) & _is_in(swing < _VERY_STEADY_DB)
@@ -189,9 +189,17 @@ def _is_in(is_steady: Flags) -> Flags:
 
 
 def _largest_around(values: Levels) -> Levels:
-    return np.asarray(_around(values, _STEADY_FRAMES, -np.inf).max(axis=1))
+    """Returns the largest of the half second around each frame: (T,) -> (T,)."""
+    beyond = np.full(_STEADY_FRAMES // 2, -np.inf, np.float32)
+    largest, width = np.concatenate((beyond, values, beyond)), 1
+    while width < _STEADY_FRAMES:  # twice as many frames in each pass
+        step = min(width, _STEADY_FRAMES - width)
+        largest, width = np.maximum(largest[:-step], largest[step:]), width + step
+    return np.asarray(largest)
 
 
-def _around(values: Levels, width: int, beyond: float) -> Levels:
-    """Returns the values around each frame, with others beyond the ends: (T,) -> (T, width)."""
-    return sliding_window_view(np.pad(values, width // 2, constant_values=beyond), width)
+def _mean_around(values: Levels, width: int) -> Levels:
+    """Returns the mean of the frames around each one, of fewer at the ends: (T,) -> (T,)."""
+    ones = np.ones(width, np.float32)
+    sums, counts = (np.convolve(each, ones)[width // 2 :][: len(values)] for each in (values, np.ones_like(values)))
+    return np.asarray(sums / counts)

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from asr.features import stretches
 from asr.features.frontend import FrontEnd
 from asr.features.piecewise import PiecewiseFeatures, static_by_piece
 
@@ -46,16 +45,12 @@ def test_static_values_are_those_of_the_whole(length: int, block: int) -> None:
 @pytest.mark.parametrize(
     "options", [{}, {"delta_order": 2, "use_energy": True}, {"kind": "mfcc", "num_ceps": 13, "delta_order": 1}]
 )
-@pytest.mark.parametrize("is_dense", [True, False])
-def test_features_are_those_of_the_whole(
-    cmvn: Any, options: dict[str, Any], is_dense: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_features_are_those_of_the_whole(cmvn: Any, options: dict[str, Any]) -> None:
     frontend = FrontEnd(sample_rate=8000, num_mels=20, cmvn=cmvn, **options).eval()
     frontend.set_statistics(torch.randn(frontend.feature_dim), torch.rand(frontend.feature_dim) + 0.5)
     waveform = speech(12.3)
     lengths = torch.tensor([len(waveform)])
     whole, (num_frames,) = frontend(waveform.unsqueeze(0), lengths)
-    monkeypatch.setattr(stretches, "_MOST_MEMBERS", 1 << 24 if is_dense else 0)
     static, _ = frontend.static(waveform.unsqueeze(0), lengths)
     features = PiecewiseFeatures(frontend, Held(static[0]), int(num_frames), piece=100)
     parts = torch.cat([features(first, min(first + 33, int(num_frames))) for first in range(0, int(num_frames), 33)])

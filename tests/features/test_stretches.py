@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from asr.features import stretches as stretches_module
 from asr.features.stretches import Stretches, find_stretches
 
 
@@ -83,7 +84,11 @@ def test_padding_changes_nothing() -> None:
     assert not is_pause[1, 220:].any()
 
 
-def test_sums_quantiles_and_the_largest_are_those_of_each_stretch() -> None:
+@pytest.mark.parametrize("most_members", [1 << 24, 0])
+def test_sums_quantiles_and_the_largest_are_those_of_each_stretch(
+    most_members: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stretches_module, "_MOST_MEMBERS", most_members)
     generator = torch.Generator().manual_seed(0)
     values = 5 * torch.randn(3, 40, 4, generator=generator) - 8
     is_counted = torch.rand(3, 40, generator=generator) < 0.7

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asr.audio.resampling import Waveform
-from asr.transcription.silences import Sound, find_runs, leave_out_silences
+from asr.transcription.silences import Sound, find_runs, leave_out_silences, powers
 
 RATE = 8000
 MIN_SILENCE, MARGIN, LOOK_AHEAD = 1.5, 0.3, 10.0
@@ -169,3 +169,10 @@ def test_memory_does_not_grow_with_silence() -> None:
     sounds = leave_out_silences(blocks(), RATE, MIN_SILENCE, MARGIN, LOOK_AHEAD)
     held = [read - sound.first for sound in sounds]
     assert max(held) <= (LOOK_AHEAD + MIN_SILENCE + 2 * 0.5) * RATE
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.5, -1.0])
+def test_powers_do_not_count_an_offset(offset: float) -> None:
+    waveform = (noise(1.003, 0.001) + offset).numpy()
+    expected = waveform[: RATE // 80 * 80].astype("f8").reshape(-1, 80).var(axis=1)
+    assert powers(waveform, 80) == pytest.approx(expected, rel=1e-3)
