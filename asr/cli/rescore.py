@@ -33,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse(_parser(), argv)
     check_lists(arguments)
     settings, unknown_score = _settings(arguments)
+    if arguments.checkpoint:
+        arguments.head = arguments.head or settings.head or None
     from asr.scoring.hypotheses import write_hypotheses
 
     source = score_lists(arguments, unknown_score).source

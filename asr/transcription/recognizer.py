@@ -19,6 +19,7 @@ from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.dependencies import needing_torch
 from asr.errors import AsrError, ConfigError, DataError
 from asr.text.hotwords import Hotwords
+from asr.text.writing import MAIN
 from asr.transcription.inputs import Recording
 from asr.transcription.long_audio import Cutting, cut
 from asr.transcription.readings import Reading, Task, batches, finished
@@ -82,6 +83,7 @@ class Recognizer:
         settings: DecoderSettings | None = None,
         rescoring: Sequence[RescoringSettings] = (),
         *,
+        head: str | None = None,
         hotwords: Hotwords | None = None,
         device: str | torch.device = "cpu",
         num_workers: int = 1,
@@ -91,7 +93,9 @@ class Recognizer:
         Args:
             path: the checkpoint.
             settings: how to decode; greedy if None. Without rescoring, ``nbest`` is 1 whatever it says.
-            rescoring: other models and their weights, which rescore the ``nbest`` hypotheses in order.
+            rescoring: other models and their weights, which rescore the ``nbest`` hypotheses in order; heads of this
+                checkpoint hear them in the same pass.
+            head: head of the model that is decoded, such as "char" beside phones; None for the main one.
             hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
@@ -103,20 +107,18 @@ class Recognizer:
         """
         from asr.checkpoints.acoustic import load_checkpoint  # and torch, which not all recognisers need
         from asr.decoding.parts import DecoderParts
+        from asr.transcription.rescoring import load_rescorers
         from asr.transcription.torch_engine import TorchEngine
 
-        loaded = load_checkpoint(path)
+        loaded = load_checkpoint(path).head(head)
         settings = settings or DecoderSettings()
         settings = settings if rescoring else replace(settings, nbest=1)
         parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
         parts = parts.with_hotwords(hotwords, loaded.policy)
         decoder = parts.decoder(settings)
-        rescorers = []
-        if rescoring:  # else language models are not imported
-            from asr.transcription.rescoring import load_rescorer
-
-            rescorers = [load_rescorer(each, loaded.model.frontend.sample_rate, device) for each in rescoring]
-        engine = TorchEngine(loaded.model, loaded.tokens, decoder, device, rescorers)
+        rescorers, needs_heads = load_rescorers(rescoring, loaded, path, device)
+        model = loaded.model if needs_heads else loaded.head(MAIN).model
+        engine = TorchEngine(model, loaded.tokens, decoder, device, rescorers)
         return cls(engine, num_workers, parts.coverage)
 
     @classmethod

@@ -14,6 +14,7 @@ from asr.checkpoints.model_file.portable import LoadedPortable, read_portable
 from asr.checkpoints.rows import Row
 from asr.decoding.settings import DecoderSettings
 from asr.dependencies import needing_torch
+from asr.text.writing import Writing
 
 if TYPE_CHECKING:
     from asr.checkpoints.acoustic import Loaded
@@ -80,7 +81,7 @@ class ModelFile:
             return ()
         with needing_torch(self.path):
             from asr.checkpoints.model_file.search import read_rescoring
-        return read_rescoring(self.members, self.sample_rate)
+        return read_rescoring(self.members, self.acoustic, self.sample_rate)
 
     def complete(self) -> None:
         """Reads what searches use, and refuses members that belong to nothing; errors are those of ``parts``."""
@@ -101,8 +102,9 @@ class ModelFile:
         if self.settings.lexicon or self.settings.lm:
             rows += _describe_parts(self.parts)
         for settings, model in self.rescoring:
-            rows.append(("rescoring", f"{settings.model}, weight {settings.weight:g}"))
-            rows += model.describe()
+            head = f", head {settings.head}" if settings.head else ""
+            rows.append(("rescoring", f"{settings.model}{head}, weight {settings.weight:g}"))
+            rows += [] if isinstance(model, Writing) else model.describe()
         return rows
 
 
