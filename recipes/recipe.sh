@@ -1,4 +1,5 @@
-# Sourced by every recipe: log, die, parse_options, must_exist, stage. Recipes write to data/ and exp/ in the current folder.
+# Sourced by every recipe: log, die, parse_options, must_exist, stage, mixed_ngram. Recipes write to data/ and exp/ in the
+# current folder.
 # shellcheck shell=bash
 set -euo pipefail
 
@@ -13,8 +14,9 @@ die() {
   exit 2
 }
 
-# parse_options NAMES "$@": `--corpus-dir X` sets corpus_dir if NAMES has it; KEY=VALUE goes to the array `overrides`,
-# which recipes hand to `asr train`; --help prints the comment at the top of the recipe.
+# parse_options NAMES "$@": `--corpus-dir X` sets corpus_dir if NAMES has it, and adds to the array corpus_dir if NAMES has
+# corpus_dir+; KEY=VALUE goes to the array `overrides`, which recipes hand to `asr train`; --help prints the comment at the
+# top of the recipe.
 parse_options() {
   local names=" $1 stage stop_stage " name
   shift
@@ -27,9 +29,9 @@ parse_options() {
         ;;
       --*)
         name=${1#--} name=${name//-/_}
-        [[ $names == *" $name "* ]] || die "$1: no such option; --help lists them"
+        [[ $names == *" $name"[\ +]* ]] || die "$1: no such option; --help lists them"
         (($# > 1)) || die "$1: needs a value"
-        printf -v "$name" %s "$2"
+        if [[ $names == *" $name+"* ]]; then append "$name" "$2"; else printf -v "$name" %s "$2"; fi
         shift 2
         ;;
       *=*) overrides+=("$1") && shift ;;
@@ -40,11 +42,21 @@ parse_options() {
   command -v asr >/dev/null || die "asr: no such command; make demo installs it, or pip install -e ."
 }
 
+# append NAME VALUE: adds to the array of that name.
+append() {
+  local -n array=$1
+  array+=("$2")
+}
+
 # must_exist NAMES: refuses what these options name and what is not there, before the hours that come before its use.
 must_exist() {
-  local name
-  for name in "$@"; do
-    [[ ! ${!name} || -e ${!name} ]] || die "--${name//_/-}: ${!name}: no such file or folder"
+  local -n values
+  local name each
+  for values in "$@"; do
+    name=${!values}
+    for each in "${values[@]}"; do
+      [[ ! $each || -e $each ]] || die "--${name//_/-}: $each: no such file or folder"
+    done
   done
 }
 
@@ -52,4 +64,18 @@ must_exist() {
 stage() {
   (($1 >= stage && $1 <= stop_stage)) || return 1
   log "stage $1: $2"
+}
+
+# mixed_ngram OUT ORDER POLICY LEXICON CUTS TEXT…: trains an n-gram of each text, over the words of the lexicon and of the
+# first text, and mixes them with the weights that predict the transcripts of CUTS best. Of texts other than the first,
+# which are large, n-grams of three words or more that occur once are left out.
+mixed_ngram() {
+  local out=$1 order=$2 policy=$3 lexicon=$4 cuts=$5 text parts=()
+  local known=(${lexicon:+--vocab "$lexicon" --add-text-words})
+  for text in "${@:6}"; do
+    parts+=("${out%.npz}_$((${#parts[@]} + 1)).npz")
+    asr lm train --order "$order" --text "$text" "${known[@]}" --policy "$policy" --out "${parts[-1]}"
+    known=(--vocab "${parts[0]}" --prune 0 0 1)
+  done
+  asr lm mix "${parts[@]}" --dev-cuts "$cuts" --policy "$policy" --out "$out"
 }

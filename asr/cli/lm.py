@@ -1,4 +1,4 @@
-"""Trains and converts n-gram language models, and measures the perplexity of n-gram and recurrent ones."""
+"""Trains, mixes, prunes and converts n-gram language models, measures perplexity, and selects and compares texts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import add_action, command, log, make_parser, parse, warn
+from asr.cli import _lm_models, _lm_texts
+from asr.cli.command import above_zero, add_action, command, log, make_parser, parse, warn
 from asr.errors import UsageError
 from asr.text.policy import POLICIES, get_policy
 
 if TYPE_CHECKING:
+    from asr.lm.counting import NGramCounts
     from asr.lm.vocabulary import Vocabulary
     from asr.text.policy import TextPolicy
 
@@ -18,6 +20,11 @@ _EXAMPLES = """\
   asr lm train --order 3 --text books.txt --prune 0 0 1 --out 3gram.arpa.gz
   asr lm train --order 3 --text books.txt --vocab cmudict.dict --add-text-words --policy upper-no-punctuation \\
     --out 3gram.npz
+  asr lm train --order 4 --text more.txt.xz --vocab 3gram.npz --prune 0 0 1 1 --memory 2 --out 4gram.npz
+  asr lm mix 3gram.npz 4gram.npz --dev-cuts dev_cuts.jsonl.gz --policy upper-no-punctuation --out mixed.npz
+  asr lm prune mixed.npz --to-megabytes 15 --out small.npz
+  asr lm select --like speech.txt --text more.txt.xz --keep 0.2 --out selected.txt.gz
+  asr lm overlap --text books.txt more.txt.xz --against test_cuts.jsonl.gz --out overlap.json
   asr lm ppl --model 3gram.npz dev.txt
   asr lm ppl --model exp/librispeech/lstm_lm/seed0/best.ckpt dev.txt
   asr lm convert 3-gram.pruned.1e-7.arpa.gz 3gram.npz"""
@@ -26,6 +33,9 @@ _TRAIN = """Trains an n-gram model by interpolated modified Kneser-Ney smoothing
 
 Without --vocab the vocabulary is the words of the text, and <unk> gets the probability of an unseen word. With --vocab
 other words of the text count as <unk>; with --add-text-words they join the vocabulary.
+
+The n-grams of the text go to temporary files where they take more memory than --memory; the files have no names and are
+gone however the command ends. What --prune leaves of them takes some 120 bytes an n-gram.
 
 With --tokens the model is over the tokens of an acoustic model, for asr decode --lm."""
 
@@ -52,12 +62,12 @@ def _parser() -> argparse.ArgumentParser:
 
     train = add_action(actions, "train", "trains a model from text", _TRAIN)
     source = train.add_mutually_exclusive_group(required=True)
-    source.add_argument("--text", type=Path, nargs="+", metavar="F", help="one sentence per line (or .gz)")
+    source.add_argument("--text", type=Path, nargs="+", metavar="F", help="one sentence per line (or .gz, .xz, .bz2)")
     source.add_argument("--cuts", type=Path, nargs="+", metavar="F", help="cuts whose transcripts are the text")
     train.add_argument("--tokens", type=Path, metavar="F", help="count the tokens of this table, not words")
     train.add_argument("--order", type=int, required=True, metavar="N", help="longest n-grams, such as 3")
     train.add_argument("--out", type=Path, required=True, metavar="F", help="file to write: .arpa, .arpa.gz or .npz")
-    train.add_argument("--vocab", type=Path, metavar="F", help="vocabulary: one word per line, or a lexicon")
+    train.add_argument("--vocab", type=Path, metavar="F", help="vocabulary: one word per line, a lexicon, or a model")
     train.add_argument("--add-text-words", action="store_true", help="add the words of the text to --vocab")
     train.add_argument(
         "--prune",
@@ -67,10 +77,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="K",
         help="drop n-grams that occur at most K times, by order",
     )
+    entropy = "then drop n-grams that are worth less, see asr lm prune; such as 1e-8"
+    train.add_argument("--prune-entropy", type=above_zero, metavar="X", help=entropy)
+    memory = "gigabytes that counting may take (default: 1)"
+    train.add_argument("--memory", type=above_zero, default=1.0, metavar="GB", help=memory)
+    train.add_argument("--temporary-folder", type=Path, metavar="DIR", help="where n-grams go that do not fit into it")
     train.set_defaults(run=_train)
 
     ppl = add_action(actions, "ppl", "measures perplexity and unknown words", _PPL)
-    ppl.add_argument("text", type=Path, nargs="+", metavar="TEXT", help="one sentence per line (or .gz)")
+    ppl.add_argument("text", type=Path, nargs="*", metavar="TEXT", help="one sentence per line (or .gz, .xz, .bz2)")
+    ppl.add_argument("--cuts", type=Path, nargs="+", metavar="F", help="cuts whose transcripts are the text")
     ppl.add_argument(
         "--model", type=Path, required=True, metavar="F", help="the model: .arpa, .arpa.gz, .npz, or .ckpt of asr train"
     )
@@ -83,17 +99,14 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("source", type=Path, metavar="FROM", help="the model to read")
     convert.add_argument("target", type=Path, metavar="TO", help="file to write: .arpa, .arpa.gz or .npz")
     convert.set_defaults(run=_convert)
+    _lm_models.add_actions(actions)
+    _lm_texts.add_actions(actions)
     return parser
 
 
-def _train(arguments: argparse.Namespace) -> None:
-    from asr.data.transcripts import open_sentences
-    from asr.lm.counting import count_ngrams
-    from asr.lm.kneser_ney import check_prune, estimate_from_counts
-    from asr.lm.sentences import spelled
-    from asr.lm.storage import check_name, save_ngram
-    from asr.lm.vocabulary import Vocabulary
-    from asr.text.tokens import TokenTable
+def _check_train(arguments: argparse.Namespace) -> None:
+    from asr.lm.kneser_ney import check_prune
+    from asr.lm.storage import check_name
 
     if arguments.order < 1:
         raise UsageError("--order", f"{arguments.order}", "give 1 or more, such as 3")
@@ -103,27 +116,55 @@ def _train(arguments: argparse.Namespace) -> None:
         raise UsageError("--add-text-words", "there is no --vocab to add to", "leave it out: the text has the words")
     check_prune(arguments.prune, arguments.order)
     check_name(arguments.out)
-    policy = None if arguments.policy is None else get_policy(arguments.policy)
-    tokens = None if arguments.tokens is None else TokenTable.load(arguments.tokens)
-    sentences = open_sentences(arguments.text, arguments.cuts, policy, tokens)
-    if tokens is not None:
-        counts = count_ngrams(spelled(sentences, tokens), arguments.order, Vocabulary.of(tokens.tokens[1:]))
-    else:
-        vocabulary = None if arguments.vocab is None else _read_vocabulary(arguments.vocab, policy)
-        counts = count_ngrams(sentences, arguments.order, vocabulary, is_closed=not arguments.add_text_words)
-    _log_empty(sentences.num_empty)
-    unit = "words" if tokens is None else "tokens"
-    log(f"{sentences.num_sentences:,} sentences, {counts.counts.sum() - sentences.num_sentences:,} {unit}")
-    estimated = estimate_from_counts(counts, arguments.prune)
-    save_ngram(estimated.model, arguments.out)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from asr.lm.kneser_ney import estimate_from_counts
+    from asr.lm.pruning import EntropyPruning
+    from asr.lm.storage import save_ngram
+
+    _check_train(arguments)
+    estimated = estimate_from_counts(_count(arguments), arguments.prune)
+    model = estimated.model
     for line in estimated.describe():
         log(line)
+    if arguments.prune_entropy is not None:
+        model = EntropyPruning(model).at(arguments.prune_entropy)
+        log(f"of which {_lm_models.describe(model)} are left")
+    save_ngram(model, arguments.out)
     log(f"written to {arguments.out}")
 
 
+def _count(arguments: argparse.Namespace) -> NGramCounts:
+    from asr.data.transcripts import open_sentences
+    from asr.lm.counting import Storage, count_ngrams
+    from asr.lm.sentences import spelled
+    from asr.lm.vocabulary import Vocabulary
+    from asr.text.tokens import TokenTable
+
+    policy = None if arguments.policy is None else get_policy(arguments.policy)
+    tokens = None if arguments.tokens is None else TokenTable.load(arguments.tokens)
+    sentences = open_sentences(arguments.text, arguments.cuts, policy, tokens)
+    storage = Storage(int(1e9 * arguments.memory), arguments.temporary_folder)
+    if tokens is not None:
+        vocabulary = Vocabulary.of(tokens.tokens[1:])
+        counts = count_ngrams(spelled(sentences, tokens), arguments.order, vocabulary, storage=storage)
+    else:
+        known = None if arguments.vocab is None else _read_vocabulary(arguments.vocab, policy)
+        is_closed = not arguments.add_text_words
+        counts = count_ngrams(sentences, arguments.order, known, is_closed=is_closed, storage=storage)
+    _log_empty(sentences.num_empty)
+    unit = "words" if tokens is None else "tokens"
+    log(f"{sentences.num_sentences:,} sentences, {counts.num_words - sentences.num_sentences:,} {unit}")
+    return counts
+
+
 def _read_vocabulary(path: Path, policy: TextPolicy | None) -> Vocabulary:
+    from asr.lm.storage import load_ngram
     from asr.lm.vocabulary import Vocabulary, read_words
 
+    if path.name.endswith((".npz", ".arpa", ".arpa.gz")):
+        return load_ngram(path).vocabulary
     words, num_left_out = read_words(path, policy)
     if num_left_out:
         warn(f"{path}: {num_left_out:,} entries left out, which are not one word under the text policy")
@@ -133,14 +174,16 @@ def _read_vocabulary(path: Path, policy: TextPolicy | None) -> Vocabulary:
 
 def _measure(arguments: argparse.Namespace) -> None:
     from asr.checkpoints.language import load_sentence_model
+    from asr.data.transcripts import open_sentences
     from asr.lm.perplexity import measure_perplexity
-    from asr.lm.sentences import SentenceReader
 
+    if bool(arguments.text) == bool(arguments.cuts):
+        raise UsageError("TEXT, --cuts", "both or none are given", "give texts, or cuts with transcripts")
     if arguments.oovs < 0:
         raise UsageError("--oovs", f"{arguments.oovs} words", "give 0 or more")
     policy = None if arguments.policy is None else get_policy(arguments.policy)
     model, own_policy = load_sentence_model(arguments.model)
-    sentences = SentenceReader(arguments.text, policy or own_policy)
+    sentences = open_sentences(arguments.text, arguments.cuts, policy or own_policy, None)
     found = measure_perplexity(model, sentences)
     _log_empty(sentences.num_empty)
     print(found.to_text(arguments.oovs))
@@ -152,8 +195,7 @@ def _convert(arguments: argparse.Namespace) -> None:
     check_name(arguments.target)
     model = load_ngram(arguments.source)
     save_ngram(model, arguments.target)
-    counts = ", ".join(f"{count:,}" for count in model.num_ngrams)
-    log(f"{arguments.target}: {model.order} orders, n-grams {counts}")
+    log(f"{arguments.target}: {_lm_models.describe(model)}")
 
 
 def _log_empty(num_empty: int) -> None:

@@ -81,6 +81,8 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--per-speaker", action="store_true", help="print a table of speakers")
     frequencies = "texts (one sentence a line) or cuts (.jsonl.gz): print the OOV rate, and errors by word frequency"
     parser.add_argument("--frequencies", nargs="+", metavar="FILE", help=frequencies)
+    overlap = "what asr lm overlap --out wrote: name what the language model's text shares with the cuts"
+    parser.add_argument("--overlap", metavar="FILE", help=overlap)
     details = "print tables of speakers and chapters; with --protocol also confusions, phones, classes, sexes, dialects"
     parser.add_argument("--details", action="store_true", help=details)
     times = "print how far word times are from the alignments of the cuts"
@@ -121,6 +123,8 @@ def _check_tables(arguments: Namespace) -> None:
     """Refuses tables that cannot be made."""
     if arguments.worst < 0:
         raise UsageError("--worst", f"{arguments.worst} utterances", "give 0 or more")
+    if arguments.overlap and not arguments.hyps:
+        raise UsageError("--overlap", "a comparison has none", "give --hyps, or leave it out")
     if arguments.details and not arguments.hyps:
         raise UsageError("--details", "a comparison has none", "give --hyps, or leave it out")
     if arguments.times and not (arguments.hyps and arguments.policy and "word" in _units(arguments)):
@@ -157,7 +161,7 @@ def _score(arguments: Namespace, hyps: Sequence[str]) -> Report:
         frequencies = read_frequencies(arguments.frequencies, get_policy(arguments.policy))
         if frequencies.num_empty:
             warn(f"{frequencies.num_empty:,} lines without words are no sentences")
-    return make_report(texts, references, arguments.cuts, rules, frequencies)
+    return make_report(texts, references, arguments.cuts, rules, frequencies, arguments.overlap)
 
 
 def _compare(arguments: Namespace) -> Comparison:

@@ -1,4 +1,4 @@
-"""Counts of n-grams, collected in chunks."""
+"""Counts of n-grams, collected in chunks, in bounded memory."""
 
 from __future__ import annotations
 
@@ -6,18 +6,46 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from asr.errors import DataError
+from asr.lm.rows import (
+    BLOCK,
+    Block,
+    Counts,
+    Rows,
+    RowsInMemory,
+    RowsOnDisk,
+    Words,
+    differs,
+    merged_rows,
+    unique_rows,
+)
 from asr.lm.vocabulary import BEGIN, END, SPECIAL, UNKNOWN, Vocabulary, refuse_ends
 
-Words = npt.NDArray[np.int32]
-Counts = npt.NDArray[np.int64]
+_CHUNK = 4_000_000  # words counted at a time, unless there is less memory
+_MOST_RUNS = 64  # sorted files open at a time
+_BYTES = 60  # of an n-gram that is sorted, besides three times its words
 
-_CHUNK = 4_000_000  # words counted at a time: about 300 MB for a trigram
-_KEY_BITS = 63
+
+@dataclass(frozen=True)
+class Storage:
+    """Where n-grams are collected.
+
+    Attributes:
+        memory: bytes that counting takes at most, besides the words of the vocabulary; the n-grams go to temporary
+            files where they need more.
+        folder: of the temporary files; None for the folder that the system has for them.
+    """
+
+    memory: int = 1 << 30
+    folder: Path | None = None
+
+    def most_rows(self, order: int) -> int:
+        """Returns the number of n-grams that fit the memory while they are sorted."""
+        return max(1, self.memory // (12 * order + _BYTES))
 
 
 @dataclass(frozen=True)
@@ -29,50 +57,59 @@ class NGramCounts:
 
     Attributes:
         vocabulary: the words of the ids.
-        words: the n-grams, sorted by last word, then the one before it, and so on to the first, shape (G, n).
-        counts: how often each occurs, shape (G,).
+        order: the length n of the n-grams.
+        rows: the n-grams and their counts.
+        num_words: words and ends of sentences of the text.
     """
 
     vocabulary: Vocabulary
-    words: Words
-    counts: Counts
+    order: int
+    rows: Rows
+    num_words: int
 
-    @property
-    def order(self) -> int:
-        """The length n of the n-grams."""
-        return int(self.words.shape[1])
+    def of_order(self, order: int, block: int = BLOCK) -> Iterator[tuple[Words, Counts, Counts]]:
+        """Yields the n-grams of this or a lower order that begin with ``<s>`` at most once, in blocks.
 
-    def of_order(self, order: int) -> tuple[Words, Counts, Counts]:
-        """Returns the n-grams of this or a lower order that begin with ``<s>`` at most once.
+        Args:
+            order: words of the n-grams.
+            block: n-grams of the highest order that are in memory at a time.
 
-        Returns:
+        Yields:
             The n-grams, shape (G, order); how often each occurs; and the adjusted count of Kneser-Ney: the number of
             different words before it, or how often it occurs if it has the highest order or begins with ``<s>``.
 
         Example:
-            >>> words, raw, adjusted = count_ngrams([["a", "a"]], 2).of_order(1)
-            >>> words[:, 0].tolist(), raw.tolist(), adjusted.tolist()
-            ([2, 3], [1, 2], [1, 2])
+            >>> for words, raw, adjusted in count_ngrams([["a", "a"]], 2).of_order(1):
+            ...     print(words[:, 0].tolist(), raw.tolist(), adjusted.tolist())
+            [2] [1] [1]
+            [3] [2] [2]
         """
-        begins = self._begins(order)
-        words = self.words[begins, self.order - order :]
-        raw = np.add.reduceat(self.counts, begins)
-        adjusted = raw
-        if order < self.order:
-            longer = self._begins(order + 1)
-            different = np.diff(np.searchsorted(longer, begins), append=len(longer))
-            adjusted = np.where(words[:, 0] == BEGIN, raw, different)
-        if order == 1:
-            return words, raw, adjusted
-        is_whole = words[:, 1] != BEGIN  # what begins with <s> twice is among the shorter ones
-        return words[is_whole], raw[is_whole], adjusted[is_whole]
+        for words, raw, different in self._groups(order, block):
+            is_whole = words[:, 1] != BEGIN if order > 1 else slice(None)  # others are among the shorter ones
+            adjusted = np.where((words[:, 0] == BEGIN) | (order == self.order), raw, different)
+            yield words[is_whole], raw[is_whole], adjusted[is_whole]
 
-    def _begins(self, order: int) -> Counts:
-        """Returns the rows whose last words differ from those of the row before, shape (G of that order,)."""
-        last = self.words[:, self.order - order :]
-        is_new = np.ones(len(last), dtype=bool)
-        is_new[1:] = (last[1:] != last[:-1]).any(axis=1)
-        return np.flatnonzero(is_new)
+    def _groups(self, order: int, block: int) -> Iterator[tuple[Words, Counts, Counts]]:
+        """Yields the last words, the sums of counts and the numbers of words before, as far as groups are complete."""
+        begin = self.order - order
+        last: Words | None = None
+        open_words, open_sums = np.empty((0, order), dtype=np.int32), np.empty((2, 0), dtype=np.int64)
+        for first in range(0, len(self.rows), block):
+            words, counts = self.rows.read(first, first + block)
+            longer = max(0, begin - 1)
+            is_new = differs(words[:, begin:], None if last is None else last[begin:])
+            is_different = differs(words[:, longer:], None if last is None else last[longer:])
+            starts = np.flatnonzero(is_new)
+            if not is_new[0]:
+                starts = np.append(0, starts)
+            sums = np.add.reduceat(np.stack([counts, is_different]), starts, axis=1)
+            if is_new[0]:
+                heads, sums = np.concatenate([open_words, words[starts, begin:]]), np.hstack([open_sums, sums])
+            else:
+                heads, sums[:, :1] = words[starts, begin:], sums[:, :1] + open_sums
+            yield heads[:-1], sums[0, :-1], sums[1, :-1]
+            open_words, open_sums, last = heads[-1:], sums[:, -1:], words[-1]
+        yield open_words, open_sums[0], open_sums[1]
 
 
 def count_ngrams(
@@ -81,9 +118,11 @@ def count_ngrams(
     vocabulary: Vocabulary | None = None,
     *,
     is_closed: bool = True,
-    chunk_size: int = _CHUNK,
+    storage: Storage | None = None,
 ) -> NGramCounts:
-    """Counts the n-grams of sentences, which are read once; memory grows with the distinct n-grams and the chunk.
+    """Counts the n-grams of sentences, which are read once.
+
+    What does not fit the memory is sorted, goes to temporary files, and is merged from them.
 
     Args:
         sentences: the words of each.
@@ -91,30 +130,73 @@ def count_ngrams(
         vocabulary: the initial words; None for none.
         is_closed: whether words outside a given vocabulary count as ``<unk>``; otherwise they join it in the order of
             their occurrence.
-        chunk_size: words counted at a time; larger takes more memory.
+        storage: memory, and the folder of temporary files.
 
     Raises:
-        DataError: there are no sentences, or one holds ``<s>`` or ``</s>``.
+        DataError: there are no sentences, one holds ``<s>`` or ``</s>``, or temporary files cannot be written.
         ValueError: the order is not positive.
 
     Example:
         >>> counts = count_ngrams([["a", "b"], ["a"]], 2)
-        >>> counts.words.tolist(), counts.counts.tolist()
+        >>> words, numbers = counts.rows.read(0, 4)
+        >>> words.tolist(), numbers.tolist()
         ([[3, 2], [4, 2], [1, 3], [3, 4]], [1, 1, 2, 1])
     """
     if order < 1:
         raise ValueError(f"order must be positive. Found {order}")
+    storage = storage or Storage()
     known = _ids(vocabulary, is_closed)
-    tables: list[tuple[Words, Counts]] = []
-    for text in _chunks(sentences, known, order, chunk_size):
-        windows = np.lib.stride_tricks.sliding_window_view(text, order)
-        tables.append(_unique(windows[windows[:, -1] != BEGIN]))
-        while len(tables) > 1 and len(tables[-2][0]) < 2 * len(tables[-1][0]):
-            tables[-2:] = [_merged(tables[-2:])]
-    if not tables:
+    collected = _Collected(order, storage)
+    for text in _chunks(sentences, known, order, min(_CHUNK, max(1, storage.most_rows(order) // 4))):
+        collected.add(text)
+    if not collected.num_words:
         raise DataError("text", "holds no sentences", "give text with one sentence a line")
-    words, counts = _merged(tables)
-    return NGramCounts(Vocabulary(tuple(known)), words, counts)
+    return NGramCounts(Vocabulary(tuple(known)), order, collected.rows(), collected.num_words)
+
+
+class _Collected:
+    """The n-grams so far: tables in memory, each at least twice as long as the next one, and runs on disk."""
+
+    def __init__(self, order: int, storage: Storage) -> None:
+        self._order, self._folder, self._most = order, storage.folder, max(1, storage.most_rows(order) // 2)
+        self._tables: list[Block] = []
+        self._runs: list[Rows] = []
+        self.num_words = 0
+
+    def add(self, text: Words) -> None:
+        """Counts a chunk of whole sentences."""
+        windows = np.lib.stride_tricks.sliding_window_view(text, self._order)
+        windows = windows[windows[:, -1] != BEGIN]
+        self.num_words += len(windows)
+        tables = self._tables
+        tables.append(unique_rows(windows))
+        while len(tables) > 1 and len(tables[-2][0]) < 2 * len(tables[-1][0]):
+            tables[-2:] = [_sum(tables[-2:])]
+        if sum(len(words) for words, _ in tables) > self._most:
+            self._flush()
+
+    def rows(self) -> Rows:
+        """Returns all n-grams."""
+        if not self._runs:
+            return RowsInMemory(*_sum(self._tables))
+        self._flush()
+        return merged_rows(self._runs, self._order, self._folder, self._most)
+
+    def _flush(self) -> None:
+        if self._tables:
+            run = RowsOnDisk(self._order, self._folder)
+            run.append(*_sum(self._tables))
+            self._runs.append(run)
+            self._tables.clear()
+        if len(self._runs) == _MOST_RUNS:
+            self._runs = [merged_rows(self._runs, self._order, self._folder, self._most)]
+
+
+def _sum(tables: Sequence[Block]) -> Block:
+    if len(tables) == 1:
+        return tables[0]
+    words, counts = zip(*tables, strict=True)
+    return unique_rows(np.concatenate(words), np.concatenate(counts))
 
 
 class _ClosedIds(dict[str, int]):
@@ -147,34 +229,3 @@ def _chunks(sentences: Iterable[Sequence[str]], ids: dict[str, int], order: int,
             chunk = array("i")
     if chunk:
         yield np.frombuffer(chunk, dtype=np.int32)
-
-
-def _merged(tables: Sequence[tuple[Words, Counts]]) -> tuple[Words, Counts]:
-    if len(tables) == 1:
-        return tables[0]
-    return _unique(np.concatenate([words for words, _ in tables]), np.concatenate([counts for _, counts in tables]))
-
-
-def _unique(words: Words, counts: Counts | None = None) -> tuple[Words, Counts]:
-    """Returns the unique rows, sorted by the last column first, and the sums of their counts (1 each if not given)."""
-    rows = _sorted_rows(words)
-    words = words[rows]
-    is_new = np.ones(len(words), dtype=bool)
-    is_new[1:] = (words[1:] != words[:-1]).any(axis=1)
-    begins = np.flatnonzero(is_new)
-    if counts is None:
-        return words[begins], np.diff(begins, append=len(words))
-    return words[begins], np.add.reduceat(counts[rows], begins)
-
-
-def _sorted_rows(words: Words) -> npt.NDArray[np.int64]:
-    """Returns the order of rows by last column, then the one before; several ids are packed into one sort key."""
-    bits = max(int(words.max(initial=0)).bit_length(), 1)
-    width = _KEY_BITS // bits
-    keys = []
-    for first in range(0, words.shape[1], width):
-        key = np.zeros(len(words), dtype=np.int64)
-        for column in reversed(range(first, min(first + width, words.shape[1]))):
-            key = key << bits | words[:, column]
-        keys.append(key)
-    return np.argsort(keys[0], kind="stable") if len(keys) == 1 else np.lexsort(keys)

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.errors import ConfigError
-from asr.lm.counting import NGramCounts, count_ngrams
+from asr.lm.counting import NGramCounts, Storage, count_ngrams
 from asr.lm.ngram import NEVER, LogProbs, NGramModel
-from asr.lm.tree import Ids, Mask, NGramTree, build_tree
+from asr.lm.rows import Counts, Words
+from asr.lm.tree import Ids, NGramTree, TreeBuilder
 from asr.lm.vocabulary import BEGIN, Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ def estimate(
     *,
     is_closed: bool = True,
     prune: Sequence[int] = (),
+    storage: Storage | None = None,
 ) -> NGramModel:
     """Returns the n-gram model of sentences; see :func:`count_ngrams` and :func:`estimate_from_counts`.
 
@@ -100,7 +102,7 @@ def estimate(
         >>> float(np.exp(model.log_prob(["a", "c"])).round(4))
         0.1365
     """
-    counts = count_ngrams(sentences, order, vocabulary, is_closed=is_closed)
+    counts = count_ngrams(sentences, order, vocabulary, is_closed=is_closed, storage=storage)
     return estimate_from_counts(counts, prune).model
 
 
@@ -122,6 +124,8 @@ def estimate_from_counts(counts: NGramCounts, prune: Sequence[int] = ()) -> Esti
     **Source**: Chen & Goodman 1998, section 3; pruning, ``<s>`` and ``<unk>`` as in KenLM's lmplz, Heafield et al.
     2013, "Scalable modified Kneser-Ney language model estimation".
 
+    The n-grams are read block by block: memory grows with those that pruning leaves, some 120 bytes for each.
+
     Args:
         counts: of the highest order.
         prune: n-grams that occur so often or less are dropped, for each order from 1, as with KenLM's ``--prune``; see
@@ -131,15 +135,12 @@ def estimate_from_counts(counts: NGramCounts, prune: Sequence[int] = ()) -> Esti
         ConfigError: as for :func:`check_prune`.
     """
     thresholds = check_prune(prune, counts.order)
-    tree, raw, adjusted = _tree_of(counts)
-    discounts = tuple(_discounts(adjusted[tree.span(order)], order) for order in range(1, counts.order + 1))
-    keep = np.concatenate([raw[tree.span(order + 1)] > threshold for order, threshold in enumerate(thresholds)]) | (
-        tree.contexts == 0
-    )
-    log_probs, backoffs = _smoothed(tree, adjusted, discounts, keep)
-    tree_kept = tree.kept(keep)
-    model = NGramModel.assemble(counts.vocabulary, tree_kept, log_probs[keep], backoffs[keep])
-    return Estimate(model, discounts, (tree.num_ngrams[0] - 1, *tree.num_ngrams[1:]))
+    levels = _Levels(counts, thresholds)
+    tree = levels.tree
+    discounts = tuple(_discounts(tally, order) for order, tally in enumerate(levels.tallies, start=1))
+    log_probs, backoffs = _smoothed(tree, levels.adjusted, levels.pruned, discounts)
+    model = NGramModel.assemble(counts.vocabulary, tree, log_probs, backoffs)
+    return Estimate(model, discounts, (tree.num_ngrams[0] - 1, *levels.num_counted[1:]))
 
 
 def check_prune(prune: Sequence[int], order: int) -> list[int]:
@@ -159,24 +160,68 @@ def check_prune(prune: Sequence[int], order: int) -> list[int]:
     return values + [values[-1]] * (order - len(values))
 
 
-def _tree_of(counts: NGramCounts) -> tuple[NGramTree, Ids, Ids]:
-    """Returns the n-grams of all orders; how often each occurs, and its adjusted count, shape (A,) each."""
-    vocabulary_size = len(counts.vocabulary)
-    levels = [counts.of_order(order) for order in range(1, counts.order + 1)]
-    tree, sortings = build_tree(vocabulary_size, [words for words, _, _ in levels[1:]])
-    unigrams = levels[0][0][:, 0]
-    arrays = []
-    for kind in (1, 2):
-        first = np.zeros(vocabulary_size, dtype=np.int64)
-        first[unigrams] = levels[0][kind]
-        higher = [level[kind][sorting] for level, sorting in zip(levels[1:], sortings, strict=True)]
-        arrays.append(np.concatenate([first, *higher]))
-    return tree, arrays[0], arrays[1]
+class _Levels:
+    """The n-grams of all orders that pruning leaves, read block by block; of the others only what discounting needs.
+
+    Attributes:
+        tree: the n-grams left.
+        adjusted: their adjusted counts, shape (A,).
+        pruned: for each node of the tree, the adjusted counts of the n-grams with this context that are left out,
+            shape (A + 1,).
+        tallies: for each order, how many n-grams have the count 1, 2, 3, 4.
+        num_counted: distinct n-grams of each order before pruning.
+    """
+
+    def __init__(self, counts: NGramCounts, thresholds: Sequence[int]) -> None:
+        self.tallies: list[list[int]] = []
+        self.num_counted: list[int] = []
+        size = len(counts.vocabulary)
+        unigrams = np.zeros(size, dtype=np.int64)
+        for words, _, adjusted in self._blocks(counts, 1):
+            unigrams[words[:, 0]] = adjusted
+        builder, kept, pruned = TreeBuilder(size), [unigrams], [np.zeros(1, dtype=np.int64)]
+        for order, threshold in enumerate(thresholds[1:], start=2):
+            left, lost = self._split(counts, order, threshold, builder)
+            pruned.append(lost)
+            if len(left[1]):
+                kept.append(left[1][builder.add(left[0])])
+        self.tree, self.adjusted = builder.tree(), np.concatenate(kept)
+        self.pruned = np.zeros(len(self.adjusted) + 1, dtype=np.int64)
+        for lost in pruned:
+            self.pruned[: len(lost)] += lost
+
+    def _blocks(self, counts: NGramCounts, order: int) -> Iterator[tuple[Words, Counts, Counts]]:
+        """Yields the n-grams of an order and counts their counts."""
+        tally = np.zeros(6, dtype=np.int64)
+        number = 0
+        for words, raw, adjusted in counts.of_order(order):
+            tally += np.bincount(np.minimum(adjusted, 5), minlength=6)
+            number += len(words)
+            yield words, raw, adjusted
+        self.tallies.append(tally[1:5].tolist())
+        self.num_counted.append(number)
+
+    def _split(
+        self, counts: NGramCounts, order: int, threshold: int, builder: TreeBuilder
+    ) -> tuple[tuple[Words, Ids], Ids]:
+        """Returns n-grams that are left, with adjusted counts; and the sums of the others over contexts that are."""
+        kept = [(np.empty((0, order), dtype=np.int32), np.empty(0, dtype=np.int64))]
+        pruned = np.zeros(builder.num_nodes, dtype=np.int64)
+        for words, raw, adjusted in self._blocks(counts, order):
+            keep = raw > threshold
+            kept.append((words[keep], adjusted[keep]))
+            if not keep.all():
+                contexts = builder.nodes(words[~keep, :-1])
+                is_left = contexts >= 0
+                pruned += np.bincount(
+                    contexts[is_left], weights=adjusted[~keep][is_left], minlength=builder.num_nodes
+                ).astype(np.int64)
+        parts = tuple(zip(*kept, strict=True))
+        return (np.concatenate(parts[0]), np.concatenate(parts[1])), pruned
 
 
-def _discounts(adjusted: Ids, order: int) -> Discounts:
-    t = np.bincount(np.minimum(adjusted, 5), minlength=6)[1:5]
-    discounts = Discounts.of(t.tolist())
+def _discounts(tally: Sequence[int], order: int) -> Discounts:
+    discounts = Discounts.of(tally)
     if not discounts.is_estimated:
         logger.warning(
             "order %d: %s n-grams occur 1, 2, 3, 4 times, too few to estimate discounts; %s, %s, %s are used",
@@ -187,18 +232,18 @@ def _discounts(adjusted: Ids, order: int) -> Discounts:
     return discounts
 
 
-def _smoothed(tree: NGramTree, adjusted: Ids, discounts: Sequence[Discounts], keep: Mask) -> tuple[LogProbs, LogProbs]:
-    """Returns natural-log probabilities and back-off weights of all n-grams, shape (A,); valid for those kept."""
+def _smoothed(tree: NGramTree, adjusted: Ids, pruned: Ids, discounts: Sequence[Discounts]) -> tuple[LogProbs, LogProbs]:
+    """Returns natural-log probabilities and back-off weights of all n-grams, shape (A,)."""
     taken = np.zeros(len(adjusted))
-    for order, each in enumerate(discounts, start=1):
+    for order in range(1, len(tree.num_ngrams) + 1):
         span = tree.span(order)
-        taken[span] = np.array([0.0, *each.values])[np.minimum(adjusted[span], 3)]
-    taken = np.where(keep, taken, adjusted)
+        taken[span] = np.array([0.0, *discounts[order - 1].values])[np.minimum(adjusted[span], 3)]
     num_nodes = len(adjusted) + 1
-    totals = np.bincount(tree.contexts, weights=adjusted, minlength=num_nodes)
-    lost = np.bincount(tree.contexts, weights=taken, minlength=num_nodes)
+    totals = np.bincount(tree.contexts, weights=adjusted, minlength=num_nodes) + pruned
+    lost = np.bincount(tree.contexts, weights=taken, minlength=num_nodes) + pruned
     gammas = np.divide(lost, totals, out=np.ones(num_nodes), where=totals > 0)
     probs = (adjusted - taken) / totals[tree.contexts]
+    del taken, totals, lost
     unigrams = tree.span(1)
     probs[unigrams] += gammas[0] / (tree.vocabulary_size - 1)
     probs[BEGIN] = np.exp(NEVER)

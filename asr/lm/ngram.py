@@ -116,18 +116,38 @@ class NGramModel:
             labels: word ids, same shape.
         """
         states, labels = np.broadcast_arrays(states, labels)
-        shape, states, labels = states.shape, states.ravel().astype(np.int64), labels.ravel()
-        log_probs = np.zeros(len(states))
+        arcs, log_probs = self.arcs(states.ravel(), labels.ravel())
+        log_probs += self.arc_log_probs[arcs]
+        return log_probs.reshape(states.shape), self.arc_next_states[arcs].astype(np.int64).reshape(states.shape)
+
+    def arcs(self, states: npt.NDArray[Any], labels: npt.NDArray[Any]) -> tuple[Ids, LogProbs]:
+        """Returns the arcs of words, and the sums of the back-off weights on the way to them, shape (L,) each.
+
+        Args:
+            states: shape (L,).
+            labels: word ids, shape (L,).
+        """
+        states = states.astype(np.int64)
+        weights = np.zeros(len(states))
         arcs = np.zeros(len(states), dtype=np.int64)
         rest = np.arange(len(states))
         while len(rest):
             found = find(self.arc_keys, states[rest] * len(self.vocabulary) + labels[rest])
             arcs[rest] = found
             rest = rest[found < 0]
-            log_probs[rest] += self.backoffs[states[rest]]
+            weights[rest] += self.backoffs[states[rest]]
             states[rest] = self.backoff_states[states[rest]]
-        log_probs += self.arc_log_probs[arcs]
-        return log_probs.reshape(shape), self.arc_next_states[arcs].astype(np.int64).reshape(shape)
+        return arcs, weights
+
+    def ngrams(self) -> list[npt.NDArray[np.int32]]:
+        """Returns the n-grams of each order from 1, in the order of the arcs, shapes (G, 1), (G, 2) and so on."""
+        labels, contexts, first = self.arc_labels[:, None], self.arc_contexts, 0
+        words = [labels[: self.num_ngrams[0]]]
+        for number, before in zip(self.num_ngrams[1:], self.num_ngrams[:-1], strict=True):
+            span = slice(first + before, first + before + number)
+            words.append(np.hstack([words[-1][contexts[span] - 1 - first], labels[span]]))
+            first = span.start
+        return words
 
     def next_states(self, states: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Ids:
         """Returns the states after words; see :meth:`lookup`."""

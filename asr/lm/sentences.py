@@ -17,7 +17,7 @@ class SentenceReader:
     """Reads sentences from files, one file after another, without storing them.
 
     Attributes:
-        paths: text files, compressed or not (``.gz``), one sentence a line.
+        paths: text files, compressed or not (``.gz``, ``.xz``, ``.bz2``), one sentence a line.
         policy: applied to each line; None leaves it unchanged.
         num_sentences: sentences of the latest reading.
         num_empty: lines without words in the latest reading, which are skipped.

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 Ids = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 
 class MissingContextsError(Exception):
@@ -53,15 +52,6 @@ class NGramTree:
         """The number of nodes that can be a context: the empty n-gram and all but those of the highest order."""
         return 1 + sum(self.num_ngrams[:-1])
 
-    def kept(self, keep: Mask) -> NGramTree:
-        """Returns the tree of the n-grams marked, shape (A,): with each its context and suffix, and all of order 1."""
-        nodes = np.concatenate([[0], np.cumsum(keep)])  # old node -> new node
-        num_ngrams = tuple(int(keep[self.span(order + 1)].sum()) for order in range(len(self.num_ngrams)))
-        while num_ngrams[-1] == 0:
-            num_ngrams = num_ngrams[:-1]
-        kept = (nodes[self.contexts[keep]], self.labels[keep], nodes[self.suffixes[keep]])
-        return NGramTree(self.vocabulary_size, num_ngrams, *kept)
-
 
 def build_tree(vocabulary_size: int, words: list[npt.NDArray[np.int32]]) -> tuple[NGramTree, list[Ids]]:
     """Returns the tree of n-grams in any order.
@@ -81,11 +71,9 @@ def build_tree(vocabulary_size: int, words: list[npt.NDArray[np.int32]]) -> tupl
         >>> tree.contexts.tolist(), tree.labels.tolist(), tree.suffixes.tolist()
         ([0, 0, 0, 2, 3], [0, 1, 2, 2, 1], [0, 0, 0, 3, 2])
     """
-    builder = _Builder(vocabulary_size)
+    builder = TreeBuilder(vocabulary_size)
     sortings = [builder.add(each) for each in words]
-    levels = builder.levels
-    arrays = [np.concatenate([getattr(level, name) for level in levels]) for name in ("contexts", "labels", "suffixes")]
-    return NGramTree(vocabulary_size, tuple(len(level.labels) for level in levels), *arrays), sortings
+    return builder.tree(), sortings
 
 
 @dataclass(frozen=True)
@@ -99,38 +87,67 @@ class _Level:
     suffixes: Ids
 
 
-class _Builder:
-    """Adds the n-grams order by order."""
+class TreeBuilder:
+    """Adds the n-grams of a tree order by order, from 2.
+
+    Args:
+        vocabulary_size: V.
+    """
 
     def __init__(self, vocabulary_size: int) -> None:
-        self.vocabulary_size = vocabulary_size
+        self._vocabulary_size = vocabulary_size
         labels = np.arange(vocabulary_size)
         root = np.zeros(vocabulary_size, dtype=np.int64)
-        self.levels = [_Level(1, labels, root, labels, root)]
+        self._levels = [_Level(1, labels, root, labels, root)]
+
+    @property
+    def num_nodes(self) -> int:
+        """The number of nodes so far."""
+        return self._levels[-1].first + len(self._levels[-1].labels)
+
+    def tree(self) -> NGramTree:
+        """Returns the tree of what was added."""
+        names = ("contexts", "labels", "suffixes")
+        arrays = [np.concatenate([getattr(level, name) for level in self._levels]) for name in names]
+        return NGramTree(self._vocabulary_size, tuple(len(level.labels) for level in self._levels), *arrays)
 
     def add(self, words: npt.NDArray[np.int32]) -> Ids:
-        contexts = self._nodes(words[:, :-1])
+        """Adds the n-grams of the next order and returns the order of the rows in the tree.
+
+        Args:
+            words: the n-grams, without repeats, shape (G, n).
+
+        Raises:
+            MissingContextsError: an n-gram's context is missing.
+        """
+        contexts = self.nodes(words[:, :-1])
         missing = contexts < 0
         if missing.any():
             raise MissingContextsError(np.unique(words[missing, :-1], axis=0))
-        keys = contexts * self.vocabulary_size + words[:, -1]
+        keys = contexts * self._vocabulary_size + words[:, -1]
         sorting = np.argsort(keys, kind="stable")
         words = words[sorting]
-        suffixes = self._nodes(words[:, 1:])
+        suffixes = self.nodes(words[:, 1:])
         for first in range(2, words.shape[1]):
             rest = np.flatnonzero(suffixes < 0)
-            suffixes[rest] = self._nodes(words[rest, first:])
-        last = self.levels[-1]
+            suffixes[rest] = self.nodes(words[rest, first:])
+        last = self._levels[-1]
         labels = words[:, -1].astype(np.int64)
-        self.levels.append(_Level(last.first + len(last.labels), keys[sorting], contexts[sorting], labels, suffixes))
+        self._levels.append(_Level(last.first + len(last.labels), keys[sorting], contexts[sorting], labels, suffixes))
         return sorting
 
-    def _nodes(self, words: npt.NDArray[np.int32]) -> Ids:
-        """Returns the nodes of n-grams of one order, -1 for missing ones."""
+    def nodes(self, words: npt.NDArray[np.int32]) -> Ids:
+        """Returns the nodes of n-grams of one order, -1 for missing ones, shape (G,).
+
+        Args:
+            words: the n-grams, shape (G, n).
+        """
+        if words.shape[1] > len(self._levels):
+            return np.full(len(words), -1, dtype=np.int64)
         nodes = words[:, 0].astype(np.int64) + 1
         for order in range(2, words.shape[1] + 1):
-            level = self.levels[order - 1]
-            keys = nodes * self.vocabulary_size + words[:, order - 1]
+            level = self._levels[order - 1]
+            keys = nodes * self._vocabulary_size + words[:, order - 1]
             places = find(level.keys, keys)
             nodes = np.where((places >= 0) & (nodes >= 0), places + level.first, -1)
         return nodes

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from asr.records import Record
 from asr.scoring.counts import ErrorCounts, read_counts
+from asr.scoring.overlap import MeasuredOverlap
 from asr.scoring.rules import RuleId
 from asr.scoring.tables import pad_row, percent_interval
 
@@ -27,6 +28,7 @@ class ScoredFile:
         counts: the errors.
         interval: 95 % confidence interval of the rate, as fractions; None if there is none.
         policy: name and hash of the text policy or the protocol.
+        overlap: what the text of the language model shares with what was scored; empty where that is not told.
     """
 
     label: str
@@ -34,6 +36,7 @@ class ScoredFile:
     counts: ErrorCounts
     interval: tuple[float, float] | None
     policy: str
+    overlap: str = ""
 
 
 def read_scores(path: str | Path) -> list[ScoredFile]:
@@ -44,8 +47,11 @@ def read_scores(path: str | Path) -> list[ScoredFile]:
     """
     report = Record.read(path, SCORES_KIND, SCORES_REMEDY)
     scored = [(each, RuleId.read(each, report)) for each in report.records("scores")]
+    overlap = str(MeasuredOverlap.of(report.record("overlap"))) if report.has("overlap") else ""
     return [
-        ScoredFile(each.text("label"), rule.unit, read_counts(each), _interval(each), f"{rule.name} ({rule.hash})")
+        ScoredFile(
+            *(each.text("label"), rule.unit, read_counts(each), _interval(each)), f"{rule.name} ({rule.hash})", overlap
+        )
         for each, rule in scored
     ]
 
@@ -66,7 +72,8 @@ def scores_table(scores: Sequence[ScoredFile]) -> str:
             for row, cell in zip(rows, ["scored under", *(s.policy for s in scores)], strict=True)
         ]
     below = f"Scored under {', '.join(policies)}; intervals by bootstrap over speakers."
-    return f"{markdown_table(rows, num_left=3 if several else 2)}\n\n{below}"
+    overlaps = [f"\n\n{each}" for each in dict.fromkeys(score.overlap for score in scores) if each]
+    return f"{markdown_table(rows, num_left=3 if several else 2)}\n\n{below}{''.join(overlaps)}"
 
 
 def means_table(runs: Sequence[Sequence[ScoredFile]]) -> str:

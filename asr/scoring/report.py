@@ -9,6 +9,7 @@ from pathlib import Path
 
 from asr.scoring.bootstrap import LEVEL
 from asr.scoring.frequency import WordFrequencies
+from asr.scoring.overlap import MeasuredOverlap, read_overlap
 from asr.scoring.references import Reference
 from asr.scoring.rules import Group, ScoringRule
 from asr.scoring.score import Score, score
@@ -25,12 +26,14 @@ class Report:
         references: what was said in them.
         scores: of each set of hypotheses under each rule, at least one.
         frequencies: of words in a text; None where errors are not counted by them.
+        overlap: what the text of the language model shares with the utterances; None where that is not told.
     """
 
     split: Split
     references: tuple[Reference, ...]
     scores: tuple[Score, ...]
     frequencies: WordFrequencies | None = None
+    overlap: MeasuredOverlap | None = None
 
     @property
     def rules(self) -> list[ScoringRule]:
@@ -73,7 +76,9 @@ class Report:
         """Returns the lines that say what was measured."""
         lines = [f"{self.rules[0].scope(self.split, self.seconds)}; bootstrap over {self.split.over}"]
         lines += [line for rule in self.rules for line in rule.card_lines()]
-        return "\n".join(lines if self.frequencies is None else [*lines, f"frequencies: {self.frequencies}"])
+        if self.frequencies is not None:
+            lines.append(f"frequencies: {self.frequencies}")
+        return "\n".join(lines if self.overlap is None else [*lines, str(self.overlap)])
 
     def to_dict(self) -> dict[str, object]:
         """Returns all of it as plain values, for JSON; rates are fractions, null where they are infinite."""
@@ -84,6 +89,7 @@ class Report:
             "seconds": self.seconds,
             "interval": {"level": LEVEL, "over": self.split.over},
             **({} if self.frequencies is None else {"frequencies": self.frequencies.to_dict()}),
+            **({} if self.overlap is None else {"overlap": self.overlap.to_dict()}),
             "scores": [each.to_dict() for each in self.scores],
         }
 
@@ -100,6 +106,7 @@ def make_report(
     cuts: str,
     rules: Sequence[ScoringRule],
     frequencies: WordFrequencies | None = None,
+    overlap: str | Path | None = None,
 ) -> Report:
     """Scores hypotheses under each of several rules.
 
@@ -109,9 +116,10 @@ def make_report(
         cuts: the file that they come from.
         rules: of one kind, that count words and characters, or phones.
         frequencies: of words in a text under the same policy, see :func:`asr.scoring.score.score`.
+        overlap: file of ``asr lm overlap`` about the same cuts.
 
     Raises:
-        DataError: ids do not match, or a rule refuses a text.
+        DataError: ids do not match, a rule refuses a text, or the overlap is of other cuts.
     """
     names = Counter(Path(file).stem for file in texts)
     labels = {file: Path(file).stem if names[Path(file).stem] == 1 else file for file in texts}
@@ -120,7 +128,9 @@ def make_report(
         for file, hyps in texts.items()
         for rule in rules
     ]
-    return Report(describe_split(cuts, references), tuple(references), tuple(scores), frequencies)
+    split = describe_split(cuts, references)
+    measured = None if overlap is None else read_overlap(overlap, split)
+    return Report(split, tuple(references), tuple(scores), frequencies, measured)
 
 
 def group_table(scored: Score, by: Group) -> str:

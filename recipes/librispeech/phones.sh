@@ -2,7 +2,7 @@
 # LibriSpeech: phones of a dictionary from train-clean-5, scored where a forced aligner has written phones and words down.
 #
 #   recipes/librispeech/phones.sh [--corpus-dir DIR] [--dev NAME] --lexicon FILE [--g2p FILE] --aligned DIR
-#     [--letters NAME] [--experiment mini] [--device cpu] [--seed 0] [KEY=VALUE for asr train]
+#     [--letters NAME] [--order 3] [--experiment mini] [--device cpu] [--seed 0] [KEY=VALUE for asr train]
 #
 # --corpus-dir   holds LibriSpeech/, with .flac or .opus (downloaded without it); --dev names another set than dev-clean-2
 # --lexicon      WORD PHONE PHONE, such as cmudict.dict
@@ -10,6 +10,7 @@
 # --aligned      utterances with TextGrids, in LibriSpeech's layout, of speakers who are not in train-clean-5
 # --letters      experiment that run.sh has trained and decoded, such as mini: the words of the dev set are searched by
 #                their phones with its trigram, then rescored by its letters and its recurrent language model
+# --order        words of the n-grams of run.sh
 # --experiment   file of conf/experiment/librispeech_phones: mini, mini_gpu for a GPU, or those of turns.sh
 # --device       cuda to decode on a GPU
 # Stages, for --stage N and --stop-stage N: 1 pronunciation model, 2 corpora, 3 table of phones, 4 features, 5 training,
@@ -17,15 +18,15 @@
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
-corpus_dir="" dev=dev-clean-2 lexicon="" g2p="" aligned="" letters="" experiment=mini device=cpu seed=0
-parse_options "corpus_dir dev lexicon g2p aligned letters experiment device seed" "$@"
+corpus_dir="" dev=dev-clean-2 lexicon="" g2p="" aligned="" letters="" order=3 experiment=mini device=cpu seed=0
+parse_options "corpus_dir dev lexicon g2p aligned letters order experiment device seed" "$@"
 letters=${letters:+exp/librispeech/$letters/seed$seed/last.ckpt}
 must_exist lexicon g2p aligned letters
 [[ $lexicon ]] || die "--lexicon: is missing; give a dictionary such as cmudict.dict"
 [[ $aligned ]] || die "--aligned: is missing; give a folder of utterances with TextGrids"
 data=data/librispeech_phones exp=exp/librispeech_phones/$experiment/seed$seed policy=arpabet-39 split=$(basename "$aligned")
 train=$data/train-clean-5_cuts.jsonl.gz cuts=$data/${dev}_cuts.jsonl.gz test=$data/aligned/${split}_cuts.jsonl.gz
-ngram=data/librispeech/3gram.npz lstm=exp/librispeech/lstm_lm/seed$seed/best.ckpt
+ngram=data/librispeech/${order}gram.npz lstm=exp/librispeech/lstm_lm/seed$seed/best.ckpt
 on_device=(--device "$device") words=$exp/${dev}_words
 
 if [[ ! $g2p ]] && stage 1 "pronunciation model"; then

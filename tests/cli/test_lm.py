@@ -104,6 +104,7 @@ def test_vocabulary_pruning_and_policy(text, tmp_path, capsys):
         (("ppl", "--model", "none.arpa", "A"), 1, "none.arpa: no such file; check the path"),
         (("ppl", "--model", "A", "A"), 1, "is not an ARPA file: it has no \\data\\ line"),
         (("ppl", "--model", "A", "A", "--oovs", -1), 2, "--oovs: -1 words; give 0 or more"),
+        (("ppl", "--model", "A"), 2, "TEXT, --cuts: both or none are given; give texts, or cuts with transcripts"),
         (("convert", "A", "m.txt"), 2, "m.txt: the name does not say the form"),
     ],
 )
@@ -189,3 +190,59 @@ def test_a_checkpoint_of_something_else_gets_one_line(tmp_path, capsys):
     assert "acoustic.ckpt: is no checkpoint of a language model: it lacks vocabulary" in found[0][2]
     assert "no.ckpt: no such file" in found[1][2]
     assert [each[2].count("\n") for each in found] == [1, 1]
+
+
+@pytest.fixture
+def models(text, tmp_path, capsys):
+    """Trains a bigram of each text."""
+    paths = tmp_path / "1.npz", tmp_path / "2.npz"
+    run(capsys, "train", "--order", 2, "--text", text[0], "--out", paths[0])
+    run(capsys, "train", "--order", 2, "--text", text[1], "--vocab", paths[0], "--add-text-words", "--out", paths[1])
+    return paths
+
+
+def test_models_are_mixed_and_pruned(models, tmp_path, capsys):
+    (tmp_path / "dev.txt").write_text("a b\na d\na d\na q\n")
+    mixed, small = tmp_path / "mixed.npz", tmp_path / "small.npz"
+    status, _, err = run(capsys, "mix", *models, "--dev-text", tmp_path / "dev.txt", "--out", mixed)
+    assert status == 0
+    lines = err.splitlines()
+    assert [line.split(", perplexity")[0].split()[-2] for line in lines[:2]] == ["weight"] * 2
+    assert lines[2].startswith("mixture: perplexity ")
+    assert lines[2].endswith(" of 11 words and ends of sentences")
+    assert lines[3] == f"{mixed}: 2 orders, n-grams 8, 9"
+    assert run(capsys, "mix", *models, "--weights", 1, 3, "--out", mixed)[0] == 0
+    share = np.exp(load_ngram(mixed).lookup(0, 3)[0])  # "a", the fourth word of all
+    assert share == pytest.approx(
+        sum(w * np.exp(load_ngram(m).lookup(0, 3)[0]) for w, m in zip((1 / 4, 3 / 4), models, strict=True))
+    )
+    assert run(capsys, "prune", mixed, "--to-ngrams", 12, "--out", small)[2] == f"{small}: 2 orders, n-grams 8, 4\n"
+    status, _, err = run(capsys, "prune", mixed, "--to-megabytes", 1, "--out", small)
+    assert err.splitlines() == ["0.00 MB in a model file (int8)", f"{small}: 2 orders, n-grams 8, 9"]
+    assert run(capsys, "prune", mixed, "--threshold", 10, "--out", small)[2] == f"{small}: 1 orders, n-grams 8\n"
+    assert run(capsys, "prune", mixed, "--to-ngrams", 1, "--out", small)[0] == 1
+    status, _, err = run(capsys, "mix", *models, "--weights", 1, "--out", mixed)
+    assert (status, err) == (2, "asr lm: --weights: 1 for 2 models; give one for each model, or --dev-text\n")
+
+
+def test_pruning_and_memory_while_training(text, tmp_path, capsys):
+    whole, out = tmp_path / "whole.npz", tmp_path / "m.npz"
+    common = ("train", "--order", 2, "--text", *text)
+    run(capsys, *common, "--out", whole)
+    folder = ("--memory", 1e-9, "--temporary-folder", tmp_path)
+    assert run(capsys, *common, *folder, "--out", out)[0] == 0
+    assert out.read_bytes() == whole.read_bytes()
+    err = run(capsys, *common, "--prune-entropy", 0.02, "--out", out)[2]
+    assert "of which 2 orders, n-grams 8, " in err
+    assert load_ngram(out).num_ngrams[1] < 9
+    status, _, err = run(capsys, *common, "--memory", 1e-9, "--temporary-folder", tmp_path / "no", "--out", out)
+    assert (status, err.splitlines()[-1].split("; ")[1]) == (1, "name a folder with more room: --temporary-folder")
+
+
+def test_sentences_are_selected(text, tmp_path, capsys):
+    (tmp_path / "large.txt").write_text("a b\nx y z\n" * 20)
+    out = tmp_path / "out.txt.gz"
+    arguments = ("select", "--like", text[0], "--text", tmp_path / "large.txt", "--out", out)
+    assert run(capsys, *arguments, "--keep", 0.4) == (0, "", f"{out}: 20 of 40 sentences, 40 of 100 words\n")
+    assert set(gzip.decompress(out.read_bytes()).decode().splitlines()) == {"a b"}
+    assert run(capsys, *arguments, "--keep", 4)[0] == 2

@@ -6,9 +6,11 @@ import pytest
 from lhotse import CutSet, MonoCut, SupervisionSegment
 from lhotse.supervision import AlignmentItem
 
+from asr.cli.lm import main as lm_main
 from asr.cli.score import main
 from asr.corpora.manifests import write_cuts
 from asr.decoding.hypothesis import Hypothesis, Span
+from asr.reports.summary import read_scores, scores_table
 from asr.scoring.hypotheses import write_hypotheses
 
 TEXTS = {"u1": ("anna", "the cat"), "u2": ("anna", "sat"), "u3": ("bert", "on the mat")}
@@ -281,3 +283,23 @@ def test_what_goes_wrong_with_protocols_is_one_line(folder, capsys, arguments, s
 def test_hypotheses_need_cuts(folder, capsys):
     assert main(["--hyps", str(folder / "right.jsonl"), "--policy", "verbatim"]) == 2
     assert "--cuts: there are no references for" in capsys.readouterr().err
+
+
+def test_the_overlap_of_the_language_models_text_is_in_the_report(folder, capsys):
+    (folder / "books.txt").write_text("the cat\nwas on the hat\n")
+    cuts, overlap = str(folder / "test_cuts.jsonl.gz"), str(folder / "overlap.json")
+    arguments = ["overlap", "--text", str(folder / "books.txt"), "--order", "2", "--out", overlap]
+    assert lm_main([*arguments, "--against", cuts]) == 0
+    verdict = "NOT independent: the text shares 2 of 3 2-grams (66.67 %) and 2 of 3 utterances (u1, u3)"
+    line = f"language-model text ({folder / 'books.txt'}) and test: {verdict}"
+    assert capsys.readouterr().out == f"{line}\n"
+    scored = ("--hyps", "right.jsonl", "--policy", "verbatim", "--overlap", "overlap.json")
+    assert run(folder, *scored, "--json", "test_scores.json") == 0
+    assert line in capsys.readouterr().out.splitlines()
+    assert scores_table(read_scores(folder / "test_scores.json")).endswith(f"\n\n{line}")
+    stored = json.loads((folder / "overlap.json").read_text())
+    assert (stored["num_short"], stored["utterances"]) == (1, ["u1", "u3"])
+    (folder / "overlap.json").write_text(json.dumps(stored | {"split": {"name": "dev", "hash": "0"}}))
+    assert run(folder, *scored) == 1
+    assert "overlap.json: is about dev (hash 0), not test (hash " in capsys.readouterr().err
+    assert run(folder, "--compare", "right.jsonl", "wrong.jsonl", "--policy", "verbatim", *scored[4:]) == 2

@@ -2,15 +2,21 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from asr.errors import DataError
-from asr.lm.counting import count_ngrams
+from asr.lm.counting import Storage, count_ngrams
+from asr.lm.rows import RowsInMemory
 from asr.lm.vocabulary import Vocabulary
 
 
+def whole(counts, order, block=7):
+    return [np.concatenate(parts) for parts in zip(*counts.of_order(order, block), strict=True)]
+
+
 def as_counter(counts, order, kind):
-    words, *kinds = counts.of_order(order)
+    words, *kinds = whole(counts, order)
     names = counts.vocabulary.words
     return Counter(
         {tuple(names[i] for i in row): n for row, n in zip(words.tolist(), kinds[kind].tolist(), strict=True)}
@@ -18,10 +24,11 @@ def as_counter(counts, order, kind):
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("chunk_size", [1, 50, 10_000])
-def test_counts_of_all_orders(make_text, order, chunk_size):
+@pytest.mark.parametrize("memory", [1, 9_000, 1 << 30])
+def test_counts_of_all_orders(make_text, order, memory):
     text = make_text(order)
-    counts = count_ngrams(iter(text), order, chunk_size=chunk_size)
+    counts = count_ngrams(iter(text), order, storage=Storage(memory))
+    assert isinstance(counts.rows, RowsInMemory) == (memory > 9_000 or (memory > 1 and order == 1))
     raw = {n: Counter() for n in range(1, order + 1)}
     for sentence in text:
         padded = ("<s>", *sentence, "</s>")
@@ -40,8 +47,8 @@ def test_counts_of_all_orders(make_text, order, chunk_size):
 
 def test_many_different_words_need_several_keys():
     sentences = [[f"w{i}" for i in range(start, start + 400)] for start in range(0, 70_000, 400)]
-    counts = count_ngrams(sentences * 2, 5, chunk_size=20_000)  # 17 bits a word: three to a key
-    words, raw, adjusted = counts.of_order(5)
+    counts = count_ngrams(sentences * 2, 5, storage=Storage(9_000_000))  # 17 bits a word: three to a key
+    words, raw, adjusted = whole(counts, 5, 1000)
     assert set(raw.tolist()) == set(adjusted.tolist()) == {2}
     assert len(words) == sum(400 + 2 - 4 for _ in sentences)
     inside = words[(words[:, 0] > 2) & (words[:, -1] > 2)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from asr.errors import ConfigError
-from asr.lm.counting import count_ngrams
+from asr.lm.counting import Storage, count_ngrams
 from asr.lm.kneser_ney import FALLBACK, Discounts, estimate, estimate_from_counts
 from asr.lm.perplexity import measure_perplexity
 from asr.lm.vocabulary import Vocabulary
@@ -127,3 +127,18 @@ def test_the_last_threshold_holds_above_and_the_text_decides_the_order(make_text
 def test_wrong_thresholds(prune):
     with pytest.raises(ConfigError, match=r"prune: .* for 3 orders; give up to 3 numbers that ascend from 0"):
         estimate(TEXT, 3, prune=prune)
+
+
+@pytest.mark.parametrize("prune", [(), (0, 0, 1), (0, 1, 1, 2)])
+@pytest.mark.parametrize("memory", [1, 30_000])
+def test_the_model_is_the_same_whatever_the_memory(make_text, tmp_path, memory, prune):
+    text = make_text(5, num_sentences=600)
+    whole, split = (
+        estimate_from_counts(count_ngrams(text, 4, storage=storage), prune)
+        for storage in (Storage(), Storage(memory, tmp_path))
+    )
+    assert (split.discounts, split.num_counted) == (whole.discounts, whole.num_counted)
+    assert split.model.num_ngrams == whole.model.num_ngrams
+    for name in ("arc_offsets", "arc_labels", "arc_log_probs", "arc_next_states", "backoffs", "backoff_states"):
+        assert np.array_equal(getattr(split.model, name), getattr(whole.model, name))
+    assert not list(tmp_path.iterdir())

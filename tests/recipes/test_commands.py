@@ -58,7 +58,7 @@ VARIABLES = {
     "$seed": "0", "an4/$experiment": "an4/blstm", "librispeech/$experiment": "librispeech/mini", "$cell": "lstm",
     "librispeech/$size": "librispeech/100h",
     "librispeech_phones/$experiment": "librispeech_phones/mini", "$dev": "dev-mini", "$rung": "blstm",
-    "$corpus": "timit", "$policy": "verbatim", "$lm_text": "books.txt",
+    "$corpus": "timit", "$policy": "verbatim", "$learnt": "books.txt",
 }  # fmt: skip
 
 
@@ -76,8 +76,8 @@ def test_training_overrides_compose(where: str, words: list[str]) -> None:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.parent.name}/{recipe.stem}")
 def test_recipes_have_the_options_that_readmes_and_their_help_give(recipe: Path) -> None:
     text = recipe.read_text(encoding="utf-8")
-    (names,) = re.findall(r'^parse_options "([a-z0-9_ ]+)"', text, re.MULTILINE)
-    known = {f"--{name.replace('_', '-')}" for name in [*names.split(), "stage", "stop_stage"]}
+    (names,) = re.findall(r'^parse_options "([a-z0-9_+ ]+)"', text, re.MULTILINE)
+    known = {f"--{name.replace('_', '-').rstrip('+')}" for name in [*names.split(), "stage", "stop_stage"]}
     named = {word for _, words in commands(recipe.relative_to(ROOT).as_posix()) for word in words}
     assert {word for word in named if word.startswith("--")} <= known
     head = text.partition("\n\n")[0]

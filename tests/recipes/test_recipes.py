@@ -189,12 +189,14 @@ def test_librispeech_from_the_tokens_to_words_by_phones(tmp_path: Path) -> None:
     (tmp_path / "books.txt").write_text("HIGH LOW\nLOW HIGH LOW\nHIGH HIGH\n" * 20, encoding="utf-8")
     (tmp_path / "more.dict").write_text("middle M IH1 D AH0 L\n", encoding="utf-8")
     small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.batch_seconds=8")
-    options = ("--dev", "dev-tiny", "--lm-text", "books.txt", "--lexicon", "more.dict")
+    (tmp_path / "more.txt").write_text("LOW LOW\nOTHER HIGH LOW\nHIGH\n" * 20, encoding="utf-8")
+    options = ("--dev", "dev-tiny", "--lm-text", "books.txt", "--lm-text", "more.txt", "--lexicon", "more.dict")
     done = run("librispeech/run.sh", "--stage", "2", *options, *small, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     report = (tmp_path / "exp/librispeech/mini/seed0/report.md").read_text(encoding="utf-8")
     named = {line.split()[1] for line in report.splitlines() if line.startswith("| dev-tiny")}
     assert named == {f"dev-tiny_{name}" for name in ("greedy", "beam64", "lexicon", "3gram", "lstm")}
+    assert "language-model text (books.txt, more.txt) and dev-tiny: unknown: no utterance has 7 words" in report
     check_phones(tmp_path)
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import stat
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,12 @@ class Written:
         assert name not in self._members
         assert _NAME.fullmatch(name)
         self._members[name] = content, is_packed
+
+    @property
+    def num_bytes(self) -> int:
+        """The bytes that the members take in a file, without their names."""
+        members = self._members.values()
+        return sum(len(zlib.compress(content, 9) if is_packed else content) for content, is_packed in members)
 
     def save(self, path: str | Path, manifest: Mapping[str, Any]) -> None:
         """Writes the file, whole or not at all; equal contents give equal files.

@@ -43,6 +43,13 @@ def write_ngram(model: NGramModel, precision: Precision, written: Written) -> di
     return {"num_ngrams": list(model.num_ngrams), "arrays": arrays.forms}
 
 
+def ngram_size(model: NGramModel, precision: Precision) -> int:
+    """Returns the bytes that a model takes in a model file, words included."""
+    written = Written()
+    write_ngram(model, precision, written)
+    return written.num_bytes
+
+
 def read_ngram(members: Members, found: Record) -> NGramModel:
     """Reads what :func:`write_ngram` wrote; the arrays are checked as for any file.
 
