@@ -14,6 +14,7 @@ from asr.data.batch import Batch
 from asr.errors import ConfigError
 from asr.models.lengths import valid_frames
 from asr.text.tokens import BLANK
+from asr.training.crf import CRF
 
 
 def ctc_losses(log_probs: Tensor, input_lengths: Tensor, targets: Tensor, target_lengths: Tensor, blank: int) -> Tensor:
@@ -117,7 +118,7 @@ class StepLoss:
 
     Attributes:
         loss: this rank's share of the loss to minimise, a scalar.
-        losses: CTC loss of each utterance in nats, averaged over its views, shape (B,).
+        losses: loss of each utterance in nats, CTC or CTC-CRF, averaged over its views, shape (B,).
         sums: what to log: numerator and denominator of a mean by name, each summed over this rank's batch.
     """
 
@@ -127,12 +128,13 @@ class StepLoss:
 
 
 class CTCObjective:
-    """CTC, optionally on lower layers too and with views trained to agree.
+    """CTC, optionally normalised over all token sequences, on lower layers too, and with views trained to agree.
 
     Args:
         consistency: trains two views of each utterance to agree; None does not.
         intermediate: trains lower layers too; None does not.
         loss_per: what the minimised loss is a mean over; logs are in nats per token either way.
+        crf: normalises over all token sequences; None normalises over the tokens of a frame. Lower layers have CTC.
     """
 
     def __init__(
@@ -140,8 +142,9 @@ class CTCObjective:
         consistency: Consistency | None = None,
         intermediate: Intermediate | None = None,
         loss_per: Literal["token", "utterance"] = "token",
+        crf: CRF | None = None,
     ) -> None:
-        self.consistency, self.intermediate, self.loss_per = consistency, intermediate, loss_per
+        self.consistency, self.intermediate, self.loss_per, self.crf = consistency, intermediate, loss_per, crf
 
     @property
     def layers(self) -> list[int]:
@@ -166,6 +169,12 @@ class CTCObjective:
         losses = _view_losses(last, lengths, batch)
         loss = share.part(losses.sum(), share.num_targets)
         sums = {"loss_step": (losses.sum(), tokens)}
+        if self.crf is not None:
+            targets = _view_targets(batch, len(last))
+            own = losses + _over_views(self.crf.added_losses(last, lengths, *targets), batch)
+            sums["crf_loss"] = own.sum(), tokens
+            loss = share.part(own.sum(), share.num_targets) + self.crf.ctc_weight * loss
+            losses = own
         if self.intermediate is not None:
             beside = torch.stack([_view_losses(each, lengths, batch).sum() for each in lower]).mean()
             sums["intermediate_loss"] = beside, tokens
@@ -181,6 +190,16 @@ class CTCObjective:
 
 def _view_losses(log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
     """Returns the mean CTC loss of the one or two views of each utterance, shape (B,)."""
-    num_views = len(log_probs) // len(batch)
-    targets, target_lengths = batch.targets.repeat(num_views), batch.target_lengths.repeat(num_views)
-    return ctc_losses(log_probs, lengths, targets, target_lengths, BLANK).view(num_views, -1).mean(dim=0)
+    targets, target_lengths = _view_targets(batch, len(log_probs))
+    return _over_views(ctc_losses(log_probs, lengths, targets, target_lengths, BLANK), batch)
+
+
+def _view_targets(batch: Batch, num_views: int) -> tuple[Tensor, Tensor]:
+    """Returns the targets of all views, concatenated, and their lengths."""
+    times = num_views // len(batch)
+    return batch.targets.repeat(times), batch.target_lengths.repeat(times)
+
+
+def _over_views(losses: Tensor, batch: Batch) -> Tensor:
+    """Returns the mean over the one or two views of each utterance, shape (B,)."""
+    return losses.view(-1, len(batch)).mean(dim=0)

@@ -14,6 +14,7 @@ from asr.augmentation.base import Augmentation, Stage, Step
 from asr.augmentation.chain import Chain
 from asr.checkpoints.acoustic import ACOUSTIC
 from asr.data.batch import Batch
+from asr.data.module import SpeechData
 from asr.decoding.greedy import GreedyDecoder
 from asr.features.frontend import FrontEnd
 from asr.features.random import utterance_seed
@@ -33,7 +34,7 @@ _RATES: dict[Unit, str] = {"char": "val/cer", "word": "val/wer", "phone": "val/p
 
 
 class CTCModule(SteppedModule):
-    """Trains an :class:`AcousticModel` with CTC.
+    """Trains an :class:`AcousticModel` with CTC or CTC-CRF.
 
     Logs ``train/loss_step`` and ``train/loss_epoch``, means over all ranks in nats per token, ``train/blank_ratio``
     (share of frames whose best token is blank), ``train/gradient_norm`` (before clipping), ``val/loss``, and
@@ -85,9 +86,13 @@ class CTCModule(SteppedModule):
         return self.augmentation.changes_waveforms or self.model.frontend.dither > 0
 
     def setup(self, stage: str) -> None:
-        """Reads the recordings used for augmentation, so that a missing one stops the run before its first step."""
-        if stage == "fit":
-            self.augmentation.read()
+        """Reads what augmentation and objective need, so that what is missing stops the run before its first step."""
+        if stage != "fit":
+            return
+        self.augmentation.read()
+        data = getattr(self.trainer, "datamodule", None)
+        if self.objective.crf is not None and isinstance(data, SpeechData):
+            self.objective.crf.learn((each.token_ids for each in data.train_set.utterances), self.table)
 
     def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Returns the complete features of a batch, shape (B, T, F), and their lengths; in training, augmented.
