@@ -10,7 +10,7 @@
 # --aligned      utterances with TextGrids, in LibriSpeech's layout, of speakers who are not in train-clean-5
 # --letters      experiment that run.sh has trained and decoded, such as mini: the words of the dev set are searched by
 #                their phones with its trigram, then rescored by its letters and its recurrent language model
-# --experiment   file of conf/experiment/librispeech_phones: mini, mini_gpu for a GPU, or those of turns.sh
+# --experiment   file of conf/experiment/librispeech_phones: mini, mini_gpu for a GPU, mini_crf after mini, or those of turns.sh
 # --device       cuda to decode on a GPU
 # Stages, for --stage N and --stop-stage N: 1 pronunciation model, 2 corpora, 3 table of phones, 4 features, 5 training,
 # 6 decoding, 7 words, 8 scores. Writes data/librispeech_phones and exp/librispeech_phones in the current folder.
