@@ -166,15 +166,13 @@ class CTCObjective:
         """
         *lower, last = log_probs
         share, tokens = batch.share, batch.target_lengths.sum()
-        losses = _view_losses(last, lengths, batch)
+        ctc = _view_losses(last, lengths, batch)
+        losses = ctc + self._added_losses(last, lengths, batch)
         loss = share.part(losses.sum(), share.num_targets)
         sums = {"loss_step": (losses.sum(), tokens)}
         if self.crf is not None:
-            targets = _view_targets(batch, len(last))
-            own = losses + _over_views(self.crf.added_losses(last, lengths, *targets), batch)
-            sums["crf_loss"] = own.sum(), tokens
-            loss = share.part(own.sum(), share.num_targets) + self.crf.ctc_weight * loss
-            losses = own
+            sums["ctc_loss"] = ctc.sum(), tokens
+            loss = loss + self.crf.ctc_weight * share.part(ctc.sum(), share.num_targets)
         if self.intermediate is not None:
             beside = torch.stack([_view_losses(each, lengths, batch).sum() for each in lower]).mean()
             sums["intermediate_loss"] = beside, tokens
@@ -186,6 +184,22 @@ class CTCObjective:
         if self.loss_per == "utterance":
             loss = loss * share.num_targets / share.num_utterances
         return StepLoss(loss, losses, sums)
+
+    def utterance_losses(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
+        """Returns the loss of each utterance in nats, CTC or CTC-CRF, averaged over its views, shape (B,).
+
+        Args:
+            log_probs: natural-log posteriors of the output, as for :meth:`__call__`.
+            lengths: encoder frames of each utterance or view.
+            batch: the batch, for its targets.
+        """
+        return _view_losses(log_probs, lengths, batch) + self._added_losses(log_probs, lengths, batch)
+
+    def _added_losses(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
+        """Returns what CTC-CRF adds to the CTC loss of each utterance, zeros without it, shape (B,)."""
+        if self.crf is None:
+            return log_probs.new_zeros(len(batch))
+        return _over_views(self.crf.added_losses(log_probs, lengths, *_view_targets(batch, len(log_probs))), batch)
 
 
 def _view_losses(log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:

@@ -23,7 +23,7 @@ from asr.models.lengths import valid_frames
 from asr.scoring.counts import ErrorCounts, Unit, count_errors
 from asr.text.policy import get_policy
 from asr.text.tokens import BLANK, TokenTable
-from asr.training.losses import CTCObjective, ctc_losses
+from asr.training.losses import CTCObjective
 from asr.training.schedules import Schedule
 from asr.training.stepping import SteppedModule
 
@@ -38,7 +38,8 @@ class CTCModule(SteppedModule):
 
     Logs ``train/loss_step`` and ``train/loss_epoch``, means over all ranks in nats per token, ``train/blank_ratio``
     (share of frames whose best token is blank), ``train/gradient_norm`` (before clipping), ``val/loss``, and
-    ``val/cer``, ``val/wer`` or ``val/per`` as fractions.
+    ``val/cer``, ``val/wer`` or ``val/per`` of greedy decoding as fractions. With CTC-CRF the losses are its own, and
+    ``train/ctc_loss`` is beside them.
 
     Args besides those of :class:`SteppedModule`:
         frontend: turns waveforms into features.
@@ -137,7 +138,7 @@ class CTCModule(SteppedModule):
         if not batch.share.counts:
             return
         log_probs, lengths = self.model.classify(*self.features(batch))
-        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, BLANK)
+        losses = self.objective.utterance_losses(log_probs, lengths, batch)
         self._loss_and_tokens += torch.stack([losses.double().sum(), batch.target_lengths.sum().double()])
         hyps = [nbest[0].text for nbest in self._decoder(log_probs, lengths)]
         for unit in self._units:

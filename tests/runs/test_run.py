@@ -63,7 +63,12 @@ def test_all_objectives_at_once(tiny_corpus: TinyCorpus, tmp_path: Path, monkeyp
     assert len(divergences) == len(scalars(tmp_path, "train/loss_step"))
     assert min(divergences) > 0, "the views differ"
     assert len(scalars(tmp_path, "train/intermediate_loss")) == len(divergences)
-    assert all(0 < loss < math.inf for loss in scalars(tmp_path, "train/crf_loss"))
+    losses = [
+        *scalars(tmp_path, "train/loss_step"),
+        *scalars(tmp_path, "train/ctc_loss"),
+        *scalars(tmp_path, "val/loss"),
+    ]
+    assert all(0 < loss < math.inf for loss in losses)
     assert load_checkpoint(tmp_path / "last.ckpt").model.output.out_features == 5
 
 
