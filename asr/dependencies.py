@@ -6,6 +6,8 @@ import importlib
 import platform
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from asr import __version__
@@ -52,6 +54,22 @@ def load_error(error: Exception) -> DependencyError | None:
         if frame.f_code.co_name == "<module>" and package not in ("", _PACKAGE):
             return _unloadable(package, error)
     return None
+
+
+@contextmanager
+def needing_torch(path: Path) -> Iterator[None]:
+    """Turns the absence of torch within the block into one line that names a model file.
+
+    Raises:
+        DependencyError: torch is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        found = "needs torch, which is not installed, for all but greedy decoding of an ONNX network"
+        raise DependencyError(path, found, "install torch, or decode greedily: --beam-size 1") from None
 
 
 def _unloadable(package: str, error: Exception) -> DependencyError:

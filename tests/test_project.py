@@ -70,7 +70,7 @@ def test_a_missing_environment_is_made_first(tmp_path: Path, target: str, extra:
 
 
 def test_extras() -> None:
-    assert set(PROJECT["project"]["optional-dependencies"]) == {"demo", "dev", "media"}
+    assert set(PROJECT["project"]["optional-dependencies"]) == {"demo", "dev", "export", "media"}
 
 
 def test_every_package_is_listed() -> None:
@@ -128,6 +128,8 @@ def test_the_contracts_notice_each_wrong_import(tmp_path: Path) -> None:
         "One door to jiwer": ("cli/score.py", "import jiwer"),
         "One door to sentencepiece": ("text/tokens.py", "import sentencepiece"),
         "One door to soundfile": ("corpora/checks.py", "import soundfile"),
+        "What runs without torch never reaches it": ("portable/greedy.py", "import torch"),
+        "One door to onnxruntime": ("transcription/portable_engine.py", "import onnxruntime"),
         "One door to PyAV": ("audio/opening.py", "import av"),
         "One door to matplotlib": ("cli/report.py", "import matplotlib"),
         "No circles": ("models/cells/recurrence.py", "import asr.models.cells.scan"),

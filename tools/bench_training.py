@@ -26,7 +26,7 @@ from torch import nn
 from asr.augmentation.base import Stage
 from asr.configuration.composition import compose_config, resolve
 from asr.data.batch import Batch
-from asr.data.loader import read_batches
+from asr.data.loader import Loader
 from asr.data.plan import padding_waste
 from asr.runs.building import TrainingCLI, build
 from asr.text.tokens import BLANK
@@ -116,7 +116,7 @@ def bare(cli: TrainingCLI) -> list[float]:
     clip = cli.trainer.gradient_clip_val or float("inf")
     plan = data.plan_training(0)[:NUM_STEPS]
     begun = []
-    for batch in read_batches(data.train_set, plan, data.num_workers, pin_memory=False):
+    for batch in Loader(data.train_set, plan, data.num_workers, pin_memory=False):
         begun.append(time.perf_counter())
         loss = bare_loss(module, batch)
         optimizer.zero_grad()

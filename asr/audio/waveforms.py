@@ -13,7 +13,8 @@ import numpy as np
 
 from asr.audio.channels import check_channel, loudest_if_cancelling, mix, tell_cancelling
 from asr.audio.opening import count_samples, open_sound
-from asr.audio.rates import RESAMPLE_WIDTH, Seconds, resample, resampling_ratio, samples_to_seconds, seconds_to_samples
+from asr.audio.rates import Seconds, samples_to_seconds, seconds_to_samples
+from asr.audio.resampling import RESAMPLE_WIDTH, Waveform, resample, resampling_ratio
 from asr.audio.sound import Samples, Sound, joined
 from asr.errors import DataError
 from asr.files import written_whole
@@ -105,7 +106,7 @@ def read(
 
     Raises:
         DataError: the file is missing, empty, truncated, not audio, has no such channel, holds samples that are no
-            numbers, or the segment reaches beyond its end; or it has to be resampled, and torchaudio does not load.
+            numbers, or the segment reaches beyond its end.
     """
     import torch
 
@@ -118,8 +119,7 @@ def read(
             channel = loudest_if_cancelling([samples], sound.num_channels)
             if channel is not None:
                 tell_cancelling(path, channel)
-        waveform = torch.from_numpy(np.ascontiguousarray(mix(samples, channel)))
-        return resample(waveform, sound.sample_rate, sample_rate, path)
+        return torch.from_numpy(np.ascontiguousarray(resample(mix(samples, channel), sound.sample_rate, sample_rate)))
 
 
 def stream(
@@ -128,7 +128,7 @@ def stream(
     block_seconds: Seconds = 30.0,
     channel: int | None = None,
     stored: bytes | None = None,
-) -> Iterator[torch.Tensor]:
+) -> Iterator[Waveform]:
     """Yields the waveform of a long file in blocks, shape (S,) each; joined, they are what :func:`read` returns.
 
     Args:
@@ -138,8 +138,6 @@ def stream(
         channel: as for :func:`read`; None decodes a file of several channels twice.
         stored: as for :func:`probe`.
     """
-    import torch
-
     path = Path(path)
     channel = _choose_channel(path, stored) if channel is None else channel
     with open_sound(path, stored) as sound:
@@ -150,19 +148,19 @@ def stream(
         width = 0 if ratio == 1 else math.ceil(2 * RESAMPLE_WIDTH * max(ratio, Fraction(1))) + 1
         context = unit * math.ceil(width / unit)
         left, is_ended = 0, False
-        buffer = torch.empty(0)
+        buffer = np.empty(0, np.float32)
         while not is_ended or len(buffer) > left:
             wanted = left + block + context + 1 - len(buffer)  # one more tells whether the end has come
             if not is_ended and wanted > 0:
                 samples = sound.read(wanted)
                 is_ended = len(samples) < wanted
-                buffer = torch.cat((buffer, torch.from_numpy(np.ascontiguousarray(mix(samples, channel)))))
+                buffer = np.concatenate((buffer, mix(samples, channel)))
             if not sound.position:
                 raise DataError(path, _EMPTY, "record it again or leave it out")
             is_last = is_ended and len(buffer) <= left + block
             stop = len(buffer) if is_last else left + block
             begin = left * ratio.denominator // unit
-            resampled = resample(buffer, sound.sample_rate, sample_rate, path)
+            resampled = resample(buffer, sound.sample_rate, sample_rate)
             yield resampled[begin:] if is_last else resampled[begin : stop * ratio.denominator // unit]
             keep = max(0, stop - context)
             buffer, left = buffer[keep:], stop - keep

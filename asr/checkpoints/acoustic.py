@@ -11,8 +11,9 @@ import torch
 
 from asr.checkpoints.archive import NOT_ONE
 from asr.checkpoints.building import ENCODERS, FRONT_ENDS, check_arguments, chosen
-from asr.checkpoints.kind import Kind, LoadedModel, Row, parameters_row, settings_row, tokens_row
+from asr.checkpoints.kind import Kind, LoadedModel
 from asr.checkpoints.reading import StoredModel
+from asr.checkpoints.rows import Row, acoustic_rows
 from asr.checkpoints.weights import load_network, num_values
 from asr.errors import CheckpointError
 from asr.models.acoustic import AcousticModel
@@ -41,15 +42,9 @@ class Loaded(LoadedModel):
     def describe_model(self) -> list[Row]:
         """Returns encoder, front end, input, output, parameters, tokens and text policy."""
         frontend = self.model.frontend
-        specs = (("encoder", self.settings["encoder"]), ("front end", self.settings["frontend"]))
-        return [
-            *(settings_row(name, spec["class_path"].rpartition(".")[2], spec["init_args"]) for name, spec in specs),
-            ("input", f"{frontend.sample_rate} Hz, {frontend.feature_dim} values a feature frame"),
-            ("output", f"a frame every {1000 * self.model.frame_seconds:g} ms"),
-            parameters_row(self.model),
-            tokens_row("tokens", self.tokens),
-            ("text policy", f"{self.policy.name} ({self.policy.hash})"),
-        ]
+        num_parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        sizes = frontend.sample_rate, frontend.feature_dim, self.model.frame_seconds, num_parameters
+        return acoustic_rows(self.settings, sizes, self.tokens, self.policy)
 
 
 def _build(stored: StoredModel) -> Loaded:

@@ -12,13 +12,8 @@ from torch import nn
 
 from asr.checkpoints.building import building_of
 from asr.checkpoints.reading import StoredModel, read_model
+from asr.checkpoints.rows import Row, progress_row
 from asr.errors import CheckpointError, ConfigError
-from asr.text.tokens import TokenTable
-
-_SHOWN_TOKENS = 40
-
-Row = tuple[str, str]
-"""A line of ``asr info``: name and value."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,9 +33,7 @@ class LoadedModel(ABC):
 
     def describe(self) -> list[Row]:
         """Returns the lines of ``asr info``."""
-        step = "unknown" if self.training_step is None else f"{self.training_step:,}"
-        progress = step if self.epoch is None else f"{step} (epoch {self.epoch})"
-        return [*self.describe_model(), ("training step", progress)]
+        return [*self.describe_model(), progress_row(self.training_step, self.epoch)]
 
 
 Model = TypeVar("Model", bound=LoadedModel, covariant=True)
@@ -101,27 +94,6 @@ def check_files(name: str, files: Any) -> None:
         raise ConfigError(name, f"is {files}, and a list of files is expected", f"write {name}=[{files}]")
 
 
-def settings_row(name: str, made: str, settings: Mapping[str, Any]) -> Row:
-    """Returns the line about an object and its settings.
-
-    Example:
-        >>> settings_row("encoder", "RecurrentEncoder", {"hidden_dim": 8})
-        ('encoder', 'RecurrentEncoder hidden_dim=8')
-    """
-    return name, " ".join([made, *(f"{key}={value}" for key, value in settings.items())])
-
-
 def parameters_row(network: nn.Module) -> Row:
     """Returns the line about the number of parameters."""
     return "parameters", f"{sum(parameter.numel() for parameter in network.parameters()):,}"
-
-
-def tokens_row(name: str, table: TokenTable) -> Row:
-    """Returns the line about a token table.
-
-    Example:
-        >>> tokens_row("tokens", TokenTable.build(["A B"], "char"))
-        ('tokens', '4 of unit char: <blank> A B |')
-    """
-    rest = " …" if len(table) > _SHOWN_TOKENS else ""
-    return name, f"{len(table)} of unit {table.unit}: {' '.join(table.tokens[:_SHOWN_TOKENS])}{rest}"

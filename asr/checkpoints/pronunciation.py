@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from asr.checkpoints.building import check_arguments
-from asr.checkpoints.kind import Kind, LoadedModel, Row, check_files, parameters_row, settings_row, tokens_row
+from asr.checkpoints.kind import Kind, LoadedModel, check_files, parameters_row
 from asr.checkpoints.reading import StoredModel
+from asr.checkpoints.rows import Row, settings_row, tokens_row
 from asr.checkpoints.weights import load_network, num_values
 from asr.decoding.prefix_beam import PrefixBeamDecoder
 from asr.errors import DataError

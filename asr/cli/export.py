@@ -14,6 +14,7 @@ from asr.errors import UsageError
 _EXAMPLES = """  asr export --checkpoint best.ckpt --out english.asr
   asr export --checkpoint best.ckpt --settings 3gram.json --rescore lstm.ckpt --rescore-settings lstm.json \\
     --precision int8 --licence CC-BY-4.0 --card trained_on=AN4 --scores scores.json --out english.asr
+  asr export --checkpoint best.ckpt --backend onnx --precision int8 --out small.asr
 
 The posteriors of several checkpoints with the same tokens are averaged. asr info shows what a file holds."""
 
@@ -34,7 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     scores = read_headlines(arguments.scores) if arguments.scores else []
     line = shlex.join(["asr", "export", *(sys.argv[1:] if argv is None else argv)])
     card = make_card({**dict(arguments.card), **said}, scores, line)
-    export_model(Recipe(arguments.checkpoint, settings, rescoring, arguments.precision, card), arguments.out)
+    is_portable = arguments.backend == "onnx"
+    recipe = Recipe(arguments.checkpoint, settings, rescoring, arguments.precision, card, is_portable)
+    export_model(recipe, arguments.out)
     log(f"{arguments.out}: {Path(arguments.out).stat().st_size:,} bytes, {arguments.precision}")
     return 0
 
@@ -53,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     forms = ["float32", "float16", "int8"]
     parser.add_argument("--precision", choices=forms, default=forms[0], help="of the weights (default: float32)")
+    backend_help = "onnx: greedy decoding runs on NumPy and onnxruntime, without torch; needs the extra export"
+    parser.add_argument("--backend", choices=["torch", "onnx"], default="torch", help=backend_help)
     parser.add_argument("--description", metavar="TEXT", help="what the model is for")
     parser.add_argument("--licence", metavar="TEXT", help="licence of the model")
     parser.add_argument(

@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         write_page(page)
         runs.append(page.run)
         if arguments.ladder is None:
-            print(f"{exp_dir}\n\n{rates_table(exp_dir, page.run.scores)}\n")
+            print(f"{exp_dir}\n\n{rates_table(page)}\n")
         log(f"written to {exp_dir / 'report.md'}")
         if arguments.html is not None:
             _write_html(page, arguments)
@@ -68,8 +68,9 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--cuts", type=Path, metavar="FILE", help="cuts that were scored, for --html")
     hyps = "hypotheses of these cuts for --html (default: those in EXP_DIR with the lowest error rate)"
     parser.add_argument("--hyps", type=Path, metavar="FILE", help=hyps)
-    parser.add_argument("--utterances", type=whole_number, default=10, metavar="N", help="default for --html: 10")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: best.ckpt, or last.ckpt")
+    worst = "utterances on the page, those with the most errors (default: 10)"
+    parser.add_argument("--utterances", type=whole_number, default=10, metavar="N", help=worst)
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="model (default: best.ckpt, or last.ckpt)")
     return parser
 
 

@@ -84,8 +84,6 @@ def _transcribe(
     folder: OutputFolder | None,
     arguments: argparse.Namespace,
 ) -> None:
-    import torch
-
     def fail(_: Path, error: AsrError) -> None:
         tally.num_failed += 1
         warn(f"asr transcribe: {error}")
@@ -101,12 +99,17 @@ def _transcribe(
         )
         try:
             _write(tally.count(transcripts), len(recordings), form, folder)
-        except torch.OutOfMemoryError as error:
+        except _out_of_memory() as error:
             found = f"{arguments.batch_seconds:g} is more than this GPU's memory holds"
             raise UsageError("--batch-seconds", found, "give less") from error
         for line in tally.remarks():
             log(f"asr transcribe: {line}")
         bar.outcome, bar.has_failed = tally.outcome, tally.num_failed > 0
+
+
+def _out_of_memory() -> tuple[type[Exception], ...]:
+    """Returns the error of a GPU whose memory is full; none if torch was not needed."""
+    return (sys.modules["torch"].OutOfMemoryError,) if "torch" in sys.modules else ()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.util import Finalize
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
@@ -69,37 +69,57 @@ class Remaining:
         return len(self.batches)
 
 
-def read_batches(
-    dataset: Dataset[Read],
-    plan: Sequence[PlannedBatch] | Remaining,
-    num_workers: int,
-    pin_memory: bool,
-    *,
-    keep_workers: bool = False,
-) -> DataLoader[Read]:
-    """Returns a loader of planned batches, in their order.
+class Loader(Generic[Read]):
+    """Yields planned batches, in their order.
 
     Args:
         dataset: returns a batch for a planned batch.
         plan: the batches.
         num_workers: processes that read ahead; 0 reads in this one.
         pin_memory: whether batches go to pinned memory, for a GPU.
-        keep_workers: whether the processes wait for the loader to be read again, until :func:`end_workers`: to start
+        keep_workers: whether the processes wait for the loader to be read again, until :meth:`end_workers`: to start
             them again costs a large training process seconds.
     """
-    keeps = keep_workers and num_workers > 0
-    if keeps:  # else Python would send them SIGTERM at its end, and wait for ever
-        Finalize(None, _kill_readers, exitpriority=1)
-    return _Loader(
-        cast("Dataset[Read]", _Telling(dataset)),
-        sampler=plan,
-        batch_size=None,
-        num_workers=num_workers,
-        pin_memory=pin_memory,
-        prefetch_factor=PREFETCHED_BATCHES if num_workers else None,
-        persistent_workers=keeps,
-        worker_init_fn=_leave_signals_to_the_main_process if keeps else None,
-    )
+
+    def __init__(
+        self,
+        dataset: Dataset[Read],
+        plan: Sequence[PlannedBatch] | Remaining,
+        num_workers: int,
+        pin_memory: bool,
+        *,
+        keep_workers: bool = False,
+    ) -> None:
+        keeps = keep_workers and num_workers > 0
+        if keeps:  # else Python would send them SIGTERM at its end, and wait for ever
+            Finalize(None, _kill_readers, exitpriority=1)
+        self._batches = DataLoader(
+            _Telling(dataset),
+            sampler=plan,
+            batch_size=None,
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            prefetch_factor=PREFETCHED_BATCHES if num_workers else None,
+            persistent_workers=keeps,
+            worker_init_fn=_leave_signals_to_the_main_process if keeps else None,
+        )
+
+    def __len__(self) -> int:
+        """Returns the number of batches."""
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[Read]:
+        """Yields the batches, and raises the errors that are handed over."""
+        for batch in self._batches:
+            if isinstance(batch, AsrError):
+                raise batch
+            yield batch
+
+    def end_workers(self) -> None:
+        """Ends the processes, if they have been kept."""
+        if isinstance(self._batches._iterator, _MultiProcessingDataLoaderIter):
+            self._batches._iterator._shutdown_workers()
+        self._batches._iterator = None
 
 
 class _Telling(Dataset[Read | AsrError]):
@@ -115,30 +135,13 @@ class _Telling(Dataset[Read | AsrError]):
             return error
 
 
-class _Loader(DataLoader[Read]):
-    """Raises the errors that are handed over."""
-
-    def __iter__(self) -> Iterator[Read]:  # type: ignore[override] # torch's type is private
-        for batch in super().__iter__():
-            if isinstance(batch, AsrError):
-                raise batch
-            yield batch
-
-
 def _kill_readers() -> None:
-    """Ends what :func:`end_workers` was not called for, when this process ends."""
+    """Ends what :meth:`Loader.end_workers` was not called for, when this process ends."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would raise an error
     for process in multiprocessing.active_children():
         if process.daemon:
             process.kill()
-
-
-def end_workers(loader: DataLoader[Read]) -> None:
-    """Ends the processes of a loader that has kept them."""
-    if isinstance(loader._iterator, _MultiProcessingDataLoaderIter):
-        loader._iterator._shutdown_workers()
-    loader._iterator = None
 
 
 def _leave_signals_to_the_main_process(_number: int) -> None:
@@ -176,7 +179,7 @@ class ResumableLoader(Generic[Read]):
     ) -> None:
         self.plan, self.position, self.part = plan, position, part
         self._remaining = Remaining()
-        self._batches = read_batches(dataset, self._remaining, num_workers, pin_memory, keep_workers=True)
+        self._batches = Loader(dataset, self._remaining, num_workers, pin_memory, keep_workers=True)
         self.sampler = self
         planned = plan(position.epoch)
         self._length = len(planned)
@@ -194,7 +197,7 @@ class ResumableLoader(Generic[Read]):
 
     def end_workers(self) -> None:
         """Ends the processes that read ahead."""
-        end_workers(self._batches)
+        self._batches.end_workers()
 
     def set_epoch(self, epoch: int) -> None:
         """Begins an epoch; the same epoch again continues where it was."""

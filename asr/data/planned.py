@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import lightning
-from torch.utils.data import DataLoader
 
-from asr.data.loader import PlannedSet, Position, ResumableLoader, end_workers, read_batches
+from asr.data.loader import Loader, PlannedSet, Position, ResumableLoader
 from asr.data.plan import PlannedBatch, padding_waste, plan_epoch
 from asr.data.shares import share
 from asr.errors import CheckpointError
@@ -99,11 +98,11 @@ class PlannedData(lightning.LightningDataModule):
         self._endings.append(loader.end_workers)
         return loader
 
-    def val_dataloader(self) -> DataLoader[object]:
+    def val_dataloader(self) -> Loader[object]:
         """Returns the validation batches of this rank, always the same."""
         plan = list(map(self._part(self.val_set.lengths), self.plan_validation()))
-        loader = read_batches(self.val_set, plan, self.num_workers, self.pins_memory, keep_workers=True)
-        self._endings.append(functools.partial(end_workers, loader))
+        loader = Loader(self.val_set, plan, self.num_workers, self.pins_memory, keep_workers=True)
+        self._endings.append(loader.end_workers)
         return loader
 
     def teardown(self, stage: str) -> None:  # noqa: ARG002 - Lightning's signature

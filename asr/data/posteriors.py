@@ -13,7 +13,7 @@ from torch import Tensor
 
 from asr.data.batch import Batch
 from asr.data.dataset import SpeechDataset
-from asr.data.loader import read_batches
+from asr.data.loader import Loader
 from asr.data.plan import plan_epoch
 from asr.data.utterances import Utterance
 from asr.decoding.decoder import Decoder
@@ -99,7 +99,7 @@ def read_with(
         with torch.inference_mode():
             return batch.utterance_ids, search(*model(batch.inputs, batch.lengths))
 
-    return _side_by_side(read, iter(read_batches(dataset, plan, num_workers, pin_memory=False)), num_threads)
+    return _side_by_side(read, iter(Loader(dataset, plan, num_workers, pin_memory=False)), num_threads)
 
 
 def _side_by_side(

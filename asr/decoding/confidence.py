@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-ALPHA = 1 / 3
-"""Order alpha of the Tsallis entropy; below 1 it weighs the unlikely tokens up, which tells errors apart best."""
+from asr.decoding.hypothesis import CONFIDENCE_ALPHA
 
 
 def frame_confidence(log_probs: torch.Tensor, blank: int) -> torch.Tensor:
@@ -36,8 +35,8 @@ def frame_confidence(log_probs: torch.Tensor, blank: int) -> torch.Tensor:
     if num_tokens < 2:
         return torch.ones(log_probs.shape[:-1], dtype=log_probs.dtype, device=log_probs.device)
     others = torch.cat([log_probs[..., :blank], log_probs[..., blank + 1 :]], dim=-1).log_softmax(dim=-1)
-    power_sum = (ALPHA * others).exp().sum(dim=-1)
-    most = num_tokens ** (1 - ALPHA)
+    power_sum = (CONFIDENCE_ALPHA * others).exp().sum(dim=-1)
+    most = num_tokens ** (1 - CONFIDENCE_ALPHA)
     # A frame that is all blank to the last bit says nothing about its token: not a number becomes 0.
     confidence: torch.Tensor = ((most - power_sum) / (most - 1)).nan_to_num(nan=0.0).clamp(0.0, 1.0)
     return confidence

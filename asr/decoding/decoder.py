@@ -10,7 +10,7 @@ from torch import Tensor
 
 from asr.decoding.alignment import least_over_tokens, token_frames
 from asr.decoding.confidence import frame_confidence
-from asr.decoding.hypothesis import Hypothesis, Span
+from asr.decoding.hypothesis import Hypothesis, hypothesis_of
 from asr.errors import DataError
 from asr.text.tokens import TokenTable
 
@@ -119,30 +119,9 @@ def trace(
     columns = (paths.token_lengths, paths.scores, paths.token_ids, first, last, confidence)
     return [
         [
-            _hypothesis(ids[:length], begins, ends, sure, score, tokens, frame_seconds)
+            hypothesis_of(ids[:length], begins, ends, sure, score, tokens, frame_seconds)
             for length, score, ids, begins, ends, sure in zip(*utterance, strict=True)
             if score != -torch.inf
         ]
         for utterance in zip(*(column.tolist() for column in columns), strict=True)
     ]
-
-
-def _hypothesis(
-    token_ids: list[int],
-    first: list[int],
-    last: list[int],
-    confidence: list[float],
-    score: float,
-    tokens: TokenTable,
-    frame_seconds: float,
-) -> Hypothesis:
-    spans = tuple(
-        Span(tokens.tokens[token], begin * frame_seconds, (end + 1) * frame_seconds, sure)
-        for token, begin, end, sure in zip(token_ids, first, last, confidence, strict=False)  # the rest is padding
-    )
-    words = tuple(
-        Span(tokens.decode(token_ids[begin:end]), spans[begin].start, spans[end - 1].end, min(confidence[begin:end]))
-        for begin, end in tokens.word_spans(token_ids)
-    )
-    least = min((word.confidence for word in words), default=1.0)
-    return Hypothesis(tokens.decode(token_ids), spans, words, score, least)

@@ -6,6 +6,11 @@ import math
 from dataclasses import asdict, dataclass, replace
 
 from asr.records import Record, is_unicode
+from asr.text.tokens import TokenTable
+
+CONFIDENCE_ALPHA = 1 / 3
+"""Order alpha of the Tsallis entropy that confidences are; below 1 it weighs the unlikely tokens up, which tells errors
+apart best."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,38 @@ class Hypothesis:
         """
         tokens, words = (_spans(record, name) for name in ("tokens", "words"))
         return cls(record.text("text"), tokens, words, record.number("score"), record.number("confidence"))
+
+
+def hypothesis_of(
+    token_ids: list[int],
+    first: list[int],
+    last: list[int],
+    confidence: list[float],
+    score: float,
+    tokens: TokenTable,
+    frame_seconds: float,
+) -> Hypothesis:
+    """Returns the hypothesis of L tokens.
+
+    Args:
+        token_ids: the tokens.
+        first: frame that each token starts with; longer lists are padded.
+        last: frame that each token ends with.
+        confidence: of each token.
+        score: natural-log score.
+        tokens: names the tokens and finds the words.
+        frame_seconds: seconds from one frame to the next.
+    """
+    spans = tuple(
+        Span(tokens.tokens[token], begin * frame_seconds, (end + 1) * frame_seconds, sure)
+        for token, begin, end, sure in zip(token_ids, first, last, confidence, strict=False)  # the rest is padding
+    )
+    words = tuple(
+        Span(tokens.decode(token_ids[begin:end]), spans[begin].start, spans[end - 1].end, min(confidence[begin:end]))
+        for begin, end in tokens.word_spans(token_ids)
+    )
+    least = min((word.confidence for word in words), default=1.0)
+    return Hypothesis(tokens.decode(token_ids), spans, words, score, least)
 
 
 def _spans(record: Record, name: str) -> tuple[Span, ...]:

@@ -138,6 +138,8 @@ class DecoderParts:
             return replace(self, phrases=phrases)
         spelled = find_spellings(phrases, hotwords, self.trie.words, self.tokens)
         trie = with_spellings(self.trie, self.tokens, spelled)
+        if trie is self.trie:
+            return replace(self, phrases=phrases)
         words = None if self.lm is None else WordNGram(self.lm, trie.words)
         coverage = replace(
             self.coverage,
@@ -215,8 +217,7 @@ def _spell(files: tuple[str, ...], tokens: TokenTable, policy: TextPolicy) -> tu
         The words as they are spelled, and the number of entries of each file that are not one word under the policy.
     """
     if tokens.unit == "phone":
-        has_stress = any(token[-1:].isdigit() for token in tokens.tokens)
-        lexicon = read_lexicon(*files, case="upper", keep_stress=has_stress)
+        lexicon = read_lexicon(*files, case="upper", keep_stress=tokens.has_stress)
         return Spellings.of(lexicon.entries, tokens, lexicon), {}
     words: list[str] = []
     not_one_word: dict[str, int] = {}

@@ -111,8 +111,7 @@ def _given(phrases: Iterable[Phrase]) -> dict[str, list[Pronunciation]]:
 
 
 def _ids(word: str, phones: Pronunciation, source: HotPhrase, tokens: TokenTable) -> tuple[int, ...]:
-    has_stress = any(token[-1:].isdigit() for token in tokens.tokens)
-    ids = [tokens.ids.get(phone if has_stress else strip_stress(phone), BLANK) for phone in phones]
+    ids = [tokens.ids.get(phone if tokens.has_stress else strip_stress(phone), BLANK) for phone in phones]
     if BLANK in ids:
         strange, known = phones[ids.index(BLANK)], ", ".join(tokens.tokens[1:4])
         found = f"{word} is pronounced with {strange!r}, which is none of the model's phones"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_WINDOW = 2  # frames on each side that a first difference uses
+from asr.features.definitions import DELTA_WINDOW, difference_weights
 
 
 def add_deltas(features: Tensor, lengths: Tensor, order: int) -> Tensor:
@@ -32,32 +32,15 @@ def add_deltas(features: Tensor, lengths: Tensor, order: int) -> Tensor:
     num_frames = features.shape[1]
     if order == 0 or num_frames == 0:
         return features.repeat(1, 1, order + 1)
-    reach = _WINDOW * order
+    reach = DELTA_WINDOW * order
     frames = torch.arange(-reach, num_frames + reach, device=features.device)
     frames = torch.minimum(frames.clamp(min=0), (lengths.to(features.device) - 1).clamp(min=0).unsqueeze(1))
     extended = features.gather(1, frames.unsqueeze(2).expand(-1, -1, features.shape[2]))  # (B, T + 2 * reach, F)
     parts = [features]
     for n in range(1, order + 1):
-        start = reach - _WINDOW * n
+        start = reach - DELTA_WINDOW * n
         difference = torch.zeros_like(features)
         for i, weight in enumerate(difference_weights(n)):
             difference = difference + weight * extended[:, start + i : start + i + num_frames]
         parts.append(difference)
     return torch.cat(parts, dim=2)
-
-
-def difference_weights(order: int) -> list[float]:
-    """Returns the weights of the ``order``-th difference, one for each of 4 * order + 1 frames.
-
-    Example:
-        >>> difference_weights(1)
-        [-0.2, -0.1, 0.0, 0.1, 0.2]
-    """
-    weights = [1.0]
-    for _ in range(order):
-        terms = [0.0] * (len(weights) + 2 * _WINDOW)
-        for i, weight in enumerate(weights):
-            for j in range(-_WINDOW, _WINDOW + 1):
-                terms[i + j + _WINDOW] += weight * j
-        weights = terms
-    return [weight / 10**order for weight in weights]

@@ -13,13 +13,12 @@ from torch import Tensor, nn
 
 from asr.errors import ConfigError
 from asr.features import deltas
+from asr.features.definitions import ENERGY_FLOOR, PREEMPHASIS, SMALLEST_STD
 from asr.features.mel import cepstral_transform, level_transforms, mel_filters, povey_window
-from asr.features.normalisation import SMALLEST_STD, clear_padding, normalise_by_speech, normalise_by_utterance
+from asr.features.normalisation import clear_padding, normalise_by_speech, normalise_by_utterance
 from asr.features.random import normal
 from asr.features.settings import check_filters, check_settings, static_settings
 
-_PREEMPHASIS = 0.97
-_FLOOR = torch.finfo(torch.float32).eps  # of energies, as in Kaldi; near the rounding noise of 16-bit samples
 _INT16_STEP = 1.0 / 32768
 _ABOVE_SILENCE = 0.5  # nats, 2 dB
 _DITHER_STREAM = 101
@@ -66,6 +65,7 @@ class FrontEnd(nn.Module):
         hop_length: samples from one frame to the next.
         static_dim: values of a frame before differences.
         feature_dim: values of a frame, ``static_dim * (delta_order + 1)``.
+        silent_level: mean log energy up to which frames are digital silence; 0 unless ``cmvn`` is "speech".
 
     **Source**: Kaldi, ``feat/feature-{window,fbank,mfcc}.cc``; equal to ``torchaudio.compliance.kaldi`` to 1e-4.
     """
@@ -120,7 +120,7 @@ class FrontEnd(nn.Module):
         self.feature_dim = self.static_dim * (delta_order + 1)
         self._register_buffers()
         self._is_ready = False  # has_statistics without waiting for a GPU
-        self._silent_level = self._measure_silence() if cmvn == "speech" else 0.0
+        self.silent_level = self._measure_silence() if cmvn == "speech" else 0.0
 
     def _register_buffers(self) -> None:
         num_mels = self._settings["num_mels"]
@@ -224,7 +224,7 @@ class FrontEnd(nn.Module):
             with torch.autocast(static.device.type, enabled=False):
                 static = clear_padding(static.float(), lengths)
                 transforms = self.to_levels, self.from_levels
-                return normalise_by_speech(static, lengths, self.delta_order, self._silent_level, *transforms)
+                return normalise_by_speech(static, lengths, self.delta_order, self.silent_level, *transforms)
         features = self.add_deltas(static, lengths)
         if self.cmvn == "none":
             return features
@@ -284,13 +284,13 @@ class FrontEnd(nn.Module):
     def _block_to_features(self, frames: Tensor) -> Tensor:
         """Computes the values of frames: (B, T, window_length) -> (B, T, static_dim)."""
         frames = frames - frames.mean(2, keepdim=True)
-        energy = frames.square().sum(2, keepdim=True).clamp(min=_FLOOR).log() if self.use_energy else None
+        energy = frames.square().sum(2, keepdim=True).clamp(min=ENERGY_FLOOR).log() if self.use_energy else None
         # A frame's first sample has no predecessor to subtract, but the window is 0 there.
-        frames = (frames[..., 1:] - _PREEMPHASIS * frames[..., :-1]) * self.window[1:]
+        frames = (frames[..., 1:] - PREEMPHASIS * frames[..., :-1]) * self.window[1:]
         frames = F.pad(frames, (1, self.fft_length - self.window_length))
         spectrum = torch.fft.rfft(frames)
         power = spectrum.real.square() + spectrum.imag.square()
-        features: Tensor = (power @ self.filters).clamp(min=_FLOOR).log()  # (B, T, num_mels)
+        features: Tensor = (power @ self.filters).clamp(min=ENERGY_FLOOR).log()  # (B, T, num_mels)
         if self.cepstra is not None:
             features = features @ self.cepstra  # (B, T, num_ceps)
         if energy is None:

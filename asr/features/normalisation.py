@@ -6,21 +6,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from asr.features.definitions import (
+    LEAST_CONTRAST,
+    LEAST_SHARE,
+    NOISE_SHARE,
+    NOISE_TO,
+    NUM_BANDS,
+    NUM_LOUDEST,
+    PRIOR_LEVEL,
+    PRIOR_STD,
+    SMALLEST_STD,
+    SMOOTHING,
+    SPEECH_FROM,
+    SPEECH_TO,
+)
 from asr.features.deltas import add_deltas
 from asr.features.stretches import Stretches, find_stretches
-
-SMALLEST_STD = 0.01
-
-_NUM_BANDS = 6  # that levels are averaged to: the noise of a single filter varies too much to detect speech
-_SMOOTHING = 5  # frames, for the same reason
-_NOISE_SHARE = 0.1  # of the audible frames is below the noise: pauses make up more of any utterance
-_NUM_LOUDEST = 15  # frames: the reference is the smallest of them, so that a knock of 0.1 s does not set it
-_LEAST_CONTRAST = 1.0  # nats, the mean over the bands (4 dB): steady noise has 0.4, speech in noise as loud as it 2
-_LEAST_SHARE = 0.35  # of the utterance's largest reference: faint noise between long pauses is not speech
-_SPEECH_FROM = (0.4, 0.6)  # of the reference's contrast: below it is not speech, above it is, in between partly
-_SPEECH_TO = (1.2, 1.5)  # likewise for sounds too loud to be speech
-_NOISE_TO = 0.2  # of the reference's contrast: the least contrast is noise, so much more is not
-_PRIOR_LEVEL, _PRIOR_STD = 4.0, 1.5  # nats above the noise, of the one frame that is always counted
 
 
 def own_frames(features: Tensor, lengths: Tensor) -> Tensor:
@@ -80,14 +81,14 @@ def normalise_by_speech(
     levels = static if to_levels is None else static @ to_levels
     weights, noise, stretches = find_speech(levels, lengths, silent_level)
     raised, prior_std = torch.maximum(levels, stretches.spread(noise)), levels.new_ones(levels.shape[2])
-    prior_mean = noise + _PRIOR_LEVEL
+    prior_mean = noise + PRIOR_LEVEL
     if from_levels is not None:  # the part of static values that levels do not determine is kept
         raised, prior_mean = static + (raised - levels) @ from_levels, prior_mean @ from_levels
         prior_std = (prior_std @ from_levels).abs().clamp(min=1.0)
     features = clear_padding(add_deltas(raised, lengths, delta_order), lengths)
     num_differences = features.shape[2] - static.shape[2]
     prior_mean, prior_std = F.pad(prior_mean, (0, num_differences)), F.pad(prior_std, (0, num_differences), value=1.0)
-    mean, std = weighted_statistics(features, weights, stretches, prior_mean, _PRIOR_STD * prior_std)
+    mean, std = weighted_statistics(features, weights, stretches, prior_mean, PRIOR_STD * prior_std)
     return clear_padding((features - stretches.spread(mean)) / stretches.spread(std), lengths)
 
 
@@ -114,21 +115,21 @@ def find_speech(levels: Tensor, lengths: Tensor, silent_level: float) -> tuple[T
     """
     is_own = own_frames(levels, lengths)
     is_audible = is_own & (levels.mean(2) > silent_level)
-    bands = F.adaptive_avg_pool1d(levels, _NUM_BANDS) if levels.shape[2] > _NUM_BANDS else levels
+    bands = F.adaptive_avg_pool1d(levels, NUM_BANDS) if levels.shape[2] > NUM_BANDS else levels
     bands = smooth(bands, is_audible).masked_fill(~is_audible.unsqueeze(2), silent_level)  # (B, T, F) -> (B, T, 6)
     stretches, is_pause = find_stretches(bands, is_own)
     has_sound = stretches.spread(stretches.sum((is_audible & ~is_pause).unsqueeze(2).float())) > 0  # (B, T, 1)
     is_counted = is_audible & ~(is_pause & has_sound.squeeze(2))
-    quiet = stretches.quantile(bands, is_counted, _NOISE_SHARE)
+    quiet = stretches.quantile(bands, is_counted, NOISE_SHARE)
     contrast = (bands - stretches.spread(quiet)).clamp(min=0.0).mean(2, keepdim=True)  # (B, T, 1)
-    reference = stretches.nth_largest(contrast, is_counted, _NUM_LOUDEST)  # (B, K, 1)
-    reference = torch.maximum(reference, _LEAST_SHARE * reference.amax(1, keepdim=True)).clamp(min=_LEAST_CONTRAST)
+    reference = stretches.nth_largest(contrast, is_counted, NUM_LOUDEST)  # (B, K, 1)
+    reference = torch.maximum(reference, LEAST_SHARE * reference.amax(1, keepdim=True)).clamp(min=LEAST_CONTRAST)
     shares = contrast / stretches.spread(reference)
     least = stretches.nth_largest(-shares, is_counted, 1).neg()
-    is_noise = (1.0 - (shares - stretches.spread(least)) / _NOISE_TO).clamp(0.0, 1.0) * is_counted.unsqueeze(2)
+    is_noise = (1.0 - (shares - stretches.spread(least)) / NOISE_TO).clamp(0.0, 1.0) * is_counted.unsqueeze(2)
     total = stretches.sum(is_noise)
     noise = torch.where(total > 0, stretches.sum(is_noise * levels) / total.clamp(min=1.0), silent_level)
-    (low, high), (most, too_much) = _SPEECH_FROM, _SPEECH_TO
+    (low, high), (most, too_much) = SPEECH_FROM, SPEECH_TO
     rising, falling = (shares - low) / (high - low), (too_much - shares) / (too_much - most)
     return torch.minimum(rising, falling).squeeze(2).clamp(0.0, 1.0) * is_counted, noise, stretches
 
@@ -164,5 +165,5 @@ def smooth(values: Tensor, is_counted: Tensor) -> Tensor:
 
 
 def _sum_around(values: Tensor) -> Tensor:
-    padded = F.pad(values, (0, 0, _SMOOTHING // 2, _SMOOTHING // 2))
-    return padded.unfold(1, _SMOOTHING, 1).sum(3)  # (B, T + 4, F) -> (B, T, F)
+    padded = F.pad(values, (0, 0, SMOOTHING // 2, SMOOTHING // 2))
+    return padded.unfold(1, SMOOTHING, 1).sum(3)  # (B, T + 4, F) -> (B, T, F)

@@ -6,11 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_LONG_PAUSE = 100  # frames, 1 s
-_MARGIN = 10  # frames of a long pause next to sound, which count as the sound's own silence
-_SHORTEST_SOUND = 30  # frames; what is shorter, such as a click, is part of the pause
-_WINDOW = 51  # frames, half a second, in which levels are compared
-_STEADY = 2.0  # nats: levels of pauses swing by less in half a second, 0.4 those of noise; speech by 3 and more
+from asr.features.definitions import LONG_PAUSE, MARGIN, SHORTEST_SOUND, STEADY, SWING_WINDOW
+
 _APART = 1000.0  # more than any two levels are
 
 
@@ -101,19 +98,21 @@ def find_stretches(levels: Tensor, is_own: Tensor) -> tuple[Stretches, Tensor]:
         _largest((-levels).masked_fill(~apart, -torch.inf)),
     )
     swing = (largest + least).mean(2).masked_fill(~is_own, torch.inf)  # (B, T)
-    is_steady = _largest((swing < _STEADY).float().unsqueeze(2)).squeeze(2).bool() & is_own
+    is_steady = _largest((swing < STEADY).float().unsqueeze(2)).squeeze(2).bool() & is_own
     since, until = _run(~is_steady & is_own)
-    is_pause = (is_steady | (since + until <= _SHORTEST_SOUND)) & is_own
+    is_pause = (is_steady | (since + until <= SHORTEST_SOUND)) & is_own
     since, until = _run(is_pause)
     has_before, has_after = since <= frames, frames + until < is_own.sum(1, keepdim=True)  # sound
-    is_long = is_pause & (since + until > _LONG_PAUSE)
+    is_long = is_pause & (since + until > LONG_PAUSE)
     is_middle = is_long & has_before & has_after & (since >= until) & (since < until + 2)
-    is_margin = (has_before & (since <= _MARGIN)) | (has_after & (until <= _MARGIN))
-    return Stretches(is_middle.cumsum(1), levels.shape[1] // _LONG_PAUSE + 1), is_long & ~is_margin
+    is_margin = (has_before & (since <= MARGIN)) | (has_after & (until <= MARGIN))
+    return Stretches(is_middle.cumsum(1), levels.shape[1] // LONG_PAUSE + 1), is_long & ~is_margin
 
 
 def _largest(values: Tensor) -> Tensor:
-    return F.max_pool1d(values.transpose(1, 2), _WINDOW, 1, _WINDOW // 2).transpose(1, 2)  # (B, T, F) -> (B, T, F)
+    return F.max_pool1d(values.transpose(1, 2), SWING_WINDOW, 1, SWING_WINDOW // 2).transpose(
+        1, 2
+    )  # (B, T, F) -> (B, T, F)
 
 
 def _run(is_there: Tensor) -> tuple[Tensor, Tensor]:

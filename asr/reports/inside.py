@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -47,8 +47,7 @@ class Direction:
 
     def by_persistence(self) -> list[int]:
         """Returns all units, from the longest to the shortest memory."""
-        kept = self.trace.forget.clamp(min=1e-6).log().mean(dim=0)
-        return [int(unit) for unit in kept.argsort(descending=True, stable=True)]
+        return [int(unit) for unit in self._kept.argsort(descending=True, stable=True)]
 
     def persistence(self, unit: int) -> float:
         """Returns the frames in which its forget gate alone lets the memory of a unit decay to 1/e; may be infinite.
@@ -56,8 +55,13 @@ class Direction:
         Forget gates f_1 to f_N multiply a memory by their product: on average, a frame lowers its logarithm by
         mean(-ln f), and 1 / mean(-ln f) frames lower it by 1.
         """
-        rate = -float(self.trace.forget[:, unit].clamp(min=1e-6).log().mean())
+        rate = -float(self._kept[unit])
         return 1 / rate if rate > 0 else math.inf
+
+    @cached_property
+    def _kept(self) -> Tensor:
+        """By how much a frame changes the logarithm of each unit's memory, on average: mean(ln f)."""
+        return self.trace.forget.clamp(min=1e-6).log().mean(dim=0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from asr.files import written_whole
 from asr.reports.curves import draw_history
 from asr.reports.history import read_history
 from asr.reports.ladder import Run
-from asr.reports.summary import ScoredFile, markdown_table, read_scores, scores_table
+from asr.reports.summary import markdown_table, read_scores, scores_table
 
 if TYPE_CHECKING:
     from asr.checkpoints.acoustic import Loaded
@@ -79,16 +78,16 @@ def write_page(page: Page) -> None:
     """
     exp_dir = page.exp_dir
     draw_history(page.run.history, exp_dir / "learning_curves.png", title=str(exp_dir))
-    rates = rates_table(exp_dir, page.run.scores)
-    text = f"# {exp_dir}\n\n{_settings(page)}\n\n## Error rates\n\n{rates}\n\n"
+    text = f"# {exp_dir}\n\n{_settings(page)}\n\n## Error rates\n\n{rates_table(page)}\n\n"
     text += "## Learning curves\n\n![learning curves](learning_curves.png)\n"
     with written_whole(exp_dir / "report.md") as beside:
         beside.write_text(text, encoding="utf-8")
 
 
-def rates_table(exp_dir: Path, scores: Sequence[ScoredFile]) -> str:
+def rates_table(page: Page) -> str:
     """Returns the table of a run's error rates, or a line on how to get them."""
-    return scores_table(scores) if scores else f"Nothing is scored yet: asr score --json {exp_dir}/test_scores.json"
+    scores = page.run.scores
+    return scores_table(scores) if scores else f"Nothing is scored yet: {page.remedy}"
 
 
 def _load(exp_dir: Path, checkpoint: Path | None) -> tuple[Loaded, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from asr.records import Record
 from asr.scoring.counts import ErrorCounts, read_counts
 from asr.scoring.rules import RuleId
-from asr.scoring.tables import pad_row
+from asr.scoring.tables import pad_row, percent_interval
 
 SCORES_KIND, SCORES_REMEDY = "cannot be read as scores", "make it with asr score --json"
 """Kind and remedy in errors about score files."""
@@ -58,8 +58,8 @@ def scores_table(scores: Sequence[ScoredFile]) -> str:
     for score in scores:
         counts = score.counts
         numbers = (counts.num_ref, counts.substitutions, counts.deletions, counts.insertions)
-        interval = "-" if score.interval is None else " to ".join(_percent(bound) for bound in score.interval)
-        rows.append([score.label, score.unit, *map(str, numbers), _percent(counts.rate), interval])
+        rate = [_percent(counts.rate), percent_interval(score.interval)]
+        rows.append([score.label, score.unit, *map(str, numbers), *rate])
     if several:
         rows = [
             [*row[:2], cell, *row[2:]]

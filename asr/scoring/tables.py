@@ -71,7 +71,7 @@ def lines_of_places(places: Sequence[AlignedToken]) -> list[str]:
     blocks: list[list[tuple[str, ...]]] = [[]]
     used = 0
     for place in places:
-        cells = [_shown(place.ref), _shown(place.hyp)]
+        cells = [None if token is None else visible(token) for token in (place.ref, place.hyp)]
         width = max(display_width(cell) for cell in cells if cell is not None)
         column = tuple(pad("*" * width if cell is None else cell, width) for cell in [*cells, place.kind])
         if used and used + width > _LINE_WIDTH:
@@ -86,5 +86,6 @@ def lines_of_places(places: Sequence[AlignedToken]) -> list[str]:
     ]
 
 
-def _shown(token: str | None) -> str | None:
+def visible(token: str) -> str:
+    """Returns a token as tables show it: the blank between words as an underlined blank."""
     return "\u2423" if token == " " else token

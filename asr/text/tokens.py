@@ -171,6 +171,11 @@ class TokenTable:
         """The id of each token."""
         return {token: token_id for token_id, token in enumerate(self.tokens)}
 
+    @cached_property
+    def has_stress(self) -> bool:
+        """Whether phones carry the digit of their stress."""
+        return any(token[-1:].isdigit() for token in self.tokens)
+
     def encode(self, text: str, where: str = "") -> list[int]:
         """Returns the token ids of a text, shape (L,); none is the blank.
 

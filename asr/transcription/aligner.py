@@ -136,8 +136,8 @@ class Aligner:
             DataError: a lexicon cannot be read.
         """
         loaded = load_checkpoint(path)
-        has_stress = any(token[-1:].isdigit() for token in loaded.tokens.tokens)
-        entries = read_lexicon(*lexicon, case="upper", keep_stress=has_stress) if lexicon else None
+        stress = loaded.tokens.has_stress
+        entries = read_lexicon(*lexicon, case="upper", keep_stress=stress) if lexicon else None
         return cls(loaded, entries, silence, settings, device, num_workers)
 
     def align(

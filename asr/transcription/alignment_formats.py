@@ -8,42 +8,36 @@ from typing import Any
 
 from asr.decoding.hypothesis import Hypothesis, Span
 from asr.transcription.alignment import AlignedWord, Alignment
-from asr.transcription.formats import FORMATS
-from asr.transcription.json_objects import SECONDS, SHARE, TEXT, TIMES, as_json, list_of, make_schema, object_of, timed
-from asr.transcription.tiers import Interval, Tier, eaf, textgrid
+from asr.transcription.formats import FORMATS, ctm_line, nist_name
+from asr.transcription.json_objects import SECONDS, TIMED, as_json, heading, list_of, make_schema, object_of, timed
+from asr.transcription.tiers import Tier, eaf, textgrid
 from asr.transcription.transcript import Transcript
 
 ALIGNMENT_SCHEMA_VERSION = 1
 """Value of ``schema``: it rises when a key is removed or changes its meaning, not when one is added."""
 
-_SPAN = object_of({"text": TEXT, **TIMES, "confidence": SHARE})
+_SPAN = object_of(TIMED)
 _WORD = object_of(
     {
-        "text": TEXT,
+        **TIMED,
         "start": {**SECONDS, "type": ["number", "null"], "description": "null if it is missing"},
         "end": {**SECONDS, "type": ["number", "null"]},
-        "confidence": SHARE,
         "status": {"enum": ["spoken", "missing"]},
         "tokens": list_of(_SPAN, "letters, pieces of words, or phones"),
     }
 )
 
-ALIGNMENT_SCHEMA: Mapping[str, object] = MappingProxyType(
-    make_schema(
-        "Alignment of a recording with its text, by asr align --format json",
-        object_of(
-            {
-                "schema": {"const": ALIGNMENT_SCHEMA_VERSION},
-                "path": {**TEXT, "description": "the recording, as it was named or found"},
-                "duration": {**SECONDS, "description": "seconds of audio"},
-                "unit": {"enum": ["char", "phone", "bpe"]},
-                "score": {"type": "number", "description": "natural log"},
-                "num_missing": {"type": "integer", "minimum": 0, "description": "words that are not said"},
-                "words": list_of(_WORD, "those of the text in order; seconds from the start"),
-                "untranscribed": list_of(_SPAN, "speech that is not in the text, as the model recognises it"),
-            }
-        ),
-    )
+ALIGNMENT_SCHEMA = make_schema(
+    "Alignment of a recording with its text, by asr align --format json",
+    ALIGNMENT_SCHEMA_VERSION,
+    "the recording, as it was named or found",
+    {
+        "unit": {"enum": ["char", "phone", "bpe"]},
+        "score": {"type": "number", "description": "natural log"},
+        "num_missing": {"type": "integer", "minimum": 0, "description": "words that are not said"},
+        "words": list_of(_WORD, "those of the text in order; seconds from the start"),
+        "untranscribed": list_of(_SPAN, "speech that is not in the text, as the model recognises it"),
+    },
 )
 """JSON Schema of one alignment."""
 
@@ -67,11 +61,8 @@ def write_ctm(alignment: Alignment) -> str:
 
     Source: NIST's ``ctm`` of sclite, whose comments begin with two semicolons.
     """
-    name = "_".join((alignment.name or alignment.path.stem).split())
-    lines = [
-        (word.start, f"{name} 1 {word.start:.3f} {word.end - word.start:.3f} {_solid(word)} {word.confidence:.4f}")
-        for word in alignment.spoken
-    ]
+    name = nist_name(alignment)
+    lines = [(word.start, ctm_line(name, 1, word)) for word in alignment.spoken]
     lines += [
         (each.start, f";; {name} 1 {each.start:.3f} {each.end:.3f} {each.text}") for each in _unmatched(alignment)
     ]
@@ -89,9 +80,7 @@ def write_srt(alignment: Alignment) -> str:
 def write_json(alignment: Alignment) -> str:
     """Returns an indented object that keeps to :data:`ALIGNMENT_SCHEMA`."""
     fields = {
-        "schema": ALIGNMENT_SCHEMA_VERSION,
-        "path": str(alignment.path),
-        "duration": round(alignment.duration, 3),
+        **heading(ALIGNMENT_SCHEMA_VERSION, alignment),
         "unit": alignment.unit,
         "score": round(alignment.score, 3),
         "num_missing": alignment.num_missing,
@@ -109,12 +98,11 @@ ALIGNMENT_FORMATS: Mapping[str, Callable[[Alignment], str]] = MappingProxyType(
 
 def _tiers(alignment: Alignment) -> list[Tier]:
     tokens = [token for word in alignment.words for token in word.tokens]
-    named = (
-        ("words", alignment.spoken),
-        (_TOKEN_TIERS[alignment.unit], tokens),
-        ("unmatched", _unmatched(alignment)),
-    )
-    return [Tier(name, [Interval(each.start, each.end, each.text) for each in spans]) for name, spans in named]
+    return [
+        Tier.of("words", alignment.spoken),
+        Tier.of(_TOKEN_TIERS[alignment.unit], tokens),
+        Tier.of("unmatched", _unmatched(alignment)),
+    ]
 
 
 def _unmatched(alignment: Alignment) -> list[Span]:
@@ -126,10 +114,6 @@ def _unmatched(alignment: Alignment) -> list[Span]:
 
 def _labelled(label: str, span: Span) -> Span:
     return Span(f"{label}: {span.text}", span.start, span.end, span.confidence)
-
-
-def _solid(word: Span) -> str:
-    return "_".join(word.text.split())
 
 
 def _word(word: AlignedWord) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from asr.decoding.hypothesis import Span
 from asr.errors import printable
+from asr.transcription.alignment import Alignment
 from asr.transcription.subtitles import write_ass, write_srt, write_vtt, write_words_vtt
-from asr.transcription.tiers import Interval, Tier, eaf, textgrid
+from asr.transcription.tiers import Tier, eaf, textgrid
 from asr.transcription.transcript import Transcript
 from asr.transcription.transcript_json import write_json, write_jsonl
 from asr.transcription.turns import turns_of, utterances_of, voices_of
@@ -80,11 +82,11 @@ def write_ctm(transcript: Transcript) -> str:
 
     The channel is 1, or counts from 1 if channels were recognised separately.
 
-    Source: NIST's ``ctm`` of sclite. Blanks in the recording's name become underscores.
+    Source: NIST's ``ctm`` of sclite. Blanks in the recording's name and in words become underscores.
     """
-    name = _name(transcript)
+    name = nist_name(transcript)
     return "".join(
-        f"{name} {channel} {word.start:.3f} {word.end - word.start:.3f} {word.text} {word.confidence:.4f}\n"
+        f"{ctm_line(name, channel, word)}\n"
         for channel, voice in enumerate(voices_of(transcript), start=1)
         for word in voice.hypothesis.words
     )
@@ -98,7 +100,7 @@ def write_stm(transcript: Transcript) -> str:
 
     Source: NIST's ``stm`` of sclite. Blanks in the recording's name become underscores.
     """
-    name = _name(transcript)
+    name = nist_name(transcript)
     channels = {voice.speaker: number for number, voice in enumerate(voices_of(transcript), start=1)}
     lines = []
     for said in utterances_of(transcript):
@@ -161,8 +163,19 @@ def choose_format(name: str, in_one_file: bool, with_speakers: bool) -> Format:
     return TSV_WITH_SPEAKERS if name == "tsv" and with_speakers else form
 
 
-def _name(transcript: Transcript) -> str:
-    return "_".join((transcript.name or transcript.path.stem).split())
+def nist_name(recording: Transcript | Alignment) -> str:
+    """Returns the name of a recording in NIST's tables, with underscores in place of blanks."""
+    return _solid(recording.name or recording.path.stem)
+
+
+def ctm_line(name: str, channel: int, word: Span) -> str:
+    """Returns the line of a word in ``ctm``, without its end; blanks in the word become underscores."""
+    times = f"{word.start:.3f} {word.end - word.start:.3f}"
+    return f"{name} {channel} {times} {_solid(word.text)} {word.confidence:.4f}"
+
+
+def _solid(text: str) -> str:
+    return "_".join(text.split())
 
 
 def _tsv(transcript: Transcript, shows_speakers: bool) -> str:
@@ -179,6 +192,5 @@ def _tiers(transcript: Transcript) -> list[Tier]:
     for voice in voices_of(transcript):
         before = f"{voice.speaker} - " if voice.speaker else ""  # as the Montreal Forced Aligner calls them
         for kind, spans in (("words", voice.hypothesis.words), ("tokens", voice.hypothesis.tokens)):
-            intervals = [Interval(span.start, span.end, span.text) for span in spans]
-            tiers.append(Tier(before + kind, sorted(intervals, key=lambda interval: interval.start)))
+            tiers.append(Tier.of(before + kind, spans))
     return tiers

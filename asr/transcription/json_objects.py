@@ -4,19 +4,45 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from asr.decoding.hypothesis import Span
+from asr.transcription.alignment import Alignment
+from asr.transcription.transcript import Transcript
 
 SECONDS: Mapping[str, object] = {"type": "number", "minimum": 0}
 SHARE: Mapping[str, object] = {"type": "number", "minimum": 0, "maximum": 1}
 TEXT: Mapping[str, object] = {"type": "string"}
 TIMES: Mapping[str, object] = {"start": SECONDS, "end": SECONDS}
+TIMED: Mapping[str, object] = {"text": TEXT, **TIMES, "confidence": SHARE}
+"""The properties of :func:`timed`."""
 
 
-def make_schema(title: str, content: Mapping[str, object]) -> dict[str, object]:
-    """Returns the JSON Schema of an object with this content, which :func:`object_of` describes."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **content}
+def make_schema(
+    title: str, version: int, path: str, required: Mapping[str, object], optional: Mapping[str, object] | None = None
+) -> Mapping[str, object]:
+    """Returns the JSON Schema of an object that begins with what :func:`heading` returns.
+
+    Args:
+        title: what the object is.
+        version: value of ``schema``.
+        path: description of the recording's path.
+        required: its other properties.
+        optional: properties that it may have.
+    """
+    first = {
+        "schema": {"const": version},
+        "path": {**TEXT, "description": path},
+        "duration": {**SECONDS, "description": "seconds of audio"},
+    }
+    content = object_of({**first, **required}, optional)
+    return MappingProxyType({"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **content})
+
+
+def heading(version: int, recording: Transcript | Alignment) -> dict[str, Any]:
+    """Returns the first fields of the object of a recording."""
+    return {"schema": version, "path": str(recording.path), "duration": round(recording.duration, 3)}
 
 
 def object_of(required: Mapping[str, object], optional: Mapping[str, object] | None = None) -> dict[str, object]:

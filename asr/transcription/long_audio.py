@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+import numpy as np
 
 from asr.audio.rates import Seconds, samples_to_seconds, seconds_to_samples
+from asr.audio.resampling import Waveform
 from asr.transcription.silences import (
     LEVEL_FRAME,
     SILENT_DB,
     SMALLEST_RANGE_DB,
+    Flags,
+    Levels,
     find_runs,
     leave_out_silences,
     levels_db,
+    low_and_high,
     powers,
 )
 
@@ -69,7 +71,7 @@ class Chunk:
     """
 
     start: Seconds
-    waveform: Tensor
+    waveform: Waveform
     join: tuple[Seconds, Seconds] | None = None
 
 
@@ -79,7 +81,7 @@ class _Cut:
     is_pause: bool
 
 
-def cut(blocks: Iterable[Tensor], sample_rate: int, cutting: Cutting | None = None) -> Iterator[Chunk]:
+def cut(blocks: Iterable[Waveform], sample_rate: int, cutting: Cutting | None = None) -> Iterator[Chunk]:
     """Cuts a recording that arrives block by block, holding at most two chunks and a block in memory.
 
     A chunk ends where a long silence begins, which is removed except for its margins. Otherwise it ends in the middle
@@ -100,25 +102,25 @@ def cut(blocks: Iterable[Tensor], sample_rate: int, cutting: Cutting | None = No
     longest, shortest, overlap = (
         seconds_to_samples(seconds, sample_rate) for seconds in (cutting.max_chunk, cutting.min_chunk, cutting.overlap)
     )
-    held, first, join = torch.empty(0), 0, None
+    held, first, join = np.empty(0, np.float32), 0, None
     left_out = cutting.min_silence, cutting.silence_margin, cutting.max_chunk
     for sound in leave_out_silences(blocks, sample_rate, *left_out):
         first = first if len(held) else sound.first
-        held = torch.cat((held, sound.waveform))
+        held = np.concatenate((held, sound.waveform))
         while len(held) > (longest if sound.is_end else longest + shortest):
             found = _find_cut(held, sample_rate, cutting)
             reach = 0 if found.is_pause else overlap
-            yield Chunk(samples_to_seconds(first, sample_rate), held[: found.place + reach].clone(), join)
+            yield Chunk(samples_to_seconds(first, sample_rate), held[: found.place + reach].copy(), join)
             middle = samples_to_seconds(first + found.place, sample_rate)
             join = None if found.is_pause else (middle - cutting.overlap / 2, middle + cutting.overlap / 2)
             first += found.place - reach
             held = held[found.place - reach :]
         if sound.is_end and len(held):
-            yield Chunk(samples_to_seconds(first, sample_rate), held.clone(), join)
-            held, join = torch.empty(0), None
+            yield Chunk(samples_to_seconds(first, sample_rate), held.copy(), join)
+            held, join = np.empty(0, np.float32), None
 
 
-def _find_cut(held: Tensor, sample_rate: int, cutting: Cutting) -> _Cut:
+def _find_cut(held: Waveform, sample_rate: int, cutting: Cutting) -> _Cut:
     """Returns the best place to cut between ``min_chunk`` and ``max_chunk``, but not in the last ``min_chunk``."""
     frame = max(1, seconds_to_samples(LEVEL_FRAME, sample_rate))
     per_second = sample_rate / frame
@@ -131,18 +133,18 @@ def _find_cut(held: Tensor, sample_rate: int, cutting: Cutting) -> _Cut:
     last = min(last, int((cutting.max_chunk - cutting.overlap) * per_second))
     first = min(max(first, last // 2), last - 1)
     width = 2 * (round(_SMOOTHING * per_second) // 2) + 1
-    smooth = F.avg_pool1d(power.view(1, 1, -1), width, stride=1, padding=width // 2).flatten()  # (T,) -> (T,)
+    smooth = np.convolve(power, np.full(width, 1 / width), mode="same")  # (T,) -> (T,)
     return _Cut((first + int(smooth[first:last].argmin())) * frame, is_pause=False)
 
 
-def _is_quiet(levels: Tensor) -> Tensor:
+def _is_quiet(levels: Levels) -> Flags:
     """Marks frames in the lower part of the range of levels, shape (T,)."""
-    low, high = levels.quantile(torch.tensor([0.05, 0.95])).tolist()
+    low, high = low_and_high(levels)
     limit = low + _QUIET_SHARE * (high - low) if high - low >= SMALLEST_RANGE_DB else SILENT_DB
-    return levels < max(limit, SILENT_DB)
+    return np.asarray(levels < max(limit, SILENT_DB))
 
 
-def _longest_pause(is_quiet: Tensor, first: int, last: int, least: int) -> int | None:
+def _longest_pause(is_quiet: Flags, first: int, last: int, least: int) -> int | None:
     """Returns the middle frame of the longest run of quiet frames inside ``[first, last]``; None without a pause."""
     # A pause that extends beyond the range for cuts counts with its part inside.
     inside = [(max(start, first), min(end, last)) for start, end in find_runs(is_quiet)]

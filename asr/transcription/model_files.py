@@ -1,59 +1,48 @@
-"""The parts of a recogniser, from a model file or from other files that replace them."""
+"""The engine of a recogniser, from a model file and from other files that replace its parts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import torch
 
-from asr.checkpoints.model_file.reading import ModelFile, load_model_file
-from asr.decoding.parts import DecoderParts
+from asr.checkpoints.model_file.reading import ModelFile
+from asr.decoding.parts import Coverage, DecoderParts
 from asr.decoding.settings import DecoderSettings, RescoringSettings
-from asr.transcription.rescoring import Rescorer, load_rescorer, make_rescorer
+from asr.models.averaged import average
+from asr.text.hotwords import Hotwords
+from asr.transcription.rescoring import load_rescorer, make_rescorer
+from asr.transcription.torch_engine import SearchEngine, TorchEngine
 
 
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """A model file with the settings to decode with.
-
-    Attributes:
-        file: its content.
-        settings: decoder settings.
-        parts: the parts of the decoder.
-        rescorers: functions that reorder its N-best lists, applied in order.
-    """
-
-    file: ModelFile
-    settings: DecoderSettings
-    parts: DecoderParts
-    rescorers: list[Rescorer]
-
-
-def open_model_file(
-    file: str | Path | ModelFile,
+def open_engine(
+    file: ModelFile,
     settings: DecoderSettings | None,
     rescoring: Sequence[RescoringSettings] | None,
+    hotwords: Hotwords | None,
     device: str | torch.device,
-) -> Opened:
-    """Reads a model file; see :meth:`asr.transcription.recognizer.Recognizer.from_file`."""
-    file = file if isinstance(file, ModelFile) else load_model_file(file)
+    num_workers: int,
+) -> tuple[TorchEngine | SearchEngine, int, Coverage | None]:
+    """Returns engine, ``num_workers`` and coverage; see :meth:`asr.transcription.recognizer.Recognizer.from_file`."""
     settings = settings or file.settings
     settings.check()
-    acoustic = file.acoustic[0]
-    sample_rate = acoustic.model.frontend.sample_rate
     if rescoring is not None:
-        rescorers = [load_rescorer(each, sample_rate, device) for each in rescoring]
+        rescorers = [load_rescorer(each, file.sample_rate, device) for each in rescoring]
     else:
-        chosen = [] if settings.beam_size == 1 or settings.exact else file.rescoring
-        rescorers = [make_rescorer(each, model, sample_rate, device) for each, model in chosen]
+        chosen = () if settings.beam_size == 1 or settings.exact else file.rescoring
+        rescorers = [make_rescorer(each, model, device) for each, model in chosen]
     if not rescorers:
         settings = replace(settings, nbest=1)
     elif settings.nbest == 1:
         settings = settings.choosing()
     if file.has_files_of(settings):
-        return Opened(file, settings, file.parts, rescorers)
-    frame_seconds = acoustic.model.frame_seconds
-    parts = DecoderParts.read(settings, acoustic.tokens, acoustic.policy, frame_seconds)
-    return Opened(file, settings, parts, rescorers)
+        parts = file.parts
+    else:
+        parts = DecoderParts.read(settings, file.first.tokens, file.first.policy, file.first.model.frame_seconds)
+    parts = parts.with_hotwords(hotwords, file.first.policy)
+    decoder = parts.decoder(settings)
+    if file.portable:
+        return SearchEngine([each.model for each in file.portable], decoder, rescorers), num_workers, parts.coverage
+    model = average([each.model for each in file.acoustic])
+    return TorchEngine(model, parts.tokens, decoder, device, rescorers), num_workers, parts.coverage

@@ -60,30 +60,39 @@ def open_recognizer(
     rescoring = [RescoringSettings.load(file) for file in choice.rescoring]
     if hotwords and settings:
         settings.check_hotwords(option)
-    import torch  # not before contradictions are refused: it takes a second
-
     from asr.transcription.recognizer import Recognizer
 
-    device = choice.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    torch.set_num_threads(1)  # see num_workers of Recognizer
-    num_workers = 1 if device.startswith("cuda") else choice.threads or num_processes()
     if choice.model:
         from asr.checkpoints.model_file.reading import load_model_file
 
         file = load_model_file(choice.model)
-        settings = _settings(choice, file.settings, is_rescored or bool(file.rescoring), option)
+        settings = _settings(choice, file.settings, is_rescored or file.has_rescoring, option)
         if hotwords:
             settings.check_hotwords(option)
+        device, num_workers = _machine(choice, needs_torch=not file.portable)
         recognizer = Recognizer.from_file(
             file, settings, rescoring or None, hotwords=hotwords, device=device, num_workers=num_workers
         )
         return recognizer, settings
     assert choice.checkpoint is not None
     assert settings is not None
+    device, num_workers = _machine(choice, needs_torch=True)
     recognizer = Recognizer.from_checkpoint(
         choice.checkpoint, settings, rescoring, hotwords=hotwords, device=device, num_workers=num_workers
     )
     return recognizer, settings
+
+
+def _machine(choice: Choice, needs_torch: bool) -> tuple[str, int]:
+    """Returns the device, and the number of batches to recognise at the same time."""
+    device = "cpu"
+    if needs_torch:
+        import torch  # not before contradictions are refused: it takes a second
+
+        torch.set_num_threads(1)  # see num_workers of Recognizer
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choice.device or device
+    return device, 1 if device.startswith("cuda") else choice.threads or num_processes()
 
 
 def _settings(choice: Choice, own: DecoderSettings, is_rescored: bool, option: Callable[[str], str]) -> DecoderSettings:

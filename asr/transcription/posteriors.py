@@ -13,6 +13,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from asr.audio.rates import Seconds, samples_to_seconds
+from asr.audio.resampling import Waveform
 from asr.audio.waveforms import stream
 from asr.errors import DataError
 from asr.models.acoustic import AcousticModel
@@ -90,10 +91,10 @@ def read_posteriors(
 class _Blocks:
     """Iterates over blocks of samples, shape (S,) each, and counts these."""
 
-    def __init__(self, blocks: Iterable[torch.Tensor]) -> None:
+    def __init__(self, blocks: Iterable[Waveform]) -> None:
         self._blocks, self.num_samples = blocks, 0
 
-    def __iter__(self) -> Iterator[torch.Tensor]:
+    def __iter__(self) -> Iterator[Waveform]:
         for block in self._blocks:
             self.num_samples += len(block)
             yield block
@@ -136,7 +137,7 @@ def _compute(model: AcousticModel, chunks: Sequence[Chunk]) -> list[_Piece]:
     if not chosen:
         return []
     device = model.output.weight.device
-    waveforms = pad_sequence([chunk.waveform for chunk in chosen], batch_first=True)  # (B, S)
+    waveforms = pad_sequence([torch.from_numpy(chunk.waveform) for chunk in chosen], batch_first=True)  # (B, S)
     log_probs, frames = model(waveforms.to(device), lengths[is_long].to(device))
     return [
         _Piece(chunk.start, chunk.join, rows[:length].numpy().copy())

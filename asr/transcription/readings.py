@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torch import Tensor
-
 from asr.audio.rates import Seconds, samples_to_seconds
+from asr.audio.resampling import Waveform
 from asr.audio.waveforms import peek
 from asr.decoding.hypothesis import Hypothesis
 from asr.errors import AsrError, DataError
@@ -108,7 +107,7 @@ class Channel:
         """Whether all its chunks have been recognised."""
         return self.is_read and len(self.hypotheses) == len(self.joins)
 
-    def count(self, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
+    def count(self, blocks: Iterable[Waveform]) -> Iterator[Waveform]:
         """Yields blocks, shape (S,) each, and counts their samples."""
         for block in blocks:
             self.num_samples += len(block)

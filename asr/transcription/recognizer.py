@@ -7,34 +7,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
+import numpy as np
 
 from asr.audio.rates import Seconds
+from asr.audio.resampling import Waveform
 from asr.audio.waveforms import stream
-from asr.checkpoints.acoustic import load_checkpoint
-from asr.decoding.decoder import Decoder
-from asr.decoding.greedy import GreedyDecoder
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.parts import Coverage, DecoderParts
 from asr.decoding.settings import DecoderSettings, RescoringSettings
-from asr.errors import AsrError, DataError
-from asr.models.acoustic import AcousticModel
-from asr.models.averaged import AveragedModel, average
-from asr.models.devices import move
+from asr.dependencies import needing_torch
+from asr.errors import AsrError, ConfigError, DataError
 from asr.text.hotwords import Hotwords
-from asr.text.tokens import TokenTable
 from asr.transcription.inputs import Recording
 from asr.transcription.long_audio import Cutting, cut
 from asr.transcription.readings import Reading, Task, batches, finished
 from asr.transcription.transcript import Transcript
 
 if TYPE_CHECKING:
+    import torch
+
     from asr.checkpoints.model_file.reading import ModelFile
-    from asr.transcription.rescoring import Rescorer
+    from asr.decoding.parts import Coverage
 
 BATCH_SECONDS: Seconds = 160.0  # eight chunks of maximal length: a CPU gains little from more
 _POOLED_BATCHES = 4  # at least so many are filled before chunks are sorted by length
@@ -43,27 +37,32 @@ _BLOCK_SECONDS: Seconds = 10.0
 _NOTHING = Hypothesis(text="", tokens=(), words=(), score=0.0, confidence=1.0)
 
 
+class Engine(Protocol):
+    """What recognises batches of waveforms."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the waveforms."""
+
+    def num_frames(self, num_samples: Sequence[int]) -> list[int]:
+        """Returns the frames of log-probabilities of waveforms of so many samples."""
+
+    def recognize(self, waveforms: Sequence[Waveform]) -> list[Hypothesis]:
+        """Returns the best hypothesis of each waveform, shape (S,), of at least one frame."""
+
+
 class Recognizer:
     """A trained model that transcribes recordings of any length.
 
     Args:
-        model: a trained model.
-        tokens: the table of its outputs.
-        decoder: turns log-probabilities into hypotheses; greedy if None.
-        device: "cpu", "cuda" or "cuda:N".
-        num_workers: batches recognised at the same time. On a CPU, one batch per core with
-            ``torch.set_num_threads(1)`` is faster than one batch in many threads, which wait for each other in
+        engine: a model and a decoder, in torch or without it.
+        num_workers: batches recognised at the same time. On a CPU, one batch per core, each in one thread
+            (``torch.set_num_threads(1)``), is faster than one batch in many threads, which wait for each other in
             every layer and stall when another program takes one of their cores.
         coverage: coverage of the decoder's lexicon.
-        rescorers: functions that reorder the N-best lists of the decoder, applied in order.
-
-    Raises:
-        ConfigError: the device cannot be used.
 
     Attributes:
-        device: device of the model.
-        decoder: turns log-probabilities into hypotheses.
-        rescorers: functions that reorder its N-best lists, applied in order.
+        engine: a model and a decoder.
         coverage: how much of the decoder's lexicon can be searched; None without a lexicon.
 
     Example::
@@ -73,22 +72,8 @@ class Recognizer:
             print(transcript.path, transcript.text)
     """
 
-    def __init__(
-        self,
-        model: AcousticModel | AveragedModel,
-        tokens: TokenTable,
-        decoder: Decoder | None = None,
-        device: str | torch.device = "cpu",
-        num_workers: int = 1,
-        coverage: Coverage | None = None,
-        rescorers: Sequence[Rescorer] = (),
-    ) -> None:
-        """Moves the model to its device."""
-        self.device = move(model.eval(), device)
-        self.model: AcousticModel | AveragedModel = model
-        self.num_workers, self.coverage = num_workers, coverage
-        self.decoder = decoder or GreedyDecoder(tokens, model.frame_seconds)
-        self.rescorers = rescorers
+    def __init__(self, engine: Engine, num_workers: int = 1, coverage: Coverage | None = None) -> None:
+        self.engine, self.num_workers, self.coverage = engine, num_workers, coverage
 
     @classmethod
     def from_checkpoint(
@@ -116,6 +101,10 @@ class Recognizer:
             ConfigError: the device cannot be used, or the settings contradict each other or the model.
             DataError: a file that the settings name cannot be read, or does not fit the model.
         """
+        from asr.checkpoints.acoustic import load_checkpoint  # and torch, which not all recognisers need
+        from asr.decoding.parts import DecoderParts
+        from asr.transcription.torch_engine import TorchEngine
+
         loaded = load_checkpoint(path)
         settings = settings or DecoderSettings()
         settings = settings if rescoring else replace(settings, nbest=1)
@@ -127,7 +116,8 @@ class Recognizer:
             from asr.transcription.rescoring import load_rescorer
 
             rescorers = [load_rescorer(each, loaded.model.frontend.sample_rate, device) for each in rescoring]
-        return cls(loaded.model, loaded.tokens, decoder, device, num_workers, parts.coverage, rescorers)
+        engine = TorchEngine(loaded.model, loaded.tokens, decoder, device, rescorers)
+        return cls(engine, num_workers, parts.coverage)
 
     @classmethod
     def from_file(
@@ -148,26 +138,34 @@ class Recognizer:
                 its own settings name the same, whatever the folder.
             rescoring: as for :meth:`from_checkpoint`, in place of the models in the file; if empty, nothing rescores.
             hotwords: words and phrases that are expected; for settings of a beam.
-            device: "cpu", "cuda" or "cuda:N".
+            device: "cpu", "cuda" or "cuda:N"; an ONNX network takes "cpu" only.
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
 
         Raises:
             CheckpointError: the file is missing, damaged, of a newer version, or does not make up a recogniser.
             ConfigError: the device cannot be used, or the settings contradict each other or the model.
             DataError: a file that the settings name cannot be read, or does not fit the model.
+            DependencyError: torch is missing, and the file or the search needs it.
         """
-        from asr.transcription.model_files import open_model_file
+        from asr.checkpoints.model_file.reading import ModelFile, load_model_file
+        from asr.transcription.portable_engine import PortableEngine
 
-        opened = open_model_file(file, settings, rescoring, device)
-        model, parts = average([each.model for each in opened.file.acoustic]), opened.parts
-        parts = parts.with_hotwords(hotwords, opened.file.acoustic[0].policy)
-        decoder = parts.decoder(opened.settings)
-        return cls(model, parts.tokens, decoder, device, num_workers, parts.coverage, opened.rescorers)
+        file = file if isinstance(file, ModelFile) else load_model_file(file)
+        if file.portable and str(device) != "cpu":
+            raise ConfigError("device", f"is {device}, and its ONNX network runs on a CPU", "give cpu")
+        wanted = settings or file.settings
+        if file.portable and wanted.beam_size == 1 and not wanted.exact and not (rescoring or hotwords):
+            wanted.check()
+            return cls(PortableEngine([each.model for each in file.portable], file.first.tokens), num_workers)
+        with needing_torch(file.path):
+            from asr.transcription.model_files import open_engine
+
+        return cls(*open_engine(file, settings, rescoring, hotwords, device, num_workers))
 
     @property
     def sample_rate(self) -> int:
         """The sample rate in Hz to which recordings are resampled."""
-        return self.model.frontend.sample_rate
+        return self.engine.sample_rate
 
     def transcribe_file(self, path: str | Path) -> Transcript:
         """Returns the transcript of a recording.
@@ -224,28 +222,19 @@ class Recognizer:
         self._recognize_pool(pool, batch_seconds, on_progress)
         yield from finished(pending, on_failure)
 
-    @torch.inference_mode()
-    def recognize(self, waveforms: Sequence[Tensor]) -> list[Hypothesis]:
+    def recognize(self, waveforms: Sequence[Waveform | torch.Tensor]) -> list[Hypothesis]:
         """Recognises a batch of waveforms.
 
         Args:
-            waveforms: samples at :attr:`sample_rate`, shape (S,) each.
+            waveforms: samples at :attr:`sample_rate`, shape (S,) each, in float32, as arrays or as tensors on the CPU.
 
         Returns:
             The best hypothesis of each waveform; an empty one if it is shorter than a frame.
         """
-        sample_lengths = torch.tensor([len(waveform) for waveform in waveforms])
-        frames = self.model.encoder.output_lengths(self.model.frontend.frame_lengths(sample_lengths))
-        if not bool((frames > 0).all()):
-            voiced = [waveform for waveform, length in zip(waveforms, frames.tolist(), strict=True) if length]
-            found = iter(self.recognize(voiced) if voiced else [])
-            return [next(found) if length else _NOTHING for length in frames.tolist()]
-        padded = pad_sequence(list(waveforms), batch_first=True)  # (B, S)
-        padded, sample_lengths = padded.to(self.device), sample_lengths.to(self.device)
-        nbests = self.decoder(*self.model(padded, sample_lengths))
-        for rescorer in self.rescorers:
-            nbests = rescorer(nbests, padded, sample_lengths)
-        return [nbest[0] for nbest in nbests]
+        lengths = self.engine.num_frames([len(waveform) for waveform in waveforms])
+        voiced = [np.asarray(waveform) for waveform, length in zip(waveforms, lengths, strict=True) if length]
+        found = iter(self.engine.recognize(voiced) if voiced else [])
+        return [next(found) if length else _NOTHING for length in lengths]
 
     def _read(self, reading: Reading, cutting: Cutting | None, channel: int | None, separate: bool) -> Iterator[Task]:
         rate, stored = self.sample_rate, reading.recording.stored

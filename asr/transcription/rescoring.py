@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from asr.checkpoints.acoustic import Loaded
-from asr.checkpoints.kind import LoadedModel
 from asr.checkpoints.kinds import load_any
 from asr.checkpoints.language import LoadedLanguageModel
+from asr.checkpoints.rescoring import RescoringModel, rescoring_model
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.rescoring import NBest, NBestScores, check_spelling, measure_nbest, measure_nbest_by_ear, rescore
+from asr.decoding.rescoring import NBest, NBestScores, measure_nbest, measure_nbest_by_ear, rescore
 from asr.decoding.settings import RescoringSettings
-from asr.errors import ConfigError, DataError
+from asr.errors import DataError
 from asr.models.devices import move
 
 Rescorer = Callable[[Sequence[NBest], Tensor, Tensor], list[list[Hypothesis]]]
@@ -37,29 +37,21 @@ def load_rescorer(settings: RescoringSettings, sample_rate: int, device: str | t
     """
     if not settings.model:
         raise DataError("settings of rescoring", "name no model", "make them with: asr tune rescore")
-    return make_rescorer(settings, load_any(settings.model), sample_rate, device)
+    return make_rescorer(settings, rescoring_model(load_any(settings.model), sample_rate, settings.model), device)
 
 
-def make_rescorer(
-    settings: RescoringSettings, loaded: LoadedModel, sample_rate: int, device: str | torch.device
-) -> Rescorer:
+def make_rescorer(settings: RescoringSettings, loaded: RescoringModel, device: str | torch.device) -> Rescorer:
     """Returns the rescorer of a model that has been read.
 
     Args:
-        settings: its name and weights.
+        settings: weights.
         loaded: the model.
-        sample_rate: of the waveforms, in Hz.
         device: device of the model.
 
     Raises:
-        ConfigError: the device cannot be used, or the model reads other audio, spells no words, or is of another kind.
+        ConfigError: the device cannot be used.
     """
-    if isinstance(loaded, LoadedLanguageModel):
-        measure = _by_words(settings, loaded, device)
-    elif isinstance(loaded, Loaded):
-        measure = _by_ear(settings, loaded, sample_rate, device)
-    else:
-        raise ConfigError(settings.model, "cannot rescore hypotheses", "give a language model or an acoustic one")
+    measure = _by_ear(loaded, device) if isinstance(loaded, Loaded) else _by_words(settings, loaded, device)
 
     def rescored(nbests: Sequence[NBest], waveforms: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         return rescore(nbests, measure(nbests, waveforms, lengths), settings.weight, settings.word_score)
@@ -73,13 +65,9 @@ def _by_words(settings: RescoringSettings, language: LoadedLanguageModel, device
     return lambda nbests, _waveforms, _lengths: measure_nbest(nbests, model, language.policy, settings.unknown_score)
 
 
-def _by_ear(settings: RescoringSettings, loaded: Loaded, sample_rate: int, device: str | torch.device) -> _Measure:
+def _by_ear(loaded: Loaded, device: str | torch.device) -> _Measure:
     model, tokens = loaded.model, loaded.tokens
     move(model, device)
-    check_spelling(tokens, settings.model)
-    if model.frontend.sample_rate != sample_rate:
-        found = f"reads audio of {model.frontend.sample_rate} Hz, and the recogniser of {sample_rate} Hz"
-        raise ConfigError(settings.model, found, "rescore with a model of the same rate")
 
     def measure(nbests: Sequence[NBest], waveforms: Tensor, lengths: Tensor) -> NBestScores:
         is_long = model.encoder.output_lengths(model.frontend.frame_lengths(lengths)) > 0

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from asr.audio.rates import Seconds, seconds_to_samples
+from asr.audio.resampling import Waveform
+
+Levels = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 
 LEVEL_FRAME: Seconds = 0.01
 SILENT_DB = -70.0  # anything below is quiet, whatever surrounds it
@@ -34,12 +38,12 @@ class Sound:
     """
 
     first: int
-    waveform: Tensor
+    waveform: Waveform
     is_end: bool
 
 
 def leave_out_silences(
-    blocks: Iterable[Tensor], sample_rate: int, min_silence: Seconds, margin: Seconds, look_ahead: Seconds
+    blocks: Iterable[Waveform], sample_rate: int, min_silence: Seconds, margin: Seconds, look_ahead: Seconds
 ) -> Iterator[Sound]:
     """Removes long silences from a recording that arrives block by block, and yields the rest with its place.
 
@@ -61,7 +65,7 @@ def leave_out_silences(
     splitter = _Splitter(frame, min_silence * sample_rate / frame, max(1, round(margin * sample_rate / frame)))
     settled = seconds_to_samples(look_ahead, sample_rate)
     for block, is_last in mark_last(blocks):
-        splitter.held = torch.cat((splitter.held, block))
+        splitter.held = np.concatenate((splitter.held, block))
         if is_last or splitter.first + len(splitter.held) >= settled:
             yield from splitter.split(is_last)
 
@@ -76,9 +80,9 @@ class _Splitter:
 
     def __init__(self, frame: int, min_silence: float, margin: int) -> None:
         """Starts empty; silences are counted in frames of ``frame`` samples."""
-        self.held, self.first = torch.empty(0), 0
+        self.held, self.first = np.empty(0, np.float32), 0
         self._frame, self._least, self._margin = frame, min_silence, margin
-        self._known_levels = torch.empty(0)  # of sound that was passed on
+        self._known_levels = np.empty(0, np.float32)  # of sound that was passed on
         self._is_open = False  # whether anything was passed on since the last silence
         self._is_in_silence = False  # whether the held part begins with the margin of a removed silence
         self._is_empty = True  # whether nothing was ever passed on
@@ -86,7 +90,7 @@ class _Splitter:
     def split(self, is_last: bool) -> Iterator[Sound]:
         """Yields what is certainly sound, or, with ``is_last``, everything."""
         levels = levels_db(self.held, self._frame)
-        is_silent = _is_silent(torch.cat((self._known_levels, levels)))[len(self._known_levels) :]
+        is_silent = _is_silent(np.concatenate((self._known_levels, levels)))[len(self._known_levels) :]
         runs, cursor, limit = find_runs(is_silent), 0, len(levels)
         was_in_silence, self._is_in_silence = self._is_in_silence, False
         for start, end in runs:
@@ -108,16 +112,17 @@ class _Splitter:
         self.first += limit * self._frame
         self.held = self.held[limit * self._frame :]
 
-    def _give(self, start: int, end: int, levels: Tensor, is_end: bool) -> Sound:
-        self._known_levels = torch.cat((self._known_levels, levels[start:end]))[-round(_REMEMBERED / LEVEL_FRAME) :]
+    def _give(self, start: int, end: int, levels: Levels, is_end: bool) -> Sound:
+        known = np.concatenate((self._known_levels, levels[start:end]))
+        self._known_levels = known[-round(_REMEMBERED / LEVEL_FRAME) :]
         self._is_open, self._is_empty = not is_end, False
         first, last = start * self._frame, end * self._frame
         if is_end and end == len(levels):
             last = len(self.held)  # with the samples after the last whole frame
-        return Sound(self.first + first, self.held[first:last].clone(), is_end)
+        return Sound(self.first + first, self.held[first:last].copy(), is_end)
 
 
-def mark_last(blocks: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:
+def mark_last(blocks: Iterable[Waveform]) -> Iterator[tuple[Waveform, bool]]:
     """Yields each block with whether it is the last one."""
     previous = None
     for block in blocks:
@@ -128,46 +133,56 @@ def mark_last(blocks: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:
         yield previous, True
 
 
-def levels_db(waveform: Tensor, frame: int) -> Tensor:
+def levels_db(waveform: Waveform, frame: int) -> Levels:
     """Returns the variance of each whole frame of samples in dB, shape (T,)."""
-    return 10 * (powers(waveform, frame) + _NO_POWER).log10()
+    return np.asarray(10 * np.log10(powers(waveform, frame) + np.float32(_NO_POWER)))
 
 
-def powers(waveform: Tensor, frame: int) -> Tensor:
+def powers(waveform: Waveform, frame: int) -> Levels:
     """Returns the variance of each whole frame of samples, shape (T,)."""
-    frames = waveform[: len(waveform) // frame * frame].view(-1, frame)
-    return (frames - frames.mean(dim=1, keepdim=True)).square().mean(dim=1)
+    frames = waveform[: len(waveform) // frame * frame].reshape(-1, frame)
+    return np.asarray(frames.var(axis=1))
 
 
-def find_runs(is_quiet: Tensor) -> list[tuple[int, int]]:
+def find_runs(is_quiet: Flags) -> list[tuple[int, int]]:
     """Returns where runs of True begin and end.
 
     Example:
-        >>> find_runs(torch.tensor([True, False, True, True]))
+        >>> find_runs(np.array([True, False, True, True]))
         [(0, 1), (2, 4)]
     """
-    edges = F.pad(is_quiet.int(), (1, 1)).diff()
-    starts, ends = (edges == 1).nonzero().flatten(), (edges == -1).nonzero().flatten()
-    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+    edges = np.diff(np.pad(is_quiet.astype(np.int8), 1))
+    starts, ends = np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist()
+    return list(zip(starts, ends, strict=True))
 
 
-def _is_silent(levels: Tensor) -> Tensor:
+def low_and_high(levels: Levels) -> tuple[float, float]:
+    """Returns the 5 % and the 95 % quantile."""
+    low, high = np.quantile(levels, (0.05, 0.95)).tolist()
+    return low, high
+
+
+def _is_silent(levels: Levels) -> Flags:
     """Marks frames that are certainly silent, shape (T,)."""
     if not len(levels):
-        return levels.bool()
+        return levels.astype(bool)
     audible = levels[levels > SILENT_DB]
     limit = SILENT_DB
     if len(audible):
-        low, high = audible.quantile(torch.tensor([0.05, 0.95])).tolist()
+        low, high = low_and_high(audible)
         limit = max(limit, low + _NOISE_SWING_DB) if high - low >= SMALLEST_RANGE_DB else limit
     width = round(_SMOOTHING / LEVEL_FRAME)
-    levels = levels.view(1, 1, -1)
-    smooth = F.avg_pool1d(levels, width, 1, width // 2, count_include_pad=False)
+    smooth = np.nanmean(_around(levels, width, np.nan), axis=1)
     swing = _largest_around(smooth) + _largest_around(-smooth)
-    is_steady = _largest_around((swing < _STEADY_DB).float()) > 0  # in some half second
+    is_steady = _largest_around((swing < _STEADY_DB).astype(np.float32)) > 0  # in some half second
     is_noise = (smooth < limit) & (levels < limit + _NOISE_SWING_DB) & is_steady
-    return ((smooth < SILENT_DB) | is_noise).flatten()
+    return np.asarray((smooth < SILENT_DB) | is_noise)
 
 
-def _largest_around(values: Tensor) -> Tensor:
-    return F.max_pool1d(values, _STEADY_FRAMES, 1, _STEADY_FRAMES // 2)  # (1, 1, T) -> (1, 1, T)
+def _largest_around(values: Levels) -> Levels:
+    return np.asarray(_around(values, _STEADY_FRAMES, -np.inf).max(axis=1))
+
+
+def _around(values: Levels, width: int, beyond: float) -> Levels:
+    """Returns the values around each frame, with others beyond the ends: (T,) -> (T, width)."""
+    return sliding_window_view(np.pad(values, width // 2, constant_values=beyond), width)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from asr.audio.rates import Seconds
+from asr.decoding.hypothesis import Span
 
 _STEP: Seconds = 0.001  # to which times are rounded, and the shortest interval: both programs refuse empty ones
 _DATE = "1970-01-01T00:00:00+00:00"  # the format needs one; the same recording gives the same file
@@ -45,6 +46,12 @@ class Tier:
 
     name: str
     intervals: Sequence[Interval]
+
+    @classmethod
+    def of(cls, name: str, spans: Iterable[Span]) -> Tier:
+        """Returns the tier of words or tokens, which may be in any order."""
+        intervals = (Interval(span.start, span.end, span.text) for span in spans)
+        return cls(name, sorted(intervals, key=lambda interval: interval.start))
 
 
 def separate(intervals: Iterable[Interval]) -> list[Interval]:

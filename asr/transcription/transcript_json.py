@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from asr.decoding.hypothesis import Span
-from asr.transcription.json_objects import SECONDS, SHARE, TEXT, TIMES, as_json, list_of, make_schema, object_of, timed
+from asr.transcription.json_objects import (
+    SHARE,
+    TEXT,
+    TIMED,
+    TIMES,
+    as_json,
+    heading,
+    list_of,
+    make_schema,
+    object_of,
+    timed,
+)
 from asr.transcription.transcript import Transcript
 from asr.transcription.turns import Turn, turns_of
 
@@ -15,28 +25,23 @@ SCHEMA_VERSION = 1
 """Value of ``schema``: it rises when a key is removed or changes its meaning, not when one is added."""
 
 _SPEAKER = {"type": "string", "description": "one of speakers"}
-_SPAN = object_of({"text": TEXT, **TIMES, "confidence": SHARE}, {"speaker": _SPEAKER})
+_SPAN = object_of(TIMED, {"speaker": _SPEAKER})
 _TURN = object_of({"speaker": _SPEAKER, **TIMES, "text": TEXT})
 
-SCHEMA: Mapping[str, object] = MappingProxyType(
-    make_schema(
-        "Transcript of a recording, by asr transcribe --format json or jsonl",
-        object_of(
-            {
-                "schema": {"const": SCHEMA_VERSION},
-                "path": {**TEXT, "description": "the recording, as it was named or found; - for stdin"},
-                "duration": {**SECONDS, "description": "seconds of audio"},
-                "text": {**TEXT, "description": "all words; of several speakers, turn after turn"},
-                "confidence": {**SHARE, "description": "the lowest confidence of a word"},
-                "words": list_of(_SPAN, "in order of time; seconds from the start"),
-                "tokens": list_of(_SPAN, "letters, pieces of words, or phones"),
-            },
-            {
-                "speakers": list_of(TEXT, "with --channels separate"),
-                "turns": list_of(_TURN, "with --channels separate; they may overlap"),
-            },
-        ),
-    )
+SCHEMA = make_schema(
+    "Transcript of a recording, by asr transcribe --format json or jsonl",
+    SCHEMA_VERSION,
+    "the recording, as it was named or found; - for stdin",
+    {
+        "text": {**TEXT, "description": "all words; of several speakers, turn after turn"},
+        "confidence": {**SHARE, "description": "the lowest confidence of a word"},
+        "words": list_of(_SPAN, "in order of time; seconds from the start"),
+        "tokens": list_of(_SPAN, "letters, pieces of words, or phones"),
+    },
+    {
+        "speakers": list_of(TEXT, "with --channels separate"),
+        "turns": list_of(_TURN, "with --channels separate; they may overlap"),
+    },
 )
 """JSON Schema of one transcript: each line of ``jsonl``, and the object or each list item of ``json``.
 
@@ -62,9 +67,7 @@ def _fields(transcript: Transcript) -> dict[str, Any]:
         words = _spoken((voice.speaker, voice.hypothesis.words) for voice in voices)
         tokens = _spoken((voice.speaker, voice.hypothesis.tokens) for voice in voices)
     fields = {
-        "schema": SCHEMA_VERSION,
-        "path": str(transcript.path),
-        "duration": round(transcript.duration, 3),
+        **heading(SCHEMA_VERSION, transcript),
         "text": transcript.text,
         "confidence": round(hypothesis.confidence, 4),
         "words": words,

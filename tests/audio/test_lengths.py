@@ -90,7 +90,7 @@ def test_files_that_were_joined_are_read_one_after_another(data, tmp_path):
     assert probe(path).num_samples == 3 * len(one)
     whole = read(path, sample_rate=RATE).numpy()
     assert np.array_equal(whole, np.concatenate([one[:, 0]] * 3))
-    blocks = [block.numpy() for block in stream(path, RATE, 0.3)]
+    blocks = list(stream(path, RATE, 0.3))
     assert np.array_equal(np.concatenate(blocks), whole)
     part = read(path, sample_rate=RATE, start=0.9, duration=0.5).numpy()
     assert np.array_equal(part, whole[14400:22400])
@@ -229,7 +229,7 @@ def test_mp3_without_a_count_of_its_frames(first, tmp_path):
     assert np.allclose(found[delay : delay + len(whole)], whole[: len(found) - delay], atol=1e-5)
     part = read(path, sample_rate=RATE, start=1.5, duration=1.0).numpy()
     assert np.allclose(part, found[24000:40000, 0], atol=1e-7)
-    assert np.array_equal(np.concatenate([block.numpy() for block in stream(path, RATE, 0.7)]), found[:, 0])
+    assert np.array_equal(np.concatenate(list(stream(path, RATE, 0.7))), found[:, 0])
 
 
 def test_joined_mp3_without_counts_and_with_tags_between():
@@ -304,7 +304,7 @@ def test_codecs_that_cannot_seek_are_read_from_the_start(kind, subtype, tmp_path
     assert np.corrcoef(whole[:32000], speech(2.0)[:, 0])[0, 1] > 0.5
     part = read(path, sample_rate=rate, start=20000 / rate, duration=5000 / rate).numpy()
     assert np.array_equal(part, whole[20000:25000])
-    assert np.array_equal(np.concatenate([block.numpy() for block in stream(path, rate, 0.3)]), whole)
+    assert np.array_equal(np.concatenate(list(stream(path, rate, 0.3))), whole)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def texts(recognizer: Recognizer) -> list[tuple[str, float]]:
 
 def log_probs(recognizer: Recognizer) -> Tensor:
     with torch.inference_mode():
-        return recognizer.model(torch.stack([waveforms()[0]]), torch.tensor([24000]))[0]
+        return recognizer.engine.model(torch.stack([waveforms()[0]]), torch.tensor([24000]))[0]
 
 
 def from_checkpoints(folder: Path) -> Recognizer:
@@ -85,7 +85,7 @@ def test_fewer_bits_give_nearly_the_same(folder: Path, precision: Any, most: flo
     difference = (log_probs(of_file).exp() - log_probs(of_checkpoints).exp()).abs().max()
     assert 0 < difference < most
     assert [text for text, _ in texts(of_file)] == [text for text, _ in texts(of_checkpoints)]
-    exact, rounded = (each.model.state_dict() for each in (of_checkpoints, of_file))
+    exact, rounded = (each.engine.model.state_dict() for each in (of_checkpoints, of_file))
     for name, weight in exact.items():
         if weight.dim() < 2 or weight.numel() < 1024:
             assert torch.equal(rounded[name], weight)
@@ -142,7 +142,7 @@ def test_settings_in_place_of_those_in_the_file(folder: Path, tmp_path: Path) ->
     assert texts(plain) == texts(Recognizer.from_checkpoint(folder / "a.ckpt", own))
     greedy = Recognizer.from_file(file, DecoderSettings())
     assert texts(greedy) == texts(Recognizer.from_checkpoint(folder / "a.ckpt"))
-    assert not greedy.rescorers
+    assert not greedy.engine.rescorers
     elsewhere = DecoderSettings(**{**vars(own), "lm": "elsewhere/3gram.npz", "lexicon": ("gone/words.txt",)})
     assert texts(Recognizer.from_file(file, elsewhere, ())) == texts(plain), "what is in the file under these names"
     letters = DecoderSettings(beam_size=4)
@@ -157,7 +157,7 @@ def test_what_several_models_hear_is_averaged(tmp_path: Path) -> None:
     paths = [save_acoustic(tmp_path / f"{seed}.ckpt", seed) for seed in (1, 2)]
     path = write_model_file(tmp_path, checkpoints=paths, rescoring=[])
     of_file = Recognizer.from_file(path)
-    assert isinstance(of_file.model, AveragedModel)
+    assert isinstance(of_file.engine.model, AveragedModel)
     alone = [log_probs(Recognizer.from_checkpoint(each)) for each in paths]
     mean = torch.stack(alone).mean(dim=0).log_softmax(dim=2)
     assert torch.allclose(log_probs(of_file), mean, atol=1e-6)
@@ -195,7 +195,7 @@ def test_an_acoustic_model_chooses_too_and_others_do_not(tmp_path: Path) -> None
     content = torch.load(tmp_path / "b.ckpt", weights_only=True)
     content["hyper_parameters"]["frontend"]["init_args"]["sample_rate"] = 8000
     torch.save(content, tmp_path / "b.ckpt")
-    with pytest.raises(ConfigError, match="reads audio of another rate than the 16000 Hz of the acoustic model"):
+    with pytest.raises(ConfigError, match="reads audio of 8000 Hz, and the recogniser of 16000 Hz"):
         write_model_file(tmp_path, rescoring=by_ear)
 
 

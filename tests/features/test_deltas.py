@@ -1,6 +1,7 @@
 import torch
 
-from asr.features.deltas import add_deltas, difference_weights
+from asr.features.definitions import difference_weights
+from asr.features.deltas import add_deltas
 
 
 def test_weights_of_two_orders():

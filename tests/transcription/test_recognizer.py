@@ -69,13 +69,13 @@ def test_long_silences_are_not_recognised_and_times_are_kept(tmp_path: Path) -> 
     path = write(tmp_path / "a.wav", *parts)
     read, heard = [], []
     recognizer = tone_recognizer(PHONES)
-    decoder = recognizer.decoder
+    decoder = recognizer.engine.decoder
 
     def watching(log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         read.extend((lengths * 0.02).tolist())
         return decoder(log_probs, lengths)
 
-    recognizer.decoder = watching
+    recognizer.engine.decoder = watching
     (transcript,) = recognizer.transcribe([path], on_progress=heard.append)
     assert [word.text for word in transcript.words] == [span.text for span in spans]
     for word, span in zip(transcript.words, spans, strict=True):
@@ -115,13 +115,13 @@ def test_order_of_recordings_is_kept_and_batches_hold_what_they_may(tmp_path: Pa
         paths.append(write(tmp_path / f"{seed}.wav", *parts))
         expected.append(" ".join(span.text for span in spans))
     sizes, heard = [], []
-    decoder = recognizer.decoder
+    decoder = recognizer.engine.decoder
 
     def watching(log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         sizes.append((log_probs.shape[0], log_probs.shape[1] * 0.02))
         return decoder(log_probs, lengths)
 
-    recognizer.decoder = watching
+    recognizer.engine.decoder = watching
     transcripts = recognizer.transcribe(paths, batch_seconds=8.0, cutting=SHORT, on_progress=heard.append)
     assert [(transcript.path, transcript.text) for transcript in transcripts] == list(zip(paths, expected, strict=True))
     assert all(count * seconds <= 8.0 for count, seconds in sizes)

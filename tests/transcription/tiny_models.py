@@ -14,6 +14,7 @@ from asr.models.acoustic import AcousticModel
 from asr.models.encoder import RecurrentEncoder
 from asr.text.tokens import TokenTable
 from asr.transcription.recognizer import Recognizer
+from asr.transcription.torch_engine import TorchEngine
 
 FRONTEND = {"num_mels": 20, "cmvn": "utterance"}
 ENCODER = {"hidden_dim": 8, "num_layers": 1, "time_stride": 2, "conv_channels": 2}
@@ -76,7 +77,7 @@ class ToneModel(nn.Module):
 
 
 def tone_recognizer(tokens: TokenTable, num_workers: int = 1) -> Recognizer:
-    return Recognizer(ToneModel(len(tokens)), tokens, num_workers=num_workers)  # type: ignore[arg-type]
+    return Recognizer(TorchEngine(ToneModel(len(tokens)), tokens), num_workers)  # type: ignore[arg-type]
 
 
 def tone(token: int, seconds: float, level: float = 0.5) -> Tensor:

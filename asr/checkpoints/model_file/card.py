@@ -7,10 +7,8 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-
 import asr
-from asr.checkpoints.kind import Row
+from asr.checkpoints.rows import Row
 from asr.records import Record, describe_json
 
 Card = Mapping[str, Any]
@@ -27,6 +25,8 @@ def make_card(fields: Mapping[str, str], scores: Sequence[Mapping[str, Any]], co
         scores: error rates, each with the rule that it was measured by.
         command: command that writes the file.
     """
+    import torch  # which only those need who make cards
+
     said = {name: fields[name] for name in (*_FIRST, *fields) if name in fields}
     versions = {"carousel-asr": asr.__version__, "python": platform.python_version(), "torch": torch.__version__}
     return {**said, "scores": [dict(each) for each in scores], "versions": versions, "command": command}

@@ -9,7 +9,6 @@ from typing import Any
 
 from asr.checkpoints.acoustic import ACOUSTIC, Loaded
 from asr.checkpoints.kinds import load_stored_model
-from asr.checkpoints.language import LoadedLanguageModel
 from asr.checkpoints.model_file.arrays import Precision
 from asr.checkpoints.model_file.card import Card
 from asr.checkpoints.model_file.lexicon import write_lexicon
@@ -17,8 +16,8 @@ from asr.checkpoints.model_file.members import Written
 from asr.checkpoints.model_file.networks import write_network
 from asr.checkpoints.model_file.ngram import write_ngram
 from asr.checkpoints.reading import StoredModel, read_model
+from asr.checkpoints.rescoring import rescoring_model
 from asr.decoding.parts import DecoderParts
-from asr.decoding.rescoring import check_spelling
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import ConfigError
 from asr.models.averaged import average
@@ -34,6 +33,7 @@ class Recipe:
         rescoring: weights of other models, which name their checkpoints.
         precision: precision of the weights and of the scores of the n-gram model.
         card: description of the file for people.
+        is_portable: whether acoustic models are written as ONNX, to run without torch.
     """
 
     checkpoints: Sequence[str]
@@ -41,6 +41,7 @@ class Recipe:
     rescoring: Sequence[RescoringSettings]
     precision: Precision
     card: Card
+    is_portable: bool = False
 
 
 def export_model(recipe: Recipe, path: str | Path) -> None:
@@ -66,10 +67,7 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
     manifest: dict[str, Any] = {
         "card": dict(recipe.card),
         "precision": recipe.precision,
-        "acoustic": [
-            write_network(each, loaded.model, recipe.precision, f"acoustic_{place}", written)
-            for place, (each, loaded) in enumerate(zip(stored, models, strict=True))
-        ],
+        **_write_acoustic(recipe, stored, models, written),
         "rescoring": [
             _write_rescoring(
                 each, models[0].model.frontend.sample_rate, recipe.precision, f"rescoring_{place}", written
@@ -86,6 +84,26 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
     written.save(path, manifest)
 
 
+def _write_acoustic(
+    recipe: Recipe, stored: Sequence[StoredModel], models: Sequence[Loaded], written: Written
+) -> dict[str, Any]:
+    pairs = list(enumerate(zip(stored, models, strict=True)))
+    if recipe.is_portable:
+        from asr.checkpoints.model_file.onnx_encoder import write_portable  # and onnxruntime
+
+        written_models = [
+            write_portable(each, loaded, recipe.precision, f"portable_{place}", written)
+            for place, (each, loaded) in pairs
+        ]
+        return {"acoustic": [], "portable": written_models}
+    return {
+        "acoustic": [
+            write_network(each, loaded.model, recipe.precision, f"acoustic_{place}", written)
+            for place, (each, loaded) in pairs
+        ]
+    }
+
+
 def _load_acoustic(path: str) -> tuple[StoredModel, Loaded]:
     stored = read_model(path, ACOUSTIC.incomplete, ACOUSTIC.remedy)
     return stored, ACOUSTIC.load_stored(stored)
@@ -95,14 +113,7 @@ def _write_rescoring(
     settings: RescoringSettings, sample_rate: int, precision: Precision, part: str, written: Written
 ) -> dict[str, Any]:
     stored = read_model(settings.model, ACOUSTIC.incomplete, ACOUSTIC.remedy)
-    loaded = load_stored_model(stored)
-    if isinstance(loaded, Loaded):
-        check_spelling(loaded.tokens, settings.model)
-        if loaded.model.frontend.sample_rate != sample_rate:
-            found = f"reads audio of another rate than the {sample_rate} Hz of the acoustic model"
-            raise ConfigError(settings.model, found, "rescore with a model of the same rate")
-    elif not isinstance(loaded, LoadedLanguageModel):
-        raise ConfigError(settings.model, "cannot rescore hypotheses", "give a language model or an acoustic one")
+    loaded = rescoring_model(load_stored_model(stored), sample_rate, settings.model)
     network = loaded.model if isinstance(loaded, Loaded) else loaded.network
     described = write_network(stored, network, precision, part, written)
     return {**asdict(replace(settings, model=Path(settings.model).name)), "network": described}

@@ -135,14 +135,18 @@ class Members:
         except UnicodeDecodeError:
             raise self.foreign(f"{name} is no text") from None
 
-    def finish(self) -> None:
+    def finish(self, left: tuple[str, ...] = ()) -> None:
         """Refuses members that nothing has read.
+
+        Args:
+            left: beginnings of the names of members that may be read later.
 
         Raises:
             CheckpointError: the message names one.
         """
-        if self._unread:
-            raise self.foreign(f"{min(self._unread)} belongs to nothing in it")
+        unread = [name for name in self._unread if not name.startswith(left)]
+        if unread:
+            raise self.foreign(f"{min(unread)} belongs to nothing in it")
 
     def foreign(self, found: str) -> CheckpointError:
         """Returns the error for a file that is not as ``asr export`` writes it."""

@@ -1,24 +1,27 @@
-"""Reads model files; no code from them runs, and no other file is opened."""
+"""Reads model files; no code from them runs, no other file is opened, and torch is imported only where it is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from asr.checkpoints.acoustic import Loaded
-from asr.checkpoints.kind import LoadedModel, Row
-from asr.checkpoints.language import LoadedLanguageModel
 from asr.checkpoints.model_file.card import Card, describe_card, read_card
-from asr.checkpoints.model_file.lexicon import read_lexicon
 from asr.checkpoints.model_file.members import Members
-from asr.checkpoints.model_file.networks import read_network
-from asr.checkpoints.model_file.ngram import read_ngram
-from asr.decoding.lexicon.word_ngram import WordNGram
-from asr.decoding.parts import Coverage, DecoderParts
-from asr.decoding.settings import DecoderSettings, RescoringSettings
-from asr.errors import ConfigError
-from asr.models.averaged import average
+from asr.checkpoints.model_file.portable import LoadedPortable, read_portable
+from asr.checkpoints.rows import Row
+from asr.decoding.settings import DecoderSettings
+from asr.dependencies import needing_torch
+
+if TYPE_CHECKING:
+    from asr.checkpoints.acoustic import Loaded
+    from asr.checkpoints.model_file.search import Rescoring
+    from asr.decoding.parts import DecoderParts
+
+_OF_SEARCH = ("ngram", "lexicon", "rescoring_")
+"""Beginnings of the members that only searches read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,18 +33,59 @@ class ModelFile:
         card: description of the file for people.
         precision: precision of its weights.
         acoustic: acoustic models with the same tokens, whose posteriors are averaged.
+        portable: the same if they run without torch; one of the two is empty.
         settings: decoder settings; the files that they name are in the model file.
-        parts: the parts of its decoder.
-        rescoring: weights and models that rescore the hypotheses in order.
+        members: the members that decoder and rescoring are read from on first use.
     """
 
     path: Path
     card: Card
     precision: str
     acoustic: tuple[Loaded, ...]
+    portable: tuple[LoadedPortable, ...]
     settings: DecoderSettings
-    parts: DecoderParts
-    rescoring: tuple[tuple[RescoringSettings, LoadedModel], ...]
+    members: Members
+
+    @property
+    def first(self) -> Loaded | LoadedPortable:
+        """The first of its acoustic models."""
+        return self.acoustic[0] if self.acoustic else self.portable[0]
+
+    @property
+    def sample_rate(self) -> int:
+        """Sample rate of its acoustic models in Hz."""
+        return self.first.model.frontend.sample_rate
+
+    @property
+    def has_rescoring(self) -> bool:
+        """Whether other models rescore the hypotheses."""
+        return bool(self.members.manifest.records("rescoring"))
+
+    @cached_property
+    def parts(self) -> DecoderParts:
+        """The parts of its decoder.
+
+        Raises:
+            DependencyError: torch is missing.
+            AsrError: they do not make up a decoder.
+        """
+        with needing_torch(self.path):
+            from asr.checkpoints.model_file.search import read_parts
+        return read_parts(self.members, self.settings, self.first.tokens, self.first.model.frame_seconds)
+
+    @cached_property
+    def rescoring(self) -> Rescoring:
+        """Weights and models that rescore the hypotheses in order; errors are those of ``parts``."""
+        if not self.has_rescoring:
+            return ()
+        with needing_torch(self.path):
+            from asr.checkpoints.model_file.search import read_rescoring
+        return read_rescoring(self.members, self.sample_rate)
+
+    def complete(self) -> None:
+        """Reads what searches use, and refuses members that belong to nothing; errors are those of ``parts``."""
+        _ = self.rescoring, self.parts
+        self.members.finish()
 
     def has_files_of(self, settings: DecoderSettings) -> bool:
         """Returns whether settings name the lexicon and the language model in the file."""
@@ -50,16 +94,12 @@ class ModelFile:
     def describe(self) -> list[Row]:
         """Returns the rows of ``asr info``: card, models, decoder."""
         rows = [*describe_card(self.card), ("size", f"{self.path.stat().st_size:,} bytes"), ("weights", self.precision)]
-        for each in self.acoustic:
+        for each in self.acoustic or self.portable:
             rows += each.describe()
         weights = "" if self.settings == DecoderSettings() else f", {self.settings.weights}"  # greedy has none
         rows.append(("decoder", f"{self.settings.label}{weights}"))
-        if self.parts.coverage is not None:
-            coverage = self.parts.coverage
-            rows.append(("lexicon", f"{coverage.num_words:,} words, {coverage.num_spellings:,} spellings"))
-        if self.parts.lm is not None:
-            counts = ", ".join(f"{count:,}" for count in self.parts.lm.num_ngrams)
-            rows.append(("n-grams", f"{counts} of orders 1 to {self.parts.lm.order}"))
+        if self.settings.lexicon or self.settings.lm:
+            rows += _describe_parts(self.parts)
         for settings, model in self.rescoring:
             rows.append(("rescoring", f"{settings.model}, weight {settings.weight:g}"))
             rows += model.describe()
@@ -67,7 +107,7 @@ class ModelFile:
 
 
 def load_model_file(path: str | Path) -> ModelFile:
-    """Reads a model file and builds its models.
+    """Reads a model file and builds its models; those that only searches use wait until then if torch is not needed.
 
     Raises:
         CheckpointError: the file is missing, damaged, of another kind or of a newer version.
@@ -75,45 +115,37 @@ def load_model_file(path: str | Path) -> ModelFile:
     """
     members = Members(path)
     manifest = members.manifest
-    acoustic: list[Loaded] = []
-    for place, each in enumerate(manifest.records("acoustic")):
-        loaded = read_network(members, each, f"acoustic_{place}")
-        if not isinstance(loaded, Loaded) or (acoustic and loaded.tokens != acoustic[0].tokens):
-            raise members.foreign("its acoustic models are of several kinds")
-        acoustic.append(loaded)
-    if not acoustic:
-        raise members.foreign("it has no acoustic model")
-    rescoring: list[tuple[RescoringSettings, LoadedModel]] = []
-    for place, each in enumerate(manifest.records("rescoring")):
-        model = read_network(members, each.record("network"), f"rescoring_{place}")
-        if not isinstance(model, Loaded | LoadedLanguageModel):
-            raise members.foreign("its rescoring uses a model that cannot rescore")
-        rescoring.append((RescoringSettings.of(each), model))
-    settings = DecoderSettings.of(manifest.record("decoder"))
-    try:
-        average([each.model for each in acoustic])
-        parts = _read_parts(members, settings, acoustic[0])
-        parts.decoder(settings)
-    except ConfigError as error:
-        raise members.foreign(f"{error.where}: {error.found}") from None
-    members.finish()
     card, precision = read_card(manifest), manifest.text("precision")
-    return ModelFile(members.path, card, precision, tuple(acoustic), settings, parts, tuple(rescoring))
+    settings = DecoderSettings.of(manifest.record("decoder"))
+    if manifest.has("portable"):
+        portable = _read_portable(members)
+        file = ModelFile(members.path, card, precision, (), portable, settings, members)
+        members.finish(_OF_SEARCH)
+        return file
+    with needing_torch(members.path):
+        from asr.checkpoints.model_file.search import read_acoustic
+    file = ModelFile(members.path, card, precision, read_acoustic(members), (), settings, members)
+    file.complete()
+    return file
 
 
-def _read_parts(members: Members, settings: DecoderSettings, acoustic: Loaded) -> DecoderParts:
-    manifest, tokens, frame_seconds = members.manifest, acoustic.tokens, acoustic.model.frame_seconds
-    if bool(settings.lm) != manifest.has("ngram") or bool(settings.lexicon) != manifest.has("lexicon"):
-        raise members.foreign("its decoder lacks what its settings name, or has more")
-    lm = read_ngram(members, manifest.record("ngram")) if settings.lm else None
-    if not settings.lexicon:
-        return DecoderParts(tokens, frame_seconds, lm)
-    found = manifest.record("lexicon")
-    trie = read_lexicon(members, found, tokens, settings.silence, settings.unknown_score is not None)
-    words = None if lm is None else WordNGram(lm, trie.words)
-    num_unknown = 0 if words is None else words.num_unknown
-    coverage = Coverage(len(trie.words), found.whole("num_spellings"), num_unknown=num_unknown)
-    return DecoderParts(tokens, frame_seconds, lm, trie, words, coverage)
+def _read_portable(members: Members) -> tuple[LoadedPortable, ...]:
+    records = members.manifest.records("portable")
+    found = tuple(read_portable(members, each, f"portable_{place}") for place, each in enumerate(records))
+    kinds = {(each.tokens, each.model.frontend.sample_rate, each.model.frame_seconds) for each in found}
+    if len(kinds) != 1 or members.manifest.records("acoustic"):
+        raise members.foreign("its acoustic models are of several kinds")
+    return found
+
+
+def _describe_parts(parts: DecoderParts) -> list[Row]:
+    rows: list[Row] = []
+    if parts.coverage is not None:
+        rows.append(("lexicon", f"{parts.coverage.num_words:,} words, {parts.coverage.num_spellings:,} spellings"))
+    if parts.lm is not None:
+        counts = ", ".join(f"{count:,}" for count in parts.lm.num_ngrams)
+        rows.append(("n-grams", f"{counts} of orders 1 to {parts.lm.order}"))
+    return rows
 
 
 def _files(settings: DecoderSettings) -> Mapping[str, object]:

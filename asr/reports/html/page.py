@@ -120,7 +120,7 @@ def whole(title: str, summary: str, parts: Sequence[Markup]) -> Markup:
 
 def _heard_sections(page: Page, heard: Heard, advance: Callable[[float], None]) -> list[Markup]:
     score = heard.score
-    worst = [each for each in score.worst(heard.number) if each.utterance_id in heard.spoken]
+    worst = score.worst(heard.number)
     shown: list[Shown] = []
     for scored, places in zip(worst, score.align(worst), strict=True):
         spoken, name = heard.spoken[scored.utterance_id], scored.utterance_id

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from asr.reports.details import Details, Part, by_length, by_speaker
-from asr.reports.html.markup import Content, Markup, joined, section, table, tag
+from asr.reports.html.markup import Content, Markup, joined, scrolling, section, table, tag
 from asr.reports.summary import ScoredFile
 from asr.scoring.counts import AlignedToken, ErrorCounts
+from asr.scoring.tables import percent_interval, visible
 
 _WIDTH = 160  # of the pictures of intervals
 _FEW = 12  # speakers that are shown at once
@@ -16,6 +17,7 @@ _MOST_TOKENS = 48  # of a heat map, those with the most errors
 _MOST_PAIRS = 20
 _CELL = 14
 _LEFT_OUT = "(nothing)"
+_RATE_HEADS, _COUNT_HEADS = ["error rate, %", "95 % interval"], ["reference", "substituted", "deleted", "inserted"]
 
 
 def rates_section(scores: Sequence[ScoredFile], remedy: str) -> Markup:
@@ -27,10 +29,8 @@ def rates_section(scores: Sequence[ScoredFile], remedy: str) -> Markup:
     """
     if not scores:
         return section("rates", "Error rates", tag("p", "Nothing is scored yet: ", tag("code", remedy)))
-    bounds = [score.interval[1] if score.interval else score.counts.rate for score in scores if score.counts.num_ref]
-    most = max(bounds, default=1.0)
-    head = ["hypotheses", "error rate, %", "95 % interval", _range_head(most), "unit", "scored under"]
-    head += ["reference", "substituted", "deleted", "inserted"]
+    most = _most(scores)
+    head = ["hypotheses", *_RATE_HEADS, _range_head(most), "unit", "scored under", *_COUNT_HEADS]
     rows = [
         [score.label, *_rate(score.counts, score.interval, most), score.unit, score.policy, *_counts(score.counts)]
         for score in scores
@@ -56,14 +56,18 @@ def groups_section(details: Details) -> Markup:
 
 
 def _parts_table(head: str, parts: Sequence[Part], caption: str) -> Markup:
-    bounds = [part.interval[1] if part.interval else part.counts.rate for part in parts if part.counts.num_ref]
-    most = max(bounds, default=1.0)
+    most = _most(parts)
     rows = [
         [part.name, str(part.num_utterances), *_rate(part.counts, part.interval, most), *_counts(part.counts)]
         for part in parts
     ]
-    heads = [head, "utterances", "error rate, %", "95 % interval", _range_head(most)]
-    return table([*heads, "reference", "substituted", "deleted", "inserted"], rows, caption)
+    return table([head, "utterances", *_RATE_HEADS, _range_head(most), *_COUNT_HEADS], rows, caption)
+
+
+def _most(rated: Sequence[ScoredFile | Part]) -> float:
+    """Returns the end of the scale of all rates and their intervals."""
+    bounds = (each.interval[1] if each.interval else each.counts.rate for each in rated if each.counts.num_ref)
+    return max(bounds, default=1.0)
 
 
 def _range_head(most: float) -> Markup:
@@ -74,7 +78,6 @@ def _rate(counts: ErrorCounts, interval: tuple[float, float] | None, most: float
     """Returns the cells of a rate: number, interval, and a picture of both."""
     if not counts.num_ref:
         return ["-", "-", "-"]
-    told = "-" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f}"
     scale = _WIDTH / (most or 1.0)
     bars = [tag("rect", x=0, y=3, width=counts.rate * scale, height=10, class_="rate")]
     if interval is not None:
@@ -83,7 +86,7 @@ def _rate(counts: ErrorCounts, interval: tuple[float, float] | None, most: float
     picture = tag(
         "svg", *bars, width=_WIDTH + 2, height=16, viewBox=f"-1 0 {_WIDTH + 2} 16", aria_hidden="true", class_="range"
     )
-    return [f"{100 * counts.rate:.2f}", told, picture]
+    return [f"{100 * counts.rate:.2f}", percent_interval(interval), picture]
 
 
 def _counts(counts: ErrorCounts) -> list[str]:
@@ -160,8 +163,8 @@ def _heat_map(pairs: Counter[tuple[str | None, str | None]], said: Counter[str |
         role="img",
         class_="heat",
     )
-    return tag("div", svg, class_="scroll", role="region", tabindex="0", aria_label=title)
+    return scrolling(svg, title)
 
 
 def _shown(token: str | None) -> str:
-    return _LEFT_OUT if token is None else "\u2423" if token == " " else token
+    return _LEFT_OUT if token is None else visible(token)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from asr.decoding.hypothesis import Span
 from asr.reports.html.chart import ticks
-from asr.reports.html.markup import Markup, data_uri, joined, tag
+from asr.reports.html.markup import Markup, data_uri, joined, scrolling, tag
 from asr.reports.html.picture import shades, signed
 from asr.reports.inside import Direction, Inside
 
@@ -90,9 +90,8 @@ def draw(rows: Sequence[Row], scale: TimeScale, title: str, player: str) -> Mark
         data_player=player,
         data_scale=scale.pixels,
     )
-    told = f"{title}; scrolls sideways"
-    scroll = tag("div", svg, class_="scroll", role="region", tabindex="0", aria_label=told)
-    return tag("div", tag("div", *labels, class_="labels", aria_hidden="true"), scroll, class_="timeline")
+    names = tag("div", *labels, class_="labels", aria_hidden="true")
+    return tag("div", names, scrolling(svg, f"{title}; scrolls sideways"), class_="timeline")
 
 
 def track(label: str, spans: Sequence[Span], scale: TimeScale, style: str) -> Row:

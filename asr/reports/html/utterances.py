@@ -14,6 +14,7 @@ from asr.reports.html.markup import Content, Markup, data_uri, joined, section, 
 from asr.reports.html.timeline import Row, TimeScale, draw, spectrogram, states, track, unit_rows
 from asr.reports.inside import Direction, Inside
 from asr.scoring.counts import AlignedToken
+from asr.scoring.tables import visible
 from asr.text.tokens import BLANK
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _aligned(shown: Shown) -> Markup:
 
 
 def _text(token: str | None) -> str:
-    return "\u2217" if token is None else "\u2423" if token == " " else token
+    return "\u2217" if token is None else visible(token)
 
 
 def _rows(shown: Shown, tokens: Sequence[str]) -> list[Row]:

@@ -1,0 +1,94 @@
+"""What the searches of a model file are made of: lexicon, n-gram model, and networks that choose among hypotheses."""
+
+from __future__ import annotations
+
+from asr.checkpoints.acoustic import Loaded
+from asr.checkpoints.model_file.lexicon import read_lexicon
+from asr.checkpoints.model_file.members import Members
+from asr.checkpoints.model_file.networks import read_network
+from asr.checkpoints.model_file.ngram import read_ngram
+from asr.checkpoints.rescoring import RescoringModel, rescoring_model
+from asr.decoding.lexicon.word_ngram import WordNGram
+from asr.decoding.parts import Coverage, DecoderParts
+from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.errors import ConfigError
+from asr.models.averaged import average
+from asr.text.tokens import TokenTable
+
+Rescoring = tuple[tuple[RescoringSettings, RescoringModel], ...]
+
+
+def read_acoustic(members: Members) -> tuple[Loaded, ...]:
+    """Builds the acoustic models of a file, all of the same tokens.
+
+    Raises:
+        AsrError: they are damaged, of several kinds, or cannot be averaged.
+    """
+    found: list[Loaded] = []
+    for place, each in enumerate(members.manifest.records("acoustic")):
+        loaded = read_network(members, each, f"acoustic_{place}")
+        if not isinstance(loaded, Loaded) or (found and loaded.tokens != found[0].tokens):
+            raise members.foreign("its acoustic models are of several kinds")
+        found.append(loaded)
+    if not found:
+        raise members.foreign("it has no acoustic model")
+    try:
+        average([each.model for each in found])
+    except ConfigError as error:
+        raise members.foreign(f"{error.where}: {error.found}") from None
+    return tuple(found)
+
+
+def read_rescoring(members: Members, sample_rate: int) -> Rescoring:
+    """Builds the models that choose among hypotheses, in order, with their weights.
+
+    Args:
+        members: of the file.
+        sample_rate: of its acoustic models, in Hz.
+
+    Raises:
+        AsrError: one is damaged, or cannot choose.
+    """
+    found: list[tuple[RescoringSettings, RescoringModel]] = []
+    for place, each in enumerate(members.manifest.records("rescoring")):
+        part = f"rescoring_{place}"
+        loaded = read_network(members, each.record("network"), part)
+        try:
+            found.append((RescoringSettings.of(each), rescoring_model(loaded, sample_rate, part)))
+        except ConfigError as error:
+            raise members.foreign(f"{error.where}: {error.found}") from None
+    return tuple(found)
+
+
+def read_parts(members: Members, settings: DecoderSettings, tokens: TokenTable, frame_seconds: float) -> DecoderParts:
+    """Returns what the decoder of a file is made of.
+
+    Args:
+        members: of the file.
+        settings: how to decode.
+        tokens: of its acoustic models.
+        frame_seconds: seconds from one of their frames to the next.
+
+    Raises:
+        AsrError: it is damaged, or does not go together.
+    """
+    manifest = members.manifest
+    if bool(settings.lm) != manifest.has("ngram") or bool(settings.lexicon) != manifest.has("lexicon"):
+        raise members.foreign("its decoder lacks what its settings name, or has more")
+    lm = read_ngram(members, manifest.record("ngram")) if settings.lm else None
+    parts = DecoderParts(tokens, frame_seconds, lm)
+    try:
+        parts = _with_lexicon(members, settings, parts) if settings.lexicon else parts
+        parts.decoder(settings)
+    except ConfigError as error:
+        raise members.foreign(f"{error.where}: {error.found}") from None
+    return parts
+
+
+def _with_lexicon(members: Members, settings: DecoderSettings, parts: DecoderParts) -> DecoderParts:
+    found = members.manifest.record("lexicon")
+    trie = read_lexicon(members, found, parts.tokens, settings.silence, settings.unknown_score is not None)
+    words = None if parts.lm is None else WordNGram(parts.lm, trie.words)
+    num_unknown = 0 if words is None else words.num_unknown
+    coverage = Coverage(len(trie.words), found.whole("num_spellings"), num_unknown=num_unknown)
+    return DecoderParts(parts.tokens, parts.frame_seconds, parts.lm, trie, words, coverage)

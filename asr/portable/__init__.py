@@ -1,0 +1,1 @@
+"""Recognition without torch: front end and greedy decoding in NumPy, the network in onnxruntime."""
