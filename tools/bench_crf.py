@@ -23,9 +23,9 @@ from asr.configuration.composition import compose_config, resolve
 from asr.runs.building import build
 from asr.runs.quiet import quieten_lightning
 
-NUM_STEPS = 12
+NUM_STEPS = 10
 WARMUP_STEPS = 2
-NUM_ROUNDS = 3
+NUM_ROUNDS = 2
 BOUNDS = [
     f"trainer.max_steps={NUM_STEPS}",
     "+trainer.limit_val_batches=0",

@@ -33,8 +33,8 @@ class CRF:
     https://arxiv.org/abs/1904.08311.
 
     Args:
-        order: of the n-gram; a step costs V^order multiplications for each utterance and frame, for orders 1 and 2 as
-            many as for 3.
+        order: of the n-gram; an utterance costs twice V^order multiplications a frame, for orders 1 and 2 as many as
+            for 3.
         ctc_weight: weight of the CTC term.
 
     Raises:

@@ -74,8 +74,8 @@ class PathGraph:
         moved = self.log_probs.to(like), self.others.to(like), self.repeats.to(like), self.ends.to(like)
         return PathGraph(*moved, self.blank)
 
-    def forward(self, spoken: Tensor, silent: Tensor, emissions: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the weights of all states one frame later.
+    def forward(self, spoken: Tensor, silent: Tensor, emissions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the weights of all states one frame later, divided by the sum of those before; and this sum, (B,).
 
         Args:
             spoken: weights of the states whose last token was heard in the frame before, shape (H, B).
@@ -84,11 +84,13 @@ class PathGraph:
         """
         num_tokens, batch_size = emissions.shape
         both = spoken + silent
+        scale = both.sum(0)
+        emissions = emissions / scale
         come = torch.bmm(self.others, both.view(num_tokens, -1, batch_size).transpose(0, 1))  # (G, V, B)
         again = (silent.view(num_tokens, -1, batch_size) * self.repeats[:, :, None]).sum(0)  # (G, B)
         _diagonal(come).add_(again.view(-1, num_tokens, batch_size).transpose(1, 2))
         now_spoken = come.add_(spoken.view_as(come)).mul_(emissions)
-        return now_spoken.view_as(spoken), both * emissions[self.blank]
+        return now_spoken.view_as(spoken), both * emissions[self.blank], scale
 
     def backward(self, spoken: Tensor, silent: Tensor, emissions: Tensor) -> tuple[Tensor, Tensor]:
         """Returns what follows each state, one frame earlier: the transpose of :meth:`forward`.
@@ -209,14 +211,13 @@ def _run_forward(emissions: Tensor, graph: PathGraph, states: States | None) -> 
     spoken = emissions.new_zeros(len(graph.ends), emissions.size(2))
     silent = spoken.clone()
     silent[graph.start] = 1.0
-    total = emissions.new_zeros(emissions.size(2))
+    scales = []
     for frame in emissions.unbind():
-        scale = spoken.sum(0) + silent.sum(0)
-        total = total + scale.log()
-        spoken, silent = graph.forward(spoken, silent, frame / scale)
+        spoken, silent, scale = graph.forward(spoken, silent, frame)
+        scales.append(scale)
         if states is not None:
             states.append((spoken, silent))
-    return total + (graph.ends @ (spoken + silent)).log()
+    return torch.stack([*scales, graph.ends @ (spoken + silent)]).log().sum(0)
 
 
 def _run_backward(emissions: Tensor, states: States, graph: PathGraph) -> Tensor:
@@ -232,9 +233,8 @@ def _run_backward(emissions: Tensor, states: States, graph: PathGraph) -> Tensor
     after_spoken = after_silent = graph.ends[:, None].expand(-1, batch_size)
     for place in range(len(states) - 1, -1, -1):
         spoken, silent = states[place]
-        shares = (spoken * after_spoken).view(-1, num_tokens, batch_size).sum(0)  # (V, B)
-        shares[graph.blank] = (silent * after_silent).sum(0)
-        occupancies[place] = shares / shares.sum(0)
+        torch.sum((spoken * after_spoken).view(-1, num_tokens, batch_size), 0, out=occupancies[place])
+        torch.sum(silent * after_silent, 0, out=occupancies[place, graph.blank])
         scaled = emissions[place] / after_silent.sum(0)
         after_spoken, after_silent = graph.backward(after_spoken, after_silent, scaled)
-    return occupancies
+    return occupancies / occupancies.sum(1, keepdim=True)
