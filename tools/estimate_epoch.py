@@ -289,7 +289,10 @@ def run(argv: list[str]) -> None:
     cached = Path(config["data"]["train_cuts"][0]).parent.name == "features"
     cli = build(config)
     plan = make_plan(config["data"], options.hours, options.devices, options.steps)
-    step_seconds = measure(cli, make_batches(plan, cli.model.model, cached, pin_memory=on_gpu))
+    batches = make_batches(plan, cli.model.model, cached, pin_memory=on_gpu)
+    if cli.model.objective.crf is not None:
+        cli.model.objective.crf.learn([batch.targets.tolist() for batch in batches], LETTERS)
+    step_seconds = measure(cli, batches)
     device = torch.cuda.get_device_name() if on_gpu else f"CPU (threads: {torch.get_num_threads()})"
     size = sum(parameter.numel() for parameter in cli.model.parameters()) / 1e6
     kind = "cached features" if cached else "waveforms"
