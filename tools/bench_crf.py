@@ -1,6 +1,6 @@
 """Times the training steps of an experiment with CTC-CRF against the same steps with CTC alone, in processor seconds.
 
-    python tools/bench_crf.py experiment=librispeech_phones/mini_crf init_from=null
+    python tools/bench_crf.py experiment=librispeech/mini_crf init_from=null
 
 Both sides are ``asr train`` on the same batches, with the loader in the same process; they take turns, A B A B. Printed
 are the means of their steps and the ratio: what exceeds 1 is the share of CTC-CRF in a step with CTC. Processor
