@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.cli._search_options import add_head
 from asr.cli.command import command, log, make_parser, option, parse, print_log, print_result, progress, warn
 from asr.errors import AsrError, ConfigError, UsageError
 from asr.machine import num_processes
@@ -61,6 +62,7 @@ def _parser() -> ArgumentParser:
     parser = make_parser("align", "Finds when the words of a text are said in its recording.", _EXAMPLES)
     parser.add_argument("files", nargs="+", metavar="FILE", help="audio and text in turn; audio alone with --texts")
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="checkpoint that asr train wrote")
+    add_head(parser)
     parser.add_argument("--texts", metavar="PATH", help="folder of x.txt for x.wav, or list of AUDIO, tab, TEXT")
     parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help="pronunciations, if tokens are phones")
     parser.add_argument("--silence", default="", metavar="TOKEN", help="phone that may come between words, such as sil")
@@ -76,7 +78,7 @@ def _load(arguments: Namespace) -> Aligner:
     from asr.transcription.aligner import Aligner, AlignerSettings
 
     settings = AlignerSettings.load(arguments.settings) if arguments.settings else None
-    options = {"device": arguments.device, "num_workers": num_processes()}
+    options = {"head": arguments.head, "device": arguments.device, "num_workers": num_processes()}
     try:
         return Aligner.from_checkpoint(arguments.checkpoint, arguments.lexicon, arguments.silence, settings, **options)
     except ConfigError as error:

@@ -25,6 +25,7 @@ from asr.records import Record
 from asr.text.lexicon import Lexicon, read_lexicon
 from asr.text.policy import get_policy
 from asr.text.tokens import BLANK
+from asr.text.writing import MAIN
 from asr.transcription.alignment import AlignedWord, Alignment, spanning
 from asr.transcription.posteriors import Posteriors, read_posteriors
 
@@ -117,6 +118,7 @@ class Aligner:
         silence: str = "",
         settings: AlignerSettings | None = None,
         *,
+        head: str | None = None,
         device: str | torch.device = "cpu",
         num_workers: int = 1,
     ) -> Aligner:
@@ -127,6 +129,7 @@ class Aligner:
             lexicon: files of pronunciations; earlier files take precedence.
             silence: token that is treated like blank; empty for none.
             settings: penalties and rules; the defaults if None.
+            head: head of the model, such as "char" beside phones; None for the main one.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches computed at the same time.
 
@@ -135,7 +138,7 @@ class Aligner:
             ConfigError: as for the constructor.
             DataError: a lexicon cannot be read.
         """
-        loaded = load_checkpoint(path)
+        loaded = load_checkpoint(path).head(head or MAIN)
         stress = loaded.tokens.has_stress
         entries = read_lexicon(*lexicon, case="upper", keep_stress=stress) if lexicon else None
         return cls(loaded, entries, silence, settings, device, num_workers)

@@ -8,15 +8,19 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+import torch
 
+from asr.audio.waveforms import write_wav
 from asr.corpora.textgrid import parse_textgrid
 from asr.decoding.forced.boundaries import BoundaryRule
 from asr.decoding.forced.viterbi import Penalties
 from asr.errors import ConfigError, DataError
 from asr.text.lexicon import parse_lexicon
 from asr.text.tokens import TokenTable
-from asr.transcription.aligner import AlignerSettings
+from asr.transcription.aligner import Aligner, AlignerSettings
 from asr.transcription.alignment_formats import ALIGNMENT_FORMATS, ALIGNMENT_SCHEMA
+from asr.transcription.recognizer import Recognizer
+from tests.transcription.tiny_models import save_checkpoint, two_heads_content
 from tests.transcription.tone_aligner import SPACE, A, B, C, D, aligner, record
 
 PHONES = TokenTable("phone", ("<blank>", "AH", "B", "SIL"))
@@ -121,6 +125,16 @@ def test_what_does_not_belong_together_is_told(tmp_path: Path) -> None:
         aligner(silence="SIL")
     with pytest.raises(ConfigError, match="lexicon: is missing"):
         aligner(PHONES)
+
+
+def test_a_head_of_letters_needs_no_lexicon(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "both.ckpt", two_heads_content())
+    waveform = 0.1 * torch.randn(16000, generator=torch.Generator().manual_seed(0))
+    write_wav(tmp_path / "a.wav", waveform, 16000)
+    said = Recognizer.from_checkpoint(path, head="char").recognize([waveform])[0].text
+    assert Aligner.from_checkpoint(path, head="char").align(tmp_path / "a.wav", [said]).unit == "char"
+    with pytest.raises(ConfigError, match="lexicon: is missing"):
+        Aligner.from_checkpoint(path)
 
 
 def test_settings_are_kept_and_refused_where_they_are_wrong(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,7 +13,7 @@ from asr.checkpoints.model_file.reading import load_model_file
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import CheckpointError, ConfigError
-from asr.models.encoder import RecurrentEncoder
+from asr.features.frontend import FrontEnd
 from asr.transcription.recognizer import Recognizer
 from asr.transcription.rescoring import Heard, load_rescorer
 from tests.transcription.tiny_models import CHARACTERS, checkpoint_content, save_checkpoint, two_heads_content
@@ -39,20 +38,20 @@ def test_what_the_second_model_hears_comes_first(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def encodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Returns a list that grows with each batch that an encoder reads."""
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Returns a list that grows with each batch of features that is computed, once for each pass of a model."""
     found: list[int] = []
-    encode = RecurrentEncoder.outputs
+    compute = FrontEnd.forward
 
-    def counted(*arguments: Any) -> tuple[list[torch.Tensor], torch.Tensor]:
-        found.append(len(arguments[1]))
-        return encode(*arguments)
+    def counted(self: FrontEnd, waveforms: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found.append(len(waveforms))
+        return compute(self, waveforms, lengths)
 
-    monkeypatch.setattr(RecurrentEncoder, "outputs", counted)
+    monkeypatch.setattr(FrontEnd, "forward", counted)
     return found
 
 
-def test_a_head_of_the_same_model_rescores_in_one_pass(tmp_path: Path, encodings: list[int]) -> None:
+def test_a_head_of_the_same_model_rescores_in_one_pass(tmp_path: Path, passes: list[int]) -> None:
     path = str(save_checkpoint(tmp_path / "both.ckpt", two_heads_content()))
     copy = str(save_checkpoint(tmp_path / "copy.ckpt", two_heads_content()))
     (tmp_path / "words.dict").write_text("AB aa b\nA aa\nCAB s aa b\nB b\nD s\n", encoding="utf-8")
@@ -62,7 +61,7 @@ def test_a_head_of_the_same_model_rescores_in_one_pass(tmp_path: Path, encodings
     own, other = (RescoringSettings(3.0, 0.5, model=model, head="char") for model in (path, copy))
 
     alone = Recognizer.from_checkpoint(path, search).recognize(waveforms)
-    found, passes = {}, {}
+    found, num_passes = {}, {}
     exported = Recipe([path], search, [own], "float32", make_card({}, [], ""))
     export_model(exported, tmp_path / "both.asr")
     for name, recognizer in (
@@ -70,10 +69,10 @@ def test_a_head_of_the_same_model_rescores_in_one_pass(tmp_path: Path, encodings
         ("two passes", Recognizer.from_checkpoint(path, search, [other])),
         ("model file", Recognizer.from_file(tmp_path / "both.asr")),
     ):
-        encodings.clear()
+        passes.clear()
         found[name] = recognizer.recognize(waveforms)
-        passes[name] = len(encodings)
-    assert passes == {"one pass": 1, "two passes": 1, "model file": 1}
+        num_passes[name] = len(passes)
+    assert num_passes == {"one pass": 1, "two passes": 2, "model file": 1}
     texts = {name: [each.text for each in hypotheses] for name, hypotheses in found.items()}
     assert texts["one pass"] == texts["two passes"] == texts["model file"] != [each.text for each in alone]
     scores = [torch.tensor([each.score for each in hypotheses]) for hypotheses in found.values()]
