@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from asr.decoding.settings import DecoderSettings, RescoringSettings
@@ -81,16 +82,8 @@ def open_recognizer(
     assert choice.checkpoint is not None
     assert settings is not None
     device, num_workers = _machine(choice, needs_torch=True)
-    recognizer = Recognizer.from_checkpoint(
-        choice.checkpoint,
-        settings,
-        rescoring,
-        head=choice.head,
-        hotwords=hotwords,
-        device=device,
-        num_workers=num_workers,
-    )
-    return recognizer, settings
+    load = partial(Recognizer.from_checkpoint, choice.checkpoint, settings, rescoring, head=choice.head)
+    return load(hotwords=hotwords, device=device, num_workers=num_workers), settings
 
 
 def _machine(choice: Choice, needs_torch: bool) -> tuple[str, int]:
