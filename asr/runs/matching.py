@@ -140,10 +140,10 @@ def _last_layer(
     name: str, source: str, trained: Mapping[str, Tensor], fresh: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """Returns the weights of the last layer of a head, from the last layer of another one."""
-    to_names, from_names = _layer_names(name, fresh), _layer_names(source, trained)
-    if not to_names:  # the last layer is that of the encoder, which is the main head's
+    own = _layer_names(source, trained) if source != MAIN else {}
+    if name == MAIN and not own:  # both are the encoder's, and in place
         return {}
-    from_names = from_names or _layer_names(MAIN, trained)
+    to_names, from_names = _layer_names(name, fresh), own or _layer_names(MAIN, trained)
     return {name: trained[from_names[part]] for part, name in to_names.items() if part in from_names}
 
 

@@ -9,10 +9,12 @@ import torch
 from lhotse import CutSet
 
 from asr.checkpoints.acoustic import load_checkpoint
-from asr.cli import decode
+from asr.cli import decode, rescore, tune
 from asr.cli.train import main
 from asr.corpora.manifests import read_cuts
+from asr.decoding.settings import RescoringSettings
 from asr.errors import ConfigError
+from asr.scoring.hypotheses import read_hypotheses
 from tests.conftest import TinyCorpus
 from tests.helpers.training import SMALL, scalars
 
@@ -77,11 +79,16 @@ def test_both_heads_are_trained_and_one_checkpoint_holds_them(
 
 
 def _decode_both(exp_dir: Path) -> None:
-    common = ["--checkpoint", str(exp_dir / "last.ckpt"), "--cuts", "sounds/dev_cuts.jsonl.gz", "--workers", "0"]
-    for flags in ([], ["--head", "char"]):
-        assert decode.main([*common, *flags]) == 0
-    phones, letters = ((exp_dir / f"dev_{label}.jsonl").read_text() for label in ("greedy", "char_greedy"))
-    assert phones != letters
+    model = ["--checkpoint", str(exp_dir / "last.ckpt"), "--cuts", "sounds/dev_cuts.jsonl.gz"]
+    for flags in ([], ["--head", "char", "--beam-size", "4", "--nbest", "4"]):
+        assert decode.main([*model, *flags, "--workers", "0"]) == 0
+    phones, letters = (read_hypotheses(exp_dir / f"dev_{label}.jsonl") for label in ("greedy", "char_beam4"))
+    assert {hyps[0].text for hyps in phones.values()} != {hyps[0].text for hyps in letters.values()}
+    nbest, settings = str(exp_dir / "dev_char_beam4.jsonl"), str(exp_dir / "both.json")
+    lists = [*model, "--nbest", nbest]
+    assert tune.main(["rescore", *lists, "--head", "char", "--out", settings]) == 0
+    assert RescoringSettings.load(settings).head == "char"
+    assert rescore.main([*lists, "--settings", settings, "--out", str(exp_dir / "rescored.jsonl")]) == 0
 
 
 def test_settings_of_heads_that_cannot_be_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
