@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asr.decoding.settings import DecoderSettings
+    from asr.text.hotwords import Hotwords
+    from asr.transcription.aligner import Aligner
     from asr.transcription.formats import FORMATS
     from asr.transcription.recognizer import Recognizer
     from asr.transcription.transcript import Transcript
 
 __version__ = "0.1.0"
-__all__ = ["FORMATS", "DecoderSettings", "Recognizer", "Transcript"]
+__all__ = ["FORMATS", "Aligner", "DecoderSettings", "Hotwords", "Recognizer", "Transcript"]
 
 _MODULES = {
+    "Aligner": "asr.transcription.aligner",
     "DecoderSettings": "asr.decoding.settings",
     "FORMATS": "asr.transcription.formats",
+    "Hotwords": "asr.text.hotwords",
     "Recognizer": "asr.transcription.recognizer",
     "Transcript": "asr.transcription.transcript",
 }

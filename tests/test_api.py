@@ -37,7 +37,7 @@ def test_no_command_imports_torch_nor_the_recognizer_the_training() -> None:
     program = (
         "import sys, asr, asr.cli.main, asr.cli.transcribe, asr.cli.info\n"
         "assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
-        "asr.Recognizer, asr.Transcript, asr.DecoderSettings, asr.FORMATS\n"
+        "asr.Recognizer, asr.Aligner, asr.Transcript, asr.DecoderSettings, asr.Hotwords, asr.FORMATS\n"
         "print(sorted({'lightning', 'lhotse', 'torchaudio', 'hydra', 'jsonargparse'} & sys.modules.keys()))\n"
     )
     assert python(program) == "[]\n"
@@ -45,7 +45,9 @@ def test_no_command_imports_torch_nor_the_recognizer_the_training() -> None:
 
 def test_what_the_package_offers() -> None:
     assert {name: getattr(asr, name).__module__ for name in asr.__all__ if name != "FORMATS"} == {
+        "Aligner": "asr.transcription.aligner",
         "DecoderSettings": "asr.decoding.settings",
+        "Hotwords": "asr.text.hotwords",
         "Recognizer": "asr.transcription.recognizer",
         "Transcript": "asr.transcription.transcript",
     }

@@ -3,11 +3,17 @@
     python tools/bench_hotwords.py best.ckpt --cuts dev_cuts.jsonl.gz --hotwords names.txt --settings 3gram.json
     python tools/bench_hotwords.py best.ckpt --cuts dev_cuts.jsonl.gz --beam-size 32 --scores 0 0.5 1 \
         --rare 40 --phrases 200 --known train_cuts.jsonl.gz --save names.txt
+    python tools/bench_hotwords.py phones.ckpt --cuts dev_cuts.jsonl.gz --settings 3gram.json --g2p g2p.ckpt \
+        --policy upper-no-punctuation --known 3gram.npz --names --save names.txt
 
-The first form takes a list. The second makes one: of the words in the transcripts those that ``--known`` (cuts or text)
-has least often, then, up to ``--phrases``, the rarest words of ``--known`` that no transcript has, which can only do
-harm. Posteriors are computed once; then the decoders with and without the list take turns, ``--rounds`` times each, in
-one thread, and the median of their processor time counts.
+The first form takes a list. The others make one: of the words in the transcripts those that ``--known`` (cuts, text or
+an n-gram model) has least often, then, up to ``--phrases``, the rarest words of ``--known`` that no transcript has,
+which can only do harm. Words that are equally rare come in the order of the alphabet or, with ``--names``, in that of
+a checksum, which has nothing to do with their letters. ``--names`` leaves out what is hardly a name: words with an
+apostrophe, and those that are another word of ``--known`` with an English ending.
+
+Posteriors are computed once; then the decoders with and without the list take turns, ``--rounds`` times each, in one
+thread, and the median of their processor time counts.
 
 Recall counts each occurrence of a listed phrase in the transcripts, a false alarm each one in a hypothesis that its
 transcript lacks. "Search" is the processor time of the search in seconds and its ratio to that without the list, "all"
@@ -17,11 +23,13 @@ the ratio with the acoustic model in both.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from zlib import crc32
 
 import torch
 
@@ -34,15 +42,19 @@ from asr.decoding.decoder import Decoder
 from asr.decoding.parts import DecoderParts
 from asr.decoding.settings import DecoderSettings
 from asr.files import written_whole
+from asr.lm.storage import load_ngram
+from asr.lm.vocabulary import SPECIAL
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.frequency import read_frequencies
 from asr.scoring.tables import table
 from asr.text.hotwords import HOTWORD_SCORE, HotPhrase, Hotwords
-from asr.text.policy import get_policy
+from asr.text.policy import TextPolicy, get_policy
 
 Words = tuple[str, ...]
 
 MIN_LETTERS = 3  # of words that a list is made of
+ENDINGS = ("S", "ES", "D", "ED", "ING", "INGS", "ER", "ERS", "LY", "Y", "IES", "IED")
+NGRAM_SUFFIXES = (".npz", ".arpa", ".arpa.gz")
 
 
 @dataclass(frozen=True)
@@ -84,20 +96,54 @@ def count_phrases(text: str, phrases: Sequence[Words]) -> Counter[Words]:
     return +Counter(counts)
 
 
-def choose(refs: Sequence[str], known: Counter[str], num_rare: int, num_phrases: int) -> list[str]:
+def choose(
+    refs: Sequence[str], known: Mapping[str, float], num_rare: int, num_phrases: int, names: bool = False
+) -> list[str]:
     """Returns the rarest words of the transcripts, then the rarest known ones that none has; all of some letters.
 
+    Args:
+        refs: the transcripts.
+        known: how often each known word comes, in any unit.
+        num_rare: words of the transcripts.
+        num_phrases: words altogether.
+        names: whether to leave out what is hardly a name, and to take equally rare words from all of the alphabet.
+
     Example:
-        >>> choose(["the cat", "the owl"], Counter({"the": 9, "cat": 2, "cow": 1, "dog": 3}), 2, 3)
+        >>> choose(["the cat", "the owl"], {"the": 9, "cat": 2, "cow": 1, "dog": 3}, 2, 3)
         ['owl', 'cat', 'cow']
     """
     said = {word for ref in refs for word in ref.split()}
 
+    capitals = {word.upper() for word in known}
+
     def rarest(words: set[str]) -> list[str]:
-        return sorted((word for word in words if len(word) >= MIN_LETTERS), key=lambda word: (known[word], word))
+        chosen = (word for word in words if len(word) >= MIN_LETTERS and not (names and is_derived(word, capitals)))
+        return sorted(chosen, key=lambda word: (known.get(word, 0.0), crc32(word.encode()) if names else 0, word))
 
     chosen = rarest(said)[:num_rare]
     return [*chosen, *rarest(set(known) - said)[: max(0, num_phrases - len(chosen))]]
+
+
+def is_derived(word: str, known: Collection[str]) -> bool:
+    """Returns whether a word has an apostrophe, or is a known one, in upper case, with an ending.
+
+    Example:
+        >>> [is_derived(word, {"CAT", "MAKE", "FLY"}) for word in ("CATS", "MAKING", "Flies", "IT'S", "UNCAS")]
+        [True, True, True, True, False]
+    """
+    upper = word.upper()
+    ends = (upper[: -len(each)] for each in ENDINGS if upper.endswith(each))
+    return "'" in word or any(end + letter in known for end in ends for letter in ("", "E", "Y"))
+
+
+def read_known(files: Sequence[str], policy: TextPolicy) -> Mapping[str, float]:
+    """Returns how often words come in cuts and texts, or how likely an n-gram model finds them."""
+    if not files[0].endswith(NGRAM_SUFFIXES):
+        return dict(read_frequencies(files, policy).counts)
+    lm = load_ngram(files[0])
+    log_probs = lm.arc_log_probs[: len(lm.vocabulary)].tolist()  # of the empty context
+    words = zip(lm.vocabulary.words, log_probs, strict=True)
+    return {word: math.exp(log_prob) for word, log_prob in list(words)[len(SPECIAL) :]}
 
 
 class Bench:
@@ -126,8 +172,8 @@ class Bench:
         options = self.options
         if options.hotwords:
             return list(Hotwords.read(options.hotwords).phrases)
-        known = read_frequencies(options.known, self.policy).counts
-        words = choose(self.refs, Counter(known), options.rare, options.phrases)
+        known = read_known(options.known, self.policy)
+        words = choose(self.refs, known, options.rare, options.phrases, options.names)
         if options.save:
             with written_whole(options.save) as beside:
                 beside.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
@@ -172,7 +218,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--hotwords", help="the list; none to make one")
     parser.add_argument("--rare", type=int, default=40, help="rarest words of the transcripts that are listed")
     parser.add_argument("--phrases", type=int, default=200, help="length of the list that is made")
-    parser.add_argument("--known", nargs="+", default=[], help="cuts or text that say which words are rare")
+    parser.add_argument("--known", nargs="+", default=[], help="cuts, text or an n-gram: which words are rare")
+    parser.add_argument("--names", action="store_true", help="words that are like names, from all of the alphabet")
     parser.add_argument("--save", help="where the list that is made is written")
     parser.add_argument("--scores", type=float, nargs="+", default=[0.0, HOTWORD_SCORE], help="scores per letter")
     parser.add_argument("--policy", help="text policy of transcripts (default: the model's, if that is one of words)")

@@ -113,7 +113,13 @@ def _model_files() -> list[Seed]:
             rescoring = [RescoringSettings(0.5, model=str(folder / language.name))]
             export_model(Recipe([str(folder / acoustic.name)], settings, rescoring, "int8", {"licence": "CC0"}), path)
 
-    return written_seeds("a.asr", "zip", write)
+    def write_portable(path: Path) -> None:
+        with tempfile.TemporaryDirectory() as made:
+            checkpoint = Path(made, acoustic.name)
+            checkpoint.write_bytes(acoustic.content)
+            export_model(Recipe([str(checkpoint)], DecoderSettings(), [], "int8", {}, is_portable=True), path)
+
+    return [*written_seeds("a.asr", "zip", write), *written_seeds("portable.asr", "zip", write_portable)]
 
 
 def _read_model_file(path: Path) -> None:

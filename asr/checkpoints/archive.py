@@ -9,6 +9,8 @@ from asr.checkpoints.layout import Archive, LayoutError, Member, Wanted, find_me
 from asr.errors import CheckpointError
 
 NOT_ONE = "give a checkpoint that asr train wrote, such as best.ckpt"
+_MODEL_FILE = "model.json"  # manifest of a model file
+_MODEL = "give it to asr transcribe or asr align as --model, or name the checkpoint that it was made of"
 _COPY = "copy it again, or take an earlier checkpoint"
 _REPACKED = "take the file as asr train wrote it: another program has packed this one anew"
 _WANTED = Wanted("a checkpoint", ".ckpt", NOT_ONE, _COPY)
@@ -25,6 +27,8 @@ def read_archive(path: str | Path) -> Archive:
     """
     path = Path(path)
     content, infos = map_archive(path, _WANTED)
+    if any(info.filename == _MODEL_FILE for info in infos):
+        raise CheckpointError(path, "is a model file, not a checkpoint", _MODEL)
     if not any(info.filename.endswith("/data.pkl") for info in infos):
         raise CheckpointError(path, "is a zip archive but not a checkpoint", NOT_ONE)
     try:

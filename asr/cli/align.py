@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,9 @@ from asr.cli.command import command, log, make_parser, option, parse, print_log,
 from asr.errors import AsrError, ConfigError, UsageError
 from asr.machine import num_processes
 from asr.transcription.alignment_formats import ALIGNMENT_FORMATS
-from asr.transcription.outputs import OutputFolder, output_names
-from asr.transcription.pairs import find_pairs
+from asr.transcription.outputs import OutputFolder
+from asr.transcription.pairs import Pair, find_pairs, with_names
+from asr.transcription.survey import estimate_seconds
 from asr.transcription.tally import AlignmentTally
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from asr.transcription.aligner import Aligner
     from asr.transcription.alignment import Alignment
 
-_EXAMPLES = """  asr align --checkpoint best.ckpt talk.wav talk.txt > talk.TextGrid
+_EXAMPLES = """  asr align --model english.asr talk.wav talk.txt > talk.TextGrid
   asr align --checkpoint best.ckpt --texts texts/ --out-dir aligned --format TextGrid json recordings/
   asr align --checkpoint phones.ckpt --lexicon cmudict.dict --texts list.tsv --out-dir aligned recordings/
 
@@ -34,41 +37,75 @@ Words that are not said and speech that is not in the text are found: json has t
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     arguments = parse(_parser(), argv, intermixed=True)
+    if arguments.model and arguments.head:
+        raise UsageError("--head", "a model file says itself what it aligns with", "leave it out")
     found = find_pairs(arguments.files, arguments.texts)
     if not arguments.out_dir and (len(found.pairs) > 1 or len(arguments.format) > 1):
         raise UsageError("--out-dir", "is missing for several files", "name a folder, which need not exist yet")
     if found.num_unused:
         log(f"asr align: {found.num_unused} texts belong to none of the recordings, and are not used")
     print_log("asr align: ")
-    aligner = _load(arguments)
     folders = [OutputFolder(Path(arguments.out_dir), form) for form in arguments.format] if arguments.out_dir else []
-    names = output_names([pair.recording for pair in found.pairs])
-    tally = AlignmentTally(len(found.pairs))
-    with progress(None, "aligning") as bar:
-        for pair, name in zip(found.pairs, names, strict=True):
+    pairs = with_names(found.pairs)
+    todo = _left_to_do(pairs, folders) if arguments.resume else pairs
+    if not todo:
+        return 0
+    aligner, tally = _load(arguments), AlignmentTally(len(todo))
+    try:
+        _align(aligner, todo, tally, folders, arguments)
+    except KeyboardInterrupt as error:
+        error.args = (tally.progress + ("; --resume does the rest" if folders else ""),)
+        raise
+    return 1 if tally.num_failed else 0
+
+
+def _align(
+    aligner: Aligner,
+    pairs: Sequence[Pair],
+    tally: AlignmentTally,
+    folders: Sequence[OutputFolder],
+    arguments: Namespace,
+) -> None:
+    recordings = [pair.recording for pair in pairs]
+    with progress(estimate_seconds(recordings) if sys.stderr.isatty() else None, "aligning") as bar:
+        for pair in pairs:
             try:
                 alignment = aligner.align(pair.recording.path, pair.lines(), pair.where, on_progress=bar.advance)
             except AsrError as error:
                 tally.num_failed += 1
                 warn(f"asr align: {error}")
                 continue
+            _write(replace(alignment, name=str(pair.recording.name)), folders, arguments)
             tally.add(alignment)
-            _write(replace(alignment, name=str(name)), folders, arguments)
         bar.outcome, bar.has_failed = tally.outcome, tally.num_failed > 0
-    return 1 if tally.num_failed else 0
+
+
+def _left_to_do(pairs: Sequence[Pair], folders: Sequence[OutputFolder]) -> list[Pair]:
+    """Returns the pairs that lack a file of some format."""
+    if not folders:
+        raise UsageError("--resume", "stdout keeps nothing to resume from", "add --out-dir, or leave it out")
+    recordings = [pair.recording for pair in pairs]
+    names = {each.name for folder in folders for each in folder.left_to_do(recordings)}
+    left = [pair for pair in pairs if pair.recording.name in names]
+    log(f"asr align: {len(pairs) - len(left)} of {len(pairs)} files are done already, {len(left)} are left")
+    return left
 
 
 def _parser() -> ArgumentParser:
     parser = make_parser("align", "Finds when the words of a text are said in its recording.", _EXAMPLES)
     parser.add_argument("files", nargs="+", metavar="FILE", help="audio and text in turn; audio alone with --texts")
-    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="checkpoint that asr train wrote")
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument("--model", metavar="FILE", help="model file that asr export wrote")
+    models.add_argument("--checkpoint", metavar="FILE", help="checkpoint that asr train wrote")
     add_head(parser)
     parser.add_argument("--texts", metavar="PATH", help="folder of x.txt for x.wav, or list of AUDIO, tab, TEXT")
-    parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help="pronunciations, if tokens are phones")
+    lexicon_help = "pronunciations, if tokens are phones; those in --model count where these have none"
+    parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help=lexicon_help)
     parser.add_argument("--silence", default="", metavar="TOKEN", help="phone that may come between words, such as sil")
     forms = list(ALIGNMENT_FORMATS)
     parser.add_argument("--format", nargs="+", choices=forms, default=forms[:1], help=f"default: {forms[0]}")
     parser.add_argument("--out-dir", metavar="DIR", help="write one file per recording and format here, not to stdout")
+    parser.add_argument("--resume", action="store_true", help="skip recordings whose files are in --out-dir already")
     parser.add_argument("--settings", metavar="FILE", help="penalties and rules that tools/check_alignment.py wrote")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     return parser
@@ -78,9 +115,10 @@ def _load(arguments: Namespace) -> Aligner:
     from asr.transcription.aligner import Aligner, AlignerSettings
 
     settings = AlignerSettings.load(arguments.settings) if arguments.settings else None
-    options = {"head": arguments.head, "device": arguments.device, "num_workers": num_processes()}
+    load = Aligner.from_file if arguments.model else partial(Aligner.from_checkpoint, head=arguments.head)
+    options = {"device": arguments.device, "num_workers": num_processes()}
     try:
-        return Aligner.from_checkpoint(arguments.checkpoint, arguments.lexicon, arguments.silence, settings, **options)
+        return load(arguments.model or arguments.checkpoint, arguments.lexicon, arguments.silence, settings, **options)
     except ConfigError as error:
         where = option(error.where) if error.where in ("device", "lexicon", "silence") else error.where
         raise ConfigError(where, error.found, error.remedy) from None

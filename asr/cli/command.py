@@ -127,6 +127,14 @@ def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path], named: str) -
             raise UsageError(path, "would be overwritten", "choose another --out")
 
 
+def refuse_to_overwrite(inputs: Iterable[str | Path | None], out: str | Path) -> None:
+    """Refuses an ``--out`` that is one of the inputs, by whatever path; None and "" are inputs that are not given."""
+    for each in inputs:
+        if each and Path(each).resolve() == Path(out).resolve():
+            found = "is what the command reads, and would be overwritten"
+            raise UsageError(f"--out {out}", found, "name another file")
+
+
 def option(field: str) -> str:
     """Returns the option that sets a field.
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.cli._confidence_options import add_confidence, read_confidence
 from asr.cli._hotword_options import add_hotwords, read_hotwords
 from asr.cli._search_options import add_inputs, add_search, add_weights, given_fields, load_model, search_settings
 from asr.cli.command import command, log, make_parser, option, parse, progress, refuse_tuning, warn
-from asr.decoding.settings import DecoderSettings
-from asr.errors import UsageError
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings
+from asr.errors import ConfigError, UsageError
 from asr.text.hotwords import HOTWORDS_NOTE
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
         raise UsageError("--out", f"one file for {len(arguments.cuts)} files of cuts", "leave it out, or give one")
     if arguments.label and (arguments.out or Path(arguments.label).name != arguments.label):
         raise UsageError("--label", repr(arguments.label), "give it without --out, and as a part of a file name")
+    confidence = read_confidence(arguments)
+    if confidence is not None:
+        settings = _for_confidence(settings, confidence)
     hotwords = read_hotwords(arguments)
     if hotwords:
         settings.check_hotwords(option)
@@ -53,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     for cuts in arguments.cuts:
         split = Path(cuts).name.removesuffix("_cuts.jsonl.gz")
         out = Path(arguments.out or Path(arguments.checkpoint).with_name(f"{split}_{label}.jsonl"))
-        write_hypotheses(out, _decode(loaded.model, decoder, cuts, arguments))
+        write_hypotheses(out, _decode(loaded.model, decoder, cuts, arguments, confidence))
         log(f"{cuts}: decoded to {out}")
         print(out)
     return 0
@@ -68,6 +72,7 @@ def _parser() -> ArgumentParser:
     add_weights(parser)
     add_hotwords(parser)
     parser.add_argument("--settings", metavar="FILE", help="decoder and weights that asr tune decode wrote")
+    add_confidence(parser)
     refuse_tuning(parser, "decode", "--tuning-beam-size N")
     return parser
 
@@ -87,16 +92,29 @@ def _settings(arguments: Namespace) -> DecoderSettings:
     return settings
 
 
+def _for_confidence(settings: DecoderSettings, confidence: ConfidenceSettings) -> DecoderSettings:
+    """Returns the settings with as many hypotheses as confidences need."""
+    if settings.nbest > 1:
+        found = f"--confidence chooses one hypothesis, not {settings.nbest}"
+        raise UsageError("--nbest", found, "leave one of them out")
+    try:
+        return settings.for_confidence(confidence)
+    except ConfigError as error:
+        raise ConfigError(option(error.where), error.found, error.remedy) from None
+
+
 def _decode(
-    model: AcousticModel, decoder: Decoder, file: str, arguments: Namespace
+    model: AcousticModel, decoder: Decoder, file: str, arguments: Namespace, confidence: ConfidenceSettings | None
 ) -> Iterator[tuple[str, list[Hypothesis]]]:
-    """Yields each utterance's id and N-best list, in the order of the cuts."""
+    """Yields each utterance's id and N-best list, or the hypothesis chosen of it, in the order of the cuts."""
     from asr.corpora.manifests import read_cuts
     from asr.data.posteriors import decode_cuts
+    from asr.decoding.word_confidence import choosing
 
     cuts = list(read_cuts(file))
     with progress(sum(cut.duration for cut in cuts), "decoding") as bar:
-        return decode_cuts(decoder, model, cuts, arguments.batch_seconds, arguments.workers, bar.advance)
+        search = decoder if confidence is None else choosing(decoder, confidence)
+        return decode_cuts(search, model, cuts, arguments.batch_seconds, arguments.workers, bar.advance)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,15 @@ import shlex
 import sys
 from pathlib import Path
 
-from asr.cli.command import command, log, make_parser, option, parse
+from asr.cli._confidence_options import add_confidence, read_confidence
+from asr.cli.command import command, log, make_parser, option, parse, refuse_to_overwrite
 from asr.decoding.settings import DecoderSettings, load_rescoring
 from asr.errors import UsageError
 
 _EXAMPLES = """  asr export --checkpoint best.ckpt --out english.asr
   asr export --checkpoint best.ckpt --settings 3gram.json --rescore lstm.ckpt --rescore-settings lstm.json \\
-    --precision int8 --licence CC-BY-4.0 --card trained_on=AN4 --scores scores.json --out english.asr
+    --confidence confidence.json --precision int8 --licence CC-BY-4.0 --card trained_on=AN4 --scores scores.json \\
+    --out english.asr
   asr export --checkpoint best.ckpt --backend onnx --precision int8 --out small.asr
 
 The posteriors of several checkpoints with the same tokens are averaged. asr info shows what a file holds."""
@@ -27,6 +29,10 @@ def main(argv: list[str] | None = None) -> int:
     rescoring = load_rescoring(arguments.rescore_settings, arguments.rescore, option)
     if rescoring and settings.beam_size == 1:
         raise UsageError("--rescore-settings", "one hypothesis leaves no choice", "give --settings of a beam")
+    confidence = read_confidence(arguments)
+    inputs = [*arguments.checkpoint, arguments.settings, arguments.scores, *arguments.rescore_settings]
+    models = [each.model for each in rescoring]
+    refuse_to_overwrite([*inputs, *models, settings.lm, *settings.lexicon], arguments.out)
     from asr.checkpoints.model_file.card import make_card
     from asr.checkpoints.model_file.export import Recipe, export_model
     from asr.scoring.headlines import read_headlines
@@ -36,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     line = shlex.join(["asr", "export", *(sys.argv[1:] if argv is None else argv)])
     card = make_card({**dict(arguments.card), **said}, scores, line)
     is_portable = arguments.backend == "onnx"
-    recipe = Recipe(arguments.checkpoint, settings, rescoring, arguments.precision, card, is_portable)
+    recipe = Recipe(arguments.checkpoint, settings, rescoring, arguments.precision, card, is_portable, confidence)
     export_model(recipe, arguments.out)
     log(f"{arguments.out}: {Path(arguments.out).stat().st_size:,} bytes, {arguments.precision}")
     return 0
@@ -54,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rescore", action="append", default=[], metavar="FILE", help="their model (default: the one they name)"
     )
+    add_confidence(parser)
     forms = ["float32", "float16", "int8"]
     parser.add_argument("--precision", choices=forms, default=forms[0], help="of the weights (default: float32)")
     backend_help = "onnx: greedy decoding runs on NumPy and onnxruntime, without torch; needs the extra export"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from asr.cli.command import command, make_parser, parse
 from asr.errors import printable
+
+if TYPE_CHECKING:
+    from asr.checkpoints.rows import Row
 
 _EXAMPLES = "  asr info exp/an4/blstm/seed0/best.ckpt\n  asr info english.asr"
 
@@ -16,14 +21,21 @@ def main(argv: list[str] | None = None) -> int:
         "checkpoint", metavar="FILE", help="checkpoint that asr train wrote, or model file that asr export wrote"
     )
     arguments = parse(parser, argv)
-    from asr.checkpoints.kinds import load_any
-    from asr.checkpoints.model_file.members import is_model_file
-    from asr.checkpoints.model_file.reading import load_model_file
-
-    load = load_model_file if is_model_file(arguments.checkpoint) else load_any
-    for name, value in load(arguments.checkpoint).describe():
+    for name, value in _describe(arguments.checkpoint):
         print(f"{name:<14} {printable(value)}")
     return 0
+
+
+def _describe(path: str) -> list[Row]:
+    from asr.checkpoints.model_file.members import is_model_file
+
+    if is_model_file(path):
+        from asr.checkpoints.model_file.reading import load_model_file
+
+        return load_model_file(path).describe()
+    from asr.checkpoints.kinds import load_any  # and torch, which not all model files need
+
+    return load_any(path).describe()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asr.cli._confidence_options import add_confidence, read_confidence
 from asr.cli._rescoring_options import add_lists, check_lists, score_lists
 from asr.cli.command import command, finite, log, make_parser, option, parse, refuse_tuning
 from asr.decoding.settings import RescoringSettings
@@ -35,10 +36,15 @@ def main(argv: list[str] | None = None) -> int:
     settings, unknown_score = _settings(arguments)
     if arguments.checkpoint:
         arguments.head = arguments.head or settings.head or None
+    confidence = read_confidence(arguments)
     from asr.scoring.hypotheses import write_hypotheses
 
     source = score_lists(arguments, unknown_score).source
     rescored = source.read((settings.weight, settings.word_score))
+    if confidence is not None:
+        from asr.decoding.word_confidence import choose
+
+        rescored = dict(zip(rescored, choose(list(rescored.values()), confidence), strict=True))
     write_hypotheses(arguments.out, rescored.items())
     num_new = sum(source.lists[name][0].text != nbest[0].text for name, nbest in rescored.items())
     log(f"{num_new} of {len(rescored)} utterances have another best hypothesis")
@@ -53,6 +59,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--weight", type=finite, metavar="W", help="weight of the model's natural-log scores")
     parser.add_argument("--word-score", type=finite, metavar="S", help="score added per word (default: 0)")
     parser.add_argument("--settings", metavar="FILE", help="weight and word score that asr tune rescore wrote")
+    add_confidence(parser, "; writes one hypothesis for each utterance")
     refuse_tuning(parser, "rescore", "--policy NAME")
     return parser
 

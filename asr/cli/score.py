@@ -24,6 +24,8 @@ bootstrap interval of the difference. It takes hypotheses (with --cuts) or what 
 
 _EXAMPLES = """  asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl --unit word char --policy upper-no-punctuation
   asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl beam16.jsonl --unit phone --policy timit-39
+  asr transcribe --model english.asr test/ --format jsonl > test.jsonl; asr score --cuts test_cuts.jsonl.gz \\
+    --hyps test.jsonl --policy upper-no-punctuation
   asr score --cuts test_cuts.jsonl.gz --hyps 3gram.jsonl --policy upper-no-punctuation --frequencies books.txt --details
   asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl --protocol graves-61-39 39-merged --details
   asr score --cuts test_cuts.jsonl.gz --compare old.jsonl new.jsonl --protocol 39-merged
@@ -52,6 +54,8 @@ def main(argv: list[str] | None = None) -> int:
         from asr.text.policy import get_policy
 
         print(f"\n{file}\n{measure_times(arguments.cuts, file, get_policy(arguments.policy)).to_text()}")
+    for file in arguments.hyps if arguments.confidence else ():
+        print(f"\n{_confidences(arguments, file)}")
     if arguments.json:
         from asr.files import written_whole
 
@@ -65,7 +69,9 @@ def _parser() -> ArgumentParser:
     parser = make_parser("score", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--cuts", metavar="FILE", help="cuts with the references, which asr prepare wrote")
     files = parser.add_mutually_exclusive_group(required=True)
-    files.add_argument("--hyps", nargs="+", metavar="FILE", help="hypotheses that asr decode wrote, one row each")
+    files.add_argument(
+        "--hyps", nargs="+", metavar="FILE", help="files of asr decode, or of asr transcribe --format jsonl"
+    )
     files.add_argument("--compare", nargs="+", metavar="FILE", help="two files, or, with --against, runs of one system")
     parser.add_argument("--against", nargs="+", metavar="FILE", help="runs of the second system, such as other seeds")
     parser.add_argument(
@@ -87,6 +93,8 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--details", action="store_true", help=details)
     times = "print how far word times are from the alignments of the cuts"
     parser.add_argument("--times", action="store_true", help=times)
+    confidence = "print how far confidences are probabilities: ECE, NCE and AUC with intervals, and a table by bins"
+    parser.add_argument("--confidence", action="store_true", help=confidence)
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="print the N worst utterances, aligned")
     return parser
 
@@ -129,6 +137,8 @@ def _check_tables(arguments: Namespace) -> None:
         raise UsageError("--details", "a comparison has none", "give --hyps, or leave it out")
     if arguments.times and not (arguments.hyps and arguments.policy and "word" in _units(arguments)):
         raise UsageError("--times", "they are of words, and no words are scored", "give --hyps, --policy, --unit word")
+    if arguments.confidence and not (arguments.hyps and arguments.policy and _units(arguments) != ["char"]):
+        raise UsageError("--confidence", "it is of words, or phones", "give --hyps, --policy, --unit word or phone")
     if arguments.frequencies and not (arguments.hyps and "word" in _units(arguments)):
         raise UsageError("--frequencies", "they are of words, and no words are scored", "give --hyps and --unit word")
 
@@ -154,14 +164,28 @@ def _score(arguments: Namespace, hyps: Sequence[str]) -> Report:
     from asr.scoring.report import make_report
     from asr.text.policy import get_policy
 
-    texts = {file: read_texts(file) for file in hyps}
     references = read_references(arguments.cuts, rules[0].id.unit)
+    ids = {reference.audio: reference.utterance_id for reference in references if reference.audio}
+    texts = {file: read_texts(file, ids) for file in hyps}
     frequencies = None
     if arguments.frequencies:
         frequencies = read_frequencies(arguments.frequencies, get_policy(arguments.policy))
         if frequencies.num_empty:
             warn(f"{frequencies.num_empty:,} lines without words are no sentences")
     return make_report(texts, references, arguments.cuts, rules, frequencies, arguments.overlap)
+
+
+def _confidences(arguments: Namespace, file: str) -> str:
+    from asr.scoring.confidences import measure_reliability
+    from asr.scoring.hypotheses import read_hypotheses
+    from asr.scoring.references import read_references
+    from asr.scoring.rules import PolicyRule
+    from asr.text.policy import get_policy
+
+    unit = next(unit for unit in _units(arguments) if unit != "char")
+    references, rule = read_references(arguments.cuts, unit), PolicyRule(get_policy(arguments.policy), unit)
+    found = {name: nbest[0] for name, nbest in read_hypotheses(file).items()}
+    return f"{file}: {measure_reliability(references, found, rule, file).to_text()}"
 
 
 def _compare(arguments: Namespace) -> Comparison:

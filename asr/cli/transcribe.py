@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.cli._confidence_options import add_confidence
 from asr.cli._hotword_options import add_hotwords, read_hotwords
 from asr.cli._search_options import add_head, log_coverage
 from asr.cli.command import (
@@ -48,7 +49,8 @@ With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; files whose names would 
 With --resume, files that exist are left as they are; they appear whole or not at all.
 With --channels separate, a call has the speakers L and R: before their words, or as columns, voices, styles, tiers.
 words.vtt and ass have the time of each word, for karaoke; stm, TextGrid and eaf are read by sclite, Praat and ELAN.
-Silences longer than 1.5 s are skipped, but times include them.
+Silences longer than 1.5 s are skipped, but times include them. Long recordings are cut into chunks at pauses; --exact
+hears them whole, with normalisation over the whole recording and activations on disk.
 m4a, mp4, webm, wma, amr and other formats of phones and video need the extra media (pip install av).
 Exit status 1 means that some files failed; the last line on stderr says how many.
 
@@ -94,6 +96,7 @@ def _transcribe(
             batch_seconds=arguments.batch_seconds,
             channel=None if arguments.channel is None else arguments.channel - 1,
             separate=tally.is_separate,
+            exact=arguments.exact,
             on_failure=fail,
             on_progress=bar.advance,
         )
@@ -136,12 +139,15 @@ def _parser() -> argparse.ArgumentParser:
         help="another model and its weights, which asr tune rescore wrote; several are applied in order, "
         "in place of those in --model",
     )
+    add_confidence(parser, " (default: as --model says, if its weights and rescoring are not replaced)")
     parser.add_argument("--nbest", type=whole_number, metavar="N", help="hypotheses for --rescoring (default: 100)")
     channels = parser.add_mutually_exclusive_group()
     channel_help = "channel to read, 1 is the left (default: the mean of all, or the loudest where they cancel out)"
     channels.add_argument("--channel", type=whole_number, metavar="N", help=channel_help)
     channels_help = "separate: each channel is a speaker of one transcript, L and R in a call (default: mix)"
     channels.add_argument("--channels", choices=["mix", "separate"], default="mix", help=channels_help)
+    exact_help = "hear a whole recording at once, not in chunks: slower, needs a recurrent model and room in TMPDIR"
+    parser.add_argument("--exact", action="store_true", help=exact_help)
     add_hotwords(parser)
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there is one)")
     parser.add_argument("--threads", type=whole_number, metavar="N", help="CPU threads (default: one per core)")
@@ -197,8 +203,10 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
     hotwords = read_hotwords(arguments)
     try:
         recognizer, settings = open_recognizer(choice, option, hotwords)
+        if arguments.exact:
+            recognizer.check_exact()
     except ConfigError as error:
-        where = option(error.where) if error.where == "device" else error.where
+        where = option(error.where) if error.where in ("device", "exact", "confidence") else error.where
         raise ConfigError(where, error.found, error.remedy) from None
     log_coverage(recognizer.coverage, settings.lm)
     return recognizer

@@ -42,7 +42,7 @@ class Hypothesis:
         text: the words, joined as the token table joins them.
         tokens: spans of the tokens, in order of time.
         words: spans of the words (of the phones, where the tokens are phones), in order of time.
-        score: natural-log score by which the N-best list is sorted.
+        score: natural-log score by which N-best lists are sorted.
         confidence: the least of its words' confidences; 1 where there are none.
     """
 

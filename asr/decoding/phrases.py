@@ -94,7 +94,7 @@ def find_spellings(
     for word in lacking:
         spoken[word] = list(said.pronunciations(word))
         if not spoken[word]:
-            more = "" if hotwords.pronounce else ", or a model that pronounces it"
+            more = "" if hotwords.pronounce else ", or a pronunciation model (--g2p)"
             found = f"{word} is not in the lexicon, and has no pronunciation"
             raise DataError(sources[word].where, found, f"give it after a second tab{more}")
     return {word: [_ids(word, phones, sources[word], tokens) for phones in each] for word, each in spoken.items()}

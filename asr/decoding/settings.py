@@ -1,4 +1,4 @@
-"""How to decode and to rescore, as settings files say it: beams, lexicon, language model and weights."""
+"""How to decode, to rescore and to choose, as settings files say it: beams, lexicon, language model and weights."""
 
 from __future__ import annotations
 
@@ -149,6 +149,22 @@ class DecoderSettings(_Saved):
         """
         return replace(self, nbest=nbest or min(NBEST, self.beam_size))
 
+    def for_confidence(self, confidence: ConfidenceSettings | None) -> DecoderSettings:
+        """Returns the settings with as many hypotheses as the choice of the best needs.
+
+        Args:
+            confidence: how it is chosen, among its ``nbest`` hypotheses or all of a smaller beam; None for the first.
+
+        Raises:
+            ConfigError: it needs several hypotheses, and the search finds one.
+        """
+        if confidence is None or confidence.nbest == 1:
+            return replace(self, nbest=1)
+        if self.exact or self.beam_size == 1:
+            found = f"was tuned on lists of {confidence.nbest} hypotheses, and the search finds one"
+            raise ConfigError("confidence", found, "decode with a beam, or tune it on hypotheses of this search")
+        return self.choosing(min(confidence.nbest, self.beam_size))
+
     @property
     def weights(self) -> str:
         """Its weights, for people."""
@@ -234,6 +250,47 @@ class RescoringSettings(_Saved):
         weight, word_score, unknown_score = map(found.number, ("weight", "word_score", "unknown_score"))
         model, head = (found.text(name) if found.has(name) else "" for name in ("model", "head"))
         return cls(weight, word_score, unknown_score, model, head)
+
+
+@dataclass(frozen=True)
+class ConfidenceSettings(_Saved):
+    """How one hypothesis of a list is chosen, and how sure each of its words is.
+
+    With p the posterior of a word in the list and c the confidence that the decoder has in it, its confidence is
+    ``sigmoid(bias + posterior_weight * logit(p) + entropy_weight * logit(c))``, which never falls where p or c rises.
+
+    Attributes:
+        nbest: most hypotheses of the lists on which this was tuned.
+        scale: what scores are multiplied by for posteriors.
+        bias: see above.
+        posterior_weight: see above, at least 0.
+        entropy_weight: see above, at least 0.
+        risk_scale: what scores are multiplied by for expected errors, of which the chosen hypothesis has the fewest; 0
+            for the hypothesis with the highest score.
+    """
+
+    nbest: int
+    scale: float
+    bias: float
+    posterior_weight: float
+    entropy_weight: float
+    risk_scale: float = 0.0
+
+    @classmethod
+    def load(cls, path: str | Path) -> ConfidenceSettings:
+        """Reads what :meth:`save` wrote.
+
+        Raises:
+            DataError: the file is something else, or a setting is of another type or out of its range.
+        """
+        return cls.of(Record.read(path, "is no settings of confidence", "make it with: asr tune confidence"))
+
+    @classmethod
+    def of(cls, found: Record) -> ConfidenceSettings:
+        """Returns the settings that a JSON object holds; see :meth:`load`."""
+        names = ("scale", "posterior_weight", "entropy_weight", "risk_scale")
+        values = {name: found.number(name, least=0.0) for name in names}
+        return cls(nbest=found.whole("nbest", 1), bias=found.number("bias"), **values)
 
 
 def load_rescoring(

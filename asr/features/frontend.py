@@ -217,9 +217,7 @@ class FrontEnd(nn.Module):
         Raises:
             ConfigError: ``cmvn`` is "global" and no statistics are set.
         """
-        if self.needs_statistics:
-            remedy = "call set_statistics (asr features --cmvn computes them), or choose cmvn utterance or none"
-            raise ConfigError("cmvn", "is global, but the front end has no statistics", remedy)
+        self.check_statistics()
         if self.cmvn == "speech":
             with torch.autocast(static.device.type, enabled=False):
                 static = clear_padding(static.float(), lengths)
@@ -232,6 +230,16 @@ class FrontEnd(nn.Module):
             if self.cmvn == "global":
                 return clear_padding((features - self.cmvn_mean) / self.cmvn_std, lengths)
             return normalise_by_utterance(features, lengths)
+
+    def check_statistics(self) -> None:
+        """Refuses to normalise without statistics.
+
+        Raises:
+            ConfigError: ``cmvn`` is "global" and no statistics are set.
+        """
+        if self.needs_statistics:
+            remedy = "call set_statistics (asr features --cmvn computes them), or choose cmvn utterance or none"
+            raise ConfigError("cmvn", "is global, but the front end has no statistics", remedy)
 
     def levels(self, static: Tensor) -> Tensor:
         """Returns the natural log energies of static values, smoothed if those are cepstra: (B, T, F) -> (B, T, L)."""

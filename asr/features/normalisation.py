@@ -80,16 +80,35 @@ def normalise_by_speech(
         return add_deltas(static, lengths, delta_order)
     levels = static if to_levels is None else static @ to_levels
     weights, noise, stretches = find_speech(levels, lengths, silent_level)
-    raised, prior_std = torch.maximum(levels, stretches.spread(noise)), levels.new_ones(levels.shape[2])
-    prior_mean = noise + PRIOR_LEVEL
-    if from_levels is not None:  # the part of static values that levels do not determine is kept
-        raised, prior_mean = static + (raised - levels) @ from_levels, prior_mean @ from_levels
-        prior_std = (prior_std @ from_levels).abs().clamp(min=1.0)
+    raised = raise_levels(static, stretches.spread(noise), to_levels, from_levels)
     features = clear_padding(add_deltas(raised, lengths, delta_order), lengths)
-    num_differences = features.shape[2] - static.shape[2]
-    prior_mean, prior_std = F.pad(prior_mean, (0, num_differences)), F.pad(prior_std, (0, num_differences), value=1.0)
-    mean, std = weighted_statistics(features, weights, stretches, prior_mean, PRIOR_STD * prior_std)
+    prior_mean, prior_std = prior(noise, features.shape[2], from_levels)
+    mean, std = weighted_statistics(features, weights, stretches, prior_mean, prior_std)
     return clear_padding((features - stretches.spread(mean)) / stretches.spread(std), lengths)
+
+
+def raise_levels(static: Tensor, noise: Tensor, to_levels: Tensor | None, from_levels: Tensor | None) -> Tensor:
+    """Returns static values whose levels are at least the noise of their frames: (B, T, F), (B, T, L) -> (B, T, F)."""
+    levels = static if to_levels is None else static @ to_levels
+    raised = torch.maximum(levels, noise)
+    if from_levels is None:
+        return raised
+    return static + (raised - levels) @ from_levels  # the part that levels do not determine is kept
+
+
+def prior(noise: Tensor, feature_dim: int, from_levels: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Returns mean, (B, K, F), and deviation, (F,), of the frame that is always counted; see :func:`find_speech`.
+
+    Args:
+        noise: of each stretch, shape (B, K, L).
+        feature_dim: values of a frame with differences, F.
+        from_levels: log energies to static values; None where they are the same.
+    """
+    mean, std = noise + PRIOR_LEVEL, noise.new_ones(noise.shape[2])
+    if from_levels is not None:
+        mean, std = mean @ from_levels, (std @ from_levels).abs().clamp(min=1.0)
+    num_differences = feature_dim - len(std)
+    return F.pad(mean, (0, num_differences)), PRIOR_STD * F.pad(std, (0, num_differences), value=1.0)
 
 
 @torch.no_grad()
@@ -114,9 +133,34 @@ def find_speech(levels: Tensor, lengths: Tensor, silent_level: float) -> tuple[T
         ``silent_level`` in silence; and the stretches.
     """
     is_own = own_frames(levels, lengths)
+    bands, is_audible = average_bands(levels, is_own, silent_level)
+    weights, noisiness, stretches = rate_frames(bands, is_audible, is_own)
+    total = stretches.sum(noisiness)
+    return weights, mean_noise(stretches.sum(noisiness * levels), total, silent_level), stretches
+
+
+def average_bands(levels: Tensor, is_own: Tensor, silent_level: float) -> tuple[Tensor, Tensor]:
+    """Returns levels averaged to bands and over five frames, (B, T, 6), and which frames are audible, (B, T)."""
     is_audible = is_own & (levels.mean(2) > silent_level)
     bands = F.adaptive_avg_pool1d(levels, NUM_BANDS) if levels.shape[2] > NUM_BANDS else levels
     bands = smooth(bands, is_audible).masked_fill(~is_audible.unsqueeze(2), silent_level)  # (B, T, F) -> (B, T, 6)
+    return bands, is_audible
+
+
+def mean_noise(sums: Tensor, total: Tensor, silent_level: float) -> Tensor:
+    """Returns the noise of each stretch from its sums over frames that are noise and their number: (B, K, F)."""
+    return torch.where(total > 0, sums / total.clamp(min=1.0), silent_level)
+
+
+@torch.no_grad()
+def rate_frames(bands: Tensor, is_audible: Tensor, is_own: Tensor) -> tuple[Tensor, Tensor, Stretches]:
+    """Returns how much each frame is speech, (B, T), and how much it is noise, (B, T, 1); and the stretches.
+
+    Args:
+        bands: from :func:`average_bands`, as well as ``is_audible``.
+        is_audible: shape (B, T).
+        is_own: which frames are the utterance's own, shape (B, T).
+    """
     stretches, is_pause = find_stretches(bands, is_own)
     has_sound = stretches.spread(stretches.sum((is_audible & ~is_pause).unsqueeze(2).float())) > 0  # (B, T, 1)
     is_counted = is_audible & ~(is_pause & has_sound.squeeze(2))
@@ -126,12 +170,10 @@ def find_speech(levels: Tensor, lengths: Tensor, silent_level: float) -> tuple[T
     reference = torch.maximum(reference, LEAST_SHARE * reference.amax(1, keepdim=True)).clamp(min=LEAST_CONTRAST)
     shares = contrast / stretches.spread(reference)
     least = stretches.nth_largest(-shares, is_counted, 1).neg()
-    is_noise = (1.0 - (shares - stretches.spread(least)) / NOISE_TO).clamp(0.0, 1.0) * is_counted.unsqueeze(2)
-    total = stretches.sum(is_noise)
-    noise = torch.where(total > 0, stretches.sum(is_noise * levels) / total.clamp(min=1.0), silent_level)
+    noisiness = (1.0 - (shares - stretches.spread(least)) / NOISE_TO).clamp(0.0, 1.0) * is_counted.unsqueeze(2)
     (low, high), (most, too_much) = SPEECH_FROM, SPEECH_TO
     rising, falling = (shares - low) / (high - low), (too_much - shares) / (too_much - most)
-    return torch.minimum(rising, falling).squeeze(2).clamp(0.0, 1.0) * is_counted, noise, stretches
+    return torch.minimum(rising, falling).squeeze(2).clamp(0.0, 1.0) * is_counted, noisiness, stretches
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from torch import Tensor
 from asr.features.definitions import LONG_PAUSE, MARGIN, SHORTEST_SOUND, STEADY, SWING_WINDOW
 
 _APART = 1000.0  # more than any two levels are
+_MOST_MEMBERS = 1 << 24  # numbers in the matrix by which stretches are added up; that of an hour would be of 5 GB
 
 
 class Stretches:
@@ -21,18 +22,27 @@ class Stretches:
 
     def __init__(self, numbers: Tensor, count: int) -> None:
         self.numbers, self.count = numbers, count
-        self._members = (numbers.unsqueeze(1) == torch.arange(count, device=numbers.device).unsqueeze(1)).float()
+        self._members: Tensor | None = None
+        if count * numbers.numel() <= _MOST_MEMBERS:
+            self._members = (numbers.unsqueeze(1) == torch.arange(count, device=numbers.device).unsqueeze(1)).float()
 
     def sum(self, values: Tensor) -> Tensor:
         """Returns sums over the frames of each stretch: (B, T, F) -> (B, K, F)."""
-        return self._members @ values
+        if self._members is not None:
+            return self._members @ values
+        batch_size, _, width = values.shape
+        sums = values.new_zeros(batch_size * self.count, width)
+        return sums.index_add_(0, self._places(), values.flatten(0, 1)).view(batch_size, self.count, width)
 
     def spread(self, values: Tensor) -> Tensor:
         """Returns for each frame the values of its stretch: (B, K, F) -> (B, T, F)."""
-        batch_size, num_frames = self.numbers.shape
-        firsts = self.count * torch.arange(batch_size, device=self.numbers.device).unsqueeze(1)
-        spread = values.flatten(0, 1).index_select(0, (self.numbers + firsts).flatten())
-        return spread.view(batch_size, num_frames, values.shape[2])
+        spread = values.flatten(0, 1).index_select(0, self._places())
+        return spread.view(*self.numbers.shape, values.shape[2])
+
+    def _places(self) -> Tensor:
+        """Returns the row of each frame's stretch among those of all utterances, shape (B * T,)."""
+        firsts = self.count * torch.arange(len(self.numbers), device=self.numbers.device).unsqueeze(1)
+        return (self.numbers + firsts).flatten()
 
     def quantile(self, values: Tensor, is_counted: Tensor, share: float) -> Tensor:
         """Returns a quantile of each value over the counted frames of each stretch, (B, K, F); arbitrary without any.
@@ -66,6 +76,10 @@ class Stretches:
 
     def _ranked(self, values: Tensor, is_counted: Tensor, counts: Tensor, ranks: Tensor) -> list[Tensor]:
         """Returns the values at ranks (B, K, R) of each stretch, counted from its least: R tensors (B, K, F)."""
+        if self._members is None and values.shape[2] > 1:  # of hours: one column at a time needs a sixth of the memory
+            split = (column.unsqueeze(2) for column in values.unbind(2))
+            columns = [self._ranked(column, is_counted, counts, ranks) for column in split]
+            return [torch.cat(each, dim=2) for each in zip(*columns, strict=True)]
         numbers = self.numbers.masked_fill(~is_counted, self.count).unsqueeze(2)  # uncounted frames go to the end
         keys = (values.double() + _APART * numbers).transpose(1, 2).sort(dim=2).values  # (B, F, T)
         places = (counts.cumsum(1) - counts + ranks).clamp(max=keys.shape[2] - 1)  # (B, K, R)

@@ -153,7 +153,11 @@ class AcousticModel(nn.Module):
             Natural-log posteriors in float32, shape (B, N, V), and their lengths, shape (B,).
         """
         encoded, encoded_lengths = self.encoder(features, lengths)  # (B, T, F) -> (B, N, D)
-        return _log_probs(self.output, encoded), encoded_lengths  # (B, N, D) -> (B, N, V)
+        return self.classify_encoded(encoded), encoded_lengths
+
+    def classify_encoded(self, encoded: Tensor) -> Tensor:
+        """Returns the log-probabilities of encoded frames in float32: (*, D) -> (*, V)."""
+        return _log_probs(self.output, encoded)
 
     def classify_heads(
         self, features: Tensor, lengths: Tensor, layers: Sequence[int] = ()
@@ -196,5 +200,5 @@ class AcousticModel(nn.Module):
 
 
 def _log_probs(output: nn.Module, encoded: Tensor) -> Tensor:
-    """Returns natural-log posteriors in float32, shape (B, N, V), of encoded frames, shape (B, N, D)."""
-    return torch.log_softmax(output(encoded).float(), dim=2)
+    """Returns natural-log posteriors in float32, shape (*, V), of encoded frames, shape (*, D)."""
+    return torch.log_softmax(output(encoded).float(), dim=-1)

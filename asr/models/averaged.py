@@ -42,6 +42,11 @@ class AveragedModel(nn.Module):
         if any(_times(model) != _times(models[0]) for model in models):
             raise ConfigError("acoustic models", "their frames come at different times", "take models of one shape")
 
+    @property
+    def parts(self) -> list[AcousticModel]:
+        """The models."""
+        return [model for model in self.models if isinstance(model, AcousticModel)]
+
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the mean of the log-probabilities, normalised again.
 

@@ -90,10 +90,14 @@ class RecurrentLayer(nn.Module):
                 back = reverse(_run(self.back, reverse(frames, index), valid), index)
             ahead = _run(self.ahead, frames, valid)
         beside.hand_over(back)
+        return self.join(ahead, back)
+
+    def join(self, ahead: Tensor, back: Tensor) -> Tensor:
+        """Returns the output of both directions, shape (B, T, output_dim), bin by bin, for those of each."""
         if self.num_bins == 1:
             return torch.cat([ahead, back], dim=2)
-        by_bin = (*frames.shape[:2], self.num_bins, -1)
-        return torch.cat([ahead.view(by_bin), back.view(by_bin)], dim=3).flatten(2)
+        by_bin = (*ahead.shape[:2], self.num_bins, -1)
+        return torch.cat([ahead.reshape(by_bin), back.reshape(by_bin)], dim=3).flatten(2)
 
 
 class _Beside:
@@ -135,7 +139,7 @@ class _Beside:
 def _run(cell: nn.Module, frames: Tensor, valid: Tensor | None) -> Tensor:
     """Runs one direction: a module of torch's or a cell of ours, which may need to know the padding."""
     takes_valid = isinstance(cell, RecurrentCell) and cell.takes_valid
-    output: Tensor = (cell(frames, valid) if takes_valid else cell(frames))[0]
+    output: Tensor = (cell(frames, valid=valid) if takes_valid else cell(frames))[0]
     return output
 
 
@@ -193,8 +197,12 @@ class RecurrentStack(nn.Module):
         """Returns the outputs of the first ``num_layers`` layers, or of all: the last of all is :meth:`forward`'s."""
         index, valid = reversal_index(lengths, frames.size(1)), valid_frames(lengths, frames.size(1))
         outputs = []
-        for layer, norm in zip(self.layers[:num_layers], self.norms[:num_layers], strict=True):
-            output = self.dropout(norm(layer(frames, index, valid)))
-            frames = frames + output if self.residual and output.size(2) == frames.size(2) else output
+        for number, layer in enumerate(self.layers[:num_layers]):
+            frames = self.connect(number, frames, layer(frames, index, valid))
             outputs.append(frames)
         return outputs
+
+    def connect(self, number: int, frames: Tensor, output: Tensor) -> Tensor:
+        """Returns what the next layer sees, shape (B, T, D), of a layer's input, (B, T, *), and output, (B, T, D)."""
+        output = self.dropout(self.norms[number](output))
+        return frames + output if self.residual and output.size(2) == frames.size(2) else output

@@ -26,12 +26,16 @@ class Network:
         content: the network: ``features`` (B, T, F) and ``lengths`` (B,) to ``log_probs`` (B, N, V).
         time_stride: feature frames for one frame of log-probabilities, ``N = ceil(T / time_stride)``.
         num_tokens: V.
+        is_quantised: whether it rounds activations to 8 bits by the range of all that it is given. Utterances are then
+            computed one by one, so that none depends on what shares its batch.
 
     Raises:
         CheckpointError: the network cannot be read, or names other files.
     """
 
-    def __init__(self, path: Path, content: bytes, time_stride: int, num_tokens: int) -> None:
+    def __init__(
+        self, path: Path, content: bytes, time_stride: int, num_tokens: int, *, is_quantised: bool = False
+    ) -> None:
         if _OTHER_FILES in content:
             raise CheckpointError(path, "holds a network that names files outside of it", _AGAIN)
         options = onnxruntime.SessionOptions()
@@ -39,8 +43,11 @@ class Network:
         options.log_severity_level = _ERRORS_ONLY
         options.add_session_config_entry("session.load_model_format", "ONNX")
         self._path, self._time_stride, self._num_tokens = path, time_stride, num_tokens
+        self._is_quantised = is_quantised
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )  # without trying again, which is told on stdout
         except Exception as error:  # onnxruntime's errors have no base class of their own
             raise self._broken(error) from None
 
@@ -60,6 +67,11 @@ class Network:
         Raises:
             CheckpointError: the network does not run, or returns something else.
         """
+        if self._is_quantised:
+            return [row for each in features for row in self._run([each])]
+        return self._run(features)
+
+    def _run(self, features: Sequence[Floats]) -> list[Floats]:
         lengths = np.array([len(each) for each in features])
         padded = np.zeros((len(features), lengths.max(), features[0].shape[1]), np.float32)
         for row, each in zip(padded, features, strict=True):

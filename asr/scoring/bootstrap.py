@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,15 +35,29 @@ def bootstrap_interval(groups: Sequence[ErrorCounts], seed: int = 0) -> tuple[fl
         >>> bootstrap_interval([ErrorCounts(hits=90, substitutions=10)] * 5)
         (0.1, 0.1)
     """
-    counts = np.array([(group.errors, group.num_ref) for group in groups], dtype=np.int64).reshape(-1, 2)
-    size = len(counts)
-    if size < 2 or not counts[:, 1].any():
+    counts = np.array([(group.errors, group.num_ref) for group in groups], dtype=np.float64).reshape(-1, 2)
+    return bootstrap(counts, counts[:, 1], lambda sums: sums[:, 0] / sums[:, 1], seed)
+
+
+def bootstrap(
+    sums: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    measure: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Returns the interval of a measure of sums over groups; see :func:`bootstrap_interval`.
+
+    Args:
+        sums: of each group, shape (G, M).
+        sizes: of each group, of which a sample needs more than 0, shape (G,).
+        measure: returns the measure of each of some samples, shape (S, M) to (S,).
+        seed: of the drawing.
+    """
+    size = len(sums)
+    if size < 2 or not sizes.any():
         return None
-    rates = []
-    for draws in _draw(np.random.default_rng(seed), size):
-        errors, num_ref = (draws @ counts).T
-        rates.append(errors[num_ref > 0] / num_ref[num_ref > 0])
-    return _cut(np.concatenate(rates))
+    drawn = _draw(np.random.default_rng(seed), size)
+    return _cut(np.concatenate([measure((draws @ sums)[draws @ sizes > 0]) for draws in drawn]))
 
 
 def bootstrap_difference(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from asr.decoding.hypothesis import Hypothesis
@@ -34,8 +36,14 @@ def write_hypotheses(path: str | Path, hypotheses: Iterable[tuple[str, Sequence[
             lines.write(f"{json.dumps(fields, ensure_ascii=False)}\n")
 
 
-def read_hypotheses(path: str | Path) -> dict[str, list[Hypothesis]]:
+def read_hypotheses(path: str | Path, ids: Mapping[str, str] | None = None) -> dict[str, list[Hypothesis]]:
     """Returns the N-best list of each utterance, as :func:`write_hypotheses` wrote them.
+
+    Args:
+        path: the file.
+        ids: utterance ids by the real paths of recordings, so that lines may be transcripts that ``asr transcribe
+            --format jsonl`` wrote, whose score is 0; the id of another recording is its file name without the suffix.
+            None refuses transcripts.
 
     Raises:
         DataError: the file cannot be read or is empty, or a line is no hypothesis or repeats an id, with its line.
@@ -46,7 +54,7 @@ def read_hypotheses(path: str | Path) -> dict[str, list[Hypothesis]]:
     for number, line in numbered_lines(path):
         if not line.strip():
             continue
-        utterance_id, nbest = _parse(line, f"{path}:{number}")
+        utterance_id, nbest = _parse(line, f"{path}:{number}", ids)
         if utterance_id in found:
             raise DataError(
                 f"{path}:{number}", f"utterance id {utterance_id} stands here again", "keep one of its lines"
@@ -57,13 +65,17 @@ def read_hypotheses(path: str | Path) -> dict[str, list[Hypothesis]]:
     return found
 
 
-def read_texts(path: str | Path) -> dict[str, str]:
-    """Returns the text of the best hypothesis of each utterance; errors are those of :func:`read_hypotheses`."""
-    return {utterance_id: nbest[0].text for utterance_id, nbest in read_hypotheses(path).items()}
+def read_texts(path: str | Path, ids: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Returns the text of the best hypothesis of each utterance; see :func:`read_hypotheses`."""
+    return {utterance_id: nbest[0].text for utterance_id, nbest in read_hypotheses(path, ids).items()}
 
 
-def _parse(line: str, where: str) -> tuple[str, list[Hypothesis]]:
+def _parse(line: str, where: str, ids: Mapping[str, str] | None) -> tuple[str, list[Hypothesis]]:
     record = Record.of(parse_json(line, where, _REMEDY), where, "is not a hypothesis", _REMEDY)
+    if ids is not None and "path" in record.fields and "utterance_id" not in record.fields:
+        path = record.text("path")
+        scored = replace(record, fields={**record.fields, "score": 0.0})
+        return ids.get(os.path.realpath(path), Path(path).stem), [Hypothesis.from_record(scored)]
     utterance_id = record.text("utterance_id")
     if "nbest" not in record.fields:
         return utterance_id, [Hypothesis.from_record(record)]

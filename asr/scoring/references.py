@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from lhotse.cut import Cut
 
 _SHOWN = 3
+_SAME_SECONDS = 0.01  # by which the durations of a recording and a cut of all of it differ at most
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Reference:
         sex: F or M, None if nobody knows.
         dialect: dialect region, such as DR1, None if nobody knows.
         chapter: reader and chapter, such as 1272-128104, None if it is of no chapter.
+        audio: real path of the recording that the utterance is the whole of, empty if it is a part or there is none.
     """
 
     utterance_id: str
@@ -37,6 +40,7 @@ class Reference:
     sex: str | None = None
     dialect: str | None = None
     chapter: str | None = None
+    audio: str = ""
 
 
 def read_references(cuts: str | Path, unit: str) -> list[Reference]:
@@ -61,7 +65,17 @@ def _reference(cut: Cut, text: str) -> Reference:
     speaker, chapter = supervision.speaker or None, custom.get("chapter")
     if chapter is not None:
         chapter = f"{speaker}-{chapter}" if speaker else str(chapter)
-    return Reference(cut.id, text, speaker, cut.duration, custom.get("sex"), custom.get("dialect"), chapter)
+    audio = audio_of(cut)
+    return Reference(cut.id, text, speaker, cut.duration, custom.get("sex"), custom.get("dialect"), chapter, audio)
+
+
+def audio_of(cut: Cut) -> str:
+    """Returns the real path of the recording that a cut is the whole of; empty if it is a part or there is none."""
+    recording = cut.recording if cut.has_recording else None
+    if recording is None or cut.start != 0 or abs(cut.duration - recording.duration) >= _SAME_SECONDS:
+        return ""
+    source = recording.sources[0]
+    return os.path.realpath(str(source.source)) if source.type == "file" else ""
 
 
 def join(

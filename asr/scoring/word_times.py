@@ -11,6 +11,7 @@ from asr.decoding.hypothesis import Span
 from asr.errors import DataError
 from asr.scoring.counts import align_texts
 from asr.scoring.hypotheses import read_hypotheses
+from asr.scoring.references import audio_of
 from asr.scoring.tables import table
 from asr.text.policy import TextPolicy
 
@@ -90,9 +91,10 @@ def measure_times(cuts: str, hyps: str, policy: TextPolicy) -> TimeErrors:
     """
     from asr.corpora.manifests import read_cuts
 
-    heard = read_hypotheses(hyps)
+    spoken = list(read_cuts(cuts))
+    heard = read_hypotheses(hyps, {audio_of(cut): cut.id for cut in spoken})
     refs, found = [], []
-    for cut in read_cuts(cuts):
+    for cut in spoken:
         if cut.id not in heard:
             raise DataError(hyps, f"{cut.id} of {cuts} is not in it", "decode these cuts to the end")
         refs.append(list(_said(cut, policy, cuts)))

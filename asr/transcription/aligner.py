@@ -11,20 +11,23 @@ import numpy as np
 import torch
 
 from asr.audio.rates import Seconds
-from asr.checkpoints.acoustic import Loaded, load_checkpoint
+from asr.checkpoints.acoustic import load_checkpoint
 from asr.decoding.forced.boundaries import BoundaryRule
 from asr.decoding.forced.graph import LogProbs, WrittenWord
 from asr.decoding.forced.search import ForcedAlignment, TokenPlace, align_words
 from asr.decoding.forced.spelling import check_lexicon, separator_of, spell
 from asr.decoding.forced.viterbi import Penalties
 from asr.decoding.hypothesis import Span
+from asr.decoding.lexicon.growing import pronunciations
 from asr.errors import ConfigError, DataError
 from asr.files import written_whole
+from asr.models.acoustic import AcousticModel
+from asr.models.averaged import AveragedModel, average
 from asr.models.devices import move
 from asr.records import Record
 from asr.text.lexicon import Lexicon, read_lexicon
-from asr.text.policy import get_policy
-from asr.text.tokens import BLANK
+from asr.text.policy import TextPolicy, get_policy
+from asr.text.tokens import BLANK, TokenTable
 from asr.text.writing import MAIN
 from asr.transcription.alignment import AlignedWord, Alignment, spanning
 from asr.transcription.posteriors import Posteriors, read_posteriors
@@ -81,7 +84,9 @@ class Aligner:
 
     def __init__(
         self,
-        loaded: Loaded,
+        model: AcousticModel | AveragedModel,
+        tokens: TokenTable,
+        policy: TextPolicy,
         lexicon: Lexicon | None = None,
         silence: str = "",
         settings: AlignerSettings | None = None,
@@ -91,7 +96,9 @@ class Aligner:
         """Moves the model to its device.
 
         Args:
-            loaded: a trained model with its tokens and text policy.
+            model: a trained model.
+            tokens: the table of its outputs.
+            policy: text policy of the model; where tokens are phones, words are looked up in upper case instead.
             lexicon: pronunciations; required if tokens are phones, else forbidden.
             silence: token that is treated like blank; empty for none.
             settings: penalties and rules; the defaults if None.
@@ -101,13 +108,14 @@ class Aligner:
         Raises:
             ConfigError: the device cannot be used, there is no such token, or a lexicon is missing or forbidden.
         """
-        self.model, self.tokens, self.lexicon = loaded.model.eval(), loaded.tokens, lexicon
-        self.policy = get_policy(_WORDS_OF_PHONES) if self.tokens.unit == "phone" else loaded.policy
+        self.model: AcousticModel | AveragedModel = model.eval()
+        self.tokens, self.lexicon = tokens, lexicon
+        self.policy = get_policy(_WORDS_OF_PHONES) if tokens.unit == "phone" else policy
         self.settings, self.num_workers = settings or AlignerSettings(), num_workers
-        if silence and self.tokens.ids.get(silence, BLANK) == BLANK:
+        if silence and tokens.ids.get(silence, BLANK) == BLANK:
             raise ConfigError("silence", f"{silence!r} is none of the model's tokens", "give one of them, or none")
-        self.silence = self.tokens.ids[silence] if silence else None
-        check_lexicon(self.tokens, lexicon)
+        self.silence = tokens.ids[silence] if silence else None
+        check_lexicon(tokens, lexicon)
         move(self.model, device)
 
     @classmethod
@@ -139,9 +147,44 @@ class Aligner:
             DataError: a lexicon cannot be read.
         """
         loaded = load_checkpoint(path).head(head or MAIN)
-        stress = loaded.tokens.has_stress
-        entries = read_lexicon(*lexicon, case="upper", keep_stress=stress) if lexicon else None
-        return cls(loaded, entries, silence, settings, device, num_workers)
+        entries = _read_lexicon(lexicon, loaded.tokens)
+        return cls(loaded.model, loaded.tokens, loaded.policy, entries, silence, settings, device, num_workers)
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        lexicon: Sequence[str | Path] = (),
+        silence: str = "",
+        settings: AlignerSettings | None = None,
+        *,
+        device: str | torch.device = "cpu",
+        num_workers: int = 1,
+    ) -> Aligner:
+        """Returns the aligner of a model file that ``asr export`` wrote.
+
+        Args:
+            path: the model file.
+            lexicon: files of pronunciations, which take precedence over those of the model file.
+            silence: token that is treated like blank; empty for that of the model file, if it has one.
+            settings: penalties and rules; the defaults if None.
+            device: "cpu", "cuda" or "cuda:N".
+            num_workers: batches computed at the same time.
+
+        Raises:
+            CheckpointError: the file is missing, damaged, of a newer version, or does not make up a recogniser.
+            ConfigError: as for the constructor.
+            DataError: a lexicon cannot be read.
+        """
+        from asr.checkpoints.model_file.reading import load_model_file
+
+        file = load_model_file(path)
+        tokens, entries = file.parts.tokens, _read_lexicon(lexicon, file.parts.tokens)
+        if tokens.unit == "phone" and file.parts.trie is not None:
+            own = Lexicon(pronunciations(file.parts.trie, tokens))
+            entries = own if entries is None else Lexicon({**own.entries, **entries.entries})
+        model, policy = average([each.model for each in file.acoustic]), file.acoustic[0].policy
+        return cls(model, tokens, policy, entries, silence or file.settings.silence, settings, device, num_workers)
 
     def align(
         self,
@@ -228,3 +271,8 @@ class Aligner:
 
 def _posterior(log_probs: LogProbs, place: TokenPlace) -> float:
     return float(np.exp(log_probs[place.first : place.last + 1, place.token].max()))
+
+
+def _read_lexicon(paths: Sequence[str | Path], tokens: TokenTable) -> Lexicon | None:
+    """Returns the pronunciations in files; None if there are no files."""
+    return read_lexicon(*paths, case="upper", keep_stress=tokens.has_stress) if paths else None

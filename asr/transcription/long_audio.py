@@ -68,11 +68,13 @@ class Chunk:
         waveform: samples, shape (S,).
         join: absolute times between which its words are joined with those of the previous chunk, which it overlaps;
             None if the cut is in a pause.
+        log_probs: natural-log posteriors of its frames, shape (N, V), where they are known already.
     """
 
     start: Seconds
     waveform: Waveform
     join: tuple[Seconds, Seconds] | None = None
+    log_probs: Levels | None = None
 
 
 @dataclass(frozen=True)

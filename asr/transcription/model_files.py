@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 
 from asr.checkpoints.model_file.reading import ModelFile
 from asr.decoding.parts import Coverage, DecoderParts
-from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.models.averaged import average
 from asr.text.hotwords import Hotwords
 from asr.text.writing import MAIN, Writing
-from asr.transcription.rescoring import load_rescorer, make_rescorer
+from asr.transcription.rescoring import chooser, load_rescorer, make_rescorer
 from asr.transcription.torch_engine import SearchEngine, TorchEngine
 
 
@@ -21,6 +20,7 @@ def open_engine(
     file: ModelFile,
     settings: DecoderSettings | None,
     rescoring: Sequence[RescoringSettings] | None,
+    confidence: ConfidenceSettings | None,
     hotwords: Hotwords | None,
     device: str | torch.device,
     num_workers: int,
@@ -34,9 +34,11 @@ def open_engine(
         chosen = () if settings.beam_size == 1 or settings.exact else file.rescoring
         rescorers = [make_rescorer(each, model, device) for each, model in chosen]
     if not rescorers:
-        settings = replace(settings, nbest=1)
+        settings = settings.for_confidence(confidence)
     elif settings.nbest == 1:
         settings = settings.choosing()
+    if confidence is not None:
+        rescorers.append(chooser(confidence))
     if file.has_files_of(settings):
         parts = file.parts
     else:

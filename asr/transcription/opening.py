@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.errors import UsageError
 from asr.machine import num_processes
 
@@ -27,6 +27,7 @@ class Choice:
         settings: file of a decoder and its weights.
         beam_size: hypotheses kept, in place of such a file.
         rescoring: files of other models and their weights, which are applied in order.
+        confidence: file of calibrated confidences and of the choice of the hypothesis, which come last.
         nbest: hypotheses for rescoring.
         device: "cpu", "cuda" or "cuda:N"; None for CUDA if there is a device.
         threads: batches recognised at the same time on a CPU; None for one per core.
@@ -38,6 +39,7 @@ class Choice:
     settings: str | None
     beam_size: int | None
     rescoring: Sequence[str]
+    confidence: str | None
     nbest: int | None
     device: str | None
     threads: int | None
@@ -63,6 +65,7 @@ def open_recognizer(
     is_rescored = bool(choice.rescoring)
     settings = None if choice.model else _settings(choice, DecoderSettings(), is_rescored, option)
     rescoring = [RescoringSettings.load(file) for file in choice.rescoring]
+    confidence = ConfidenceSettings.load(choice.confidence) if choice.confidence else None
     if hotwords and settings:
         settings.check_hotwords(option)
     from asr.transcription.recognizer import Recognizer
@@ -76,13 +79,13 @@ def open_recognizer(
             settings.check_hotwords(option)
         device, num_workers = _machine(choice, needs_torch=not file.portable)
         recognizer = Recognizer.from_file(
-            file, settings, rescoring or None, hotwords=hotwords, device=device, num_workers=num_workers
+            file, settings, rescoring or None, confidence, hotwords=hotwords, device=device, num_workers=num_workers
         )
         return recognizer, settings
     assert choice.checkpoint is not None
     assert settings is not None
     device, num_workers = _machine(choice, needs_torch=True)
-    load = partial(Recognizer.from_checkpoint, choice.checkpoint, settings, rescoring, head=choice.head)
+    load = partial(Recognizer.from_checkpoint, choice.checkpoint, settings, rescoring, confidence, head=choice.head)
     return load(hotwords=hotwords, device=device, num_workers=num_workers), settings
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asr.errors import DataError, UsageError
 from asr.files import numbered_lines
 from asr.transcription.inputs import Recording, find_recordings
+from asr.transcription.outputs import with_output_names
 
 _ENDINGS = (".txt", ".lab")
 
@@ -49,6 +50,12 @@ class Pairs:
 
     pairs: list[Pair]
     num_unused: int
+
+
+def with_names(pairs: Sequence[Pair]) -> list[Pair]:
+    """Returns pairs whose recordings have the names that :func:`asr.transcription.outputs.output_names` finds."""
+    recordings = with_output_names([pair.recording for pair in pairs])
+    return [replace(pair, recording=recording) for pair, recording in zip(pairs, recordings, strict=True)]
 
 
 def find_pairs(files: Sequence[str], texts: str | None) -> Pairs:

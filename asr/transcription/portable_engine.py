@@ -8,6 +8,8 @@ import numpy as np
 
 from asr.audio.resampling import Waveform
 from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.settings import ConfidenceSettings
+from asr.decoding.word_confidence import choose
 from asr.portable.greedy import decode_greedily
 from asr.portable.model import PortableModel, mean_log_probs
 from asr.text.tokens import TokenTable
@@ -19,10 +21,13 @@ class PortableEngine:
     Args:
         models: at least one; what several hear is averaged.
         tokens: the table of their outputs.
+        confidence: how sure words are; as sure as the decoder says if None.
     """
 
-    def __init__(self, models: Sequence[PortableModel], tokens: TokenTable) -> None:
-        self.models, self.tokens = models, tokens
+    def __init__(
+        self, models: Sequence[PortableModel], tokens: TokenTable, confidence: ConfidenceSettings | None = None
+    ) -> None:
+        self.models, self.tokens, self.confidence = models, tokens, confidence
 
     @property
     def sample_rate(self) -> int:
@@ -36,4 +41,7 @@ class PortableEngine:
     def recognize(self, waveforms: Sequence[Waveform]) -> list[Hypothesis]:
         """Returns the hypothesis of each waveform, shape (S,), of at least one frame."""
         heard = mean_log_probs(self.models, [np.asarray(waveform) for waveform in waveforms])
-        return [decode_greedily(rows, self.tokens, self.models[0].frame_seconds) for rows in heard]
+        found = [decode_greedily(rows, self.tokens, self.models[0].frame_seconds) for rows in heard]
+        if self.confidence is None:
+            return found
+        return [nbest[0] for nbest in choose([[each] for each in found], self.confidence)]

@@ -17,6 +17,7 @@ from asr.audio.resampling import Waveform
 from asr.audio.waveforms import stream
 from asr.errors import DataError
 from asr.models.acoustic import AcousticModel
+from asr.models.averaged import AveragedModel
 from asr.transcription.long_audio import Chunk, Cutting, cut
 
 Scores = npt.NDArray[np.float64]
@@ -42,7 +43,7 @@ class Posteriors:
 
 
 def read_posteriors(
-    model: AcousticModel,
+    model: AcousticModel | AveragedModel,
     path: Path,
     blank: int,
     *,
@@ -129,14 +130,14 @@ class _Piece:
 
 
 @torch.inference_mode()
-def _compute(model: AcousticModel, chunks: Sequence[Chunk]) -> list[_Piece]:
+def _compute(model: AcousticModel | AveragedModel, chunks: Sequence[Chunk]) -> list[_Piece]:
     """Returns the posteriors of a batch of chunks, without those that are shorter than a frame."""
     lengths = torch.tensor([len(chunk.waveform) for chunk in chunks])
     is_long = model.encoder.output_lengths(model.frontend.frame_lengths(lengths)) > 0
     chosen = [chunk for chunk, long in zip(chunks, is_long.tolist(), strict=True) if long]
     if not chosen:
         return []
-    device = model.output.weight.device
+    device = next(model.parameters()).device
     waveforms = pad_sequence([torch.from_numpy(chunk.waveform) for chunk in chosen], batch_first=True)  # (B, S)
     log_probs, frames = model(waveforms.to(device), lengths[is_long].to(device))
     return [

@@ -113,6 +113,18 @@ class Channel:
             self.num_samples += len(block)
             yield block
 
+    def count_chunks(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        """Yields chunks that hold all samples once, and counts these."""
+        for chunk in chunks:
+            self.num_samples += len(chunk.waveform)
+            yield chunk
+
+    def sharing(self, on_progress: Callable[[Seconds], None] | None) -> Callable[[Seconds], None] | None:
+        """Returns a function to call with seconds of this channel; those of all channels are as long as one."""
+        if on_progress is None:
+            return None
+        return lambda seconds: on_progress(seconds / len(self.reading.channels))
+
     def finish(self, sample_rate: int) -> None:
         """Records that all of it has been read."""
         end = samples_to_seconds(self.num_samples, sample_rate)
@@ -121,7 +133,7 @@ class Channel:
     def expect(self, chunk: Chunk, sample_rate: int) -> Task:
         """Returns the task to recognise the next chunk."""
         end = chunk.start + samples_to_seconds(len(chunk.waveform), sample_rate)
-        new = (end - self.duration) / len(self.reading.channels)
+        new = 0.0 if chunk.log_probs is not None else (end - self.duration) / len(self.reading.channels)
         task = Task(self, len(self.joins), chunk, end - chunk.start, new)
         self.joins.append(chunk.join)
         self.duration = end
@@ -146,7 +158,7 @@ class Task:
         chunk: the chunk.
         seconds: seconds of audio in it.
         new_seconds: the same without the overlap with the previous chunk, with the silence left out before it, divided
-            by the number of channels.
+            by the number of channels; 0 where its log-probabilities are known already.
     """
 
     channel: Channel

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,13 +15,13 @@ from asr.audio.rates import Seconds
 from asr.audio.resampling import Waveform
 from asr.audio.waveforms import stream
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.dependencies import needing_torch
 from asr.errors import AsrError, ConfigError, DataError
 from asr.text.hotwords import Hotwords
 from asr.text.writing import MAIN
 from asr.transcription.inputs import Recording
-from asr.transcription.long_audio import Cutting, cut
+from asr.transcription.long_audio import Chunk, Cutting, cut
 from asr.transcription.readings import Reading, Task, batches, finished
 from asr.transcription.transcript import Transcript
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from asr.checkpoints.model_file.reading import ModelFile
     from asr.decoding.parts import Coverage
+    from asr.transcription.exact import OpenBlocks
+    from asr.transcription.silences import Levels
 
 BATCH_SECONDS: Seconds = 160.0  # eight chunks of maximal length: a CPU gains little from more
 _POOLED_BATCHES = 4  # at least so many are filled before chunks are sorted by length
@@ -50,6 +52,22 @@ class Engine(Protocol):
 
     def recognize(self, waveforms: Sequence[Waveform]) -> list[Hypothesis]:
         """Returns the best hypothesis of each waveform, shape (S,), of at least one frame."""
+
+
+@runtime_checkable
+class ExactEngine(Protocol):
+    """What recognises a recording of any length as one tensor."""
+
+    def check_exact(self) -> None:
+        """Refuses models that cannot, with a ConfigError."""
+
+    def exact_chunks(
+        self, open_blocks: OpenBlocks, cutting: Cutting | None, on_progress: Callable[[Seconds], None] | None
+    ) -> Iterator[Chunk]:
+        """Yields the parts of a recording with their log-probabilities."""
+
+    def decode(self, log_probs: Sequence[Levels], waveforms: Sequence[Waveform]) -> list[Hypothesis]:
+        """Returns the best hypothesis of each part, shape (N, V), N > 0, of waveforms, shape (S,)."""
 
 
 class Recognizer:
@@ -82,6 +100,7 @@ class Recognizer:
         path: str | Path,
         settings: DecoderSettings | None = None,
         rescoring: Sequence[RescoringSettings] = (),
+        confidence: ConfidenceSettings | None = None,
         *,
         head: str | None = None,
         hotwords: Hotwords | None = None,
@@ -92,9 +111,11 @@ class Recognizer:
 
         Args:
             path: the checkpoint.
-            settings: how to decode; greedy if None. Without rescoring, ``nbest`` is 1 whatever it says.
-            rescoring: other models and their weights, which rescore the ``nbest`` hypotheses in order; heads of this
-                checkpoint hear them in the same pass.
+            settings: how to decode; greedy if None. Without rescoring, ``nbest`` is what ``confidence`` needs, or 1,
+                whatever it says.
+            rescoring: other models, or heads of this one, and their weights; they rescore the ``nbest`` in order.
+            confidence: how the best hypothesis is chosen at last, and how sure its words are; the first if None, and as
+                sure as the decoder says.
             head: head of the model that is decoded, such as "char" beside phones; None for the main one.
             hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N".
@@ -107,16 +128,17 @@ class Recognizer:
         """
         from asr.checkpoints.acoustic import load_checkpoint  # and torch, which not all recognisers need
         from asr.decoding.parts import DecoderParts
-        from asr.transcription.rescoring import load_rescorers
+        from asr.transcription.rescoring import chooser, load_rescorers
         from asr.transcription.torch_engine import TorchEngine
 
         loaded = load_checkpoint(path).head(head)
         settings = settings or DecoderSettings()
-        settings = settings if rescoring else replace(settings, nbest=1)
+        settings = settings if rescoring else settings.for_confidence(confidence)
         parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
         parts = parts.with_hotwords(hotwords, loaded.policy)
         decoder = parts.decoder(settings)
         rescorers, needs_heads = load_rescorers(rescoring, loaded, path, device)
+        rescorers += [chooser(confidence)] if confidence else []
         model = loaded.model if needs_heads else loaded.head(MAIN).model
         engine = TorchEngine(model, loaded.tokens, decoder, device, rescorers)
         return cls(engine, num_workers, parts.coverage)
@@ -127,6 +149,7 @@ class Recognizer:
         file: str | Path | ModelFile,
         settings: DecoderSettings | None = None,
         rescoring: Sequence[RescoringSettings] | None = None,
+        confidence: ConfidenceSettings | None = None,
         *,
         hotwords: Hotwords | None = None,
         device: str | torch.device = "cpu",
@@ -139,6 +162,8 @@ class Recognizer:
             settings: how to decode, in place of the file's own. Files that they name are taken from the model file if
                 its own settings name the same, whatever the folder.
             rescoring: as for :meth:`from_checkpoint`, in place of the models in the file; if empty, nothing rescores.
+            confidence: as for :meth:`from_checkpoint`; if None, that of the file, which holds for its own weights and
+                rescoring only.
             hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N"; an ONNX network takes "cpu" only.
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
@@ -156,13 +181,17 @@ class Recognizer:
         if file.portable and str(device) != "cpu":
             raise ConfigError("device", f"is {device}, and its ONNX network runs on a CPU", "give cpu")
         wanted = settings or file.settings
+        if confidence is None and rescoring is None:
+            confidence = file.confidence_of(wanted)
         if file.portable and wanted.beam_size == 1 and not wanted.exact and not (rescoring or hotwords):
             wanted.check()
-            return cls(PortableEngine([each.model for each in file.portable], file.first.tokens), num_workers)
+            wanted.for_confidence(confidence)
+            models = [each.model for each in file.portable]
+            return cls(PortableEngine(models, file.first.tokens, confidence), num_workers)
         with needing_torch(file.path):
             from asr.transcription.model_files import open_engine
 
-        return cls(*open_engine(file, settings, rescoring, hotwords, device, num_workers))
+        return cls(*open_engine(file, settings, rescoring, confidence, hotwords, device, num_workers))
 
     @property
     def sample_rate(self) -> int:
@@ -186,6 +215,7 @@ class Recognizer:
         cutting: Cutting | None = None,
         channel: int | None = None,
         separate: bool = False,
+        exact: bool = False,
         on_failure: Callable[[Path, AsrError], None] | None = None,
         on_progress: Callable[[Seconds], None] | None = None,
     ) -> Iterator[Transcript]:
@@ -201,18 +231,23 @@ class Recognizer:
             cutting: how long recordings are cut; the defaults if None.
             channel: channel to read, from 0; None for the mean of all, or the loudest if they cancel out.
             separate: whether each channel is recognised as a speaker of its own: L and R, or 1, 2, and so on.
+            exact: whether the network hears a whole recording at once, see :mod:`asr.transcription.exact`; slower, and
+                the measure of what cutting changes.
             on_failure: called, in the order of paths, with a file that cannot be transcribed and the reason.
             on_progress: called with the seconds of audio that have been recognised.
 
         Raises:
+            ConfigError: ``exact`` does not go with the model, see :meth:`check_exact`.
             AsrError: a file cannot be transcribed, and there is no ``on_failure``.
         """
+        if exact:
+            self.check_exact()
         pending, pool = deque[Reading](), list[Task]()
         most = batch_seconds * max(_POOLED_BATCHES, self.num_workers)
         pooled, enough = 0.0, most / _FIRST_SHARE
         for path in paths:
             pending.append(reading := _reading(path))
-            for task in self._read(reading, cutting, channel, separate):
+            for task in self._read(reading, cutting, channel, separate, exact, on_progress):
                 pool.append(task)
                 pooled += task.seconds
                 if pooled >= enough:
@@ -238,13 +273,37 @@ class Recognizer:
         found = iter(self.engine.recognize(voiced) if voiced else [])
         return [next(found) if length else _NOTHING for length in lengths]
 
-    def _read(self, reading: Reading, cutting: Cutting | None, channel: int | None, separate: bool) -> Iterator[Task]:
+    def check_exact(self) -> None:
+        """Refuses models that cannot hear a whole recording at once.
+
+        Raises:
+            ConfigError: the model needs no torch, or each of its frames sees all others.
+        """
+        if not isinstance(self.engine, ExactEngine):
+            raise ConfigError(
+                "exact", "an ONNX network cannot be run piece by piece", "take a model with --backend torch"
+            )
+        self.engine.check_exact()
+
+    def _read(
+        self,
+        reading: Reading,
+        cutting: Cutting | None,
+        channel: int | None,
+        separate: bool,
+        exact: bool,
+        on_progress: Callable[[Seconds], None] | None,
+    ) -> Iterator[Task]:
         rate, stored = self.sample_rate, reading.recording.stored
         try:
             reading.open(channel, separate)
             for each in reading.channels:
-                blocks = stream(reading.path, rate, _BLOCK_SECONDS, each.number, stored)
-                for chunk in cut(each.count(blocks), rate, cutting):
+                blocks = partial(stream, reading.path, rate, _BLOCK_SECONDS, each.number, stored)
+                if exact and isinstance(self.engine, ExactEngine):
+                    chunks = each.count_chunks(self.engine.exact_chunks(blocks, cutting, each.sharing(on_progress)))
+                else:
+                    chunks = cut(each.count(blocks()), rate, cutting)
+                for chunk in chunks:
                     yield each.expect(chunk, rate)
                 each.finish(rate)
         except AsrError as error:
@@ -262,10 +321,18 @@ class Recognizer:
                 if on_progress is not None:
                     on_progress(seconds)
 
+    def _recognize_chunks(self, chunks: Sequence[Chunk]) -> list[Hypothesis]:
+        if chunks[0].log_probs is None or not isinstance(self.engine, ExactEngine):
+            return self.recognize([chunk.waveform for chunk in chunks])
+        heard = [(chunk.log_probs, chunk.waveform) for chunk in chunks if chunk.log_probs is not None]
+        spoken = [each for each in heard if len(each[0])]
+        found = iter(self.engine.decode(*map(list, zip(*spoken, strict=True))) if spoken else [])
+        return [next(found) if len(rows) else _NOTHING for rows, _ in heard]
+
     def _recognize_batch(self, batch: Sequence[Task]) -> Seconds:
         """Assigns the hypotheses of a batch to their recordings, and returns its seconds of new audio."""
         try:
-            found = self.recognize([task.chunk.waveform for task in batch])
+            found = self._recognize_chunks([task.chunk for task in batch])
         except AsrError as error:
             if len(batch) > 1:  # one of them is at fault; the others are recognised alone
                 return sum(self._recognize_batch([task]) for task in batch)

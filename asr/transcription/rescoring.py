@@ -15,7 +15,8 @@ from asr.checkpoints.language import LoadedLanguageModel
 from asr.checkpoints.rescoring import RescoringModel, own_head, rescoring_model
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.rescoring import NBest, NBestScores, measure_nbest, measure_nbest_by_ear, rescore
-from asr.decoding.settings import RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, RescoringSettings
+from asr.decoding.word_confidence import choose
 from asr.errors import DataError
 from asr.models.devices import move
 from asr.text.writing import Writing
@@ -64,6 +65,11 @@ def load_rescorers(
         for each, head in zip(rescoring, own, strict=True)
     ]
     return made, any(own)
+
+
+def chooser(settings: ConfidenceSettings) -> Rescorer:
+    """Returns a function that chooses one hypothesis of each list; see :func:`asr.decoding.word_confidence.choose`."""
+    return lambda nbests, _: choose(nbests, settings)
 
 
 def load_rescorer(settings: RescoringSettings, sample_rate: int, device: str | torch.device) -> Rescorer:

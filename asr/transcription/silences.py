@@ -22,6 +22,8 @@ SMALLEST_RANGE_DB = 12.0  # between quiet and loud; with less, as in music, noth
 _NO_POWER = 1e-10  # -100 dB: 16-bit rounding noise lies just above
 _NOISE_SWING_DB = 6.0  # sound that exceeds the noise by this may be distant speech
 _STEADY_DB = 8.0  # noise varies by less in half a second; speech, however soft, by more
+_FAINT_DB = -45.0  # noise below it is silence even where there is nothing louder, if it varies by less than:
+_VERY_STEADY_DB = 3.0  # white noise by 1, speech by as much where it is 3 dB softer than the noise under it
 _STEADY_FRAMES = 51  # of the half second
 _SMOOTHING: Seconds = 0.05  # over which levels are averaged, so that noise varies less
 _REMEMBERED: Seconds = 60.0  # of sound that was passed on, from which levels of noise and speech are estimated
@@ -49,7 +51,8 @@ def leave_out_silences(
 
     A frame is silent if it is below -70 dB. It is also silent if it is as steady as noise and at most 6 dB above the
     noise level, which is the 5 % quantile of the levels in the last minute of sound, provided that the 95 % quantile is
-    at least 12 dB above it. Doubtful frames are kept.
+    at least 12 dB above it; or if it is below -45 dB and so steady that no speech is audible in it. Doubtful frames are
+    kept.
 
     Args:
         blocks: consecutive waveforms, shape (S,) each.
@@ -90,7 +93,7 @@ class _Splitter:
     def split(self, is_last: bool) -> Iterator[Sound]:
         """Yields what is certainly sound, or, with ``is_last``, everything."""
         levels = levels_db(self.held, self._frame)
-        is_silent = _is_silent(np.concatenate((self._known_levels, levels)))[len(self._known_levels) :]
+        is_silent = _is_silent(self._known_levels, levels)
         runs, cursor, limit = find_runs(is_silent), 0, len(levels)
         was_in_silence, self._is_in_silence = self._is_in_silence, False
         for start, end in runs:
@@ -162,21 +165,27 @@ def low_and_high(levels: Levels) -> tuple[float, float]:
     return low, high
 
 
-def _is_silent(levels: Levels) -> Flags:
-    """Marks frames that are certainly silent, shape (T,)."""
+def _is_silent(known: Levels, levels: Levels) -> Flags:
+    """Marks frames that are certainly silent, shape (T,), given levels of sound before them."""
     if not len(levels):
         return levels.astype(bool)
-    audible = levels[levels > SILENT_DB]
+    both = np.concatenate((known, levels))
+    audible = both[both > SILENT_DB]
     limit = SILENT_DB
     if len(audible):
         low, high = low_and_high(audible)
         limit = max(limit, low + _NOISE_SWING_DB) if high - low >= SMALLEST_RANGE_DB else limit
-    width = round(_SMOOTHING / LEVEL_FRAME)
-    smooth = np.nanmean(_around(levels, width, np.nan), axis=1)
+    near = both[-len(levels) - 2 * _STEADY_FRAMES :]  # with what is seen around the first frame
+    smooth = np.nanmean(_around(near, round(_SMOOTHING / LEVEL_FRAME), np.nan), axis=1)
     swing = _largest_around(smooth) + _largest_around(-smooth)
-    is_steady = _largest_around((swing < _STEADY_DB).astype(np.float32)) > 0  # in some half second
-    is_noise = (smooth < limit) & (levels < limit + _NOISE_SWING_DB) & is_steady
-    return np.asarray((smooth < SILENT_DB) | is_noise)
+    is_noise = (smooth < limit) & (near < limit + _NOISE_SWING_DB) & _is_in(swing < _STEADY_DB)
+    is_faint = (smooth < _FAINT_DB) & _is_in(swing < _VERY_STEADY_DB)
+    return np.asarray((smooth < SILENT_DB) | is_noise | is_faint)[len(near) - len(levels) :]
+
+
+def _is_in(is_steady: Flags) -> Flags:
+    """Marks the frames of half seconds whose middle frame is marked."""
+    return np.asarray(_largest_around(is_steady.astype(np.float32)) > 0)
 
 
 def _largest_around(values: Levels) -> Levels:

@@ -71,6 +71,7 @@ class AlignmentTally:
         num_words: words of the texts.
         num_missing: words that are not said.
         num_stretches: stretches of speech that are not in the text.
+        num_done: alignments that were written or printed.
         num_failed: recordings without an alignment.
     """
 
@@ -78,13 +79,20 @@ class AlignmentTally:
     num_words: int = 0
     num_missing: int = 0
     num_stretches: int = 0
+    num_done: int = 0
     num_failed: int = 0
 
     def add(self, alignment: Alignment) -> None:
-        """Counts the words of an alignment."""
+        """Counts an alignment, which is done, and its words."""
+        self.num_done += 1
         self.num_words += len(alignment.words)
         self.num_missing += alignment.num_missing
         self.num_stretches += len(alignment.untranscribed)
+
+    @property
+    def progress(self) -> str:
+        """How many recordings are done."""
+        return f"{self.num_done} of {self.num_recordings} files are done"
 
     @property
     def outcome(self) -> str:

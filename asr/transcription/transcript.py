@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import inf
 from operator import attrgetter
 from pathlib import Path
@@ -77,9 +78,10 @@ def join(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
 def stitch(left: Hypothesis, right: Hypothesis, first: Seconds, last: Seconds) -> tuple[Hypothesis, Hypothesis]:
     """Takes away what two readings of overlapping audio both say.
 
-    They are joined inside ``[first, last]``, in the middle of the widest gap between words of the left reading: there,
-    a word that the right one puts a little earlier or later is neither lost nor said twice. Where no word ends there,
-    as in scripts without blanks, they are joined between tokens, and the word around the join is made of both.
+    They are joined inside ``[first, last]``, in the middle of the widest gap that both leave between words, where the
+    model heard blanks alone: there, a word that one puts a little earlier or later is neither lost nor said twice.
+    Without a common gap, one of the left reading is taken. Where no word ends there, as in scripts without blanks, they
+    are joined between tokens, and the word around the join is made of both.
 
     Args:
         left: reading of the audio up to some time after ``last``.
@@ -96,7 +98,9 @@ def stitch(left: Hypothesis, right: Hypothesis, first: Seconds, last: Seconds) -
         >>> [part.text for part in stitch(both, both, 1.1, 2.1)]
         ['A', 'B']
     """
-    place = _widest_gap(left.words, first, last)
+    place = _widest_gap((*left.words, *right.words), first, last)
+    if place is None:
+        place = _widest_gap(left.words, first, last)
     if place is not None:
         return _join_words(left, right, place)
     place = _widest_gap(left.tokens, first, last)
@@ -123,7 +127,7 @@ def _join_tokens(
     begun, words = _around(left, tokens, place), [word for word in right.words if word.start >= place]
     around = [*begun, *_around(right, rest, place)]
     if around:  # goes to the right reading, as the word may reach over the next join too
-        least = min(token.confidence for token in around)
+        least = min(word.confidence for part in (left, right) for word in _words_around(part, place))
         words.insert(0, Span("".join(token.text for token in around), around[0].start, around[-1].end, least))
     before = [word for word in left.words if word.end <= place]
     return _part(left, before, tokens[: len(tokens) - len(begun)]), _part(right, words, [*begun, *rest])
@@ -131,14 +135,21 @@ def _join_tokens(
 
 def _around(hypothesis: Hypothesis, tokens: Sequence[Span], place: Seconds) -> list[Span]:
     """Returns those of the tokens that belong to the word around a place."""
-    words = [word for word in hypothesis.words if word.start < place < word.end]
+    words = _words_around(hypothesis, place)
     return [token for word in words for token in tokens if word.start <= token.start and token.end <= word.end]
+
+
+def _words_around(hypothesis: Hypothesis, place: Seconds) -> list[Span]:
+    return [word for word in hypothesis.words if word.start < place < word.end]
 
 
 def _widest_gap(spans: Sequence[Span], first: Seconds, last: Seconds) -> Seconds | None:
     """Returns the middle of the widest gap between spans in ``[first, last]``, None where a span covers all of it."""
-    ends, starts = [-inf, *(span.end for span in spans)], [*(span.start for span in spans), inf]
-    gaps = [(max(end, first), min(start, last)) for end, start in zip(ends, starts, strict=True)]
+    spans = sorted((span for span in spans if span.end > first and span.start < last), key=attrgetter("start"))
+    ends = list(accumulate((span.end for span in spans), max, initial=-inf))
+    gaps = [
+        (max(end, first), min(start, last)) for end, start in zip(ends, [*(s.start for s in spans), inf], strict=True)
+    ]
     widest = max(((end - begin, (begin + end) / 2) for begin, end in gaps))
     return widest[1] if widest[0] >= 0 else None
 

@@ -20,6 +20,7 @@ from asr.lm.kneser_ney import estimate
 from asr.lm.recurrent import RecurrentLM
 from asr.lm.storage import save_ngram
 from asr.lm.vocabulary import Vocabulary
+from asr.text.tokens import TokenTable
 from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
 
 WORDS = ["AB", "A", "CAB", "DAD", "BAD", "ABBA", "D"]
@@ -28,6 +29,17 @@ SENTENCES = [[WORDS[(7 * place + step) % 5] for step in range(1 + place % 4)] fo
 
 def save_acoustic(path: Path, seed: int = 0, **encoder: Any) -> str:
     return str(save_checkpoint(path, checkpoint_content(seed, **{"hidden_dim": 32, **encoder})))
+
+
+def save_phones(folder: Path) -> DecoderSettings:
+    """Writes a model of the phones AH, B, SIL, and a lexicon of ABA and BA; returns settings with silence."""
+    content = checkpoint_content()
+    content["hyper_parameters"]["tokens"] = TokenTable("phone", ("<blank>", "AH", "B", "SIL")).state()
+    for name in ("weight", "bias"):
+        content["state_dict"][f"model.output.{name}"] = content["state_dict"][f"model.output.{name}"][:4]
+    save_checkpoint(folder / "phones.ckpt", content)
+    (folder / "words.dict").write_text("ABA AH B\nABA(2) AH B AH\nBA B AH\n", encoding="utf-8")
+    return DecoderSettings(beam_size=4, lexicon=(str(folder / "words.dict"),), silence="SIL")
 
 
 def save_language_model(path: Path) -> str:

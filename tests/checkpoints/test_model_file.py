@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from asr.checkpoints.model_file.ngram import read_ngram, write_ngram
 from asr.checkpoints.model_file.reading import load_model_file
 from asr.decoding.lexicon.spellings import Spellings
 from asr.decoding.lexicon.trie import LexiconTrie
-from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.errors import CheckpointError, ConfigError
 from asr.lm.kneser_ney import estimate
 from asr.lm.ngram import NGramModel
@@ -36,6 +37,7 @@ from tests.checkpoints.model_files import (
     save_acoustic,
     save_language_model,
     save_word_settings,
+    with_manifest,
     write_model_file,
 )
 
@@ -153,6 +155,33 @@ def test_settings_in_place_of_those_in_the_file(folder: Path, tmp_path: Path) ->
         Recognizer.from_file(file, DecoderSettings(beam_size=0))
 
 
+def test_confidence_holds_for_the_search_and_rescoring_of_the_file(tmp_path: Path) -> None:
+    confidence = ConfidenceSettings(6, 0.5, 0.1, 0.4, 0.7, 0.2)
+    path = write_model_file(tmp_path, confidence=confidence, rescoring=[])
+    file = load_model_file(path)
+    assert file.confidence == confidence
+    assert ("confidence", "calibrated on lists of 6; fewest expected errors") in file.describe()
+
+    def words(recognizer: Recognizer) -> list[list[float]]:
+        return [[word.confidence for word in found.words] for found in recognizer.recognize(waveforms())]
+
+    own = save_word_settings(tmp_path)
+    checkpoint = tmp_path / "a.ckpt"
+    expected = words(Recognizer.from_checkpoint(checkpoint, own, (), confidence))
+    assert any(expected)
+    assert words(Recognizer.from_file(path)) == expected
+    bare = words(Recognizer.from_checkpoint(checkpoint, own))
+    assert bare != expected
+    narrow = replace(own, beam_size=4)
+    expected = words(Recognizer.from_checkpoint(checkpoint, narrow, (), confidence))
+    assert words(Recognizer.from_file(path, narrow)) == expected, "whatever the beam"
+    for other in (replace(own, lm_weight=0.2), DecoderSettings(), DecoderSettings(beam_size=4)):
+        assert words(Recognizer.from_file(path, other)) == words(Recognizer.from_checkpoint(checkpoint, other))
+    assert words(Recognizer.from_file(path, rescoring=[])) == bare
+    with pytest.raises(ConfigError, match="the search finds one"):
+        write_model_file(tmp_path, confidence=confidence, settings=DecoderSettings())
+
+
 def test_what_several_models_hear_is_averaged(tmp_path: Path) -> None:
     paths = [save_acoustic(tmp_path / f"{seed}.ckpt", seed) for seed in (1, 2)]
     path = write_model_file(tmp_path, checkpoints=paths, rescoring=[])
@@ -197,6 +226,27 @@ def test_an_acoustic_model_chooses_too_and_others_do_not(tmp_path: Path) -> None
     torch.save(content, tmp_path / "b.ckpt")
     with pytest.raises(ConfigError, match="reads audio of 8000 Hz, and the recogniser of 16000 Hz"):
         write_model_file(tmp_path, rescoring=by_ear)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value", "found"),
+    [
+        ("frontend", "init_args", {"num_mels": 20, "cmvn": "utterance", "sample_rate": 8000}, "reads audio of 8000 Hz"),
+        ("tokens", "unit", "phone", "its tokens are phones"),
+    ],
+)
+def test_a_file_whose_own_models_cannot_choose_is_refused(
+    tmp_path: Path, part: str, field: str, value: object, found: str
+) -> None:
+    by_ear = [RescoringSettings(0.5, model=save_acoustic(tmp_path / "b.ckpt", 3))]
+
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["rescoring"][0]["network"]["settings"][part][field] = value
+
+    path = with_manifest(write_model_file(tmp_path, rescoring=by_ear), change)
+    with pytest.raises(CheckpointError, match=rf"\(rescoring_0: .*{found}") as raised:
+        load_model_file(path)
+    assert "\n" not in str(raised.value)
 
 
 def written(tmp_path: Path, part: str, write: Any) -> Members:

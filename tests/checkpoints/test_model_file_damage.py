@@ -255,6 +255,7 @@ def weight(manifest: dict[str, Any], name: str = "output.weight") -> dict[str, A
         (lambda m: m["decoder"].update(lm=""), "its decoder lacks what its settings name"),
         (lambda m: m["decoder"].update(silence="A"), "silence: 'A' is none of these tokens"),
         (lambda m: m["decoder"].update(beam_size="8"), "beam_size is '8', not a whole number"),
+        (lambda m: m.update(confidence={"nbest": 4, "scale": -1.0}), "confidence: scale is -1.0, not a number from 0"),
         (lambda m: m["ngram"].update(num_ngrams=[1 << 39]), "bytes, not"),
         (lambda m: m["ngram"].update(num_ngrams=[]), "bytes, not"),
         (lambda m: m["ngram"].update(num_ngrams="abc"), "num_ngrams is 'abc', not a list"),

@@ -14,8 +14,9 @@ import soundfile
 import torch
 
 from asr.checkpoints.acoustic import load_checkpoint
+from asr.checkpoints.model_file.arrays import Precision
 from asr.checkpoints.model_file.reading import load_model_file
-from asr.decoding.settings import DecoderSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings
 from asr.errors import AsrError, CheckpointError, ConfigError
 from asr.transcription.portable_engine import PortableEngine
 from asr.transcription.recognizer import Recognizer
@@ -27,6 +28,9 @@ ENCODERS: tuple[dict[str, Any], ...] = (
     {"cell": "gru", "conv_channels": 0, "time_stride": 3},
     {"cell": "rnn", "bidirectional": False, "recurrent_dropout": 0.2},
 )
+
+
+NETWORK = "portable_0/network.onnx"
 
 
 def noise(seconds: float, seed: int = 0) -> torch.Tensor:
@@ -52,6 +56,17 @@ def test_log_probs_equal_those_of_torch(tmp_path: Path, encoder: dict[str, Any])
             (expected,), _ = model(waveform[None], torch.tensor([len(waveform)]))
         assert each.shape == expected.shape
         assert np.abs(each - expected.numpy()).max() < 1e-3
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_log_probs_do_not_depend_on_the_batch(tmp_path: Path, precision: Precision) -> None:
+    (loaded,) = load_model_file(write_model_file(tmp_path, precision, **PLAIN)).portable
+    waveforms = [(seed * noise(seconds, seed)).numpy() for seed, seconds in ((1, 0.7), (3, 2.0), (9, 0.05))]
+    together = loaded.model.log_probs(waveforms)
+    for waveform, each in zip(waveforms, together, strict=True):
+        (alone,) = loaded.model.log_probs([waveform])
+        assert each.shape == alone.shape
+        assert np.abs(each - alone).max() < 1e-5
 
 
 def test_words_and_times_are_those_of_torch_and_averages_too(tmp_path: Path) -> None:
@@ -86,6 +101,19 @@ def test_searches_over_words_and_rescoring_go_on_in_torch(tmp_path: Path) -> Non
     rows = dict(load_model_file(write_model_file(tmp_path, is_portable=True)).describe())
     assert rows["runs on"] == "NumPy and onnxruntime"
     assert rows["lexicon"].startswith("8 words")
+
+
+def test_words_are_as_sure_as_those_of_torch(tmp_path: Path) -> None:
+    confidence = ConfidenceSettings(1, 1.0, 0.3, 0.0, 0.6)
+    found = [
+        Recognizer.from_file(
+            write_model_file(tmp_path, **(PLAIN | {"is_portable": is_portable, "confidence": given}))
+        ).recognize([noise(2.0)])[0]
+        for is_portable, given in ((True, confidence), (False, confidence), (True, None))
+    ]
+    sure = [[word.confidence for word in each.words] for each in found]
+    assert sure[0] == pytest.approx(sure[1], abs=1e-3)
+    assert sure[0] != pytest.approx(sure[2], abs=1e-2)
 
 
 def test_eight_bits_are_small_and_near(tmp_path: Path) -> None:
@@ -140,6 +168,18 @@ def test_damaged_networks_and_tables_are_one_line(portable: Path, name: str, con
         load_model_file(rewritten(portable, change))
 
 
+def test_names_that_are_no_text_are_refused_without_printing(
+    portable: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def change(members: Members) -> None:
+        members[NETWORK] = members[NETWORK].replace(b"log_probs", b"log_prob\xff")
+
+    with pytest.raises(CheckpointError, match="onnxruntime does not run") as raised:
+        load_model_file(rewritten(portable, change))
+    assert "\n" not in str(raised.value)
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -174,6 +214,8 @@ print(Recognizer.from_file(model).transcribe_file(audio).text)
 from asr.cli.transcribe import main
 runs = ((model, []), (words, ["--beam-size", "1"]), (words, []))
 statuses = [main(["--model", file, *more, audio]) for file, more in runs]
+from asr.cli.info import main as info
+statuses.append(info([model]))
 print(json.dumps([statuses, sorted({"torch", "onnx"} & sys.modules.keys())]))
 """
 
@@ -186,8 +228,9 @@ def test_no_torch_is_needed(tmp_path: Path, portable: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
     assert done.returncode == 0, done.stderr
     text, *others, last = done.stdout.splitlines()
-    assert others == [text, text]
-    assert json.loads(last) == [[0, 0, 1], []]
+    assert others[:2] == [text, text]
+    assert "runs on        NumPy and onnxruntime" in others[2:]
+    assert json.loads(last) == [[0, 0, 1, 0], []]
     found = "needs torch, which is not installed, for all but greedy decoding of an ONNX network"
     assert [line for line in done.stderr.splitlines() if "torch" in line] == [
         f"asr transcribe: {words}: {found}; install torch, or decode greedily: --beam-size 1"

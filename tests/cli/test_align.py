@@ -9,6 +9,7 @@ import pytest
 from asr.cli.align import main
 from asr.corpora.textgrid import parse_textgrid
 from asr.transcription.aligner import Aligner
+from asr.transcription.outputs import OutputFolder
 from tests.transcription.tone_aligner import SPACE, A, B, C, D, aligner, record
 
 Captured = pytest.CaptureFixture[str]
@@ -58,6 +59,37 @@ def test_a_folder_gives_a_file_for_each_format_and_names_what_failed(tmp_path: P
     outcome = "2 words: 0 are not said, 0 stretches of speech are not in the text; 3 of 5 files failed"
     assert lines[4].endswith(f"; {outcome}")
     assert len(lines) == 5
+
+
+def test_what_is_done_in_all_formats_is_not_done_again(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "texts").mkdir()
+    for name in "abc":
+        record(tmp_path / "audio" / f"{name}.wav", A, B, A)
+        (tmp_path / "texts" / f"{name}.txt").write_text("aba")
+    told = ["--texts", tmp_path / "texts", "--out-dir", tmp_path / "out", "--format", "json", "srt", "--resume", "--"]
+    whole = OutputFolder.write
+
+    def write_three(folder: OutputFolder, name: str, text: str) -> None:
+        if (name, folder.suffix) == ("b", "srt"):
+            raise KeyboardInterrupt
+        whole(folder, name, text)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OutputFolder, "write", write_three)
+        assert run(*told, tmp_path / "audio") == 130
+    assert capsys.readouterr().err.endswith("asr align: interrupted; 1 of 3 files are done; --resume does the rest\n")
+    assert run(*told, tmp_path / "audio") == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "asr align: 1 of 3 files are done already, 2 are left"
+    assert lines[-1].endswith("; 0 of 2 files failed")
+    assert len(list((tmp_path / "out").iterdir())) == 6
+    assert run(*told, tmp_path / "audio") == 0
+    assert capsys.readouterr().err == "asr align: 3 of 3 files are done already, 0 are left\n"
+    assert run("--resume", "--", tmp_path / "audio" / "a.wav", tmp_path / "texts" / "a.txt") == 2
+    assert "--resume: stdout keeps nothing to resume from; add --out-dir" in capsys.readouterr().err
 
 
 def test_wrong_usage_is_told_before_anything_is_loaded(tmp_path: Path, capsys: Captured) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.cli import export, info, transcribe
+from asr.cli import align, export, info, transcribe
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from tests.checkpoints.model_files import save_acoustic, save_language_model, save_word_settings
 
@@ -57,6 +57,20 @@ def test_the_words_of_the_file_are_those_of_its_parts(
     assert said(capsys, "--checkpoint", folder / "a.ckpt", *beam, *audio) == said(
         capsys, "--model", model, "--settings", folder / "beam.json", "--nbest", "3", *audio
     )
+
+
+def test_the_file_aligns_like_its_checkpoint(
+    folder: Path, model: str, make_audio: Callable[..., Path], capsys: Captured
+) -> None:
+    audio = make_audio(folder / "said.wav", 5, seconds=2.0)
+    (folder / "said.txt").write_text(said(capsys, "--checkpoint", folder / "a.ckpt", audio), encoding="utf-8")
+    found = []
+    for of in (["--checkpoint", str(folder / "a.ckpt")], ["--model", model]):
+        assert align.main([*of, "--quiet", "--format", "ctm", "--", str(audio), str(folder / "said.txt")]) == 0
+        found.append(capsys.readouterr().out)
+    assert found[0] == found[1] != ""
+    assert align.main(["--model", str(folder / "a.ckpt"), str(audio), str(folder / "said.txt")]) == 1
+    assert "is a checkpoint, not a model file; make one of it with: asr export" in capsys.readouterr().err
 
 
 def test_info_shows_the_card(folder: Path, model: str, capsys: Captured) -> None:
@@ -128,6 +142,18 @@ def test_what_cannot_be_is_one_line(
     assert not (folder / "c.asr").exists()
 
 
+@pytest.mark.parametrize("name", ["a.ckpt", "3gram.json", "3gram.npz", "lstm.json", "lm.ckpt", "link.ckpt"])
+def test_no_ingredient_is_overwritten(folder: Path, capsys: Captured, name: str) -> None:
+    if name == "link.ckpt":
+        (folder / name).symlink_to("a.ckpt")
+    before = (folder / name).read_bytes()
+    told = ["--settings", folder / "3gram.json", "--rescore-settings", folder / "lstm.json", "--out", folder / name]
+    assert run(folder, *told) == 2
+    found = "is what the command reads, and would be overwritten; name another file"
+    assert capsys.readouterr().err == f"asr export: --out {folder / name}: {found}\n"
+    assert (folder / name).read_bytes() == before
+
+
 @pytest.mark.parametrize("field", ["licence", "=CC0", "two words=x", "command=rm"])
 def test_fields_of_the_card_that_are_none(folder: Path, capsys: Captured, field: str) -> None:
     with pytest.raises(SystemExit, match="2"):
@@ -139,11 +165,11 @@ def test_options_that_do_not_go_together_with_a_model(folder: Path, model: str, 
     for arguments, status, found in (
         (["--model", model, "--beam-size", "1", "--nbest", "2"], 2, "--rescoring: one hypothesis leaves no choice"),
         (["--model", str(folder / "a.ckpt")], 1, "is a checkpoint, not a model file; make one of it with: asr export"),
-        (["--checkpoint", model], 1, "is a zip archive but not a checkpoint"),
+        (["--model", model, "--head", "char"], 2, "--head: a model file says itself what it decodes with"),
         (
-            ["--model", model, "--head", "char"],
-            2,
-            "--head: a model file says itself what it decodes with; leave it out",
+            ["--checkpoint", model],
+            1,
+            "is a model file, not a checkpoint; give it to asr transcribe or",
         ),
     ):
         assert transcribe.main([*arguments, str(folder / "0.wav")]) == status

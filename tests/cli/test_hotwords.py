@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from asr.cli import decode, transcribe
+from asr import Hotwords, Recognizer
+from asr.cli import decode, export, transcribe
 from asr.lm.kneser_ney import estimate
 from asr.lm.storage import save_ngram
 from asr.scoring.hypotheses import read_texts
+from tests.checkpoints.model_files import save_acoustic, save_phones, save_word_settings
 from tests.conftest import TinyCorpus
+from tests.transcription.tiny_models import save_pronouncer
 
 
 def texts(checkpoint: Path, corpus: TinyCorpus, out: Path, *options: str) -> dict[str, str]:
     cuts = ["--cuts", str(corpus.data / "dev_cuts.jsonl.gz"), "--workers", "0"]
     assert decode.main(["--checkpoint", str(checkpoint), *cuts, "--out", str(out), *options]) == 0
     return read_texts(out)
+
+
+def said(capsys: pytest.CaptureFixture[str], *options: str | Path) -> list[str]:
+    assert transcribe.main(["--device", "cpu", "--format", "jsonl", "--quiet", *map(str, options)]) == 0
+    return [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
 
 
 @pytest.fixture
@@ -53,15 +62,46 @@ def test_transcribe_favours_hot_words(
     checkpoint: Path, tiny_corpus: TinyCorpus, names: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     audio = [str(path) for path in sorted(tiny_corpus.data.glob("dev-*.wav"))]
-    common = ["--checkpoint", str(checkpoint), "--device", "cpu", "--format", "jsonl", "--beam-size", "8", "--quiet"]
+    common = [*audio, "--checkpoint", str(checkpoint), "--beam-size", "8"]
+    plain, hot = said(capsys, *common), [*common, "--hotwords", str(names), "--hotword-score"]
+    assert said(capsys, *hot, "0") == plain
+    assert said(capsys, *hot, "9") != plain
 
-    def said(*options: str) -> list[str]:
-        assert transcribe.main([*audio, *common, *options]) == 0
-        return [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
 
-    plain = said()
-    assert said("--hotwords", str(names), "--hotword-score", "0") == plain
-    assert said("--hotwords", str(names), "--hotword-score", "9") != plain
+def test_a_model_file_of_letters_and_words_favours_hot_words(
+    tmp_path: Path, make_audio: Callable[..., Path], names: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = save_word_settings(tmp_path)
+    settings.save(tmp_path / "3gram.json")
+    parts = ["--checkpoint", save_acoustic(tmp_path / "a.ckpt"), "--settings", str(tmp_path / "3gram.json")]
+    assert export.main([*parts, "--out", str(tmp_path / "a.asr"), "--quiet"]) == 0
+    audio = [make_audio(tmp_path / f"{seed}.wav", seed, seconds=0.6) for seed in range(2)]
+    model, hot = ["--model", str(tmp_path / "a.asr")], ["--hotwords", str(names), "--hotword-score"]
+    plain = said(capsys, *audio, *model)
+    assert said(capsys, *audio, *model, *hot, "0") == plain
+    favoured = said(capsys, *audio, *model, *hot, "30")
+    assert {"CACAC", "BB"} & set(" ".join(favoured).split())
+    assert said(capsys, *audio, *parts, *hot, "30") == favoured
+    recognizer = Recognizer.from_file(tmp_path / "a.asr", hotwords=Hotwords.read(names, 30.0))
+    assert [each.text for each in recognizer.transcribe(audio)] == favoured
+    assert transcribe.main([*map(str, audio), *model, "--beam-size", "1", *hot, "1"]) == 2
+    assert "--hotwords: greedy decoding takes no hot words; give --beam-size" in capsys.readouterr().err
+
+
+def test_a_model_file_of_phones_has_hot_words_pronounced(
+    tmp_path: Path, make_audio: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_phones(tmp_path).save(tmp_path / "words.json")
+    parts = ["--checkpoint", str(tmp_path / "phones.ckpt"), "--settings", str(tmp_path / "words.json")]
+    assert export.main([*parts, "--out", str(tmp_path / "a.asr"), "--quiet"]) == 0
+    audio, names = make_audio(tmp_path / "a.wav", 0, seconds=1.0), tmp_path / "names.txt"
+    names.write_text("Habbah\n", encoding="utf-8")
+    arguments = ["--model", tmp_path / "a.asr", "--hotwords", names, "--hotword-score", "30", audio]
+    assert transcribe.main(list(map(str, arguments))) == 1
+    remedy = "give it after a second tab, or a pronunciation model (--g2p)"
+    assert f"{names}:1: HABBAH is not in the lexicon, and has no pronunciation; {remedy}\n" in capsys.readouterr().err
+    g2p = save_pronouncer(tmp_path / "g2p.ckpt", letters="ABH", phones="AH B")
+    assert "HABBAH" in " ".join(said(capsys, *arguments, "--g2p", g2p)).split()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
 import pytest
-import torch
 
 from asr.cli.prepare import main
 from asr.corpora import librispeech_archives
 from asr.corpora.manifests import read_cuts
-from asr.models.pronouncer import Pronouncer
-from asr.text.tokens import TokenTable
 from tests.corpora.librispeech_tree import make_tree
 from tests.corpora.textgrids import write_textgrid
+from tests.transcription.tiny_models import save_pronouncer
 
 
 @pytest.fixture
@@ -18,19 +16,6 @@ def corpus(tmp_path, make_audio):
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "data"
-
-
-def save_pronouncer(path, letters, phones):
-    """Keeps a model that pronounces each of its letters as some phones, whatever they are."""
-    torch.manual_seed(0)
-    tables = {"letters": TokenTable.build([letters], "char"), "phones": TokenTable.build([phones], "phone")}
-    sizes = {"letter_dim": 2, "hidden_dim": 2, "num_layers": 1, "frames_per_letter": 3}
-    network = Pronouncer(*map(len, tables.values()), **sizes)
-    network.output.bias.data[0] = -99.0  # never the blank at first
-    state = {f"model.{name}": value for name, value in network.state_dict().items()}
-    settings = {name: table.state() for name, table in tables.items()} | sizes
-    torch.save({"hyper_parameters": settings, "state_dict": state}, path)
-    return path
 
 
 def run(capsys, *arguments):

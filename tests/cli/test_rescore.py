@@ -16,7 +16,7 @@ from asr.cli import decode, train, transcribe, tune
 from asr.cli.rescore import main
 from asr.corpora.manifests import read_cuts, write_cuts
 from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.hypotheses import read_hypotheses, write_hypotheses
@@ -78,6 +78,17 @@ def test_scores_are_the_sum_written_out(folder: Path, tmp_path: Path, capsys: py
                 "ZEBRA"
             )
             assert each.score == pytest.approx(own[name, each.text] + 0.3 * log_prob - 0.2 * len(words), abs=1e-5)
+
+
+def test_confidence_chooses_one_of_each_rescored_list(folder: Path, tmp_path: Path) -> None:
+    out, settings = tmp_path / "out.jsonl", tmp_path / "c.json"
+    ConfidenceSettings(3, 1.0, 0.0, 1.0, 0.0).save(settings)
+    assert main([*common(folder), "--weight", "0.3", "--out", str(out)]) == 0
+    first = {name: nbest[0].text for name, nbest in read_hypotheses(out).items()}
+    assert main([*common(folder), "--weight", "0.3", "--confidence", str(settings), "--out", str(out)]) == 0
+    assert {name: [each.text for each in nbest] for name, nbest in read_hypotheses(out).items()} == {
+        name: [text] for name, text in first.items()
+    }
 
 
 def test_weights_are_tuned_on_some_and_kept_for_others(

@@ -128,6 +128,23 @@ def test_times_of_words_against_alignments(folder, capsys):
     assert "--times: they are of words, and no words are scored" in capsys.readouterr().err
 
 
+def test_confidences_of_words(folder, capsys):
+    sure = {"u1": [("the", 0.9), ("cat", 0.8)], "u2": [("sad", 0.1)], "u3": [("on", 0.9), ("the", 0.9), ("mat", 0.9)]}
+    rows = [(name, tuple(Span(text, 0.0, 0.0, each) for text, each in words)) for name, words in sure.items()]
+    hyps = [(name, [Hypothesis(" ".join(word.text for word in words), (), words, -1.0, 0.5)]) for name, words in rows]
+    write_hypotheses(folder / "sure.jsonl", hyps)
+    assert run(folder, "--hyps", "sure.jsonl", "--unit", "word", "char", "--policy", "verbatim", "--confidence") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-5].startswith(f"{folder / 'sure.jsonl'}: ECE 0.117 (")
+    assert lines[-5].endswith(", AUC 1.000; 5 of 6 are right")
+    assert lines[-4:] == [
+        "confidence  words   mean  right",
+        "0.1 to 0.2      1  0.100  0.000",
+        "0.8 to 0.9      1  0.800  1.000",
+        "0.9 to 1.0      4  0.900  1.000",
+    ]
+
+
 def test_files_of_one_name_are_told_apart(folder, capsys):
     (folder / "b").mkdir()
     write(folder / "b" / "right.jsonl", dict.fromkeys(TEXTS, ""))

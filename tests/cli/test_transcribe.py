@@ -12,8 +12,11 @@ import torch
 
 from asr.cli.transcribe import main
 from asr.decoding.settings import RescoringSettings
+from asr.features.frontend import FrontEnd
+from asr.models.acoustic import AcousticModel
+from asr.models.transformer import TransformerEncoder
 from asr.transcription.outputs import OutputFolder
-from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
+from tests.transcription.tiny_models import FRONTEND, checkpoint_content, save_checkpoint
 
 Captured = pytest.CaptureFixture[str]
 LAST_LINE = r"transcribing: \d+\.\d s of audio in \d+\.\d s, real-time factor \d+\.\d{{4}}; {} files failed"
@@ -426,3 +429,22 @@ def test_a_whole_run_imports_neither_lightning_nor_lhotse(tmp_path: Path, checkp
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.endswith("}\n[]\n")
+
+
+def test_exact_hears_recordings_whole_and_refuses_attention(checkpoint: str, tmp_path: Path, capsys: Captured) -> None:
+    path = write(tmp_path / "a.wav", 3.0, channels=2)
+    assert transcribe(checkpoint, path, "--exact") == 0
+    whole = capsys.readouterr().out
+    assert transcribe(checkpoint, path) == 0
+    assert capsys.readouterr().out == whole  # which is no longer than a chunk
+    assert transcribe(checkpoint, path, "--exact", "--channels", "separate", "--quiet") == 0
+    assert "L: " in capsys.readouterr().out
+    content = checkpoint_content(hidden_dim=8)
+    encoder = content["hyper_parameters"]["encoder"]
+    encoder["class_path"] = "asr.models.transformer.TransformerEncoder"
+    encoder["init_args"] |= {"num_heads": 2, "feedforward_dim": 8}
+    model = AcousticModel(FrontEnd(**FRONTEND), TransformerEncoder(20, **encoder["init_args"]), 7)
+    content["state_dict"] = {f"model.{name}": value for name, value in model.state_dict().items()}
+    other = save_checkpoint(tmp_path / "transformer.ckpt", content)
+    assert transcribe(str(other), path, "--exact") == 2
+    assert "each frame of TransformerEncoder sees all others" in capsys.readouterr().err

@@ -11,8 +11,13 @@ from lhotse import CutSet
 from asr.cli import decode, train
 from asr.cli.tune import main
 from asr.corpora.manifests import read_cuts, write_cuts
+from asr.decoding.settings import ConfidenceSettings
+from asr.decoding.word_confidence import choose
 from asr.scoring.counts import ErrorCounts, count_errors
-from asr.scoring.hypotheses import read_hypotheses
+from asr.scoring.hypotheses import read_hypotheses, write_hypotheses
+from asr.scoring.rules import PolicyRule
+from asr.text.policy import get_policy
+from asr.tuning.confidence import ConfidenceDev
 from tests.conftest import TinyCorpus
 from tests.helpers.training import SMALL
 
@@ -102,6 +107,100 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], flags: list[str], found
         main(["decode", "--checkpoint", "c", "--cuts", "a", *flags])
     assert raised.value.code == 2
     assert found in capsys.readouterr().err
+
+
+@pytest.fixture
+def lists(checkpoint: Path, tiny_corpus: TinyCorpus, tmp_path: Path) -> list[str]:
+    """Options that name N-best lists of dev and their cuts."""
+    cuts = ["--cuts", str(tiny_corpus.data / "dev_cuts.jsonl.gz")]
+    common = ["--checkpoint", str(checkpoint), *cuts, "--workers", "0", "--quiet"]
+    assert decode.main([*common, "--beam-size", "8", "--nbest", "8", "--out", str(tmp_path / "n.jsonl")]) == 0
+    return ["--nbest", str(tmp_path / "n.jsonl"), *cuts, "--policy", "upper-no-punctuation"]
+
+
+def test_confidences_are_tuned_reported_and_applied(
+    checkpoint: Path, lists: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, figure, out = (tmp_path / name for name in ("c.json", "r.png", "chosen.jsonl"))
+    capsys.readouterr()
+    assert main(["confidence", *lists, "--out", str(settings), "--figure", str(figure)]) == 0
+    printed = capsys.readouterr()
+    assert "as decoded: ECE 0." in printed.out
+    assert "\ncalibrated on the other half: ECE 0." in printed.out
+    assert printed.out.rstrip().endswith(f"; written to {settings}")
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    found = json.loads(settings.read_text(encoding="utf-8"))
+    assert len(found["held_out"]["bins"]) == len(found["as_decoded"]["bins"]) == 10
+    assert found["error_rate"] <= found["first_error_rate"]
+    common = ["--checkpoint", str(checkpoint), *lists[2:4], "--workers", "0", "--beam-size", "8"]
+    assert decode.main([*common, "--confidence", str(settings), "--out", str(out)]) == 0
+    loaded = ConfidenceSettings.load(settings)
+    expected = choose(list(read_hypotheses(lists[1]).values()), loaded)
+    assert [nbest[0].text for nbest in expected] == [nbest[0].text for nbest in read_hypotheses(out).values()]
+    for one, other in zip(expected, read_hypotheses(out).values(), strict=True):
+        assert len(other) == 1
+        assert [word.confidence for word in other[0].words] == pytest.approx(
+            [word.confidence for word in one[0].words], abs=1e-3
+        )
+
+
+def test_each_half_of_the_speakers_is_as_sure_as_the_other_says(
+    lists: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "crossed.jsonl"
+    capsys.readouterr()
+    assert main(["confidence", *lists, "--crosswise", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"{out}\n"
+    assert "\ncalibrated on the other half: ECE 0." in printed.err
+    cuts, found, given = list(read_cuts(lists[3])), read_hypotheses(out), read_hypotheses(lists[1])
+    assert list(found) == [cut.id for cut in cuts]
+    names = sorted({cut.supervisions[0].speaker for cut in cuts})
+    here, there = ([cut for cut in cuts if cut.supervisions[0].speaker in names[start::2]] for start in (0, 1))
+    for tuned_on, other in ((here, there), (there, here)):
+        dev = ConfidenceDev(
+            given,
+            {cut.id: cut.supervisions[0].text for cut in tuned_on},
+            PolicyRule(get_policy("upper-no-punctuation"), "word"),
+        )
+        settings = dev.tune(lambda _name, _rate: None).settings
+        assert [found[cut.id] for cut in other] == choose([given[cut.id] for cut in other], settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "line"),
+    [
+        ({"--policy": "no-such"}, 2, "text policy 'no-such': there is none of that name"),
+        ({"--nbest": "none.jsonl"}, 1, "none.jsonl: no such file"),
+        ({"--nbest": "FEW"}, 1, "utterances of "),
+    ],
+)
+def test_confidences_that_cannot_be_tuned_get_one_line(
+    lists: list[str], capsys: pytest.CaptureFixture[str], change: dict[str, str], status: int, line: str
+) -> None:
+    few = Path(lists[1]).with_name("few.jsonl")
+    write_hypotheses(few, list(read_hypotheses(lists[1]).items())[:3])
+    options = dict(zip(lists[::2], lists[1::2], strict=True)) | {"--out": "c.json"} | change
+    capsys.readouterr()
+    flags = [part for pair in options.items() for part in pair]
+    assert main(["confidence", *(str(few) if flag == "FEW" else flag for flag in flags), "--quiet"]) == status
+    errors = capsys.readouterr().err
+    assert errors.startswith("asr tune: ")
+    assert line in errors
+    assert errors.count("\n") == 1
+
+
+def test_lists_that_do_not_go_with_confidences(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ConfidenceSettings(8, 1.0, 0.0, 1.0, 0.0).save(tmp_path / "c.json")
+    flags = ["--checkpoint", str(checkpoint), "--cuts", "a", "--confidence", str(tmp_path / "c.json")]
+    for more, line in (
+        (["--beam-size", "8", "--nbest", "4"], "--nbest: --confidence chooses one hypothesis, not 4; leave one of"),
+        ([], "--confidence: was tuned on lists of 8 hypotheses, and the search finds one; decode with a beam"),
+    ):
+        assert decode.main([*flags, *more]) == 2
+        assert capsys.readouterr().err.startswith(f"asr decode: {line}")
 
 
 def test_words_are_tuned_on_where_a_model_of_phones_has_a_lexicon(

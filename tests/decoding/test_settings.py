@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asr.decoding.settings import DecoderSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings
 from asr.errors import ConfigError, DataError
 
 SETTINGS = DecoderSettings(beam_size=8, lm="3gram.npz", lm_weight=0.5, lexicon=("words.txt",), word_score=1.0)
@@ -71,3 +71,41 @@ def test_what_does_not_go_together_is_named_by_its_fields(settings, found):
     assert str(raised.value).endswith(found)
     with pytest.raises(ConfigError, match=r"^[A-Z_, ]+: ") as raised:
         settings.check(str.upper)
+
+
+CONFIDENCE = ConfidenceSettings(20, 0.5, -0.25, 1.5, 0.0, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, ""),
+        ({"scale": -1}, "scale is -1, not a number from 0"),
+        ({"posterior_weight": -0.1}, "posterior_weight is -0.1, not a number from 0"),
+        ({"entropy_weight": None}, "entropy_weight is null, not a number from 0"),
+        ({"bias": "0"}, "bias is '0', not a number"),
+        ({"risk_scale": float("inf")}, "risk_scale is Infinity, not a number from 0"),
+        ({"nbest": 0}, "nbest is 0, not a whole number from 1"),
+    ],
+)
+def test_settings_of_confidence_are_read_with_care(tmp_path, changes, found):
+    path = tmp_path / "c.json"
+    CONFIDENCE.save(path, tuned_on="dev_cuts.jsonl.gz")
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
+    if not found:
+        assert ConfidenceSettings.load(path) == CONFIDENCE
+        return
+    with pytest.raises(DataError) as raised:
+        ConfidenceSettings.load(path)
+    line = f"{path}: is no settings of confidence ({found}); make it with: asr tune confidence"
+    assert str(raised.value) == line
+
+
+def test_lists_are_as_long_as_confidences_need():
+    assert DecoderSettings(beam_size=50).for_confidence(CONFIDENCE).nbest == 20
+    assert DecoderSettings(beam_size=8, nbest=2).for_confidence(CONFIDENCE).nbest == 8
+    assert DecoderSettings(beam_size=8, nbest=2).for_confidence(None).nbest == 1
+    assert DecoderSettings().for_confidence(ConfidenceSettings(1, 1.0, 0.0, 0.0, 1.0)) == DecoderSettings()
+    for settings in (DecoderSettings(), DecoderSettings(exact=True, lm="2gram.arpa")):
+        with pytest.raises(ConfigError, match="was tuned on lists of 20 hypotheses, and the search finds one"):
+            settings.for_confidence(CONFIDENCE)

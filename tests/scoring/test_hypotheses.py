@@ -7,7 +7,9 @@ import pytest
 
 from asr.decoding.hypothesis import Hypothesis, Span
 from asr.errors import DataError
-from asr.scoring.hypotheses import read_hypotheses, write_hypotheses
+from asr.scoring.hypotheses import read_hypotheses, read_texts, write_hypotheses
+from asr.transcription.transcript import Transcript
+from asr.transcription.transcript_json import write_jsonl
 
 
 def make(text: str, score: float = -1.0) -> Hypothesis:
@@ -25,6 +27,18 @@ def test_come_back_as_they_were(tmp_path):
     assert "nbest" not in first
     assert [hypothesis["text"] for hypothesis in second["nbest"]] == ["a", "b"]
     assert second["text"] == "a"
+
+
+def test_transcripts_are_hypotheses_of_the_recordings_that_they_name(tmp_path):
+    spoken = Hypothesis("HI", (), (Span("HI", 0.1, 0.2, 0.5),), -1.0, 0.5)
+    path = tmp_path / "t.jsonl"
+    lines = [write_jsonl(Transcript(tmp_path / name, 1.0, spoken)) for name in ("x/../a.wav", "b.c.flac")]
+    path.write_text("".join(lines), encoding="utf-8")
+    ids = {str(tmp_path.resolve() / "a.wav"): "first"}
+    assert read_texts(path, ids) == {"first": "HI", "b.c": "HI"}
+    assert read_hypotheses(path, ids)["first"][0].words == spoken.words
+    with pytest.raises(DataError, match=r"t\.jsonl:1: is not a hypothesis \(has no 'utterance_id'\)"):
+        read_hypotheses(path)
 
 
 def test_an_old_file_stays_when_decoding_fails(tmp_path):

@@ -9,17 +9,25 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 import torch
+from lhotse import SupervisionSegment, SupervisionSet
+from praatio import textgrid
+from pympi import Elan
+from pysubs2 import SSAFile
 
 from asr.audio.waveforms import write_wav
+from asr.checkpoints.model_file.card import make_card
+from asr.checkpoints.model_file.export import Recipe, export_model
 from asr.corpora.textgrid import parse_textgrid
 from asr.decoding.forced.boundaries import BoundaryRule
 from asr.decoding.forced.viterbi import Penalties
+from asr.decoding.settings import DecoderSettings
 from asr.errors import ConfigError, DataError
 from asr.text.lexicon import parse_lexicon
 from asr.text.tokens import TokenTable
 from asr.transcription.aligner import Aligner, AlignerSettings
 from asr.transcription.alignment_formats import ALIGNMENT_FORMATS, ALIGNMENT_SCHEMA
 from asr.transcription.recognizer import Recognizer
+from tests.checkpoints.model_files import save_phones
 from tests.transcription.tiny_models import save_checkpoint, two_heads_content
 from tests.transcription.tone_aligner import SPACE, A, B, C, D, aligner, record
 
@@ -78,6 +86,23 @@ def test_phones_by_the_pronunciation_that_is_heard_and_silence_as_blank(tmp_path
     assert [token.text for token in found.words[0].tokens] == ["AH", "B", "AH"]
 
 
+def test_a_model_file_of_phones_has_its_pronunciations_and_its_silence(tmp_path: Path) -> None:
+    settings = save_phones(tmp_path)
+    card = make_card({}, [], "asr export")
+    export_model(Recipe([tmp_path / "phones.ckpt"], settings, [], "float32", card), tmp_path / "a.asr")
+    found = Aligner.from_file(tmp_path / "a.asr")
+    assert found.lexicon is not None
+    assert dict(found.lexicon.entries) == {"ABA": (("AH", "B"), ("AH", "B", "AH")), "BA": (("B", "AH"),)}
+    assert found.silence == PHONES.ids["SIL"]
+    (tmp_path / "more.dict").write_text("aba B\nbab B AH B\n")
+    more = Aligner.from_file(tmp_path / "a.asr", [tmp_path / "more.dict"]).lexicon
+    assert more is not None
+    assert dict(more.entries) == {"ABA": (("B",),), "BA": (("B", "AH"),), "BAB": (("B", "AH", "B"),)}
+    export_model(Recipe([tmp_path / "phones.ckpt"], DecoderSettings(), [], "int8", card), tmp_path / "b.asr")
+    with pytest.raises(ConfigError, match="lexicon: is missing for a model with tokens of unit phone"):
+        Aligner.from_file(tmp_path / "b.asr")
+
+
 def test_every_format(tmp_path: Path) -> None:
     path = record(tmp_path / "a b.wav", A, B, A, SPACE, 0.4, D, C, D, SPACE, 0.4, B, A, B)
     found = aligner().align(path, ["aba - cca bab"])
@@ -111,6 +136,30 @@ def test_every_format(tmp_path: Path) -> None:
     assert [each["text"] for each in fields["untranscribed"]] == ["DCD"]
     assert fields["num_missing"] == 1
     assert [line for line in written["srt"].splitlines() if line[-1:].isalpha() or line[-1:] == "-"] == ["aba -", "bab"]
+
+
+def test_other_readers_read_every_format(tmp_path: Path) -> None:
+    path = record(tmp_path / "a.wav", A, B, A, SPACE, 0.4, D, C, D, SPACE, 0.4, B, A, B)
+    found = aligner().align(path, ["aba cca bab"])
+    for name, write in ALIGNMENT_FORMATS.items():
+        (tmp_path / f"a.{name}").write_text(write(found), encoding="utf-8")
+    grid = textgrid.openTextgrid(str(tmp_path / "a.TextGrid"), includeEmptyIntervals=False)
+    assert [tuple(entry) for entry in grid.getTier("words").entries] == [(0.0, 0.6, "aba"), (2.4, 3.0, "bab")]
+    unmatched = {"missing: cca", "untranscribed: DCD"}
+    assert {entry.label for entry in grid.getTier("unmatched").entries} == unmatched
+    document = Elan.Eaf(str(tmp_path / "a.eaf"))
+    assert document.get_annotation_data_for_tier("words") == [(0, 600, "aba"), (2400, 3000, "bab")]
+    assert {each[2] for each in document.get_annotation_data_for_tier("unmatched")} == unmatched
+    lines = (tmp_path / "a.ctm").read_text().splitlines(keepends=True)
+    (tmp_path / "a.ctm").write_text("".join(line for line in lines if not line.startswith(";;")))  # which NIST's skip
+    whole = SupervisionSet.from_segments([SupervisionSegment("a", "a", 0.0, 3.2)])
+    (read,) = whole.with_alignment_from_ctm(tmp_path / "a.ctm", match_channel=False)
+    assert [(each.symbol, each.start, each.duration) for each in read.alignment["word"]] == [
+        ("aba", 0.0, 0.6),
+        ("bab", 2.4, 0.6),
+    ]
+    events = [(event.plaintext, event.start) for event in SSAFile.load(str(tmp_path / "a.srt"))]
+    assert events == [("aba", 0), ("bab", 2400)]
 
 
 def test_what_does_not_belong_together_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -148,6 +150,17 @@ def test_pympi_reads_documents_of_elan(tmp_path: Path) -> None:
     assert document.get_annotation_data_for_tier("R - words") == [(2000, 2400, "ME"), (5500, 5900, "YES")]
     (linked,) = document.get_linked_files()
     assert linked["RELATIVE_MEDIA_URL"] == "./call.wav"
+
+
+def test_readers_of_tables_read_tsv() -> None:
+    table = choose_format("tsv", in_one_file=False, with_speakers=True).document(call())
+    rows = list(csv.DictReader(io.StringIO(table), delimiter="\t"))
+    assert [(row["word"], float(row["start"]), row["speaker"]) for row in rows[:3]] == [
+        ("HELLO", 0.5, "L"),
+        ("ME", 2.0, "R"),
+        ("WHO", 4.0, "L"),
+    ]
+    assert {row["path"] for row in rows} == {"call.wav"}
 
 
 def test_lhotse_reads_tables_of_nist(tmp_path: Path) -> None:

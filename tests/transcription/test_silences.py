@@ -118,11 +118,19 @@ def test_speech_from_afar_stays() -> None:
 
 
 def test_noise_without_speech_is_doubtful_until_speech_was_heard() -> None:
-    tone = noise(12.0, 0.002)
+    tone = noise(12.0, 0.01)  # -40 dB
     assert kept(tone).all()
     is_kept = kept(torch.cat([speech(2.0), tone[: round(0.3 * RATE)], speech(2.0), tone]))
     assert is_kept[: round(4.3 * RATE)].all()
     assert not is_kept[round(4.7 * RATE) :].any()
+
+
+def test_faint_noise_is_silence_where_there_is_nothing_else() -> None:
+    assert kept(noise(30.0, 0.001)).sum() <= MIN_SILENCE * RATE
+    soft = torch.cat([noise(3.0, 0.001), speech(3.0, 0.004), noise(3.0, 0.001, seed=1)])  # below -45 dB on average
+    is_kept = kept(soft + noise(9.0, 0.0005, seed=2))
+    assert is_kept[3 * RATE : 6 * RATE].all()
+    assert not is_kept[: 2 * RATE].any()
 
 
 def test_minutes_of_silence_do_not_make_speech_forgotten() -> None:

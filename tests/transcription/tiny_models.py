@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel, HeadSize
 from asr.models.encoder import RecurrentEncoder
+from asr.models.pronouncer import Pronouncer
 from asr.text.tokens import TokenTable
 from asr.transcription.recognizer import Recognizer
 from asr.transcription.torch_engine import TorchEngine
@@ -74,6 +75,19 @@ def two_heads_content(own_layer: bool = True) -> dict[str, Any]:
 
 def save_checkpoint(path: Path, content: Any = None) -> Path:
     torch.save(checkpoint_content() if content is None else content, path)
+    return path
+
+
+def save_pronouncer(path: Path, letters: str, phones: str) -> Path:
+    """Writes a model that pronounces each of its letters as some phones, whatever they are."""
+    torch.manual_seed(0)
+    tables = {"letters": TokenTable.build([letters], "char"), "phones": TokenTable.build([phones], "phone")}
+    sizes = {"letter_dim": 2, "hidden_dim": 2, "num_layers": 1, "frames_per_letter": 3}
+    network = Pronouncer(*map(len, tables.values()), **sizes)
+    network.output.bias.data[0] = -99.0  # never the blank at first
+    state = {f"model.{name}": value for name, value in network.state_dict().items()}
+    settings = {name: table.state() for name, table in tables.items()} | sizes
+    torch.save({"hyper_parameters": settings, "state_dict": state}, path)
     return path
 
 

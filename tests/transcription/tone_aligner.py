@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 
@@ -21,8 +20,8 @@ PLAIN = AlignerSettings(Penalties(6.0, 2.0, 2.0), BoundaryRule(0.0, 0.0, 0.0))
 
 
 def aligner(tokens: TokenTable = LETTERS, **options) -> Aligner:
-    loaded = SimpleNamespace(model=ToneModel(len(tokens)), tokens=tokens, policy=get_policy("upper-no-punctuation"))
-    return Aligner(loaded, settings=PLAIN, **options)  # type: ignore[arg-type]
+    policy = get_policy("upper-no-punctuation")
+    return Aligner(ToneModel(len(tokens)), tokens, policy, settings=PLAIN, **options)  # type: ignore[arg-type]
 
 
 def record(path: Path, *said: int | float, seconds: float = 0.2) -> Path:

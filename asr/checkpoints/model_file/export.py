@@ -19,7 +19,7 @@ from asr.checkpoints.model_file.ngram import write_ngram
 from asr.checkpoints.reading import StoredModel, read_model
 from asr.checkpoints.rescoring import own_head, rescoring_model
 from asr.decoding.parts import DecoderParts
-from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.errors import ConfigError
 from asr.models.averaged import average
 
@@ -35,6 +35,7 @@ class Recipe:
         precision: precision of the weights and of the scores of the n-gram model.
         card: description of the file for people.
         is_portable: whether acoustic models are written as ONNX, to run without torch.
+        confidence: how the best hypothesis is chosen at last, and how sure its words are; None for the first.
     """
 
     checkpoints: Sequence[str]
@@ -43,6 +44,7 @@ class Recipe:
     precision: Precision
     card: Card
     is_portable: bool = False
+    confidence: ConfidenceSettings | None = None
 
 
 def export_model(recipe: Recipe, path: str | Path) -> None:
@@ -65,6 +67,7 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
     average([each.model for each in models])  # raises an error if their frames differ
     parts = DecoderParts.read(recipe.settings, tokens, policy, frame_seconds)
     parts.decoder(recipe.settings)  # raises likewise
+    recipe.settings.for_confidence(recipe.confidence)  # raises likewise
     manifest: dict[str, Any] = {
         "card": dict(recipe.card),
         "precision": recipe.precision,
@@ -75,6 +78,8 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
         ],
         "decoder": asdict(_without_folders(recipe.settings)),
     }
+    if recipe.confidence is not None:
+        manifest["confidence"] = asdict(recipe.confidence)
     if parts.lm is not None:
         manifest["ngram"] = write_ngram(parts.lm, recipe.precision, written)
     if parts.trie is not None and parts.coverage is not None:

@@ -80,7 +80,8 @@ def read_portable(members: Members, found: Record, part: str) -> LoadedPortable:
         settings.record(name).record("init_args")
     frontend = _read_frontend(members, found, part)
     time_stride = found.whole("time_stride", 1)
-    network = Network(members.path, members.read(f"{part}/{NETWORK}"), time_stride, len(tokens))
+    content, is_quantised = members.read(f"{part}/{NETWORK}"), members.manifest.text("precision") == "int8"
+    network = Network(members.path, content, time_stride, len(tokens), is_quantised=is_quantised)
     model = PortableModel(frontend, network, time_stride)
     model.log_probs([np.zeros(max(frontend.hop_length, int(_TRIAL_SECONDS * frontend.sample_rate)), np.float32)])
     step, epoch = (found.whole(name) if found.has(name) else None for name in ("training_step", "epoch"))

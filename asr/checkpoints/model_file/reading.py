@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,9 @@ from asr.checkpoints.model_file.card import Card, describe_card, read_card
 from asr.checkpoints.model_file.members import Members
 from asr.checkpoints.model_file.portable import LoadedPortable, read_portable
 from asr.checkpoints.rows import Row
-from asr.decoding.settings import DecoderSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings
 from asr.dependencies import needing_torch
+from asr.errors import ConfigError
 from asr.text.writing import Writing
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class ModelFile:
         portable: the same if they run without torch; one of the two is empty.
         settings: decoder settings; the files that they name are in the model file.
         members: the members that decoder and rescoring are read from on first use.
+        confidence: how the best hypothesis is chosen at last, and how sure its words are; None for the first.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class ModelFile:
     portable: tuple[LoadedPortable, ...]
     settings: DecoderSettings
     members: Members
+    confidence: ConfidenceSettings | None
 
     @property
     def first(self) -> Loaded | LoadedPortable:
@@ -92,6 +95,16 @@ class ModelFile:
         """Returns whether settings name the lexicon and the language model in the file."""
         return _files(settings) == _files(self.settings)
 
+    def confidence_of(self, settings: DecoderSettings) -> ConfidenceSettings | None:
+        """Returns the confidence if it holds for settings: with the weights of the file, whatever the size of the beam.
+
+        It holds for greedy decoding only if that is what the file does.
+        """
+        own = self.settings
+        alike = replace(settings, beam_size=own.beam_size, nbest=own.nbest, lm=own.lm, lexicon=own.lexicon)
+        is_greedy = settings.beam_size == 1 and own.beam_size > 1
+        return self.confidence if alike == own and self.has_files_of(settings) and not is_greedy else None
+
     def describe(self) -> list[Row]:
         """Returns the rows of ``asr info``: card, models, decoder."""
         rows = [*describe_card(self.card), ("size", f"{self.path.stat().st_size:,} bytes"), ("weights", self.precision)]
@@ -105,6 +118,9 @@ class ModelFile:
             head = f", head {settings.head}" if settings.head else ""
             rows.append(("rescoring", f"{settings.model}{head}, weight {settings.weight:g}"))
             rows += [] if isinstance(model, Writing) else model.describe()
+        if self.confidence is not None:
+            chosen = "fewest expected errors" if self.confidence.risk_scale else "highest score"
+            rows.append(("confidence", f"calibrated on lists of {self.confidence.nbest}; {chosen}"))
         return rows
 
 
@@ -119,16 +135,28 @@ def load_model_file(path: str | Path) -> ModelFile:
     manifest = members.manifest
     card, precision = read_card(manifest), manifest.text("precision")
     settings = DecoderSettings.of(manifest.record("decoder"))
+    confidence = _read_confidence(members, settings)
     if manifest.has("portable"):
         portable = _read_portable(members)
-        file = ModelFile(members.path, card, precision, (), portable, settings, members)
+        file = ModelFile(members.path, card, precision, (), portable, settings, members, confidence)
         members.finish(_OF_SEARCH)
         return file
     with needing_torch(members.path):
         from asr.checkpoints.model_file.search import read_acoustic
-    file = ModelFile(members.path, card, precision, read_acoustic(members), (), settings, members)
+    file = ModelFile(members.path, card, precision, read_acoustic(members), (), settings, members, confidence)
     file.complete()
     return file
+
+
+def _read_confidence(members: Members, settings: DecoderSettings) -> ConfidenceSettings | None:
+    if not members.manifest.has("confidence"):
+        return None
+    confidence = ConfidenceSettings.of(members.manifest.record("confidence"))
+    try:
+        settings.for_confidence(confidence)
+    except ConfigError as error:
+        raise members.foreign(f"{error.where}: {error.found}") from None
+    return confidence
 
 
 def _read_portable(members: Members) -> tuple[LoadedPortable, ...]:

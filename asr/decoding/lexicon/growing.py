@@ -1,4 +1,4 @@
-"""Adding words to a lexicon trie."""
+"""The words of a lexicon trie with their spellings, and tries with more of them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,20 @@ def read_spellings(trie: LexiconTrie) -> Spellings:
     lengths = depths + (not trie.is_separated)
     rows_of_ids = zip(words[ends].tolist(), paths.tolist(), lengths.tolist(), strict=True)
     return Spellings(trie.words, tuple((word, tuple(ids[:length])) for word, ids, length in rows_of_ids))
+
+
+def pronunciations(trie: LexiconTrie, tokens: TokenTable) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Returns the pronunciations of each word of a trie of phones.
+
+    Args:
+        trie: built from the phones.
+        tokens: the table of the phones.
+    """
+    spellings, names = read_spellings(trie), tokens.tokens
+    spoken: dict[str, list[tuple[str, ...]]] = {word: [] for word in spellings.words}
+    for place, ids in spellings.entries:
+        spoken[spellings.words[place]].append(tuple(names[token_id] for token_id in ids))
+    return {word: tuple(several) for word, several in spoken.items()}
 
 
 def with_spellings(

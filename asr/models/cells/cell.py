@@ -10,9 +10,12 @@ from torch import Tensor, nn
 
 from asr.errors import ConfigError
 
+State = Tensor | tuple[Tensor, Tensor]
+"""Hidden values of a frame, shape (1, B, R), or these and the memory, shape (1, B, H), as in torch's modules."""
+
 
 class RecurrentCell(nn.Module, ABC):
-    """One direction of one layer, in place of ``nn.LSTM(..., batch_first=True)``; its initial state is zero.
+    """One direction of one layer, in place of ``nn.LSTM(..., batch_first=True)``.
 
     Zoneout keeps each unit's old value with probability z in training and takes the expected value in evaluation:
     s_t = z s_{t-1} + (1 - z) n_t. Recurrent dropout clears the same values of h_{t-1} at every frame of an utterance,
@@ -49,8 +52,13 @@ class RecurrentCell(nn.Module, ABC):
         self.zoneout, self.recurrent_dropout = zoneout, recurrent_dropout
 
     @abstractmethod
-    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor | tuple[Tensor, Tensor]]:
-        """Runs over padded frames, shape (B, T, input_dim).
+    def forward(self, frames: Tensor, hx: State | None = None) -> tuple[Tensor, State]:
+        """Runs over padded frames.
+
+        Args:
+            frames: shape (B, T, input_dim).
+            hx: the state before the first frame, in the form in which it is returned; None for zero. No gradient
+                flows into it.
 
         Returns:
             Frames, shape (B, T, H), and the state after the last frame, padding or not, in the form of torch's modules.

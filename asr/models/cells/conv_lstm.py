@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from asr.errors import ConfigError
-from asr.models.cells.cell import RecurrentCell
+from asr.models.cells.cell import RecurrentCell, State
 from asr.models.cells.lstm_recurrence import LstmRecurrence
 from asr.models.cells.scan import scan
 
@@ -62,11 +62,12 @@ class ConvLSTM(RecurrentCell):
         products = F.linear(windows, self.weight_ih_l0.permute(0, 2, 1).flatten(1), self.bias_ih_l0)
         return products.view(*products.shape[:3], 4, self.channels)
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, frames: Tensor, hx: State | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Runs over all frames; returns h, shape (B, T, F * C), and the last h and c, shape (1, B, F * C)."""
         batch_size, num_frames, _ = frames.shape
         shape = (self.num_bins, batch_size, self.channels)
         weight = self.weight_hh_l0
+        hidden, before = (None, None) if hx is None else (self._by_bin(value) for value in hx)
         output, memory = scan(
             LstmRecurrence(),
             {
@@ -76,7 +77,12 @@ class ConvLSTM(RecurrentCell):
                 "mask": self.mask(weight, *shape),
                 "zone_cell": self.zones(weight, num_frames, *shape),
                 "zone_hidden": self.zones(weight, num_frames, *shape),
+                "first_hidden": hidden,
+                "first_memory": before,
             },
         )
         last, memory = (value.transpose(0, 1).flatten(1).unsqueeze(0) for value in (output[-1], memory))
         return output.permute(2, 0, 1, 3).flatten(2), (last, memory)  # (T, F, B, C) -> (B, T, F * C)
+
+    def _by_bin(self, values: Tensor) -> Tensor:
+        return values.view(-1, self.num_bins, self.channels).transpose(0, 1)  # (1, B, F * C) -> (F, B, C)

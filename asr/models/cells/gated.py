@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from asr.models.cells.cell import RecurrentCell
+from asr.models.cells.cell import RecurrentCell, State
 from asr.models.cells.hidden_recurrence import GruRecurrence, HiddenRecurrence, LightRecurrence, TanhRecurrence
 from asr.models.cells.scan import scan
 
@@ -22,7 +22,13 @@ class HiddenCell(RecurrentCell):
     num_gates: ClassVar[int]
 
     def _run(
-        self, recurrence: HiddenRecurrence, weight: Tensor, projected: Tensor, bias: Tensor | None = None
+        self,
+        recurrence: HiddenRecurrence,
+        weight: Tensor,
+        projected: Tensor,
+        bias: Tensor | None = None,
+        *,
+        hx: State | None = None,
     ) -> tuple[Tensor, Tensor]:
         num_frames, batch_size, _ = projected.shape
         output, state = scan(
@@ -33,6 +39,7 @@ class HiddenCell(RecurrentCell):
                 "bias_products": bias,
                 "mask": self.mask(weight, batch_size, self.hidden_dim),
                 "zone_hidden": self.zones(weight, num_frames, batch_size, self.hidden_dim),
+                "first_hidden": hx[0] if hx is not None else None,
             },
         )
         return output.transpose(0, 1), state.unsqueeze(0)  # (T, B, H) -> (B, T, H)
@@ -53,10 +60,10 @@ class VanillaRNN(HiddenCell):
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
         self.add_torch_weights(self.num_gates)
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, frames: Tensor, hx: State | None = None) -> tuple[Tensor, Tensor]:
         """Runs over all frames; returns h, shape (B, T, H), and the last h, shape (1, B, H)."""
         projected = F.linear(frames.transpose(0, 1), self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)
-        return self._run(TanhRecurrence(), self.weight_hh_l0, projected)
+        return self._run(TanhRecurrence(), self.weight_hh_l0, projected, hx=hx)
 
 
 class VanillaGRU(VanillaRNN):
@@ -74,10 +81,10 @@ class VanillaGRU(VanillaRNN):
 
     num_gates = 3
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, frames: Tensor, hx: State | None = None) -> tuple[Tensor, Tensor]:
         """Runs over all frames; returns h, shape (B, T, H), and the last h, shape (1, B, H)."""
         projected = F.linear(frames.transpose(0, 1), self.weight_ih_l0, self.bias_ih_l0)
-        return self._run(GruRecurrence(), self.weight_hh_l0, projected, self.bias_hh_l0)
+        return self._run(GruRecurrence(), self.weight_hh_l0, projected, self.bias_hh_l0, hx=hx)
 
 
 class LiGRU(HiddenCell):
@@ -110,11 +117,12 @@ class LiGRU(HiddenCell):
         self.register_buffer("running_mean", torch.zeros(rows))
         self.register_buffer("running_variance", torch.ones(rows))
 
-    def forward(self, frames: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, frames: Tensor, hx: State | None = None, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Runs over all frames.
 
         Args:
             frames: padded frames, shape (B, T, input_dim).
+            hx: as for :class:`RecurrentCell`.
             valid: True for frames, False for padding, shape (B, T); None if there is no padding.
 
         Returns:
@@ -127,7 +135,7 @@ class LiGRU(HiddenCell):
             mean, variance = self.running_mean, self.running_variance
         gain = self.gain_ih_l0 * torch.rsqrt(variance + EPSILON)
         normed = torch.addcmul(self.bias_ih_l0 - mean * gain, projected, gain)
-        return self._run(LightRecurrence(), self.weight_hh_l0, normed)
+        return self._run(LightRecurrence(), self.weight_hh_l0, normed, hx=hx)
 
     def _moments(self, projected: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
         """Returns mean and variance over valid frames, shape (2 * H,), and updates the running averages."""

@@ -30,7 +30,7 @@ FRAMES_STEP, BATCH_STEP = 32, 4
 """Frames and utterances are padded to multiples of these."""
 
 _WITH_FRAMES = ("projected", "zone_cell", "zone_hidden")
-_WITH_UTTERANCES = (*_WITH_FRAMES, "mask")
+_WITH_UTTERANCES = (*_WITH_FRAMES, "mask", "first_hidden", "first_memory")
 _OUTPUT = "gradient of output"
 
 

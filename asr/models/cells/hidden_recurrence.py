@@ -2,7 +2,7 @@
 
 Shapes: ``T`` frames, ``B`` batch, ``G`` gates, ``H`` units. Each takes the tensors "projected" x, (T, B, G, H);
 "recurrent" U, (G * H, H); optionally "mask" m, (B, H), on h_{t-1} in the products, and "zone_hidden" z_h, (T, B, H),
-for h_t = z_h * h_{t-1} + (1 - z_h) * n with n the cell's new value.
+for h_t = z_h * h_{t-1} + (1 - z_h) * n with n the cell's new value; and "first_hidden" h_0, (B, H), zero without it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class HiddenForward:
         self.gates = projected.new_empty(projected.shape)
         self.sums = self.gates.flatten(2).unbind()
         self.hidden_buffer = projected.new_empty(self.num_frames + 1, batch_size, width)
-        self.hidden_buffer[0] = 0.0
+        self.hidden_buffer[0] = given.get("first_hidden", 0.0)
         self.hidden = self.hidden_buffer.unbind()
         self.source_buffer = self.hidden_buffer if self.mask is None else torch.empty_like(self.hidden_buffer)
         self.source = self.source_buffer.unbind()

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from asr.models.cells.lstm import State, VanillaLSTM
+from asr.models.cells.cell import State
+from asr.models.cells.lstm import VanillaLSTM
 from asr.models.cells.lstm_backward import LstmBackward
 from asr.models.cells.lstm_forward import Gating, LstmForward
 from asr.models.cells.lstm_recurrence import LstmRecurrence
@@ -43,11 +44,12 @@ class LayerNormLSTM(VanillaLSTM):
         products, bias = F.linear(frames.transpose(0, 1), self.weight_ih_l0), self.bias_ih_l0 + self.bias_hh_l0
         return F.layer_norm(products, self.gain_ih_l0.shape, self.gain_ih_l0, bias, EPSILON)
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, State]:
+    def forward(self, frames: Tensor, hx: State | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Runs over all frames; returns h, shape (B, T, H), and the last h and c, shape (1, B, H)."""
         return self._run(
             frames,
             LayerNormRecurrence(),
+            hx,
             gain_products=self.gain_hh_l0,
             gain_memory=self.gain_memory_l0,
             bias_memory=self.bias_memory_l0,

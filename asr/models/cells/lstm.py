@@ -8,12 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from asr.models.cells.cell import RecurrentCell
+from asr.models.cells.cell import RecurrentCell, State
 from asr.models.cells.lstm_forward import Gating
 from asr.models.cells.lstm_recurrence import LstmRecurrence
 from asr.models.cells.scan import scan
-
-State = tuple[Tensor, Tensor]
 
 
 class VanillaLSTM(RecurrentCell):
@@ -37,15 +35,18 @@ class VanillaLSTM(RecurrentCell):
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
         self.add_torch_weights(self.num_gates)
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, State]:
+    def forward(self, frames: Tensor, hx: State | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Runs over all frames; returns h, shape (B, T, H), and the last h and c, shape (1, B, H)."""
-        return self._run(frames, LstmRecurrence(self.gating))
+        return self._run(frames, LstmRecurrence(self.gating), hx)
 
     def project(self, frames: Tensor) -> Tensor:
         """Returns the input products of all frames, shape (T, B, G * H)."""
         return F.linear(frames.transpose(0, 1), self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)
 
-    def _run(self, frames: Tensor, recurrence: LstmRecurrence, **own: Tensor) -> tuple[Tensor, State]:
+    def _run(
+        self, frames: Tensor, recurrence: LstmRecurrence, hx: State | None, **own: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        hidden, memory = hx if hx is not None else (None, None)
         batch_size, num_frames, _ = frames.shape
         recurrent, output_dim = self.weight_hh_l0, self.weight_hh_l0.size(1)
         output, memory = scan(
@@ -56,6 +57,8 @@ class VanillaLSTM(RecurrentCell):
                 "mask": self.mask(recurrent, 1, batch_size, output_dim),
                 "zone_cell": self.zones(recurrent, num_frames, 1, batch_size, self.hidden_dim),
                 "zone_hidden": self.zones(recurrent, num_frames, 1, batch_size, output_dim),
+                "first_hidden": hidden,
+                "first_memory": memory,
                 **own,
             },
         )
@@ -113,9 +116,9 @@ class PeepholeLSTM(VanillaLSTM):
         super().__init__(input_dim, hidden_dim, zoneout, recurrent_dropout)
         self.peephole_l0 = nn.Parameter(torch.zeros(3, hidden_dim))
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, State]:
+    def forward(self, frames: Tensor, hx: State | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Runs over all frames; returns h, shape (B, T, H), and the last h and c, shape (1, B, H)."""
-        return self._run(frames, LstmRecurrence(), peepholes=self.peephole_l0.view(1, 1, 3, -1))
+        return self._run(frames, LstmRecurrence(), hx, peepholes=self.peephole_l0.view(1, 1, 3, -1))
 
 
 class MemoryGatedLSTM(VanillaLSTM):
@@ -134,9 +137,9 @@ class MemoryGatedLSTM(VanillaLSTM):
     **Source**: encyclopedias and tutorials attribute this form to Gers & Schmidhuber 2001, whose units see h_{t-1} too.
     """
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, State]:
+    def forward(self, frames: Tensor, hx: State | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Runs over all frames; returns h, shape (B, T, H), and the last h and c, shape (1, B, H)."""
-        return self._run(frames, LstmRecurrence(memory_only=True))
+        return self._run(frames, LstmRecurrence(memory_only=True), hx)
 
 
 class ProjectedLSTM(VanillaLSTM):
@@ -158,6 +161,6 @@ class ProjectedLSTM(VanillaLSTM):
         self.weight_hh_l0 = nn.Parameter(torch.zeros(4 * hidden_dim, projection_dim))
         self.weight_hr_l0 = nn.Parameter(torch.zeros(projection_dim, hidden_dim))
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, State]:
+    def forward(self, frames: Tensor, hx: State | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Runs over all frames; returns h, shape (B, T, R), and the last h (1, B, R) and c (1, B, H)."""
-        return self._run(frames, LstmRecurrence(), projection=self.weight_hr_l0)
+        return self._run(frames, LstmRecurrence(), hx, projection=self.weight_hr_l0)

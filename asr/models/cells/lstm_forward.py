@@ -32,9 +32,11 @@ class LstmForward:
         padded = (self.num_frames + 1, bins + 2 * margin, batch_size, hidden_dim)
         self.hidden_buffer = projected.new_zeros(padded)
         self.cell_buffer = projected.new_empty(self.num_frames + 1, bins, batch_size, width)
-        self.cell_buffer[0] = 0.0
+        self.cell_buffer[0] = given.get("first_memory", 0.0)
         self.cells, self.before = self.cell_buffer.unbind(), self.cell_buffer.unsqueeze(3).unbind()
         self.hidden = self.hidden_buffer.narrow(1, margin, bins).unbind()
+        if "first_hidden" in given:
+            self.hidden[0].copy_(given["first_hidden"])
         self._bind_source(taps, bins, margin)
         self._bind_outputs(hidden_dim)
 

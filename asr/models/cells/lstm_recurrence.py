@@ -32,7 +32,8 @@ class LstmRecurrence:
 
     Tensors: "projected" x, (T, F, B, G, C), gates in the order i, f, g, o or i, g, o; "recurrent" U, (K, G * C, R);
     and, optionally, "peepholes" p, (F, 1, G - 1, C), for i, f, o; "projection" W, (R, C), with F = 1; "mask" m,
-    (F, B, R); "zone_cell" z_c, (T, F, B, C) and "zone_hidden" z_h, (T, F, B, R).
+    (F, B, R); "zone_cell" z_c, (T, F, B, C) and "zone_hidden" z_h, (T, F, B, R); "first_hidden" h_0, (F, B, R), and
+    "first_memory" c_0, (F, B, C), zero without them.
 
     Attributes:
         gating: which gate keeps the memory.

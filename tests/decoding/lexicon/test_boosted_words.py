@@ -136,7 +136,7 @@ def phone_parts() -> DecoderParts:
 def test_what_cannot_be_pronounced_is_named_with_its_line() -> None:
     policy = get_policy("arpabet-39")
     phrase = HotPhrase("six", where="names.txt:7")
-    with pytest.raises(DataError, match=r"names.txt:7: SIX is not in the lexicon, .* or a model that pronounces it"):
+    with pytest.raises(DataError, match=r"names.txt:7: SIX is not in .* or a pronunciation model \(--g2p\)"):
         phone_parts().with_hotwords(Hotwords((phrase,)), policy)
     said = Hotwords((phrase,), pronounce=lambda words: Lexicon(dict.fromkeys(words, (("x", "y0", "x"),))))
     hot = phone_parts().with_hotwords(said, policy)

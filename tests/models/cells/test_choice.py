@@ -47,15 +47,15 @@ def test_light_gru_averages_the_statistics_of_valid_frames() -> None:
     assert isinstance(cell, LiGRU)
     frames, valid = torch.randn(2, 6, 4), torch.arange(6) < torch.tensor([[6], [3]])
     products = frames[valid] @ cell.weight_ih_l0.T
-    cell(frames, valid)
+    cell(frames, valid=valid)
     assert torch.allclose(cell.running_mean, 0.05 * products.mean(0), atol=1e-6)
     assert torch.allclose(cell.running_variance, 0.95 + 0.05 * products.var(0), atol=1e-6)
     for _ in range(300):
-        cell(frames, valid)
+        cell(frames, valid=valid)
     unbiased = products.var(0)
     assert torch.allclose(cell.running_variance, unbiased, rtol=1e-4)
     statistics = cell.running_mean.clone()
-    cell.eval()(frames, valid)
+    cell.eval()(frames, valid=valid)
     assert torch.equal(cell.running_mean, statistics)
 
 

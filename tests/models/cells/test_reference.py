@@ -72,7 +72,7 @@ def test_values_and_gradients_are_those_of_the_equations(
     noise = record_noise(cell, name, monkeypatch)
     valid = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS).unsqueeze(1)
     frames = torch.randn(*valid.shape, INPUT_DIM, dtype=torch.double, requires_grad=True)
-    output = (cell(frames, valid) if name == "ligru" else cell(frames))[0]
+    output = (cell(frames, valid=valid) if name == "ligru" else cell(frames))[0]
     wanted = expected(name, cell, frames, valid, noise)
     assert (noise.mask is not None) == bool(noise.zones) == regularised
     assert torch.allclose(output[valid], wanted[valid], atol=1e-12)
