@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from asr.checkpoints.acoustic import Loaded
 from asr.checkpoints.kind import LoadedModel
 from asr.checkpoints.language import LoadedLanguageModel
+from asr.checkpoints.rows import Row
 from asr.decoding.rescoring import check_spelling
 from asr.decoding.settings import RescoringSettings
 from asr.errors import ConfigError
-from asr.text.writing import MAIN, Writing
+from asr.text.writing import MAIN
 
-RescoringModel = Loaded | LoadedLanguageModel | Writing
-"""A :class:`Writing` is that of a head of the recogniser's own acoustic model."""
+
+@dataclass(frozen=True, eq=False)
+class OwnHead:
+    """A head of the recogniser's own acoustic model.
+
+    Attributes:
+        loaded: the model with this head as its only output; it shares the weights.
+    """
+
+    loaded: Loaded
+
+    def describe(self) -> list[Row]:
+        """Returns no lines: those of the model tell of its heads."""
+        return []
+
+
+RescoringModel = Loaded | LoadedLanguageModel | OwnHead
 
 
 def rescoring_model(loaded: LoadedModel, head: str, sample_rate: int, where: str) -> RescoringModel:
@@ -42,8 +59,8 @@ def rescoring_model(loaded: LoadedModel, head: str, sample_rate: int, where: str
     return loaded
 
 
-def own_head(loaded: Loaded, settings: RescoringSettings, path: str | Path) -> Writing | None:
-    """Returns how a head of the recogniser's own acoustic model writes; None if another model is to rescore.
+def own_head(loaded: Loaded, settings: RescoringSettings, path: str | Path) -> OwnHead | None:
+    """Returns the head of the recogniser's own acoustic model that is to rescore; None if another model is.
 
     Args:
         loaded: the recogniser's model.
@@ -56,4 +73,4 @@ def own_head(loaded: Loaded, settings: RescoringSettings, path: str | Path) -> W
     if settings.head not in loaded.beside or Path(settings.model).resolve() != Path(path).resolve():
         return None
     check_spelling(loaded.beside[settings.head].tokens, settings.model)
-    return loaded.beside[settings.head]
+    return OwnHead(loaded.head(settings.head))

@@ -12,14 +12,13 @@ from torch import Tensor
 from asr.checkpoints.acoustic import Loaded
 from asr.checkpoints.kinds import load_any
 from asr.checkpoints.language import LoadedLanguageModel
-from asr.checkpoints.rescoring import RescoringModel, own_head, rescoring_model
+from asr.checkpoints.rescoring import OwnHead, RescoringModel, own_head, rescoring_model
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.rescoring import NBest, NBestScores, measure_nbest, measure_nbest_by_ear, rescore
 from asr.decoding.settings import ConfidenceSettings, RescoringSettings
 from asr.decoding.word_confidence import choose
 from asr.errors import DataError
 from asr.models.devices import move
-from asr.text.writing import Writing
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +28,8 @@ class Heard:
     Attributes:
         waveforms: samples, shape (B, S).
         lengths: samples of each, shape (B,).
-        heads: natural-log posteriors of the heads of the recogniser's model, each of shape (B, N, V), by name.
+        heads: natural-log posteriors of those heads of the recogniser's model that were used, each of shape (B, N, V),
+            by name.
         num_frames: frames of each, shape (B,).
     """
 
@@ -111,16 +111,21 @@ def make_rescorer(settings: RescoringSettings, loaded: RescoringModel, device: s
 
 
 def _measure(settings: RescoringSettings, loaded: RescoringModel, device: str | torch.device) -> _Measure:
-    if isinstance(loaded, Writing):
-        return _by_head(settings.head, loaded)
+    if isinstance(loaded, OwnHead):
+        return _by_head(settings.head, loaded.loaded, device)
     return _by_ear(loaded, device) if isinstance(loaded, Loaded) else _by_words(settings, loaded, device)
 
 
-def _by_head(name: str, writing: Writing) -> _Measure:
+def _by_head(name: str, loaded: Loaded, device: str | torch.device) -> _Measure:
+    """Takes what the recogniser has heard with a head; where it has not used it, the model is run again."""
+    by_ear = _by_ear(loaded, device)
+
     def measure(nbests: Sequence[NBest], heard: Heard) -> NBestScores:
+        if name not in heard.heads:
+            return by_ear(nbests, heard)
         rows = zip(heard.heads[name], heard.num_frames.tolist(), strict=True)
         posteriors = [log_probs[:length] for log_probs, length in rows]
-        return measure_nbest_by_ear(nbests, posteriors, writing.tokens, writing.policy)
+        return measure_nbest_by_ear(nbests, posteriors, loaded.tokens, loaded.policy)
 
     return measure
 

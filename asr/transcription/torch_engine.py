@@ -96,18 +96,12 @@ class TorchEngine:
         """Returns the best hypothesis of each waveform, shape (S,), of at least one frame."""
         padded, lengths = _batch(waveforms)
         padded, lengths = padded.to(self.device), lengths.to(self.device)
-        heard = self._hear(padded, lengths)
-        return _best(self.decoder(heard.heads[MAIN], heard.num_frames), heard, self.rescorers)
-
-    @property
-    def _headed(self) -> AcousticModel | None:
-        """The model if it has several heads."""
-        return self.model if isinstance(self.model, AcousticModel) and self.model.heads else None
+        return _best(self._hear(padded, lengths), self.decoder, self.rescorers)
 
     def _hear(self, waveforms: Tensor, lengths: Tensor) -> Heard:
         """Runs the model once, for all its heads."""
-        if (model := self._headed) is not None:
-            found, frames = model.classify_heads(*model.frontend(waveforms, lengths))
+        if isinstance(self.model, AcousticModel) and self.model.heads:
+            found, frames = self.model.classify_heads(*self.model.frontend(waveforms, lengths))
             return Heard(waveforms, lengths, {name: outputs[-1] for name, outputs in found.items()}, frames)
         log_probs, frames = self.model(waveforms, lengths)
         return Heard(waveforms, lengths, {MAIN: log_probs}, frames)
@@ -118,9 +112,7 @@ class TorchEngine:
         padded, lengths = _batch(waveforms)
         rows, frames = _batch(log_probs)
         padded, lengths, rows, frames = (each.to(self.device) for each in (padded, lengths, rows, frames))
-        nbests = self.decoder(rows, frames)
-        heard = self._hear(padded, lengths) if self._headed else Heard(padded, lengths, {MAIN: rows}, frames)
-        return _best(nbests, heard, self.rescorers)
+        return _best(Heard(padded, lengths, {MAIN: rows}, frames), self.decoder, self.rescorers)
 
 
 class SearchEngine:
@@ -149,9 +141,8 @@ class SearchEngine:
         """Returns the best hypothesis of each waveform, shape (S,), of at least one frame."""
         heard = [torch.from_numpy(rows) for rows in mean_log_probs(self.models, waveforms)]
         frames = torch.tensor([len(rows) for rows in heard])
-        padded = pad_sequence(heard, batch_first=True)
-        nbests = self.decoder(padded, frames)
-        return _best(nbests, Heard(*_batch(waveforms), {MAIN: padded}, frames), self.rescorers)
+        posteriors = {MAIN: pad_sequence(heard, batch_first=True)}
+        return _best(Heard(*_batch(waveforms), posteriors, frames), self.decoder, self.rescorers)
 
 
 def _batch(waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
@@ -160,7 +151,8 @@ def _batch(waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
     return padded, torch.tensor([len(waveform) for waveform in waveforms])
 
 
-def _best(nbests: list[list[Hypothesis]], heard: Heard, rescorers: Sequence[Rescorer]) -> list[Hypothesis]:
+def _best(heard: Heard, decoder: Decoder, rescorers: Sequence[Rescorer]) -> list[Hypothesis]:
+    nbests = decoder(heard.heads[MAIN], heard.num_frames)
     for rescorer in rescorers:
         nbests = rescorer(nbests, heard)
     return [nbest[0] for nbest in nbests]

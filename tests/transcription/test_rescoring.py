@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from asr.audio.waveforms import write_wav
 from asr.checkpoints.model_file.card import make_card
 from asr.checkpoints.model_file.export import Recipe, export_model
 from asr.checkpoints.model_file.reading import load_model_file
@@ -78,6 +79,9 @@ def test_a_head_of_the_same_model_rescores_in_one_pass(tmp_path: Path, passes: l
     scores = [torch.tensor([each.score for each in hypotheses]) for hypotheses in found.values()]
     torch.testing.assert_close(scores[0], scores[1])
     torch.testing.assert_close(scores[0], scores[2])
+    write_wav(tmp_path / "a.wav", waveforms[0], 16000)
+    (whole,) = Recognizer.from_checkpoint(path, search, [own]).transcribe([tmp_path / "a.wav"], exact=True)
+    assert whole.text == texts["one pass"][0]
     file = load_model_file(tmp_path / "both.asr")
     assert not any(name.startswith("rescoring_") for name in file.members.manifest.record("members").fields)
     assert ("rescoring", "both.ckpt, head char, weight 3") in file.describe()

@@ -15,7 +15,6 @@ from asr.checkpoints.rows import Row
 from asr.decoding.settings import ConfidenceSettings, DecoderSettings
 from asr.dependencies import needing_torch
 from asr.errors import ConfigError
-from asr.text.writing import Writing
 
 if TYPE_CHECKING:
     from asr.checkpoints.acoustic import Loaded
@@ -117,7 +116,7 @@ class ModelFile:
         for settings, model in self.rescoring:
             head = f", head {settings.head}" if settings.head else ""
             rows.append(("rescoring", f"{settings.model}{head}, weight {settings.weight:g}"))
-            rows += [] if isinstance(model, Writing) else model.describe()
+            rows += model.describe()
         if self.confidence is not None:
             chosen = "fewest expected errors" if self.confidence.risk_scale else "highest score"
             rows.append(("confidence", f"calibrated on lists of {self.confidence.nbest}; {chosen}"))

@@ -9,7 +9,7 @@ from asr.checkpoints.model_file.lexicon import read_lexicon
 from asr.checkpoints.model_file.members import Members
 from asr.checkpoints.model_file.networks import read_network
 from asr.checkpoints.model_file.ngram import read_ngram
-from asr.checkpoints.rescoring import RescoringModel, rescoring_model
+from asr.checkpoints.rescoring import OwnHead, RescoringModel, rescoring_model
 from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.decoding.parts import Coverage, DecoderParts
 from asr.decoding.settings import DecoderSettings, RescoringSettings
@@ -56,7 +56,7 @@ def read_rescoring(members: Members, acoustic: Sequence[Loaded], sample_rate: in
     for place, each in enumerate(members.manifest.records("rescoring")):
         part, settings = f"rescoring_{place}", RescoringSettings.of(each)
         if not each.has("network") and len(acoustic) == 1 and settings.head in acoustic[0].beside:
-            found.append((settings, acoustic[0].beside[settings.head]))
+            found.append((settings, OwnHead(acoustic[0].head(settings.head))))
             continue
         loaded = read_network(members, each.record("network"), part)
         try:
