@@ -91,6 +91,8 @@ def test_a_head_is_transcribed_alone(tmp_path: Path) -> None:
     path = save_checkpoint(tmp_path / "both.ckpt", two_heads_content())
     waveform = 0.1 * torch.randn(16000, generator=torch.Generator().manual_seed(0))
     letters = Recognizer.from_checkpoint(path, head="char").recognize([waveform])[0].text
+    with pytest.raises(ConfigError, match="a head with a last layer of its own cannot be run piece by piece"):
+        Recognizer.from_checkpoint(path, head="char").check_exact()
     phones = Recognizer.from_checkpoint(path).recognize([waveform])[0].text
     assert set(letters) <= set(CHARACTERS)
     assert set(phones.split()) <= {"aa", "b", "s"}
