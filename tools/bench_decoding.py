@@ -1,6 +1,6 @@
 """Times the lexicon beam search against flashlight-text and pyctcdecode on the same posteriors.
 
-    python tools/bench_decoding.py post.npz --make best.ckpt dev_cuts.jsonl.gz
+    python tools/bench_decoding.py post.npz --make best.ckpt dev_cuts.jsonl.gz [--head char]
     python tools/bench_decoding.py post.npz --imitate sentences.txt --count 200
     python tools/bench_decoding.py post.npz --lm words.arpa --beam-size 50 --threads 1 [--pyctcdecode-python PATH]
 
@@ -74,13 +74,13 @@ def close(rows: Tensor, tokens: TokenTable) -> Tensor:
     return torch.cat([rows, (sure / sure.sum(dim=1, keepdim=True)).log()])
 
 
-def compute(checkpoint: str, cuts: str) -> Posteriors:
-    """Returns the posteriors of cuts."""
+def compute(checkpoint: str, cuts: str, head: str | None) -> Posteriors:
+    """Returns the posteriors of cuts by a head of a model."""
     from asr.checkpoints.acoustic import load_checkpoint
     from asr.corpora.manifests import read_cuts
     from asr.data.posteriors import posteriors
 
-    loaded = load_checkpoint(checkpoint)
+    loaded = load_checkpoint(checkpoint).head(head)
     policy = loaded.policy
     by_id = {cut.id: cut for cut in read_cuts(cuts)}
     rows, refs = [], []
@@ -237,6 +237,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("posteriors", help=".npz file")
     parser.add_argument("--make", nargs=2, metavar=("CHECKPOINT", "CUTS"), help="write the posteriors of cuts to it")
+    parser.add_argument("--head", metavar="NAME", help="head of --make's model (default: the main one)")
     parser.add_argument("--imitate", metavar="TEXT", help="write posteriors to it that follow these sentences")
     parser.add_argument("--count", type=int, default=200, help="sentences to imitate")
     parser.add_argument("--height", type=float, default=4.0, help="of a token above the noise; lower is harder")
@@ -261,7 +262,10 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     path = Path(options.posteriors)
     if options.make or options.imitate:
-        made = compute(*options.make) if options.make else imitate(Path(options.imitate), options.count, options.height)
+        if options.make:
+            made = compute(*options.make, options.head)
+        else:
+            made = imitate(Path(options.imitate), options.count, options.height)
         made.save(path)
         print(f"{path}: {len(made.refs)} utterances, {sum(map(len, made.log_probs))} frames")
         return

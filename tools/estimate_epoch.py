@@ -10,7 +10,7 @@ features (``.../features/*_cuts.jsonl.gz``) gets features. No corpus is needed.
 
 Not included: the loader, whose batches are there at once; communication between devices (an epoch on several is that on
 one, divided); validation, averaging and checkpoints; windows of shards; speeds, which together hardly change the mean
-length. Targets are characters whatever the unit. Run it on an otherwise idle device.
+length. Targets are characters whatever the unit, of every head. Run it on an otherwise idle device.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from lightning.pytorch.callbacks import Callback
 from torch.utils.data import DataLoader
 
 from asr.configuration.composition import compose_config, resolve
-from asr.data.batch import Batch, Share
+from asr.data.batch import Batch, Share, Targets
 from asr.data.plan import PlannedBatch, plan_epoch
 from asr.data.shares import share
 from asr.errors import AsrError, ConfigError, UsageError
@@ -120,6 +120,8 @@ def configuration(overrides: list[str], device: str) -> dict[str, Any]:
     """Returns the configuration with made-up tokens, on one device, with one epoch and no files."""
     config = resolve(compose_config(overrides))
     config["model"]["tokens"] = LETTERS.state()
+    for head in config["model"]["heads"].values():
+        head["tokens"] = LETTERS.state()
     config["trainer"] |= {
         "accelerator": "gpu" if device == "cuda" else "cpu",
         "devices": 1,
@@ -186,6 +188,12 @@ def make_batches(plan: Plan, model: AcousticModel, cached: bool, pin_memory: boo
         num_symbols = len(LETTERS) - 1
         steps = generator.integers(1, num_symbols, int(target_lengths.sum()))
         names = [f"{number}-{row}" for row in range(len(lengths))]
+        targets = Targets(
+            texts=names,
+            targets=torch.from_numpy(1 + steps.cumsum() % num_symbols),
+            target_lengths=target_lengths,
+            num_targets=int(target_lengths.sum()),
+        )
         made.append(
             Batch(
                 utterance_ids=names,
@@ -193,10 +201,11 @@ def make_batches(plan: Plan, model: AcousticModel, cached: bool, pin_memory: boo
                 kind="static" if cached else "waveforms",
                 inputs=shown if cached else shown.squeeze(2),
                 lengths=lengths,
-                targets=torch.from_numpy(1 + steps.cumsum() % num_symbols),
+                targets=targets.targets,
                 target_lengths=target_lengths,
                 seeds=torch.from_numpy(generator.integers(0, 2**62, len(lengths))),
-                share=Share(1, len(names), int(target_lengths.sum())),
+                share=Share(1, len(names), targets.num_targets),
+                beside=dict.fromkeys(model.heads, targets),
             )
         )
     return made
@@ -289,7 +298,10 @@ def run(argv: list[str]) -> None:
     cached = Path(config["data"]["train_cuts"][0]).parent.name == "features"
     cli = build(config)
     plan = make_plan(config["data"], options.hours, options.devices, options.steps)
-    step_seconds = measure(cli, make_batches(plan, cli.model.model, cached, pin_memory=on_gpu))
+    batches = make_batches(plan, cli.model.model, cached, pin_memory=on_gpu)
+    if cli.model.objective.crf is not None:
+        cli.model.objective.crf.learn([batch.targets.tolist() for batch in batches], LETTERS)
+    step_seconds = measure(cli, batches)
     device = torch.cuda.get_device_name() if on_gpu else f"CPU (threads: {torch.get_num_threads()})"
     size = sum(parameter.numel() for parameter in cli.model.parameters()) / 1e6
     kind = "cached features" if cached else "waveforms"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.cli._search_options import add_head
 from asr.cli.command import command, log, make_parser, option, parse, print_log, print_result, progress, warn
 from asr.errors import AsrError, ConfigError, UsageError
 from asr.machine import num_processes
@@ -35,6 +37,8 @@ Words that are not said and speech that is not in the text are found: json has t
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     arguments = parse(_parser(), argv, intermixed=True)
+    if arguments.model and arguments.head:
+        raise UsageError("--head", "a model file says itself what it aligns with", "leave it out")
     found = find_pairs(arguments.files, arguments.texts)
     if not arguments.out_dir and (len(found.pairs) > 1 or len(arguments.format) > 1):
         raise UsageError("--out-dir", "is missing for several files", "name a folder, which need not exist yet")
@@ -93,6 +97,7 @@ def _parser() -> ArgumentParser:
     models = parser.add_mutually_exclusive_group(required=True)
     models.add_argument("--model", metavar="FILE", help="model file that asr export wrote")
     models.add_argument("--checkpoint", metavar="FILE", help="checkpoint that asr train wrote")
+    add_head(parser)
     parser.add_argument("--texts", metavar="PATH", help="folder of x.txt for x.wav, or list of AUDIO, tab, TEXT")
     lexicon_help = "pronunciations, if tokens are phones; those in --model count where these have none"
     parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help=lexicon_help)
@@ -110,7 +115,7 @@ def _load(arguments: Namespace) -> Aligner:
     from asr.transcription.aligner import Aligner, AlignerSettings
 
     settings = AlignerSettings.load(arguments.settings) if arguments.settings else None
-    load = Aligner.from_file if arguments.model else Aligner.from_checkpoint
+    load = Aligner.from_file if arguments.model else partial(Aligner.from_checkpoint, head=arguments.head)
     options = {"device": arguments.device, "num_workers": num_processes()}
     try:
         return load(arguments.model or arguments.checkpoint, arguments.lexicon, arguments.silence, settings, **options)

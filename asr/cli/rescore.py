@@ -34,6 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse(_parser(), argv)
     check_lists(arguments)
     settings, unknown_score = _settings(arguments)
+    if arguments.checkpoint:
+        arguments.head = arguments.head or settings.head or None
     confidence = read_confidence(arguments)
     from asr.scoring.hypotheses import write_hypotheses
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from asr.cli._confidence_options import add_confidence
 from asr.cli._hotword_options import add_hotwords, read_hotwords
-from asr.cli._search_options import log_coverage
+from asr.cli._search_options import add_head, log_coverage
 from asr.cli.command import (
     above_zero,
     command,
@@ -122,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     models = parser.add_mutually_exclusive_group(required=True)
     models.add_argument("--model", metavar="FILE", help="model file that asr export wrote")
     models.add_argument("--checkpoint", metavar="FILE", help="checkpoint that asr train wrote")
+    add_head(parser)
     parser.add_argument("--format", choices=list(FORMATS), default="txt", help="what to write (default: txt)")
     parser.add_argument("--out-dir", metavar="DIR", help="write one file per recording here, not to stdout")
     parser.add_argument("--resume", action="store_true", help="skip recordings whose files are in --out-dir already")

@@ -28,6 +28,7 @@ _EXAMPLES = """\
     --nbest 100 --crosswise dev_3gram.jsonl
   asr tune rescore --nbest dev_3gram.jsonl --lm lstm.ckpt --cuts dev_cuts.jsonl.gz --out lstm.json
   asr tune rescore --nbest dev_3gram.jsonl --checkpoint characters.ckpt --cuts dev_cuts.jsonl.gz --out both.json
+  asr tune rescore --nbest dev_3gram.jsonl --checkpoint best.ckpt --head char --cuts dev_cuts.jsonl.gz --out both.json
   asr tune confidence --nbest dev_3gram.jsonl --cuts dev_cuts.jsonl.gz --policy upper-no-punctuation \\
     --out confidence.json --figure reliability.png
 
@@ -167,7 +168,8 @@ def _tune_rescoring(arguments: argparse.Namespace) -> str:
     assert best.weights is not None
     assert best.outcome.oracle is not None
     weight, word_score = best.weights
-    RescoringSettings(weight, word_score, scored.unknown_score, arguments.lm or arguments.checkpoint).save(
+    model, head = arguments.lm or arguments.checkpoint, arguments.head or ""
+    RescoringSettings(weight, word_score, scored.unknown_score, model, head).save(
         arguments.out,
         tuned_on=arguments.cuts,
         text_policy=f"{rule.policy.name} ({rule.policy.hash})",

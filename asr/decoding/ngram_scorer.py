@@ -70,10 +70,8 @@ def token_labels(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> T
 def bigram_table(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> Tensor:
     """Returns a bigram as the table of :class:`asr.decoding.bigram_viterbi.BigramViterbiDecoder`.
 
-    Args:
+    Args besides those of :func:`dense_table`:
         model: of order 1 or 2, over the names of the tokens.
-        tokens: the V tokens of the acoustic model.
-        blank: index of blank.
 
     Returns:
         Natural-log probability of each token (columns) after each token (rows); the row of blank is the start of the
@@ -86,10 +84,33 @@ def bigram_table(model: NGramModel, tokens: TokenTable, blank: int = BLANK) -> T
     if model.order > 2:
         found = f"is of order {model.order}"
         raise ConfigError("language model", found, "exact search takes a bigram (asr lm train --order 2)")
+    return dense_table(model, tokens, 2, blank)
+
+
+def dense_table(model: NGramModel, tokens: TokenTable, order: int, blank: int = BLANK) -> Tensor:
+    """Returns the probability of each token after each sequence of tokens.
+
+    Args:
+        model: of this order or a lower one, over the names of the tokens.
+        tokens: the V tokens of the acoustic model.
+        order: axes of the table; the last is the token, those before it the ``order - 1`` tokens that it follows.
+        blank: index of blank.
+
+    Returns:
+        Natural-log probabilities, float64, shape (V, ..., V). As the first of the tokens before, blank is the start of
+        the sentence, as the last axis it is the end; where blank stands after a token, values are meaningless.
+
+    Raises:
+        DataError: the model knows none of the tokens.
+    """
     labels, ngram = token_labels(model, tokens, blank), NGramTensors(model, torch.float64)
-    _, states = ngram.lookup(torch.full_like(labels, ngram.start_state), labels)
-    states[blank] = ngram.start_state
-    scores = ngram.scores(states)  # (V, words)
+    states = torch.tensor([ngram.start_state])
+    for _ in range(order - 1):
+        contexts = states[:, None].expand(-1, len(labels))
+        _, after = ngram.lookup(contexts, labels.expand_as(contexts))  # (contexts, V)
+        after[:, blank] = ngram.start_state
+        states = after.flatten()
+    scores = ngram.scores(states)  # (contexts, words)
     table = scores[:, labels]
     table[:, blank] = scores[:, END]
-    return table
+    return table.view([len(tokens)] * order)

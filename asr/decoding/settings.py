@@ -225,12 +225,15 @@ class RescoringSettings(_Saved):
         word_score: natural-log score added per word.
         unknown_score: natural-log score added for each word that a language model does not know.
         model: checkpoint of the other model, of sentences or of speech; empty where a file does not say.
+        head: head of a model of speech that scores, such as "char"; empty for the main one. Where the model is that of
+            the search itself, its encoder runs once for both.
     """
 
     weight: float
     word_score: float = 0.0
     unknown_score: float = 0.0
     model: str = ""
+    head: str = ""
 
     @classmethod
     def load(cls, path: str | Path) -> RescoringSettings:
@@ -245,7 +248,8 @@ class RescoringSettings(_Saved):
     def of(cls, found: Record) -> RescoringSettings:
         """Returns the settings that a JSON object holds; see :meth:`load`."""
         weight, word_score, unknown_score = map(found.number, ("weight", "word_score", "unknown_score"))
-        return cls(weight, word_score, unknown_score, found.text("model") if found.has("model") else "")
+        model, head = (found.text(name) if found.has(name) else "" for name in ("model", "head"))
+        return cls(weight, word_score, unknown_score, model, head)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from asr.errors import ConfigError
 from asr.features.piecewise import Rows
 from asr.models.acoustic import AcousticModel
+from asr.models.branched import BranchedEncoder
 from asr.models.cells.cell import State
 from asr.models.encoder import RecurrentEncoder
 from asr.models.feedforward import FeedForwardEncoder
@@ -30,8 +31,11 @@ def check_piecewise(model: AcousticModel) -> None:
     """Refuses an encoder that cannot be run piece by piece.
 
     Raises:
-        ConfigError: it sees all frames at once.
+        ConfigError: it sees all frames at once, or is that of a head with a last layer of its own.
     """
+    if isinstance(model.encoder, BranchedEncoder):
+        found = "a head with a last layer of its own cannot be run piece by piece"
+        raise ConfigError("encoder", found, "transcribe in chunks, or with the main head")
     if not isinstance(model.encoder, RecurrentEncoder | FeedForwardEncoder):
         found = f"each frame of {type(model.encoder).__name__} sees all others, so it cannot be run piece by piece"
         raise ConfigError("encoder", found, "transcribe in chunks, or take a recurrent encoder without attention")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,9 @@ from asr.reports.history import Curve, History
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ERROR_RATES = {"val/per": "phones (PER)", "val/wer": "words (WER)", "val/cer": "characters (CER)"}
 _FEW = 10  # fewer points than this are marked one by one
 _TRAIN, _VAL = "#7a8ba6", "#c8452f"
-_RATE_COLOURS = {"val/per": _VAL, "val/wer": _VAL, "val/cer": "#2f6f8f"}
+_COLOURS = (_VAL, "#2f6f8f", "#5b8c3e", "#8a63a6", "#b8862b")
 
 
 def draw_history(history: History, path: str | Path, title: str = "") -> None:
@@ -59,7 +59,9 @@ def _draw_losses(panel: Axes, history: History) -> None:
     step_by_step = history.curves.get("train/loss_step")
     if step_by_step is not None:
         panel.plot(step_by_step.steps, step_by_step.values, color=_TRAIN, alpha=0.3, linewidth=0.8)
-    for name, label, colour in (("train/loss_epoch", "training", _TRAIN), ("val/loss", "dev", _VAL)):
+    named = [("train/loss_epoch", "training", _TRAIN), ("val/loss", "dev", _VAL)]
+    named += [(f"val/{head}_loss", f"dev, {head}", colour) for head, colour in zip(history.heads, cycle(_COLOURS[1:]))]
+    for name, label, colour in named:
         curve = history.curves.get(name)
         if curve is not None:
             panel.plot(curve.steps, curve.values, color=colour, label=label, marker="o", markersize=3)
@@ -68,14 +70,11 @@ def _draw_losses(panel: Axes, history: History) -> None:
 
 def _draw_error_rates(panel: Axes, history: History) -> None:
     panel.set_title("greedy error rate on dev, %", loc="left")
-    for name, label in _ERROR_RATES.items():
-        curve = history.curves.get(name)
-        if curve is None:
-            continue
+    for (name, counted), colour in zip(history.error_rates.items(), cycle(_COLOURS)):
+        curve = history.curves[name]
         percent = [100 * value for value in curve.values]
         best = min(range(len(percent)), key=percent.__getitem__)
-        colour = _RATE_COLOURS[name]
-        text = f"{label}, best {percent[best]:.1f} at step {curve.steps[best] + 1:,}"
+        text = f"{counted} ({name[-3:].upper()}), best {percent[best]:.1f} at step {curve.steps[best] + 1:,}"
         panel.plot(curve.steps, percent, color=colour, marker="o", markersize=3, label=text)
         panel.plot(curve.steps[best], percent[best], color=colour, marker="o", markersize=9, fillstyle="none")
     panel.set_ylim(bottom=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from asr.errors import DataError
 
 ERROR_RATES = ("val/per", "val/wer", "val/cer")
 """Error rates on dev; the first one present selects the best checkpoint."""
+
+_OF_HEAD = re.compile(r"val/(\w+)_(?:per|wer|cer|loss)")
+_COUNTED = {"per": "phones", "wer": "words", "cer": "characters"}
 
 LATE = 0.1
 """The final share of a run, which shows whether it had stopped improving."""
@@ -45,6 +49,19 @@ class History:
     def num_steps(self) -> int:
         """Number of optimiser steps of the run."""
         return max(curve.steps[-1] for curve in self.curves.values()) + 1
+
+    @property
+    def heads(self) -> list[str]:
+        """Names of the heads beside the main one that were validated, sorted."""
+        return sorted({match[1] for name in self.curves if (match := _OF_HEAD.fullmatch(name))})
+
+    @property
+    def error_rates(self) -> dict[str, str]:
+        """What each dev error rate counts, such as "words", by the name of its curve: the main head's come first."""
+        names = list(ERROR_RATES) + [f"val/{head}_{rate}" for head in self.heads for rate in _COUNTED]
+        found = [name for name in names if name in self.curves]
+        heads = (f"{match[1]}: " if (match := _OF_HEAD.fullmatch(name)) else "" for name in found)
+        return {name: f"{head}{_COUNTED[name[-3:]]}" for name, head in zip(found, heads, strict=True)}
 
     @property
     def error_rate(self) -> Curve | None:

@@ -24,6 +24,7 @@ from asr.errors import ConfigError
 from asr.runs.checkpoint_io import AtomicCheckpointIO
 from asr.training.averaging import ExponentialMovingAverage
 from asr.training.callbacks import EpochLog, InitialCheckpoint, LastCheckpoint
+from asr.training.crf import CRF
 from asr.training.heads import HeadSettings
 from asr.training.losses import Consistency, CTCObjective, Intermediate
 from asr.training.schedules import Constant, OneCycle, WarmupInverseSquareRoot
@@ -32,7 +33,7 @@ from asr.training.weight_noise import WeightNoise
 OWN: tuple[type, ...] = (
     *(*FRONT_ENDS, *ENCODERS),
     *(SpecAugment, AddNoise, AddRecordedNoise, Reverberate, ReverberateRecorded, VocalTractPerturbation, InsertPauses),
-    *(CTCObjective, Consistency, Intermediate, HeadSettings),
+    *(CTCObjective, CRF, Consistency, Intermediate, HeadSettings),
     *(Constant, OneCycle, WarmupInverseSquareRoot),
     *(ExponentialMovingAverage, LastCheckpoint, InitialCheckpoint, EpochLog, WeightNoise),
     AtomicCheckpointIO,

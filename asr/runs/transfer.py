@@ -6,28 +6,26 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from asr.checkpoints.archive import NOT_ONE
-from asr.checkpoints.building import CHANGED
+from asr.checkpoints.building import CHANGED, building_of
+from asr.checkpoints.heads import token_tables
 from asr.checkpoints.kind import Kind, LoadedModel
 from asr.checkpoints.kinds import kind_of
 from asr.checkpoints.reading import StoredModel, read_model
 from asr.errors import AsrError, CheckpointError
-from asr.text.tokens import describe
+from asr.runs.matching import Match, MisfitError, match_heads, matched_weights
+from asr.text.writing import MAIN
 from asr.training.stepping import SteppedModule
 
 logger = logging.getLogger(__name__)
-
-_NUM_NAMED = 5
-_OUTPUT = "model.output."
 
 
 def take_weights(module: SteppedModule, path: str | Path) -> None:
     """Loads the weights of a checkpoint into a module.
 
-    The output layer of an acoustic model takes the rows of all tokens that the checkpoint has too; the rows of other
-    tokens keep their values. Where the token tables differ, one line is logged.
+    The heads of an acoustic model go by unit, so that those of phones take the output of a phone model. Each takes the
+    rows of all tokens that the checkpoint has too; the rows of other tokens, and heads that the checkpoint lacks, keep
+    their values. Where heads or token tables differ, one line is logged.
 
     Raises:
         CheckpointError: the file is no checkpoint or one of another kind, its weights do not fit, or, for a language or
@@ -35,18 +33,18 @@ def take_weights(module: SteppedModule, path: str | Path) -> None:
     """
     kind, stored = module.kind, read_model(path, "holds no {}", NOT_ONE)
     there, here = _names(stored, kind), kind.names(module.hparams[kind.named_by])
-    state = stored.state
-    if there != here:
-        if kind.mismatch is not None:
-            found, remedy = kind.mismatch
-            raise CheckpointError(path, found.format(there=len(there), here=len(here)), remedy)
-        state = _by_token(stored, there, here, module)
+    state, line = dict(stored.state), ""
+    if kind.mismatch is None:
+        state, line = _matched(stored, module)
+    elif there != here:
+        found, remedy = kind.mismatch
+        raise CheckpointError(path, found.format(there=len(there), here=len(here)), remedy)
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
         raise _misfit(path, str(error).splitlines()[1 if "\n" in str(error) else 0].strip()) from error
-    if there != here:
-        _tell(path, there, here)
+    if line:
+        logger.info("%s: %s", path, line)
 
 
 def _names(stored: StoredModel, kind: Kind[LoadedModel]) -> tuple[str, ...]:
@@ -62,32 +60,29 @@ def _names(stored: StoredModel, kind: Kind[LoadedModel]) -> tuple[str, ...]:
         raise CheckpointError(stored.path, f"its {kind.named_by} cannot be read ({error})", CHANGED) from error
 
 
-def _by_token(
-    stored: StoredModel, there: tuple[str, ...], here: tuple[str, ...], module: SteppedModule
-) -> dict[str, Any]:
-    """Returns weights whose output layer follows the order of the module's tokens; other misfits are found later."""
-    rows_there = {token: row for row, token in enumerate(there)}
-    pairs = [(row, rows_there[token]) for row, token in enumerate(here) if token in rows_there]
-    to_rows, from_rows = (list(rows) for rows in zip(*pairs, strict=True))  # never empty: every table has the blank
-    weights = dict(stored.state)
-    for name, fresh in module.state_dict().items():
-        taken = stored.state.get(name)
-        if not name.startswith(_OUTPUT) or not isinstance(taken, Tensor):
-            continue
-        if taken.shape == (len(there), *fresh.shape[1:]):
-            weights[name] = fresh.clone()
-            weights[name][to_rows] = taken[from_rows].to(fresh)
-        elif taken.shape == fresh.shape:
-            raise _misfit(stored.path, f"{name} has {len(taken)} rows for {len(there)} tokens")
-    return weights
+def _matched(stored: StoredModel, module: SteppedModule) -> tuple[dict[str, Any], str]:
+    """Returns the weights of an acoustic model for a module, and what is to be said of them."""
+    here = token_tables(module.hparams)
+    with building_of(stored.path):
+        there = token_tables(stored.settings)
+    matches = match_heads(here, there)
+    try:
+        state = matched_weights(matches, stored.state, module.state_dict())
+    except MisfitError as error:
+        raise _misfit(stored.path, str(error)) from error
+    if {name: table.tokens for name, table in here.items()} == {name: table.tokens for name, table in there.items()}:
+        return state, ""
+    if len(here) == len(there) == 1:
+        return state, f"the weights of {matches[0].to_text()}"
+    return state, "; ".join(_of_head(match) for match in matches)
 
 
-def _tell(path: str | Path, there: tuple[str, ...], here: tuple[str, ...]) -> None:
-    known = set(there)
-    new = [describe(token) for token in here if token not in known]
-    rest = f" and {len(new) - _NUM_NAMED} more" if len(new) > _NUM_NAMED else ""
-    named = f"; new are {', '.join(new[:_NUM_NAMED])}{rest}" if new else ""
-    logger.info("%s: the weights of %d of %d tokens are taken by name%s", path, len(here) - len(new), len(here), named)
+def _of_head(match: Match) -> str:
+    name = match.tokens.unit if match.name == MAIN else match.name
+    if match.source is None:
+        return f"head {name} begins anew"
+    source = match.source_tokens.unit if match.source == MAIN else match.source
+    return f"head {name} takes the weights of head {source}: {match.to_text()}"
 
 
 def _misfit(path: str | Path, reason: str) -> CheckpointError:

@@ -14,9 +14,9 @@ from asr.decoding.greedy import GreedyDecoder
 from asr.errors import ConfigError
 from asr.scoring.counts import ErrorCounts, Unit, count_errors
 from asr.text.policy import get_policy
-from asr.text.tokens import BLANK, TokenTable
+from asr.text.tokens import TokenTable
 from asr.text.writing import MAIN, Writing
-from asr.training.losses import ctc_losses
+from asr.training.losses import CTCObjective
 
 _RATES: Mapping[Unit, str] = {"char": "cer", "word": "wer", "phone": "per"}
 
@@ -75,15 +75,16 @@ class HeadErrors:
         name: of the head, which is part of the names of its metrics; that of the main head is not.
         tokens: the table of its outputs.
         frame_seconds: seconds from one frame of its outputs to the next.
+        objective: what it is trained by, and whose loss is counted.
 
     Attributes:
         prefix: of its metrics: nothing for the main head, the name and an underscore for others.
         samples: transcripts and hypotheses that were counted.
     """
 
-    def __init__(self, name: str, tokens: TokenTable, frame_seconds: float) -> None:
+    def __init__(self, name: str, tokens: TokenTable, frame_seconds: float, objective: CTCObjective) -> None:
         self.prefix = "" if name == MAIN else f"{name}_"
-        self._decoder = GreedyDecoder(tokens, frame_seconds)
+        self._decoder, self._objective = GreedyDecoder(tokens, frame_seconds), objective
         self._units: tuple[Unit, ...] = ("phone",) if tokens.unit == "phone" else ("char", "word")
         self.reset(torch.device("cpu"))
 
@@ -101,7 +102,7 @@ class HeadErrors:
             lengths: encoder frames of each utterance, shape (B,).
             batch: the batch with the targets of the head.
         """
-        losses = ctc_losses(log_probs, lengths, batch.targets, batch.target_lengths, BLANK)
+        losses = self._objective.utterance_losses(log_probs, lengths, batch)
         self._loss_and_tokens += torch.stack([losses.double().sum(), batch.target_lengths.sum().double()])
         hyps = [nbest[0].text for nbest in self._decoder(log_probs, lengths)]
         for unit in self._units:

@@ -14,6 +14,7 @@ from asr.data.batch import Batch
 from asr.errors import ConfigError
 from asr.models.lengths import valid_frames
 from asr.text.tokens import BLANK
+from asr.training.crf import CRF
 
 
 def ctc_losses(log_probs: Tensor, input_lengths: Tensor, targets: Tensor, target_lengths: Tensor, blank: int) -> Tensor:
@@ -117,7 +118,7 @@ class StepLoss:
 
     Attributes:
         loss: this rank's share of the loss to minimise, a scalar.
-        losses: CTC loss of each utterance in nats, averaged over its views, shape (B,).
+        losses: loss of each utterance in nats, CTC or CTC-CRF, averaged over its views, shape (B,).
         sums: what to log: numerator and denominator of a mean by name, each summed over this rank's batch.
     """
 
@@ -127,12 +128,13 @@ class StepLoss:
 
 
 class CTCObjective:
-    """CTC, optionally on lower layers too and with views trained to agree.
+    """CTC, optionally normalised over all token sequences, on lower layers too, and with views trained to agree.
 
     Args:
         consistency: trains two views of each utterance to agree; None does not.
         intermediate: trains lower layers too; None does not.
         loss_per: what the minimised loss is a mean over; logs are in nats per token either way.
+        crf: normalises over all token sequences; None normalises over the tokens of a frame. Lower layers have CTC.
     """
 
     def __init__(
@@ -140,8 +142,13 @@ class CTCObjective:
         consistency: Consistency | None = None,
         intermediate: Intermediate | None = None,
         loss_per: Literal["token", "utterance"] = "token",
+        crf: CRF | None = None,
     ) -> None:
-        self.consistency, self.intermediate, self.loss_per = consistency, intermediate, loss_per
+        self.consistency, self.intermediate, self.loss_per, self.crf = consistency, intermediate, loss_per, crf
+
+    def without_crf(self) -> CTCObjective:
+        """Returns the objective of a head whose tokens have no n-gram."""
+        return CTCObjective(self.consistency, self.intermediate, self.loss_per)
 
     @property
     def layers(self) -> list[int]:
@@ -163,9 +170,13 @@ class CTCObjective:
         """
         *lower, last = log_probs
         share, tokens = batch.share, batch.target_lengths.sum()
-        losses = _view_losses(last, lengths, batch)
+        ctc = _view_losses(last, lengths, batch)
+        losses = ctc + self._added_losses(last, lengths, batch)
         loss = share.part(losses.sum(), share.num_targets)
         sums = {"loss_step": (losses.sum(), tokens)}
+        if self.crf is not None:
+            sums["ctc_loss"] = ctc.sum(), tokens
+            loss = loss + self.crf.ctc_weight * share.part(ctc.sum(), share.num_targets)
         if self.intermediate is not None:
             beside = torch.stack([_view_losses(each, lengths, batch).sum() for each in lower]).mean()
             sums["intermediate_loss"] = beside, tokens
@@ -178,9 +189,35 @@ class CTCObjective:
             loss = loss * share.num_targets / share.num_utterances
         return StepLoss(loss, losses, sums)
 
+    def utterance_losses(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
+        """Returns the loss of each utterance in nats, CTC or CTC-CRF, averaged over its views, shape (B,).
+
+        Args:
+            log_probs: natural-log posteriors of the output, as for :meth:`__call__`.
+            lengths: encoder frames of each utterance or view.
+            batch: the batch, for its targets.
+        """
+        return _view_losses(log_probs, lengths, batch) + self._added_losses(log_probs, lengths, batch)
+
+    def _added_losses(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
+        """Returns what CTC-CRF adds to the CTC loss of each utterance, zeros without it, shape (B,)."""
+        if self.crf is None:
+            return log_probs.new_zeros(len(batch))
+        return _over_views(self.crf.added_losses(log_probs, lengths, *_view_targets(batch, len(log_probs))), batch)
+
 
 def _view_losses(log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
     """Returns the mean CTC loss of the one or two views of each utterance, shape (B,)."""
-    num_views = len(log_probs) // len(batch)
-    targets, target_lengths = batch.targets.repeat(num_views), batch.target_lengths.repeat(num_views)
-    return ctc_losses(log_probs, lengths, targets, target_lengths, BLANK).view(num_views, -1).mean(dim=0)
+    targets, target_lengths = _view_targets(batch, len(log_probs))
+    return _over_views(ctc_losses(log_probs, lengths, targets, target_lengths, BLANK), batch)
+
+
+def _view_targets(batch: Batch, num_views: int) -> tuple[Tensor, Tensor]:
+    """Returns the targets of all views, concatenated, and their lengths."""
+    times = num_views // len(batch)
+    return batch.targets.repeat(times), batch.target_lengths.repeat(times)
+
+
+def _over_views(losses: Tensor, batch: Batch) -> Tensor:
+    """Returns the mean over the one or two views of each utterance, shape (B,)."""
+    return losses.view(-1, len(batch)).mean(dim=0)

@@ -14,6 +14,7 @@ from asr.augmentation.base import Augmentation, Stage, Step
 from asr.augmentation.chain import Chain
 from asr.checkpoints.acoustic import ACOUSTIC
 from asr.data.batch import Batch
+from asr.data.module import SpeechData
 from asr.features.frontend import FrontEnd
 from asr.features.random import utterance_seed
 from asr.models.acoustic import AcousticModel, HeadSize
@@ -33,12 +34,12 @@ _NO_HEADS: dict[str, HeadSettings] = {}
 
 
 class CTCModule(SteppedModule):
-    """Trains an :class:`AcousticModel` with CTC.
+    """Trains an :class:`AcousticModel` with CTC or CTC-CRF.
 
     Logs ``train/loss_step`` and ``train/loss_epoch``, means over all ranks in nats per token, ``train/blank_ratio``
     (share of frames whose best token is blank), ``train/gradient_norm`` (before clipping), ``val/loss``, and
-    ``val/cer``, ``val/wer`` or ``val/per`` as fractions; the same of another head under its name, such as
-    ``val/char_cer``.
+    ``val/cer``, ``val/wer`` or ``val/per`` of greedy decoding as fractions; the same of another head under its name,
+    such as ``val/char_cer``. With CTC-CRF the losses are its own, and ``train/ctc_loss`` is beside them.
 
     Args besides those of :class:`SteppedModule`:
         frontend: turns waveforms into features.
@@ -47,7 +48,8 @@ class CTCModule(SteppedModule):
         text_policy: name of the policy applied to transcripts.
         augmentation: what changes training utterances, under names of any kind; each is called with the front end,
             and None is skipped.
-        objective: what training minimises, of each head; None is CTC alone, as a mean over tokens.
+        objective: what training minimises, of each head, CTC-CRF of the main one alone; None is CTC alone, as a mean
+            over tokens.
         heads: outputs beside the main one, such as letters beside phones, by name.
 
     Raises:
@@ -83,8 +85,10 @@ class CTCModule(SteppedModule):
         self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(main.tokens), sizes)
         self.augmentation = Chain(make(frontend) for make in (augmentation or {}).values() if make)
         self.objective = objective or CTCObjective()
+        self._objectives = {MAIN: self.objective, **dict.fromkeys(heads, self.objective.without_crf())}
         self._errors = {
-            name: HeadErrors(name, writing.tokens, self.model.frame_seconds) for name, writing in self.writings.items()
+            name: HeadErrors(name, writing.tokens, self.model.frame_seconds, self._objectives[name])
+            for name, writing in self.writings.items()
         }
 
     @property
@@ -93,9 +97,14 @@ class CTCModule(SteppedModule):
         return self.augmentation.changes_waveforms or self.model.frontend.dither > 0
 
     def setup(self, stage: str) -> None:
-        """Reads the recordings used for augmentation, so that a missing one stops the run before its first step."""
-        if stage == "fit":
-            self.augmentation.read()
+        """Reads what augmentation and objective need, so that what is missing stops the run before its first step."""
+        if stage != "fit":
+            return
+        self.augmentation.read()
+        data = getattr(self.trainer, "datamodule", None)
+        if self.objective.crf is not None and isinstance(data, SpeechData):
+            transcripts = (each.token_ids for each in data.train_set.utterances)
+            self.objective.crf.learn(transcripts, self.writings[MAIN].tokens)
 
     def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Returns the complete features of a batch, shape (B, T, F), and their lengths; in training, augmented.
@@ -125,7 +134,7 @@ class CTCModule(SteppedModule):
         loss, losses = torch.zeros((), device=self.device), torch.zeros(len(batch), device=self.device)
         sums: dict[str, tuple[Tensor, Tensor]] = {}
         for name, log_probs in heads.items():
-            step = self.objective(log_probs, lengths, batch.of_head(name), self.global_step, total_steps)
+            step = self._objectives[name](log_probs, lengths, batch.of_head(name), self.global_step, total_steps)
             loss, losses = loss + self._weights[name] * step.loss, losses + step.losses.detach()
             own = step.sums | {"blank_ratio": _blanks(log_probs[-1], lengths)}
             sums |= own if name == MAIN else {f"{name}_{key}": value for key, value in own.items()}

@@ -28,6 +28,7 @@ from asr.records import Record
 from asr.text.lexicon import Lexicon, read_lexicon
 from asr.text.policy import TextPolicy, get_policy
 from asr.text.tokens import BLANK, TokenTable
+from asr.text.writing import MAIN
 from asr.transcription.alignment import AlignedWord, Alignment, spanning
 from asr.transcription.posteriors import Posteriors, read_posteriors
 
@@ -125,6 +126,7 @@ class Aligner:
         silence: str = "",
         settings: AlignerSettings | None = None,
         *,
+        head: str | None = None,
         device: str | torch.device = "cpu",
         num_workers: int = 1,
     ) -> Aligner:
@@ -135,6 +137,7 @@ class Aligner:
             lexicon: files of pronunciations; earlier files take precedence.
             silence: token that is treated like blank; empty for none.
             settings: penalties and rules; the defaults if None.
+            head: head of the model, such as "char" beside phones; None for the main one.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches computed at the same time.
 
@@ -143,7 +146,7 @@ class Aligner:
             ConfigError: as for the constructor.
             DataError: a lexicon cannot be read.
         """
-        loaded = load_checkpoint(path)
+        loaded = load_checkpoint(path).head(head or MAIN)
         entries = _read_lexicon(lexicon, loaded.tokens)
         return cls(loaded.model, loaded.tokens, loaded.policy, entries, silence, settings, device, num_workers)
 

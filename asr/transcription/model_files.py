@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import torch
 
 from asr.checkpoints.model_file.reading import ModelFile
+from asr.checkpoints.rescoring import OwnHead
 from asr.decoding.parts import Coverage, DecoderParts
 from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.models.averaged import average
 from asr.text.hotwords import Hotwords
+from asr.text.writing import MAIN
 from asr.transcription.rescoring import chooser, load_rescorer, make_rescorer
 from asr.transcription.torch_engine import SearchEngine, TorchEngine
 
@@ -46,5 +48,7 @@ def open_engine(
     decoder = parts.decoder(settings)
     if file.portable:
         return SearchEngine([each.model for each in file.portable], decoder, rescorers), num_workers, parts.coverage
-    model = average([each.model for each in file.acoustic])
+    own = () if rescoring is not None else file.rescoring
+    needs_heads = any(isinstance(model, OwnHead) for _, model in own)
+    model = average([each.model if needs_heads else each.head(MAIN).model for each in file.acoustic])
     return TorchEngine(model, parts.tokens, decoder, device, rescorers), num_workers, parts.coverage

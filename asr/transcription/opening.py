@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
@@ -22,6 +23,7 @@ class Choice:
     Attributes:
         model: model file that ``asr export`` wrote; None for a checkpoint.
         checkpoint: checkpoint that ``asr train`` wrote; None for a model file.
+        head: head of the checkpoint; None for the main one, and for a model file.
         settings: file of a decoder and its weights.
         beam_size: hypotheses kept, in place of such a file.
         rescoring: files of other models and their weights, which are applied in order.
@@ -33,6 +35,7 @@ class Choice:
 
     model: str | None
     checkpoint: str | None
+    head: str | None
     settings: str | None
     beam_size: int | None
     rescoring: Sequence[str]
@@ -57,6 +60,8 @@ def open_recognizer(
         ConfigError: the search takes no hot words.
         AsrError: a file cannot be read, the device cannot be used, or the settings do not fit the model.
     """
+    if choice.model and choice.head:
+        raise UsageError(option("head"), "a model file says itself what it decodes with", "leave it out")
     is_rescored = bool(choice.rescoring)
     settings = None if choice.model else _settings(choice, DecoderSettings(), is_rescored, option)
     rescoring = [RescoringSettings.load(file) for file in choice.rescoring]
@@ -80,10 +85,8 @@ def open_recognizer(
     assert choice.checkpoint is not None
     assert settings is not None
     device, num_workers = _machine(choice, needs_torch=True)
-    recognizer = Recognizer.from_checkpoint(
-        choice.checkpoint, settings, rescoring, confidence, hotwords=hotwords, device=device, num_workers=num_workers
-    )
-    return recognizer, settings
+    load = partial(Recognizer.from_checkpoint, choice.checkpoint, settings, rescoring, confidence, head=choice.head)
+    return load(hotwords=hotwords, device=device, num_workers=num_workers), settings
 
 
 def _machine(choice: Choice, needs_torch: bool) -> tuple[str, int]:

@@ -19,6 +19,7 @@ from asr.decoding.settings import ConfidenceSettings, DecoderSettings, Rescoring
 from asr.dependencies import needing_torch
 from asr.errors import AsrError, ConfigError, DataError
 from asr.text.hotwords import Hotwords
+from asr.text.writing import MAIN
 from asr.transcription.inputs import Recording
 from asr.transcription.long_audio import Chunk, Cutting, cut
 from asr.transcription.readings import Reading, Task, batches, finished
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from asr.checkpoints.model_file.reading import ModelFile
     from asr.decoding.parts import Coverage
     from asr.transcription.exact import OpenBlocks
-    from asr.transcription.rescoring import Rescorer
     from asr.transcription.silences import Levels
 
 BATCH_SECONDS: Seconds = 160.0  # eight chunks of maximal length: a CPU gains little from more
@@ -102,6 +102,7 @@ class Recognizer:
         rescoring: Sequence[RescoringSettings] = (),
         confidence: ConfidenceSettings | None = None,
         *,
+        head: str | None = None,
         hotwords: Hotwords | None = None,
         device: str | torch.device = "cpu",
         num_workers: int = 1,
@@ -112,9 +113,10 @@ class Recognizer:
             path: the checkpoint.
             settings: how to decode; greedy if None. Without rescoring, ``nbest`` is what ``confidence`` needs, or 1,
                 whatever it says.
-            rescoring: other models and their weights, which rescore the ``nbest`` hypotheses in order.
+            rescoring: other models, or heads of this one, and their weights; they rescore the ``nbest`` in order.
             confidence: how the best hypothesis is chosen at last, and how sure its words are; the first if None, and as
                 sure as the decoder says.
+            head: head of the model that is decoded, such as "char" beside phones; None for the main one.
             hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
@@ -126,21 +128,19 @@ class Recognizer:
         """
         from asr.checkpoints.acoustic import load_checkpoint  # and torch, which not all recognisers need
         from asr.decoding.parts import DecoderParts
+        from asr.transcription.rescoring import chooser, load_rescorers
         from asr.transcription.torch_engine import TorchEngine
 
-        loaded = load_checkpoint(path)
+        loaded = load_checkpoint(path).head(head)
         settings = settings or DecoderSettings()
         settings = settings if rescoring else settings.for_confidence(confidence)
         parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
         parts = parts.with_hotwords(hotwords, loaded.policy)
         decoder = parts.decoder(settings)
-        rescorers: list[Rescorer] = []
-        if rescoring or confidence:  # else language models are not imported
-            from asr.transcription.rescoring import chooser, load_rescorer
-
-            rescorers = [load_rescorer(each, loaded.model.frontend.sample_rate, device) for each in rescoring]
-            rescorers += [chooser(confidence)] if confidence else []
-        engine = TorchEngine(loaded.model, loaded.tokens, decoder, device, rescorers)
+        rescorers, needs_heads = load_rescorers(rescoring, loaded, path, device)
+        rescorers += [chooser(confidence)] if confidence else []
+        model = loaded.model if needs_heads else loaded.head(MAIN).model
+        engine = TorchEngine(model, loaded.tokens, decoder, device, rescorers)
         return cls(engine, num_workers, parts.coverage)
 
     @classmethod

@@ -21,16 +21,17 @@ from asr.models.devices import move
 from asr.models.piecewise import check_piecewise
 from asr.portable.model import PortableModel, mean_log_probs
 from asr.text.tokens import TokenTable
+from asr.text.writing import MAIN
 from asr.transcription.exact import OpenBlocks, exact_chunks
 from asr.transcription.long_audio import Chunk, Cutting
-from asr.transcription.rescoring import Rescorer
+from asr.transcription.rescoring import Heard, Rescorer
 
 
 class TorchEngine:
     """Recognises batches with an acoustic model in torch.
 
     Args:
-        model: a trained model.
+        model: a trained model; its other heads are for ``rescorers``.
         tokens: the table of its outputs.
         decoder: turns log-probabilities into hypotheses; greedy if None.
         device: "cpu", "cuda" or "cuda:N".
@@ -95,8 +96,15 @@ class TorchEngine:
         """Returns the best hypothesis of each waveform, shape (S,), of at least one frame."""
         padded, lengths = _batch(waveforms)
         padded, lengths = padded.to(self.device), lengths.to(self.device)
-        log_probs, frames = self.model(padded, lengths)
-        return _best(log_probs, frames, padded, lengths, self.decoder, self.rescorers)
+        return _best(self._hear(padded, lengths), self.decoder, self.rescorers)
+
+    def _hear(self, waveforms: Tensor, lengths: Tensor) -> Heard:
+        """Runs the model once, for all its heads."""
+        if isinstance(self.model, AcousticModel) and self.model.heads:
+            found, frames = self.model.classify_heads(*self.model.frontend(waveforms, lengths))
+            return Heard(waveforms, lengths, {name: outputs[-1] for name, outputs in found.items()}, frames)
+        log_probs, frames = self.model(waveforms, lengths)
+        return Heard(waveforms, lengths, {MAIN: log_probs}, frames)
 
     @torch.inference_mode()
     def decode(self, log_probs: Sequence[NDArray[np.float32]], waveforms: Sequence[Waveform]) -> list[Hypothesis]:
@@ -104,7 +112,7 @@ class TorchEngine:
         padded, lengths = _batch(waveforms)
         rows, frames = _batch(log_probs)
         padded, lengths, rows, frames = (each.to(self.device) for each in (padded, lengths, rows, frames))
-        return _best(rows, frames, padded, lengths, self.decoder, self.rescorers)
+        return _best(Heard(padded, lengths, {MAIN: rows}, frames), self.decoder, self.rescorers)
 
 
 class SearchEngine:
@@ -133,7 +141,8 @@ class SearchEngine:
         """Returns the best hypothesis of each waveform, shape (S,), of at least one frame."""
         heard = [torch.from_numpy(rows) for rows in mean_log_probs(self.models, waveforms)]
         frames = torch.tensor([len(rows) for rows in heard])
-        return _best(pad_sequence(heard, batch_first=True), frames, *_batch(waveforms), self.decoder, self.rescorers)
+        posteriors = {MAIN: pad_sequence(heard, batch_first=True)}
+        return _best(Heard(*_batch(waveforms), posteriors, frames), self.decoder, self.rescorers)
 
 
 def _batch(waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
@@ -142,15 +151,8 @@ def _batch(waveforms: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
     return padded, torch.tensor([len(waveform) for waveform in waveforms])
 
 
-def _best(
-    log_probs: Tensor,
-    frames: Tensor,
-    waveforms: Tensor,
-    lengths: Tensor,
-    decoder: Decoder,
-    rescorers: Sequence[Rescorer],
-) -> list[Hypothesis]:
-    nbests = decoder(log_probs, frames)
+def _best(heard: Heard, decoder: Decoder, rescorers: Sequence[Rescorer]) -> list[Hypothesis]:
+    nbests = decoder(heard.heads[MAIN], heard.num_frames)
     for rescorer in rescorers:
-        nbests = rescorer(nbests, waveforms, lengths)
+        nbests = rescorer(nbests, heard)
     return [nbest[0] for nbest in nbests]

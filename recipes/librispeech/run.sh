@@ -1,84 +1,116 @@
 #!/usr/bin/env bash
-# LibriSpeech mini: words from five hours of read books; greedy, beam, lexicon, n-gram, recurrent language model.
+# LibriSpeech mini: words from five hours of read books, by the phones and by the letters of one network.
 #
-#   recipes/librispeech/run.sh [--corpus-dir DIR] [--dev NAME] [--lm-text FILE]… [--order 3] [--lexicon FILE]
-#     [--experiment mini] [--device cpu] [--seed 0] [KEY=VALUE for asr train]
+#   recipes/librispeech/run.sh [--corpus-dir DIR] [--dev NAME] --lexicon FILE [--g2p FILE] [--aligned DIR]
+#     [--lm-text FILE]… [--order 3] [--experiment mini] [--device cpu] [--seed 0] [KEY=VALUE for asr train]
 #
 # Trains on train-clean-5; each half of the dev set's speakers is scored with weights tuned on the other half.
 # --corpus-dir   holds LibriSpeech/, with .flac or .opus (downloaded without it); --dev names another set than dev-clean-2
+# --lexicon      WORD PHONE PHONE, such as cmudict.dict
+# --g2p          checkpoint that pronounces words that the dictionary lacks (without it, one is trained on the dictionary)
+# --aligned      utterances with TextGrids, in LibriSpeech's layout, of speakers who are not in train-clean-5: phones and
+#                the times of words are scored there, too
 # --lm-text      sentences for the language models, one a line (without it the training transcripts, and no recurrent model);
 #                of several, --lm-text A --lm-text B, the first is most like the speech: n-grams are mixed, and the
 #                recurrent model gets the sentences of the others that are most like it
 # --order        words of the n-grams
-# --lexicon      more words to know, such as cmudict.dict
-# --experiment   file of conf/experiment/librispeech: mini_gpu for a GPU, mini_from_phones, mini_cool (see turns.sh)
+# --experiment   file of conf/experiment/librispeech: mini_gpu for a GPU, mini_crf after mini
 # --device       cuda to decode and rescore on a GPU; training takes one where there is one
-# Stages, for --stage N and --stop-stage N: 1 corpus, 2 tokens, 3 features, 4 training, 5 n-gram, 6 recurrent language
-# model, 7 decoding, 8 rescoring, 9 scores. Writes data/librispeech and exp/librispeech in the current folder.
+# Stages, for --stage N and --stop-stage N: 1 pronunciation model, 2 corpus, 3 tokens, 4 features, 5 training, 6 n-gram,
+# 7 recurrent language model, 8 decoding, 9 words by letters, 10 words by phones, 11 rescoring, 12 scores. Writes
+# data/librispeech and exp/librispeech in the current folder.
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
-corpus_dir="" dev=dev-clean-2 lm_text=() order=3 lexicon="" experiment=mini device=cpu seed=0
-parse_options "corpus_dir dev lm_text+ order lexicon experiment device seed" "$@"
-must_exist lm_text lexicon
-data=data/librispeech exp=exp/librispeech/$experiment/seed$seed policy=upper-no-punctuation
+corpus_dir="" dev=dev-clean-2 lexicon="" g2p="" aligned="" lm_text=() order=3 experiment=mini device=cpu seed=0
+parse_options "corpus_dir dev lexicon g2p aligned lm_text+ order experiment device seed" "$@"
+must_exist lexicon g2p aligned lm_text
+[[ $lexicon ]] || die "--lexicon: is missing; give a dictionary such as cmudict.dict"
+data=data/librispeech exp=exp/librispeech/$experiment/seed$seed letters=upper-no-punctuation phones=arpabet-39
 train=$data/train-clean-5_cuts.jsonl.gz cuts=$data/${dev}_cuts.jsonl.gz
+split=$(basename "$aligned") test=(${aligned:+"$data/aligned/$(basename "$aligned")_cuts.jsonl.gz"})
 ngram=$data/${order}gram.npz lstm=exp/librispeech/lstm_lm/seed$seed/best.ckpt
 if ((${#lm_text[@]})); then text=(--text "${lm_text[@]}"); else text=(--cuts "$train"); fi
-model=(--checkpoint "$exp/last.ckpt" --device "$device" --cuts "$cuts")
+model=(--checkpoint "$exp/last.ckpt" --device "$device")
 if [[ $device != cpu ]]; then model+=(--batch-seconds 900); fi # a GPU has room for all of a search at once
+tune=(asr tune decode "${model[@]}" --cuts "$cuts") search=(--beam-size 1000 --tuning-beam-size 64)
 
-if stage 1 "corpus"; then
+if [[ ! $g2p ]] && stage 1 "pronunciation model"; then
+  asr train --config-name g2p corpus=librispeech "lexicon=[$lexicon]" seed="$seed" ckpt_path=last
+fi
+g2p=${g2p:-exp/librispeech/g2p/seed$seed/best.ckpt}
+
+if stage 2 "corpus"; then
+  prepare=(asr prepare librispeech --on-problem leave-out)
   if [[ $corpus_dir ]]; then from=(--corpus-dir "$corpus_dir"); else from=(--download); fi
-  asr prepare librispeech "${from[@]}" --subsets train-clean-5 "$dev" --policy "$policy" --out "$data"
+  "${prepare[@]}" "${from[@]}" --subsets train-clean-5 "$dev" --policy "$letters" --lexicon "$lexicon" --g2p "$g2p" --out "$data"
+  [[ ! $aligned ]] || "${prepare[@]}" --corpus-dir "$aligned" --alignments "$aligned" --policy "$phones" --out "$data/aligned"
 fi
 
-if stage 2 "characters"; then
-  asr tokens --cuts "$train" --unit char --policy "$policy" --out "$data/tokens_char.txt"
+if stage 3 "phones and characters"; then
+  asr tokens --cuts "$train" --unit phone --policy "$phones" --out "$data/tokens_phone.txt"
+  asr tokens --cuts "$train" --unit char --policy "$letters" --out "$data/tokens_char.txt"
 fi
 
-if stage 3 "features, at three speeds"; then
+if stage 4 "features, at three speeds"; then
   asr features --cuts "$train" "$cuts" --out "$data/features" --speeds 0.9 1.0 1.1
 fi
 
-if stage 4 "training"; then
+if stage 5 "training"; then
   asr train experiment="librispeech/$experiment" dev="$dev" seed="$seed" ckpt_path=last "${overrides[@]}"
 fi
 
-if stage 5 "n-gram of words"; then
+if stage 6 "n-gram of words"; then
   if ((${#lm_text[@]} > 1)); then
-    mixed_ngram "$ngram" "$order" "$policy" "$lexicon" "$cuts" "${lm_text[@]}"
+    mixed_ngram "$ngram" "$order" "$letters" "$lexicon" "$cuts" "${lm_text[@]}"
   else
-    known=(${lexicon:+--vocab "$lexicon" --add-text-words})
-    asr lm train --order "$order" "${text[@]}" "${known[@]}" --policy "$policy" --out "$ngram"
+    asr lm train --order "$order" "${text[@]}" --vocab "$lexicon" --add-text-words --policy "$letters" --out "$ngram"
   fi
 fi
 
-if ((${#lm_text[@]})) && stage 6 "recurrent language model"; then
+if ((${#lm_text[@]})) && stage 7 "recurrent language model"; then
   learnt=${lm_text[0]}
   if ((${#lm_text[@]} > 1)); then
-    asr lm select --like "$learnt" --text "${lm_text[@]:1}" --keep 0.1 --policy "$policy" --out "$data/selected.txt.gz"
+    asr lm select --like "$learnt" --text "${lm_text[@]:1}" --keep 0.1 --policy "$letters" --out "$data/selected.txt.gz"
     learnt+=,$data/selected.txt.gz
   fi
-  asr train --config-name lm corpus=librispeech "text=[$learnt]" model.text_policy="$policy" seed="$seed" ckpt_path=last
+  asr train --config-name lm corpus=librispeech "text=[$learnt]" model.text_policy="$letters" seed="$seed" ckpt_path=last
 fi
 
-if stage 7 "decoding"; then
-  tune=(asr tune decode "${model[@]}") words=(--lexicon "$ngram" --beam-size 1000 --tuning-beam-size 64)
-  asr decode "${model[@]}"
-  "${tune[@]}" --beam-size 64 --crosswise "$exp/${dev}_beam64.jsonl"
-  "${tune[@]}" "${words[@]}" --crosswise "$exp/${dev}_lexicon.jsonl"
-  "${tune[@]}" "${words[@]}" --lm "$ngram" --nbest 100 --crosswise "$exp/${dev}_${order}gram.jsonl"
+if stage 8 "decoding"; then
+  asr decode "${model[@]}" --head phone --cuts "$cuts" "${test[@]}"
+  asr decode "${model[@]}" --head char --cuts "$cuts" "${test[@]}"
 fi
 
-if [[ -e $lstm ]] && stage 8 "rescoring"; then
-  asr tune rescore --lm "$lstm" --device "$device" --nbest "$exp/${dev}_${order}gram.jsonl" --cuts "$cuts" \
-    --crosswise "$exp/${dev}_lstm.jsonl"
+if stage 9 "words by letters"; then
+  "${tune[@]}" --head char --beam-size 64 --crosswise "$exp/${dev}_char_beam64.jsonl"
+  "${tune[@]}" --head char --lexicon "$ngram" "${search[@]}" --crosswise "$exp/${dev}_char_lexicon.jsonl"
+  "${tune[@]}" --head char --lexicon "$ngram" --lm "$ngram" "${search[@]}" --crosswise "$exp/${dev}_char_${order}gram.jsonl"
 fi
 
-if stage 9 "scores"; then
-  asr lm overlap "${text[@]}" --against "$cuts" --policy "$policy" --out "$exp/${dev}_overlap.json"
-  asr score --cuts "$cuts" --hyps "$exp/${dev}"_*.jsonl --unit word char --policy "$policy" \
+if stage 10 "words by phones"; then
+  asr pronounce --checkpoint "$g2p" --words "$ngram" --lexicon "$lexicon" --out "$data/lexicon.dict"
+  "${tune[@]}" --lexicon "$data/lexicon.dict" --lm "$ngram" "${search[@]}" --nbest 100 \
+    --crosswise "$exp/${dev}_words_${order}gram.jsonl"
+fi
+
+if stage 11 "rescoring by letters, and by the recurrent language model"; then
+  rescore=(asr tune rescore --device "$device" --cuts "$cuts") both=$exp/${dev}_words_both.jsonl
+  "${rescore[@]}" --checkpoint "$exp/last.ckpt" --head char --nbest "$exp/${dev}_words_${order}gram.jsonl" --crosswise "$both"
+  [[ ! -e $lstm ]] || "${rescore[@]}" --lm "$lstm" --nbest "$both" --crosswise "$exp/${dev}_words_lstm.jsonl"
+fi
+
+if stage 12 "scores"; then
+  as_phones=(--unit phone --policy "$phones")
+  asr lm overlap "${text[@]}" --against "$cuts" --policy "$letters" --out "$exp/${dev}_overlap.json"
+  asr score --cuts "$cuts" --hyps "$exp/${dev}"_{char,words}_*.jsonl --unit word char --policy "$letters" \
     --frequencies "${text[@]:1}" --overlap "$exp/${dev}_overlap.json" --json "$exp/${dev}_scores.json"
+  asr score --cuts "$cuts" --hyps "$exp/${dev}_phone_greedy.jsonl" "${as_phones[@]}" --json "$exp/${dev}_phone_scores.json"
+  if [[ $aligned ]]; then
+    asr score --cuts "${test[@]}" --hyps "$exp/${split}_phone_greedy.jsonl" "${as_phones[@]}" --per-speaker \
+      --json "$exp/${split}_phone_scores.json"
+    asr score --cuts "${test[@]}" --hyps "$exp/${split}_char_greedy.jsonl" --unit word char --policy "$letters" --times \
+      --json "$exp/${split}_scores.json"
+  fi
   asr report "$exp"
 fi

@@ -32,6 +32,7 @@ class Evil:
 
 FRONT_END = {"class_path": "asr.features.frontend.FrontEnd"}
 ENCODER = {"class_path": "asr.models.encoder.RecurrentEncoder"}
+HEAD = {"tokens": {"unit": "char", "tokens": ["<blank>", "A", "|"]}, "text_policy": "verbatim"}
 TRAINING = {  # what once ran a command of the shell
     "class_path": "asr.runs.building.TrainingCLI",
     "init_args": {
@@ -201,6 +202,15 @@ def test_torch_files_of_another_kind(tmp_path: Path, content: Any, message: str)
         ("tokens", ["<blank>"], "cannot be built"),
         ("text_policy", "shouting", "text policy 'shouting'"),
         ("text_policy", ["shouting"], "cannot be built"),
+        ("heads", ["char"], "its heads are no settings of up to 8 by name"),
+        ("heads", {str(number): {} for number in range(9)}, "its heads are no settings of up to 8 by name"),
+        ("heads", {"char": {}}, "its head 'char' has no token table"),
+        ("heads", {"char": {"tokens": {"unit": "syllable", "tokens": []}}}, "unit 'syllable'"),
+        ("heads", {"char": {**HEAD, "own_layer": TRAINING}}, "own_layer of its head 'char' is a dict, not bool"),
+        ("heads", {"char": {**HEAD, "text_policy": "shouting"}}, "text policy 'shouting'"),
+        ("heads", {"char": {**HEAD, "own_layer": True}}, "has one layer, which a head cannot have of its own"),
+        ("heads", {"keys": HEAD}, "head 'keys': is no name for one"),
+        ("heads", {"char": HEAD}, "heads.char.output"),
     ],
 )
 @pytest.mark.filterwarnings("error")

@@ -165,6 +165,7 @@ def test_options_that_do_not_go_together_with_a_model(folder: Path, model: str, 
     for arguments, status, found in (
         (["--model", model, "--beam-size", "1", "--nbest", "2"], 2, "--rescoring: one hypothesis leaves no choice"),
         (["--model", str(folder / "a.ckpt")], 1, "is a checkpoint, not a model file; make one of it with: asr export"),
+        (["--model", model, "--head", "char"], 2, "--head: a model file says itself what it decodes with"),
         (
             ["--checkpoint", model],
             1,

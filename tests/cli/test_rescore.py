@@ -223,6 +223,7 @@ def test_a_second_acoustic_model_brings_its_own_text_to_the_front(
     for options, line in (
         (["--nbest", nbest, *model, "--weight", "1"], "--checkpoint: there is no audio to listen to; give --cuts"),
         ([*lists, "--weight", "1", "--unknown-score", "1"], "--unknown-score: an acoustic model knows no words"),
+        (["--nbest", nbest, "--lm", "x", "--head", "char", "--weight", "1"], "--head: a language model has none"),
     ):
         assert main([*options, "--out", out]) == 2
         assert line in capsys.readouterr().err

@@ -13,13 +13,13 @@ from asr.configuration.menu import groups
 from asr.data.batch import pad
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
-from asr.models.acoustic import AcousticModel
+from asr.models.acoustic import AcousticModel, HeadSize
 from asr.text.writing import MAIN
 
 NUM_TOKENS = 9
 
 
-def model_of(choice: str, *overrides: str) -> AcousticModel:
+def model_of(choice: str, *overrides: str, heads: dict[str, HeadSize] | None = None) -> AcousticModel:
     config = resolve(compose_config([f"model={choice}", "corpus=none", "name=none", *overrides]))
     encoder = config["model"]["encoder"]
     module, _, name = encoder["class_path"].rpartition(".")
@@ -27,7 +27,7 @@ def model_of(choice: str, *overrides: str) -> AcousticModel:
     frontend = FrontEnd(**config["model"]["frontend"]["init_args"])
     torch.manual_seed(0)
     settings = encoder["init_args"] | {"hidden_dim": 40}
-    return AcousticModel(frontend, build(frontend.feature_dim, **settings), NUM_TOKENS).eval()
+    return AcousticModel(frontend, build(frontend.feature_dim, **settings), NUM_TOKENS, heads).eval()
 
 
 def noises(count: int) -> list[Tensor]:
@@ -49,6 +49,26 @@ def test_log_probs_do_not_depend_on_what_shares_the_batch(choice: str) -> None:
         frames = int(length)
         assert torch.allclose(alone[0, :frames], together[row, :frames], atol=1e-5)
         assert torch.allclose(alone[0, :frames], again[shuffled.index(row), :frames], atol=1e-5)
+
+
+@pytest.mark.parametrize("own_layer", [False, True])
+@torch.inference_mode()
+def test_no_head_depends_on_what_shares_the_batch(own_layer: bool) -> None:
+    model = model_of("lstm", heads={"char": HeadSize(NUM_TOKENS + 3, own_layer)})
+    waveforms = noises(6)
+    together, lengths = model.classify_heads(*model.frontend(*pad(waveforms)))
+    reversed_, _ = model.classify_heads(*model.frontend(*pad(waveforms[::-1])))
+    for row, waveform in enumerate(waveforms):
+        alone, length = model.classify_heads(*model.frontend(*pad([waveform])))
+        assert length.tolist() == [lengths[row]]
+        frames = int(length)
+        for head, num_tokens in ((MAIN, NUM_TOKENS), ("char", NUM_TOKENS + 3)):
+            (found,) = alone[head]
+            assert found.shape == (1, frames, num_tokens)
+            assert torch.allclose(found[0], together[head][0][row, :frames], atol=1e-5)
+            assert torch.allclose(found[0], reversed_[head][0][5 - row, :frames], atol=1e-5)
+            by_itself, _ = model.of_head(head)(*pad([waveform]))
+            assert torch.equal(found, by_itself)
 
 
 @torch.inference_mode()

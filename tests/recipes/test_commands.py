@@ -57,8 +57,8 @@ def test_options_exist(where: str, words: list[str], capsys: pytest.CaptureFixtu
 VARIABLES = {
     "$seed": "0", "an4/$experiment": "an4/blstm", "librispeech/$experiment": "librispeech/mini", "$cell": "lstm",
     "librispeech/$size": "librispeech/100h",
-    "librispeech_phones/$experiment": "librispeech_phones/mini", "$dev": "dev-mini", "$rung": "blstm",
-    "$corpus": "timit", "$policy": "verbatim", "$learnt": "books.txt",
+    "$dev": "dev-mini", "$rung": "blstm",
+    "$corpus": "timit", "$policy": "verbatim", "$letters": "verbatim", "$learnt": "books.txt",
 }  # fmt: skip
 
 

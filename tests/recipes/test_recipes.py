@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import subprocess
@@ -11,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from tests.corpora.textgrids import write_textgrid
 
@@ -65,9 +63,8 @@ def test_wrong_usage_is_one_line_and_status_2(recipe: str, arguments: list[str],
     [
         ("run.sh", "--lm-text"),
         ("run.sh", "--lexicon"),
-        ("phones.sh", "--aligned"),
+        ("run.sh", "--aligned"),
         ("full.sh", "--lm-text"),
-        ("turns.sh", "--lexicon"),
     ],
 )
 def test_librispeech_names_what_is_not_there_before_it_trains(recipe: str, option: str, tmp_path: Path) -> None:
@@ -178,35 +175,10 @@ def make_librispeech(root: Path, subset: str, speakers: list[str], seconds: floa
         (folder / f"{speaker}-7.trans.txt").write_text("".join(lines), encoding="utf-8")
 
 
-def test_librispeech_from_the_tokens_to_words_by_phones(tmp_path: Path) -> None:
-    make_librispeech(tmp_path, "train-clean-5", ["1", "2", "3", "4"])
-    make_librispeech(tmp_path, "dev-tiny", ["5", "6"])
-    refused = run("librispeech/run.sh", "--corpus-dir", ".", "--dev", "dev-tiny", cwd=tmp_path)
-    assert refused.returncode == 1
-    assert "8 utterances are listed or found here, train-clean-5 has 1519" in refused.stderr
-    prepare = ["--corpus-dir", ".", "--partial", "--policy", "upper-no-punctuation"]
-    asr("prepare", "librispeech", *prepare, cwd=tmp_path)
-    (tmp_path / "books.txt").write_text("HIGH LOW\nLOW HIGH LOW\nHIGH HIGH\n" * 20, encoding="utf-8")
-    (tmp_path / "more.dict").write_text("middle M IH1 D AH0 L\n", encoding="utf-8")
-    small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.batch_seconds=8")
-    (tmp_path / "more.txt").write_text("LOW LOW\nOTHER HIGH LOW\nHIGH\n" * 20, encoding="utf-8")
-    options = ("--dev", "dev-tiny", "--lm-text", "books.txt", "--lm-text", "more.txt", "--lexicon", "more.dict")
-    done = run("librispeech/run.sh", "--stage", "2", *options, *small, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    report = (tmp_path / "exp/librispeech/mini/seed0/report.md").read_text(encoding="utf-8")
-    named = {line.split()[1] for line in report.splitlines() if line.startswith("| dev-tiny")}
-    assert named == {f"dev-tiny_{name}" for name in ("greedy", "beam64", "lexicon", "3gram", "lstm")}
-    assert "language-model text (books.txt, more.txt) and dev-tiny: unknown: no utterance has 7 words" in report
-    check_phones(tmp_path)
-
-
-def check_phones(root: Path) -> None:
-    """Runs the recipe of phones from the table of phones on, and then letters and phones in turns."""
-    words = {"HIGH": ("HH", "AY1"), "LOW": ("L", "OW1")}
-    lines = "".join(f"{word.lower()} {' '.join(phones)}\n" for word, phones in words.items())
-    (root / "all.dict").write_text(lines, encoding="utf-8")
-    make_librispeech(root / "far", "aligned", ["8", "9"])
-    aligned = root / "far/LibriSpeech/aligned"
+def make_aligned(root: Path, words: dict[str, tuple[str, str]]) -> Path:
+    """Writes utterances of two other speakers, with the times of their words and phones."""
+    make_librispeech(root, "aligned", ["8", "9"])
+    aligned = root / "LibriSpeech/aligned"
     for name, text in (("0000", "HIGH LOW"), ("0001", "LOW HIGH LOW")):
         said = [(second, second + 1.0, word) for second, word in enumerate(text.split())]
         phones = [
@@ -214,47 +186,47 @@ def check_phones(root: Path) -> None:
         ]
         for speaker in ("8", "9"):
             write_textgrid(aligned / f"{speaker}/7/{speaker}-7-{name}.TextGrid", said, phones, float(len(said)))
-    learn = ["train", "--config-name", "g2p", "corpus=librispeech_phones"]
-    tiny = ["lexicon=[all.dict]", "data.held_out_every=2", "trainer.max_epochs=1", "model.hidden_dim=8"]
-    asr(*learn, *tiny, cwd=root)
-    prepare = ["prepare", "librispeech", "--policy", "arpabet-39", "--corpus-dir"]
-    sets = (
-        [".", "--subsets", "train-clean-5", "dev-tiny", "--partial", "--lexicon", "all.dict"],
-        [str(aligned), "--alignments", str(aligned)],
-    )
-    for options, folder in zip(sets, ("", "/aligned"), strict=True):
-        out = ["--out", f"data/librispeech_phones{folder}"]
-        asr(*prepare, *options, *out, cwd=root)
+    return aligned
+
+
+def test_librispeech_asks_for_a_dictionary(tmp_path: Path) -> None:
+    failed = run("librispeech/run.sh", cwd=tmp_path)
+    assert failed.returncode == 2
+    assert failed.stderr.endswith("--lexicon: is missing; give a dictionary such as cmudict.dict\n")
+
+
+def test_librispeech_from_the_tokens_to_words_by_phones_and_letters(tmp_path: Path) -> None:
+    words = {"HIGH": ("HH", "AY1"), "LOW": ("L", "OW1")}
+    make_librispeech(tmp_path, "train-clean-5", ["1", "2", "3", "4"])
+    make_librispeech(tmp_path, "dev-tiny", ["5", "6"])
+    aligned = make_aligned(tmp_path / "far", words)
+    lines = "".join(f"{word.lower()} {' '.join(phones)}\n" for word, phones in words.items())
+    (tmp_path / "all.dict").write_text(f"{lines}middle M IH1 D AH0 L\n", encoding="utf-8")
+    learn = ["train", "--config-name", "g2p", "corpus=librispeech", "lexicon=[all.dict]"]
+    asr(*learn, "data.held_out_every=2", "trainer.max_epochs=1", "model.hidden_dim=8", cwd=tmp_path)
+    options = ("--dev", "dev-tiny", "--lexicon", "all.dict", "--aligned", str(aligned))
+    refused = run("librispeech/run.sh", "--corpus-dir", ".", "--stage", "2", *options, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "8 utterances are listed or found here, train-clean-5 has 1519" in refused.stderr
+    prepare = ["prepare", "librispeech", "--partial", "--policy", "upper-no-punctuation", "--lexicon", "all.dict"]
+    asr(*prepare, "--corpus-dir", ".", "--out", "data/librispeech", cwd=tmp_path)
+    prepare = ["prepare", "librispeech", "--policy", "arpabet-39", "--corpus-dir", str(aligned)]
+    asr(*prepare, "--alignments", str(aligned), "--out", "data/librispeech/aligned", cwd=tmp_path)
+    (tmp_path / "books.txt").write_text("HIGH LOW\nLOW HIGH LOW\nHIGH HIGH\n" * 20, encoding="utf-8")
+    (tmp_path / "more.txt").write_text("LOW LOW\nOTHER HIGH LOW\nHIGH\n" * 20, encoding="utf-8")
     small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.batch_seconds=8")
-    options = ("--dev", "dev-tiny", "--aligned", str(aligned), "--lexicon", "all.dict")
-    first = ("--stage", "3", "--stop-stage", "5", "init_from=exp/librispeech/mini/seed0/last.ckpt")
-    done = run("librispeech/phones.sh", *options, *first, *small, cwd=root)
+    texts = ("--lm-text", "books.txt", "--lm-text", "more.txt")
+    done = run("librispeech/run.sh", "--stage", "3", *options, *texts, *small, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "the weights of 2 of 5 tokens are taken by name" in done.stderr
-    done = run("librispeech/turns.sh", *options, "--lm-text", "books.txt", "--stage", "3", *small, cwd=root)
-    assert done.returncode == 0, done.stderr
-    runs = [
-        "librispeech_phones/mini",
-        "librispeech/mini_from_phones",
-        "librispeech/mini_cool",
-        "librispeech_phones/mini_cool",
-    ]
-    for before, after in itertools.pairwise(runs):
-        learnt, begun = (
-            torch.load(root / f"exp/{folder}/seed0/{name}.ckpt", weights_only=False)["state_dict"]
-            for folder, name in ((before, "last"), (after, "initial"))
-        )
-        layers = [name for name in begun if name.startswith("model.encoder.recurrent")]
-        assert len(layers) > 10
-        assert all(torch.equal(begun[name], learnt[name]) for name in layers)
+    exp = tmp_path / "exp/librispeech/mini/seed0"
+    report = (exp / "report.md").read_text(encoding="utf-8")
+    named = {line.split()[1] for line in report.splitlines() if line.startswith(("| dev-tiny", "| aligned"))}
+    letters = {f"dev-tiny_char_{name}" for name in ("greedy", "beam64", "lexicon", "3gram")}
+    by_phones = {f"dev-tiny_words_{name}" for name in ("3gram", "both", "lstm")}
+    rest = {"dev-tiny_phone_greedy", "aligned_phone_greedy", "aligned_char_greedy"}
+    assert named == letters | by_phones | rest
+    assert "language-model text (books.txt, more.txt) and dev-tiny: unknown: no utterance has 7 words" in report
     for name in ("aligned", "dev-tiny"):
-        assert re.search(rf"{name}_greedy +phone +20\b", done.stdout), done.stdout
+        assert re.search(rf"{name}_phone_greedy +phone +20\b", done.stdout), done.stdout
     assert "times, ms" in done.stdout
-    exp = root / "exp/librispeech_phones/mini_cool/seed0"
-    assert {file.name for file in exp.glob("aligned_*")} == {
-        "aligned_greedy.jsonl",
-        "aligned_words.jsonl",
-        "aligned_scores.json",
-    }
-    for name in ("ngram", "both", "lstm"):
-        assert re.search(rf"dev-tiny_words_{name} +word +10\b", done.stdout), done.stdout
+    assert "val/char_cer" in done.stderr

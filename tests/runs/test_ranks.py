@@ -32,6 +32,7 @@ SPEECH = [
     "model.encoder.init_args.num_layers=2",
     "+model.objective.init_args.consistency.class_path=asr.training.losses.Consistency",
     "+model.objective.init_args.intermediate={class_path: asr.training.losses.Intermediate, init_args: {layers: [1]}}",
+    "+model.heads.other={tokens: data/tiny/tokens_char.txt, text_policy: verbatim, weight: 0.4, own_layer: true}",
     "data.speeds=[0.9,1.0]",
     "data.mixing.joined_steps=0.5",
     "data.batch_seconds=3.0",  # two or three utterances: some steps have fewer than ranks
@@ -82,7 +83,9 @@ def test_one_two_and_three_ranks_give_the_same_weights_and_logs(tmp_path: Path, 
         assert main([*settings, f"trainer.devices={num_ranks}", f"exp_dir={exp_dir}"]) == 0
         assert len(losses(exp_dir)) == 20
     names = ["train/loss_step", "train/loss_epoch", "val/loss"]
-    names += ["train/blank_ratio", "train/divergence", "train/intermediate_loss", "val/cer"] if task == "speech" else []
+    if task == "speech":
+        of_heads = ["train/blank_ratio", "train/divergence", "train/intermediate_loss", "val/cer"]
+        names += [*of_heads, *(name.replace("/", "/other_") for name in ("train/loss_step", "val/loss", *of_heads))]
     for exp_dir in exp_dirs[1:]:
         apart, moved = distance(exp_dirs[0], exp_dir)
         assert apart < 1e-4

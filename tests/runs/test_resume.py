@@ -19,6 +19,9 @@ def arguments(exp_dir: Path, *more: str) -> list[str]:
         " callbacks.last.init_args.every_num_steps=2 trainer.accelerator=cpu trainer.devices=1"
         " model.augmentation.pauses.init_args.probability=0.5"
         " +model.objective.init_args.consistency.class_path=asr.training.losses.Consistency"
+        " +model.objective.init_args.crf.class_path=asr.training.crf.CRF"
+        " +model.heads.other.tokens=data/tiny/tokens_char.txt +model.heads.other.text_policy=verbatim"
+        " +model.heads.other.own_layer=true"
         " +callbacks.weight_noise.class_path=asr.training.weight_noise.WeightNoise"
         " +callbacks.weight_noise.init_args.std=0.01"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -51,18 +52,24 @@ def test_one_batch_shows_whether_all_of_it_runs(
     assert len(scalars(exp_dir, "train/loss_step")) == len(scalars(exp_dir, "val/wer")) == 1
 
 
-def test_two_views_are_trained_to_agree(
-    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_objectives_at_once(tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_corpus.root)
     more = ["augmentation=spec_consistency", "model.objective.init_args.loss_per=utterance", "trainer.max_epochs=1"]
     lower = "{class_path: asr.training.losses.Intermediate, init_args: {layers: [1]}}"
     more += [f"+model.objective.init_args.intermediate={lower}", "model.encoder.init_args.num_layers=2"]
+    more += ["+model.objective.init_args.crf={class_path: asr.training.crf.CRF, init_args: {order: 4}}"]
     assert main([*SMALL, *more, f"exp_dir={tmp_path}"]) == 0
     divergences = scalars(tmp_path, "train/divergence")
     assert len(divergences) == len(scalars(tmp_path, "train/loss_step"))
     assert min(divergences) > 0, "the views differ"
     assert len(scalars(tmp_path, "train/intermediate_loss")) == len(divergences)
+    losses = [
+        *scalars(tmp_path, "train/loss_step"),
+        *scalars(tmp_path, "train/ctc_loss"),
+        *scalars(tmp_path, "val/loss"),
+    ]
+    assert all(0 < loss < math.inf for loss in losses)
+    assert load_checkpoint(tmp_path / "last.ckpt").model.output.out_features == 5
 
 
 def test_init_from_takes_weights_only(tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,12 +16,12 @@ from asr.errors import CheckpointError
 from asr.runs import transfer
 from asr.runs.building import build
 from asr.runs.transfer import take_weights
-from asr.text.writing import MAIN
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
 from tests.conftest import TinyCorpus
 from tests.helpers.training import LANGUAGE, SMALL
 
+PHONES = ("<blank>", "aa", "b", "s")
 LETTERS = ("<blank>", "A", "B", "C", "|")
 OUTPUT = ("model.output.weight", "model.output.bias")
 QUIET = ("trainer.logger=false", "name=run")
@@ -30,6 +30,17 @@ QUIET = ("trainer.logger=false", "name=run")
 def make_module(tokens: tuple[str, ...] = LETTERS, unit: str = "char", *overrides: str) -> CTCModule:
     config = resolve(compose_config([*SMALL, *QUIET, *overrides]))
     config["model"]["tokens"] = {"unit": unit, "tokens": list(tokens)}
+    module = build(config).model
+    assert isinstance(module, CTCModule)
+    return module
+
+
+def make_two_heads(own_layer: bool, letters: tuple[str, ...] = LETTERS) -> CTCModule:
+    """Returns a module with phones as its main output, and letters beside it."""
+    config = resolve(compose_config([*SMALL, *QUIET, "model.encoder.init_args.num_layers=2"]))
+    config["model"]["tokens"] = {"unit": "phone", "tokens": list(PHONES)}
+    tokens = {"unit": "char", "tokens": list(letters)}
+    config["model"]["heads"] = {"char": {"tokens": tokens, "text_policy": "verbatim", "own_layer": own_layer}}
     module = build(config).model
     assert isinstance(module, CTCModule)
     return module
@@ -48,7 +59,7 @@ def save(path: Path, module: LightningModule, **changed: Any) -> Path:
     state = {name: value + 1 if value.is_floating_point() else value for name, value in module.state_dict().items()}
     settings = {"vocabulary": "\n".join(module.words.words[3:])} if isinstance(module, LanguageModule) else {}
     if isinstance(module, CTCModule):
-        settings = {"tokens": module.writings[MAIN].tokens.state()}
+        settings = {name: module.hparams[name] for name in ("tokens", "heads")}
     torch.save({"state_dict": state, "hyper_parameters": settings} | changed, path)
     return path
 
@@ -106,6 +117,60 @@ def test_what_is_shared_is_heard_as_before(tmp_path: Path) -> None:
     with torch.no_grad():
         before, after = (module.model(waveforms, lengths)[0] for module in (first, second))
     torch.testing.assert_close(after, before[:, :, [0, 4, 3, 2, 1]])
+
+
+def heard(module: CTCModule, head: str) -> torch.Tensor:
+    """Returns the log-probabilities of a head."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        log_probs: torch.Tensor = module.eval().model.of_head(head)(
+            torch.randn(2, 8000, generator=generator), torch.tensor([8000, 6000])
+        )[0]
+    return log_probs
+
+
+def test_heads_go_by_unit(tmp_path: Path, log: list[str]) -> None:
+    two_layers = "model.encoder.init_args.num_layers=2"
+    both = make_two_heads(own_layer=True)
+    path = save(tmp_path / "both.ckpt", both)
+    take_weights(both, path)
+    assert log == []
+    for tokens, unit, head in ((PHONES, "phone", "main"), (LETTERS, "char", "char")):
+        alone = make_module(tokens, unit, two_layers)
+        take_weights(alone, path)
+        assert torch.equal(heard(alone, "main"), heard(both, head))
+        assert log == [
+            f"{path}: head {unit} takes the weights of head {unit}: {len(tokens)} of {len(tokens)} tokens "
+            "are taken by name"
+        ]
+        log.clear()
+        once = save(tmp_path / f"{unit}.ckpt", alone)
+        take_weights(alone, once)
+        other = make_two_heads(own_layer=True)
+        fresh = other.model.output if unit == "char" else other.model.heads["char"].output
+        kept = fresh.weight.clone()
+        take_weights(other, once)
+        assert torch.equal(heard(other, head), heard(alone, "main"))
+        assert torch.equal(fresh.weight, kept)
+        taken = f"head {unit} takes the weights of head {unit}: {len(tokens)} of {len(tokens)} tokens are taken by name"
+        lines = [f"head {each} begins anew" if each != unit else taken for each in ("phone", "char")]
+        assert log == [f"{once}: {'; '.join(lines)}"]
+        log.clear()
+
+
+def test_the_rows_of_each_head_go_by_the_names_of_tokens(tmp_path: Path, log: list[str]) -> None:
+    both, more = make_two_heads(False), make_two_heads(True, ("<blank>", "B", "Ä", "|", "A", "C"))
+    path = save(tmp_path / "both.ckpt", both)
+    take_weights(both, path)
+    take_weights(more, path)
+    assert torch.equal(heard(more, "main"), heard(both, "main"))
+    here, there = heard(more, "char"), heard(both, "char")
+    rows = [0, 4, 1, 5, 3]
+    torch.testing.assert_close(here[:, :, rows].log_softmax(2), there, rtol=1e-4, atol=1e-4)
+    assert log == [
+        f"{path}: head phone takes the weights of head phone: 4 of 4 tokens are taken by name; "
+        "head char takes the weights of head char: 5 of 6 tokens are taken by name; new are 'Ä'"
+    ]
 
 
 def test_of_equal_tables_nothing_is_said(tmp_path: Path, log: list[str]) -> None:

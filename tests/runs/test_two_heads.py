@@ -1,9 +1,7 @@
-"""Letters beside phones in one network: both are learned, logged and kept, on any ranks, and after a stop."""
+"""Letters beside phones in one network: both are learned, logged and kept; see test_ranks and test_resume, too."""
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -11,17 +9,16 @@ import torch
 from lhotse import CutSet
 
 from asr.checkpoints.acoustic import load_checkpoint
-from asr.checkpoints.model_file.reading import load_model_file
-from asr.cli import decode, export
+from asr.cli import decode, rescore, tune
 from asr.cli.train import main
 from asr.corpora.manifests import read_cuts
+from asr.decoding.settings import RescoringSettings
 from asr.errors import ConfigError
-from asr.training.module import CTCModule
+from asr.scoring.hypotheses import read_hypotheses
 from tests.conftest import TinyCorpus
-from tests.helpers.training import SMALL, before, losses, scalars
+from tests.helpers.training import SMALL, scalars
 
 SOUNDS = {"A": "ah", "B": "b iy", "C": "s iy", " ": ""}
-HEAD = "{tokens: data/tiny/tokens_char.txt, text_policy: verbatim, weight: 0.4, own_layer: %s}"
 BOTH = [
     *SMALL,
     "unit=phone",
@@ -29,17 +26,7 @@ BOTH = [
     "data.train_cuts=[sounds/train_cuts.jsonl.gz]",
     "data.val_cuts=[sounds/dev_cuts.jsonl.gz]",
     "model.tokens=sounds/tokens_phone.txt",
-]
-SHARED, OWN = (f"+model.heads.char={HEAD % own}" for own in ("false", "true"))
-EVERYTHING = [
-    "augmentation=spec_noise",
-    "+model.objective.init_args.consistency.class_path=asr.training.losses.Consistency",
-    "+model.objective.init_args.intermediate={class_path: asr.training.losses.Intermediate, init_args: {layers: [1]}}",
-    "data.speeds=[0.9,1.0]",
-    "data.mixing.joined_steps=0.5",
-    "data.batch_seconds=5.0",
-    "model.optimizer.init_args.lr=0.001",
-    "trainer.max_epochs=1",
+    "+model.heads.char={tokens: data/tiny/tokens_char.txt, text_policy: verbatim, weight: 0.4, own_layer: true}",
 ]
 
 
@@ -60,16 +47,10 @@ def in_its_folder(tiny_corpus: TinyCorpus, monkeypatch: pytest.MonkeyPatch) -> N
     (folder / "tokens_phone.txt").write_text("<blank>\nah\nb\niy\ns\n", encoding="utf-8")
 
 
-def weights(exp_dir: Path) -> torch.Tensor:
-    state = torch.load(exp_dir / "last.ckpt", weights_only=True)
-    named = state.get("current_model_state", state["state_dict"])
-    return torch.cat([value.double().flatten() for value in named.values()])
-
-
 def test_both_heads_are_trained_and_one_checkpoint_holds_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*BOTH, OWN, "data.batch_seconds=4.0", f"exp_dir={tmp_path}"]) == 0
+    assert main([*BOTH, "data.batch_seconds=4.0", f"exp_dir={tmp_path}"]) == 0
     log = capsys.readouterr().err
     for name in ("val/per", "val/char_cer", "val/char_wer"):
         assert f"{name} {100 * scalars(tmp_path, name)[-1]:.2f} %" in log
@@ -98,44 +79,16 @@ def test_both_heads_are_trained_and_one_checkpoint_holds_them(
 
 
 def _decode_both(exp_dir: Path) -> None:
-    common = ["--checkpoint", str(exp_dir / "last.ckpt"), "--cuts", "sounds/dev_cuts.jsonl.gz", "--workers", "0"]
-    for flags, label in (([], "greedy"), (["--head", "phone"], "phone_greedy"), (["--head", "char"], "char_greedy")):
-        assert decode.main([*common, *flags]) == 0
-        assert (exp_dir / f"dev_{label}.jsonl").exists()
-    main_one, named, letters = (
-        (exp_dir / f"dev_{label}.jsonl").read_text() for label in ("greedy", "phone_greedy", "char_greedy")
-    )
-    assert main_one == named != letters
-    assert export.main(["--checkpoint", str(exp_dir / "last.ckpt"), "--out", str(exp_dir / "both.asr")]) == 0
-    (exported,) = load_model_file(exp_dir / "both.asr").acoustic
-    assert exported.beside.keys() == {"char"}
-    there, here = exported.model.state_dict(), load_checkpoint(exp_dir / "last.ckpt").model.state_dict()
-    assert all(torch.equal(there[name], here[name]) for name in here)
-
-
-def test_one_and_two_ranks_give_the_same_weights_and_logs(tmp_path: Path) -> None:
-    exp_dirs = [tmp_path / str(number) for number in (1, 2)]
-    for number, exp_dir in enumerate(exp_dirs, start=1):
-        settings = [f"trainer.devices={number}", f"exp_dir={exp_dir}"]
-        assert main([*BOTH, OWN, *EVERYTHING, *settings]) == 0
-    first, second = map(weights, exp_dirs)
-    assert (first - second).norm() < 1e-4 * first.norm()
-    names = ["loss_step", "char_loss_step", "char_blank_ratio", "char_divergence", "char_intermediate_loss"]
-    for name in [*(f"train/{name}" for name in names), "val/char_loss", "val/char_cer", "val/per"]:
-        assert scalars(exp_dirs[1], name) == pytest.approx(scalars(exp_dirs[0], name), rel=1e-3), name
-
-
-def test_a_run_stopped_in_mid_epoch_goes_on_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
-    settings = [*BOTH, OWN, *EVERYTHING]
-    assert main([*settings, f"exp_dir={straight}"]) == 0
-    with monkeypatch.context() as changed:
-        before(changed, CTCModule, "training_step", 5, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        assert main([*settings, f"exp_dir={stopped}"]) == 143
-    assert main([*settings, f"exp_dir={stopped}", "ckpt_path=last"]) == 0
-    assert torch.equal(weights(straight), weights(stopped))
-    for name in ("train/loss_step", "train/char_loss_step"):
-        assert losses(straight, name) == losses(stopped, name)
+    model = ["--checkpoint", str(exp_dir / "last.ckpt"), "--cuts", "sounds/dev_cuts.jsonl.gz"]
+    for flags in ([], ["--head", "char", "--beam-size", "4", "--nbest", "4"]):
+        assert decode.main([*model, *flags, "--workers", "0"]) == 0
+    phones, letters = (read_hypotheses(exp_dir / f"dev_{label}.jsonl") for label in ("greedy", "char_beam4"))
+    assert {hyps[0].text for hyps in phones.values()} != {hyps[0].text for hyps in letters.values()}
+    nbest, settings = str(exp_dir / "dev_char_beam4.jsonl"), str(exp_dir / "both.json")
+    lists = [*model, "--nbest", nbest]
+    assert tune.main(["rescore", *lists, "--head", "char", "--out", settings]) == 0
+    assert RescoringSettings.load(settings).head == "char"
+    assert rescore.main([*lists, "--settings", settings, "--out", str(exp_dir / "rescored.jsonl")]) == 0
 
 
 def test_settings_of_heads_that_cannot_be_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,5 +99,5 @@ def test_settings_of_heads_that_cannot_be_are_one_line(tmp_path: Path, capsys: p
         ("+model.heads.char.size=3", "model.heads: Option 'size' is not accepted"),
         ("model.encoder.init_args.num_layers=1", "encoder: has one layer"),
     ):
-        assert main([*BOTH, OWN, change, f"exp_dir={tmp_path}"]) in (1, 2)
+        assert main([*BOTH, change, f"exp_dir={tmp_path}"]) in (1, 2)
         assert found in capsys.readouterr().err.splitlines()[-1]

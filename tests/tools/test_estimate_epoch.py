@@ -23,7 +23,9 @@ TINY = [
 def test_steps_are_timed_and_an_epoch_follows(
     cuts: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = [*TINY, f"data.train_cuts=[{cuts}]", "--hours", "0.1", "--devices", "2", "--steps", "2", "--device", "cpu"]
+    heads = ["+model.heads.char={tokens: tokens_char.txt, text_policy: verbatim}"] if "features" in cuts else []
+    options = ["--hours", "0.1", "--devices", "2", "--steps", "2", "--device", "cpu"]
+    told = [*TINY, *heads, f"data.train_cuts=[{cuts}]", *options]
     monkeypatch.setattr(sys, "argv", ["estimate_epoch.py", *told])
     assert TOOL["main"]() == 0
     first, step, throughput, epoch, *_ = capsys.readouterr().out.splitlines()

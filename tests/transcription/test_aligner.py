@@ -8,11 +8,13 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+import torch
 from lhotse import SupervisionSegment, SupervisionSet
 from praatio import textgrid
 from pympi import Elan
 from pysubs2 import SSAFile
 
+from asr.audio.waveforms import write_wav
 from asr.checkpoints.model_file.card import make_card
 from asr.checkpoints.model_file.export import Recipe, export_model
 from asr.corpora.textgrid import parse_textgrid
@@ -24,7 +26,9 @@ from asr.text.lexicon import parse_lexicon
 from asr.text.tokens import TokenTable
 from asr.transcription.aligner import Aligner, AlignerSettings
 from asr.transcription.alignment_formats import ALIGNMENT_FORMATS, ALIGNMENT_SCHEMA
+from asr.transcription.recognizer import Recognizer
 from tests.checkpoints.model_files import save_phones
+from tests.transcription.tiny_models import save_checkpoint, two_heads_content
 from tests.transcription.tone_aligner import SPACE, A, B, C, D, aligner, record
 
 PHONES = TokenTable("phone", ("<blank>", "AH", "B", "SIL"))
@@ -170,6 +174,16 @@ def test_what_does_not_belong_together_is_told(tmp_path: Path) -> None:
         aligner(silence="SIL")
     with pytest.raises(ConfigError, match="lexicon: is missing"):
         aligner(PHONES)
+
+
+def test_a_head_of_letters_needs_no_lexicon(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "both.ckpt", two_heads_content())
+    waveform = 0.1 * torch.randn(16000, generator=torch.Generator().manual_seed(0))
+    write_wav(tmp_path / "a.wav", waveform, 16000)
+    said = Recognizer.from_checkpoint(path, head="char").recognize([waveform])[0].text
+    assert Aligner.from_checkpoint(path, head="char").align(tmp_path / "a.wav", [said]).unit == "char"
+    with pytest.raises(ConfigError, match="lexicon: is missing"):
+        Aligner.from_checkpoint(path)
 
 
 def test_settings_are_kept_and_refused_where_they_are_wrong(tmp_path: Path) -> None:

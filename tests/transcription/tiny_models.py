@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from asr.features.frontend import FrontEnd
-from asr.models.acoustic import AcousticModel
+from asr.models.acoustic import AcousticModel, HeadSize
 from asr.models.encoder import RecurrentEncoder
 from asr.models.pronouncer import Pronouncer
 from asr.text.tokens import TokenTable
@@ -51,6 +51,26 @@ def checkpoint_content(seed: int = 0, **encoder: Any) -> dict[str, Any]:
             "_class_path": "asr.training.module.CTCModule",
         },
     }
+
+
+def two_heads_content(own_layer: bool = True) -> dict[str, Any]:
+    """Returns the checkpoint of a model of phones, with letters beside them."""
+    content = checkpoint_content(num_layers=2)
+    letters = content["hyper_parameters"]["tokens"]
+    frontend = FrontEnd(**FRONTEND)
+    torch.manual_seed(1)
+    encoder = RecurrentEncoder(frontend.feature_dim, **{**ENCODER, "num_layers": 2})
+    model = AcousticModel(frontend, encoder, 4, {"char": HeadSize(len(letters["tokens"]), own_layer)})
+    with torch.no_grad():
+        for output in (model.output, model.get_submodule("heads.char.output")):
+            output.get_parameter("weight").mul_(40)
+    content["state_dict"] = {f"model.{name}": value for name, value in model.state_dict().items()}
+    content["hyper_parameters"] |= {
+        "tokens": {"unit": "phone", "tokens": ["<blank>", "aa", "b", "s"]},
+        "text_policy": "verbatim",
+        "heads": {"char": {"tokens": letters, "text_policy": "upper-no-punctuation", "own_layer": own_layer}},
+    }
+    return content
 
 
 def save_checkpoint(path: Path, content: Any = None) -> Path:

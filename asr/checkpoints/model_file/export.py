@@ -9,6 +9,7 @@ from typing import Any
 
 from asr.checkpoints.acoustic import ACOUSTIC, Loaded
 from asr.checkpoints.kinds import load_stored_model
+from asr.checkpoints.language import LoadedLanguageModel
 from asr.checkpoints.model_file.arrays import Precision
 from asr.checkpoints.model_file.card import Card
 from asr.checkpoints.model_file.lexicon import write_lexicon
@@ -16,7 +17,7 @@ from asr.checkpoints.model_file.members import Written
 from asr.checkpoints.model_file.networks import write_network
 from asr.checkpoints.model_file.ngram import write_ngram
 from asr.checkpoints.reading import StoredModel, read_model
-from asr.checkpoints.rescoring import rescoring_model
+from asr.checkpoints.rescoring import own_head, rescoring_model
 from asr.decoding.parts import DecoderParts
 from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.errors import ConfigError
@@ -72,9 +73,7 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
         "precision": recipe.precision,
         **_write_acoustic(recipe, stored, models, written),
         "rescoring": [
-            _write_rescoring(
-                each, models[0].model.frontend.sample_rate, recipe.precision, f"rescoring_{place}", written
-            )
+            _write_rescoring(each, recipe, models, f"rescoring_{place}", written)
             for place, each in enumerate(recipe.rescoring)
         ],
         "decoder": asdict(_without_folders(recipe.settings)),
@@ -115,13 +114,19 @@ def _load_acoustic(path: str) -> tuple[StoredModel, Loaded]:
 
 
 def _write_rescoring(
-    settings: RescoringSettings, sample_rate: int, precision: Precision, part: str, written: Written
+    settings: RescoringSettings, recipe: Recipe, models: Sequence[Loaded], part: str, written: Written
 ) -> dict[str, Any]:
+    """Returns the entry of a model that rescores; a head of the only acoustic model is in the file with it."""
+    described = asdict(replace(settings, model=Path(settings.model).name))
+    is_alone = len(models) == 1 and not recipe.is_portable
+    if is_alone and own_head(models[0], settings, recipe.checkpoints[0]):
+        return described
     stored = read_model(settings.model, ACOUSTIC.incomplete, ACOUSTIC.remedy)
-    loaded = rescoring_model(load_stored_model(stored), sample_rate, settings.model)
-    network = loaded.model if isinstance(loaded, Loaded) else loaded.network
-    described = write_network(stored, network, precision, part, written)
-    return {**asdict(replace(settings, model=Path(settings.model).name)), "network": described}
+    sample_rate, model = models[0].model.frontend.sample_rate, load_stored_model(stored)
+    rescoring_model(model, settings.head, sample_rate, settings.model)  # raises if it cannot
+    assert isinstance(model, Loaded | LoadedLanguageModel)
+    network = model.model if isinstance(model, Loaded) else model.network
+    return {**described, "network": write_network(stored, network, recipe.precision, part, written)}
 
 
 def _without_folders(settings: DecoderSettings) -> DecoderSettings:

@@ -27,6 +27,7 @@ from asr.models.cells.gated import VanillaGRU, VanillaRNN
 from asr.models.cells.lstm import VanillaLSTM
 from asr.portable.frontend import PortableFrontEnd
 from asr.portable.network import Network
+from asr.text.writing import MAIN
 
 OPSET = 17
 TOLERANCE = 1e-3
@@ -50,7 +51,7 @@ class _Classifier(nn.Module):
 def write_portable(
     stored: StoredModel, loaded: Loaded, precision: Precision, part: str, written: Written
 ) -> dict[str, Any]:
-    """Writes a model that runs without torch; returns what the manifest has to say of it.
+    """Writes a model with its main head, to run without torch; returns what the manifest has to say of it.
 
     Args:
         stored: the checkpoint that it is from.
@@ -64,7 +65,7 @@ def write_portable(
     """
     if precision == "float16":
         raise ConfigError("--precision", "float16 is none of ONNX on a CPU", "give float32 or int8")
-    model = loaded.model
+    model = loaded.head(MAIN).model
     content = _export(model, stored.path, len(loaded.tokens))
     written.add(f"{part}/{NETWORK}", _quantised(content) if precision == "int8" else content, is_packed=False)
     frontend = portable_frontend(model.frontend)

@@ -83,7 +83,7 @@ class ModelFile:
             return ()
         with needing_torch(self.path):
             from asr.checkpoints.model_file.search import read_rescoring
-        return read_rescoring(self.members, self.sample_rate)
+        return read_rescoring(self.members, self.acoustic, self.sample_rate)
 
     def complete(self) -> None:
         """Reads what searches use, and refuses members that belong to nothing; errors are those of ``parts``."""
@@ -114,7 +114,8 @@ class ModelFile:
         if self.settings.lexicon or self.settings.lm:
             rows += _describe_parts(self.parts)
         for settings, model in self.rescoring:
-            rows.append(("rescoring", f"{settings.model}, weight {settings.weight:g}"))
+            head = f", head {settings.head}" if settings.head else ""
+            rows.append(("rescoring", f"{settings.model}{head}, weight {settings.weight:g}"))
             rows += model.describe()
         if self.confidence is not None:
             chosen = "fewest expected errors" if self.confidence.risk_scale else "highest score"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from asr.checkpoints.acoustic import Loaded
 from asr.checkpoints.model_file.lexicon import read_lexicon
 from asr.checkpoints.model_file.members import Members
 from asr.checkpoints.model_file.networks import read_network
 from asr.checkpoints.model_file.ngram import read_ngram
-from asr.checkpoints.rescoring import RescoringModel, rescoring_model
+from asr.checkpoints.rescoring import OwnHead, RescoringModel, rescoring_model
 from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.decoding.parts import Coverage, DecoderParts
 from asr.decoding.settings import DecoderSettings, RescoringSettings
@@ -39,11 +41,12 @@ def read_acoustic(members: Members) -> tuple[Loaded, ...]:
     return tuple(found)
 
 
-def read_rescoring(members: Members, sample_rate: int) -> Rescoring:
+def read_rescoring(members: Members, acoustic: Sequence[Loaded], sample_rate: int) -> Rescoring:
     """Builds the models that choose among hypotheses, in order, with their weights.
 
     Args:
         members: of the file.
+        acoustic: its acoustic models; a head of the only one may choose.
         sample_rate: of its acoustic models, in Hz.
 
     Raises:
@@ -51,10 +54,13 @@ def read_rescoring(members: Members, sample_rate: int) -> Rescoring:
     """
     found: list[tuple[RescoringSettings, RescoringModel]] = []
     for place, each in enumerate(members.manifest.records("rescoring")):
-        part = f"rescoring_{place}"
+        part, settings = f"rescoring_{place}", RescoringSettings.of(each)
+        if not each.has("network") and len(acoustic) == 1 and settings.head in acoustic[0].beside:
+            found.append((settings, OwnHead(acoustic[0].head(settings.head))))
+            continue
         loaded = read_network(members, each.record("network"), part)
         try:
-            found.append((RescoringSettings.of(each), rescoring_model(loaded, sample_rate, part)))
+            found.append((settings, rescoring_model(loaded, settings.head, sample_rate, part)))
         except ConfigError as error:
             raise members.foreign(f"{error.where}: {error.found}") from None
     return tuple(found)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import cycle
 
 from asr.reports.curves import smoothed
-from asr.reports.history import ERROR_RATES, History
+from asr.reports.history import History
 from asr.reports.html.chart import Line, line_chart
 from asr.reports.html.markup import Markup, section, table, tag
 
-_NAMES = {"val/per": "phones", "val/wer": "words", "val/cer": "characters"}
-_STYLES = dict(zip(ERROR_RATES, ("warm", "warm", "cool"), strict=True))
+_STYLES = ("warm", "cool", "dull")
 
 
 def settings_section(rows: Iterable[tuple[str, str]]) -> Markup:
@@ -24,14 +24,12 @@ def settings_section(rows: Iterable[tuple[str, str]]) -> Markup:
 
 def curves_section(history: History) -> Markup:
     """Returns the learning curves and a table of the dev set's error rates."""
+    losses = {"train/loss_epoch": ("training", "dull"), "val/loss": ("dev", "warm")}
+    losses |= {f"val/{head}_loss": (f"dev, {head}", "cool") for head in history.heads}
+    rates = {name: (counted, style) for (name, counted), style in zip(history.error_rates.items(), cycle(_STYLES))}
     charts = [
-        _chart(history, "loss, nats a token", {"train/loss_epoch": ("training", "dull"), "val/loss": ("dev", "warm")}),
-        _chart(
-            history,
-            "greedy error rate on dev, %",
-            {name: (_NAMES[name], _STYLES[name]) for name in ERROR_RATES},
-            scale=100.0,
-        ),
+        _chart(history, "loss, nats a token", losses),
+        _chart(history, "greedy error rate on dev, %", rates, scale=100.0),
         _chart(history, "learning rate", {"learning_rate": ("", "dull")}),
         _chart(history, "gradient norm before clipping", {"train/gradient_norm": ("", "dull")}, is_smooth=True),
         _chart(
@@ -59,11 +57,12 @@ def _chart(
 
 
 def _dev_table(history: History) -> Markup:
-    names = [name for name in ("val/loss", *ERROR_RATES) if name in history.curves]
+    rates = history.error_rates
+    names = [name for name in ("val/loss", *rates) if name in history.curves]
     if not names:
         return tag("p", "Nothing was measured on dev.")
     curves = [history.curves[name] for name in names]
-    heads = ["dev loss" if name == "val/loss" else f"{_NAMES[name]}, %" for name in names]
+    heads = ["dev loss" if name == "val/loss" else f"{rates[name]}, %" for name in names]
     rows: list[Sequence[str]] = []
     for step in curves[0].steps:
         values = [dict(zip(curve.steps, curve.values, strict=True)).get(step) for curve in curves]
