@@ -39,7 +39,7 @@ class Cutting:
         silence_margin: seconds of a removed silence that are kept at either end.
     """
 
-    max_chunk: Seconds = 20.0
+    max_chunk: Seconds = 16.0
     min_chunk: Seconds = 5.0
     min_pause: Seconds = 0.2
     overlap: Seconds = 1.0

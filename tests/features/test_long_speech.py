@@ -7,7 +7,7 @@ import torch
 
 from asr.features.long_speech import LongSpeech
 from asr.features.normalisation import rate_frames
-from tests.features.test_stretches import make_levels
+from tests.features.levels import make_levels
 
 RECORDINGS = {
     "one stretch": [("sound", 700)],

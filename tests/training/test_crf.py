@@ -10,7 +10,7 @@ from asr.lm.kneser_ney import estimate
 from asr.training.crf import CRF
 from asr.training.losses import CTCObjective, ctc_losses
 from tests.decoding.enumeration import phones, random_log_probs, sequence_log_probs
-from tests.training.test_losses import TARGETS, learned, make_batch, make_model, take
+from tests.training.objectives import TARGETS, learned, make_batch, make_model, take
 
 
 def test_the_loss_is_that_of_a_distribution_over_sequences() -> None:
