@@ -61,6 +61,29 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     train = add_action(actions, "train", "trains a model from text", _TRAIN)
+    _add_train_options(train)
+
+    ppl = add_action(actions, "ppl", "measures perplexity and unknown words", _PPL)
+    ppl.add_argument("text", type=Path, nargs="*", metavar="TEXT", help="one sentence per line (or .gz, .xz, .bz2)")
+    ppl.add_argument("--cuts", type=Path, nargs="+", metavar="F", help="cuts whose transcripts are the text")
+    ppl.add_argument(
+        "--model", type=Path, required=True, metavar="F", help="the model: .arpa, .arpa.gz, .npz, or .ckpt of asr train"
+    )
+    ppl.add_argument("--oovs", type=int, default=0, metavar="N", help="print the N most frequent unknown words")
+    ppl.set_defaults(run=_measure)
+    for each in (train, ppl):
+        each.add_argument("--policy", metavar="NAME", help=f"text policy of words and text: {', '.join(POLICIES)}")
+
+    convert = add_action(actions, "convert", "converts a model: ARPA to .npz, which loads faster, or back")
+    convert.add_argument("source", type=Path, metavar="FROM", help="the model to read")
+    convert.add_argument("target", type=Path, metavar="TO", help="file to write: .arpa, .arpa.gz or .npz")
+    convert.set_defaults(run=_convert)
+    _lm_models.add_actions(actions)
+    _lm_texts.add_actions(actions)
+    return parser
+
+
+def _add_train_options(train: argparse.ArgumentParser) -> None:
     source = train.add_mutually_exclusive_group(required=True)
     source.add_argument("--text", type=Path, nargs="+", metavar="F", help="one sentence per line (or .gz, .xz, .bz2)")
     source.add_argument("--cuts", type=Path, nargs="+", metavar="F", help="cuts whose transcripts are the text")
@@ -83,25 +106,6 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--memory", type=above_zero, default=1.0, metavar="GB", help=memory)
     train.add_argument("--temporary-folder", type=Path, metavar="DIR", help="where n-grams go that do not fit into it")
     train.set_defaults(run=_train)
-
-    ppl = add_action(actions, "ppl", "measures perplexity and unknown words", _PPL)
-    ppl.add_argument("text", type=Path, nargs="*", metavar="TEXT", help="one sentence per line (or .gz, .xz, .bz2)")
-    ppl.add_argument("--cuts", type=Path, nargs="+", metavar="F", help="cuts whose transcripts are the text")
-    ppl.add_argument(
-        "--model", type=Path, required=True, metavar="F", help="the model: .arpa, .arpa.gz, .npz, or .ckpt of asr train"
-    )
-    ppl.add_argument("--oovs", type=int, default=0, metavar="N", help="print the N most frequent unknown words")
-    ppl.set_defaults(run=_measure)
-    for each in (train, ppl):
-        each.add_argument("--policy", metavar="NAME", help=f"text policy of words and text: {', '.join(POLICIES)}")
-
-    convert = add_action(actions, "convert", "converts a model: ARPA to .npz, which loads faster, or back")
-    convert.add_argument("source", type=Path, metavar="FROM", help="the model to read")
-    convert.add_argument("target", type=Path, metavar="TO", help="file to write: .arpa, .arpa.gz or .npz")
-    convert.set_defaults(run=_convert)
-    _lm_models.add_actions(actions)
-    _lm_texts.add_actions(actions)
-    return parser
 
 
 def _check_train(arguments: argparse.Namespace) -> None:

@@ -53,8 +53,7 @@ def log_probs_by_piece(
     """Yields the log-probabilities of a whole recording, equal to those that :meth:`AcousticModel.classify` returns.
 
     A layer in two directions first reads the recording from its end, then from its start; states go from piece to
-    piece. Of all rows, those of one layer's input and of one direction exist at a time, and those of its output where
-    its width is another.
+    piece. Rows exist of one layer's input and one direction at a time, and of its output where its width is another.
 
     Args:
         model: in evaluation mode, on its device.

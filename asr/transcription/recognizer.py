@@ -111,11 +111,9 @@ class Recognizer:
 
         Args:
             path: the checkpoint.
-            settings: how to decode; greedy if None. Without rescoring, ``nbest`` is what ``confidence`` needs, or 1,
-                whatever it says.
+            settings: how to decode; greedy if None. Without rescoring, ``nbest`` is 1, or what ``confidence`` needs.
             rescoring: other models, or heads of this one, and their weights; they rescore the ``nbest`` in order.
-            confidence: how the best hypothesis is chosen at last, and how sure its words are; the first if None, and as
-                sure as the decoder says.
+            confidence: how the best hypothesis is chosen, and how sure its words are; None for the decoder's word.
             head: head of the model that is decoded, such as "char" beside phones; None for the main one.
             hotwords: words and phrases that are expected; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N".
@@ -221,9 +219,8 @@ class Recognizer:
     ) -> Iterator[Transcript]:
         """Yields the transcript of each recording in order, without those that fail.
 
-        Recordings are read block by block and cut at pauses, and long silences are removed; chunks of similar length,
-        from any recording, are recognised together. Memory grows with ``batch_seconds``, not with the length of
-        recordings.
+        Recordings are read block by block and cut at pauses; chunks of similar length, from any recording, are
+        recognised together. Memory grows with ``batch_seconds``, not with the length of recordings.
 
         Args:
             paths: audio files of any sample rate and number of channels, or recordings with names.
@@ -231,9 +228,8 @@ class Recognizer:
             cutting: how long recordings are cut; the defaults if None.
             channel: channel to read, from 0; None for the mean of all, or the loudest if they cancel out.
             separate: whether each channel is recognised as a speaker of its own: L and R, or 1, 2, and so on.
-            exact: whether the network hears a whole recording at once, see :mod:`asr.transcription.exact`; slower, and
-                the measure of what cutting changes.
-            on_failure: called, in the order of paths, with a file that cannot be transcribed and the reason.
+            exact: whether the network hears a whole recording at once, see :mod:`asr.transcription.exact`.
+            on_failure: called, in the order of paths, with a file that fails and the reason.
             on_progress: called with the seconds of audio that have been recognised.
 
         Raises:
