@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--pauses", type=float, nargs="+", default=[0.0, 0.3], metavar="S", help="(default: 0 0.3)")
     parser.add_argument("--exact", action="store_true", help="measure asr transcribe --exact too")
     arguments = parser.parse_args()
-    choice = Choice(arguments.model, arguments.checkpoint, arguments.settings, None, (), None, None, None)
+    choice = Choice(arguments.model, arguments.checkpoint, settings=arguments.settings)
     recognizer, _ = open_recognizer(choice)
     cuts = list(read_cuts(arguments.cuts))
     waveforms = [read_waveform(cut, recognizer.sample_rate) for cut in cuts]

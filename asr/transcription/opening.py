@@ -33,16 +33,16 @@ class Choice:
         threads: batches recognised at the same time on a CPU; None for one per core.
     """
 
-    model: str | None
-    checkpoint: str | None
-    head: str | None
-    settings: str | None
-    beam_size: int | None
-    rescoring: Sequence[str]
-    confidence: str | None
-    nbest: int | None
-    device: str | None
-    threads: int | None
+    model: str | None = None
+    checkpoint: str | None = None
+    head: str | None = None
+    settings: str | None = None
+    beam_size: int | None = None
+    rescoring: Sequence[str] = ()
+    confidence: str | None = None
+    nbest: int | None = None
+    device: str | None = None
+    threads: int | None = None
 
 
 def open_recognizer(
