@@ -61,11 +61,7 @@ if stage 5 "n-gram of words"; then
 fi
 
 if ((${#lm_text[@]})) && stage 6 "recurrent language model"; then
-  learnt=${lm_text[0]}
-  if ((${#lm_text[@]} > 1)); then
-    asr lm select --like "$learnt" --text "${lm_text[@]:1}" --keep 0.1 --policy "$policy" --out "$data/selected.txt.gz"
-    learnt+=,$data/selected.txt.gz
-  fi
+  learnt=$(texts_to_learn "$data/selected.txt.gz" "$policy" "${lm_text[@]}")
   asr train --config-name lm corpus=librispeech "text=[$learnt]" model.text_policy="$policy" seed="$seed" ckpt_path=last
 fi
 

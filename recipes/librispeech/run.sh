@@ -69,11 +69,7 @@ if stage 6 "n-gram of words"; then
 fi
 
 if ((${#lm_text[@]})) && stage 7 "recurrent language model"; then
-  learnt=${lm_text[0]}
-  if ((${#lm_text[@]} > 1)); then
-    asr lm select --like "$learnt" --text "${lm_text[@]:1}" --keep 0.1 --policy "$letters" --out "$data/selected.txt.gz"
-    learnt+=,$data/selected.txt.gz
-  fi
+  learnt=$(texts_to_learn "$data/selected.txt.gz" "$letters" "${lm_text[@]}")
   asr train --config-name lm corpus=librispeech "text=[$learnt]" model.text_policy="$letters" seed="$seed" ckpt_path=last
 fi
 

@@ -92,7 +92,10 @@ def test_to_a_number_and_to_a_size(model):
     pruning, most = EntropyPruning(model), sum(model.num_ngrams)
     for number in (most, most - 20, most // 2):
         assert number - 3 <= sum(pruning.to_number(number).num_ngrams) <= number
-    size_of = lambda model: 1000 + 3 * sum(model.num_ngrams)  # noqa: E731
+
+    def size_of(pruned):
+        return 1000 + 3 * sum(pruned.num_ngrams)
+
     limit = 1000 + 3 * most // 2
     assert 0.95 * limit < size_of(pruning.to_size(limit, size_of)) <= limit
     assert pruning.to_size(10**9, size_of).num_ngrams == model.num_ngrams

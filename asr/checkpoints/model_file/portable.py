@@ -95,29 +95,31 @@ def _read_frontend(members: Members, found: Record, part: str) -> PortableFrontE
     cmvn = _NORMALISATIONS.get(found.text("cmvn"))
     if cmvn is None:
         raise found.error("cmvn", f"one of {', '.join(_NORMALISATIONS)}")
-    hop, order, sample_rate = (found.whole(name, least) for name, least in _NUMBERS)
+    unfit = members.foreign("the tables of its front end do not fit together")
+    if any(name not in tables for name in ("window", "filters", "mean", "std")):
+        raise unfit
     frontend = PortableFrontEnd(
-        sample_rate,
-        hop,
-        order,
-        cmvn,
-        found.flag("use_energy"),
-        found.number("silent_level"),
-        *(tables.get(name) for name in TABLES),  # type: ignore[arg-type]
+        sample_rate=found.whole("sample_rate", 1000),
+        hop_length=found.whole("hop_length", 1),
+        delta_order=found.whole("delta_order", 0),
+        cmvn=cmvn,
+        use_energy=found.flag("use_energy"),
+        silent_level=found.number("silent_level"),
+        window=tables["window"],
+        filters=tables["filters"],
+        cepstra=tables.get("cepstra"),
+        to_levels=tables.get("to_levels"),
+        from_levels=tables.get("from_levels"),
+        mean=tables["mean"],
+        std=tables["std"],
     )
-    if not _is_whole(frontend):
-        raise members.foreign("the tables of its front end do not fit together")
+    if not _fits(frontend):
+        raise unfit
     return frontend
 
 
-_NUMBERS = (("hop_length", 1), ("delta_order", 0), ("sample_rate", 1000))
-
-
-def _is_whole(frontend: PortableFrontEnd) -> bool:
-    """Says whether the tables of a front end are there and fit each other."""
-    needed = (frontend.window, frontend.filters, frontend.mean, frontend.std)
-    if any(table is None for table in needed):
-        return False
+def _fits(frontend: PortableFrontEnd) -> bool:
+    """Says whether the tables of a front end fit each other."""
     window, filters, cepstra = frontend.window, frontend.filters, frontend.cepstra
     to_levels, from_levels = frontend.to_levels, frontend.from_levels
     if [window.ndim, filters.ndim, frontend.mean.ndim] != [1, 2, 1] or frontend.mean.shape != frontend.std.shape:
