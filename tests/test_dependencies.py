@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import ast
 import importlib
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,21 @@ def test_a_library_that_does_not_load_is_one_line_and_the_others_are_listed(caps
         "soundfile",
         "libsndfile",
     ]
+
+
+def test_what_extras_install_is_imported_where_it_is_used() -> None:
+    root = Path(__file__).parents[1]
+    extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    names = [name for extra in ("demo", "export", "media") for name in extras[extra]]
+    libraries = {re.split(r"[^\w-]", name)[0].replace("-", "_") for name in names}
+    assert libraries == {"espeakng_loader", "onnx", "onnxruntime", "av"}
+    wrong = []
+    for file in (root / "asr").rglob("*.py"):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            modules = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            wrong += [f"{file.name}: {name}" for name in modules if name.partition(".")[0] in libraries]
+    assert not wrong
 
 
 def test_a_missing_library_is_named() -> None:

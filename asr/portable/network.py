@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
+from asr.dependencies import DependencyError
 from asr.errors import CheckpointError
 from asr.portable.deltas import Floats
 
@@ -31,11 +31,17 @@ class Network:
 
     Raises:
         CheckpointError: the network cannot be read, or names other files.
+        DependencyError: onnxruntime is not installed.
     """
 
     def __init__(
         self, path: Path, content: bytes, time_stride: int, num_tokens: int, *, is_quantised: bool = False
     ) -> None:
+        try:
+            import onnxruntime  # of the extra export: recognisers of checkpoints do without
+        except ModuleNotFoundError:
+            found = "holds an ONNX network, and onnxruntime is not installed"
+            raise DependencyError(path, found, "install it: pip install onnxruntime") from None
         if _OTHER_FILES in content:
             raise CheckpointError(path, "holds a network that names files outside of it", _AGAIN)
         options = onnxruntime.SessionOptions()

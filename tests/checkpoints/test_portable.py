@@ -17,6 +17,7 @@ from asr.checkpoints.acoustic import load_checkpoint
 from asr.checkpoints.model_file.arrays import Precision
 from asr.checkpoints.model_file.reading import load_model_file
 from asr.decoding.settings import ConfidenceSettings, DecoderSettings
+from asr.dependencies import DependencyError
 from asr.errors import AsrError, CheckpointError, ConfigError
 from asr.transcription.portable_engine import PortableEngine
 from asr.transcription.recognizer import Recognizer
@@ -166,6 +167,18 @@ def test_damaged_networks_and_tables_are_one_line(portable: Path, name: str, con
 
     with pytest.raises(CheckpointError, match=found):
         load_model_file(rewritten(portable, change))
+
+
+def test_without_onnxruntime_such_files_are_refused_and_checkpoints_are_read(
+    tmp_path: Path, portable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(DependencyError) as caught:
+        Recognizer.from_file(portable)
+    found = "holds an ONNX network, and onnxruntime is not installed; install it: pip install onnxruntime"
+    assert str(caught.value) == f"{portable}: {found}"
+    save_acoustic(tmp_path / "a.ckpt")
+    assert Recognizer.from_checkpoint(tmp_path / "a.ckpt").sample_rate == 16000
 
 
 def test_names_that_are_no_text_are_refused_without_printing(
