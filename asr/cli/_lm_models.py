@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli.command import above_zero, add_action, log
-from asr.errors import UsageError
+from asr.errors import DataError, UsageError
 from asr.text.policy import POLICIES, get_policy
 
 if TYPE_CHECKING:
@@ -61,14 +61,17 @@ def _prune(arguments: argparse.Namespace) -> None:
 
     check_name(arguments.out)
     pruning = EntropyPruning(load_ngram(arguments.source))
-    if arguments.threshold is not None:
-        model = pruning.at(arguments.threshold)
-    elif arguments.to_ngrams is not None:
-        model = pruning.to_number(arguments.to_ngrams)
-    else:
-        limit = int(1e6 * arguments.to_megabytes)
-        model = pruning.to_size(limit, lambda model: ngram_size(model, arguments.precision))
-        log(f"{ngram_size(model, arguments.precision) / 1e6:.2f} MB in a model file ({arguments.precision})")
+    try:
+        if arguments.threshold is not None:
+            model = pruning.at(arguments.threshold)
+        elif arguments.to_ngrams is not None:
+            model = pruning.to_number(arguments.to_ngrams)
+        else:
+            limit = int(1e6 * arguments.to_megabytes)
+            model = pruning.to_size(limit, lambda model: ngram_size(model, arguments.precision))
+            log(f"{ngram_size(model, arguments.precision) / 1e6:.2f} MB in a model file ({arguments.precision})")
+    except DataError as error:
+        raise DataError(arguments.source, error.found, error.remedy) from None
     save_ngram(model, arguments.out)
     log(f"{arguments.out}: {describe(model)}")
 

@@ -169,6 +169,15 @@ def test_damaged_networks_and_tables_are_one_line(portable: Path, name: str, con
         load_model_file(rewritten(portable, change))
 
 
+def test_without_onnx_nothing_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"onnx": None, "onnxruntime": object()}
+    monkeypatch.setattr("importlib.util.find_spec", found.get)
+    with pytest.raises(
+        DependencyError, match="and onnx cannot be found; install it: pip install onnx"
+    ):
+        write_model_file(tmp_path, **PLAIN)
+
+
 def test_without_onnxruntime_such_files_are_refused_and_checkpoints_are_read(
     tmp_path: Path, portable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import io
 import logging
 import tempfile
@@ -19,6 +20,7 @@ from asr.checkpoints.model_file.arrays import Precision
 from asr.checkpoints.model_file.members import Written
 from asr.checkpoints.model_file.portable import NETWORK, TABLES
 from asr.checkpoints.reading import StoredModel
+from asr.dependencies import DependencyError
 from asr.errors import AsrError, ConfigError
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel
@@ -62,9 +64,14 @@ def write_portable(
 
     Raises:
         ConfigError: ONNX cannot hold the network exactly, or not in that precision.
+        DependencyError: onnx or onnxruntime is not installed.
     """
     if precision == "float16":
         raise ConfigError("--precision", "float16 is none of ONNX on a CPU", "give float32 or int8")
+    missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
+    if missing:
+        found = f"the extra export is needed to write ONNX, and {' and '.join(missing)} cannot be found"
+        raise DependencyError(stored.path, found, "install it: pip install onnx onnxruntime")
     model = loaded.head(MAIN).model
     content = _export(model, stored.path, len(loaded.tokens))
     written.add(f"{part}/{NETWORK}", _quantised(content) if precision == "int8" else content, is_packed=False)
