@@ -14,7 +14,7 @@ from asr.errors import AsrError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-_ONE_SIGNAL = 1.0  # seconds in which repeated signals are one: terminals signal all processes, which pass it on
+_ONE_SIGNAL = 5.0  # seconds in which repeated signals are one: all processes are told, and busy ones pass it on late
 
 
 class InterruptionError(AsrError):
@@ -60,7 +60,7 @@ def release() -> None:
 def heeded() -> Iterator[None]:
     """Treats Ctrl-C and SIGTERM as requests to stop within the block.
 
-    A second signal, at least a second after the first, interrupts at once.
+    A second signal, at least five seconds after the first, interrupts at once.
 
     Raises:
         InterruptionError: a signal came while no training holds signals.

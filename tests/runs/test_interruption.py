@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from asr import interruption
 from asr.cli.train import main
 from asr.data.module import SpeechData
 from asr.runs.checkpoint_io import AtomicCheckpointIO
@@ -97,6 +98,7 @@ def test_the_second_signal_ends_at_once(
         os.kill(main_process, signal.SIGINT)
         time.sleep(5.0)
 
+    monkeypatch.setattr(interruption, "_ONE_SIGNAL", 1.0)
     before(monkeypatch, CTCModule, "training_step", 3, twice)
     started = time.monotonic()
     assert main([*SETTINGS, f"trainer.devices={devices}", f"exp_dir={tmp_path}"]) == 130
