@@ -57,8 +57,12 @@ def load_error(error: Exception) -> DependencyError | None:
 
 
 @contextmanager
-def needing_torch(path: Path) -> Iterator[None]:
+def needing_torch(path: Path, *, is_portable: bool = True) -> Iterator[None]:
     """Turns the absence of torch within the block into one line that names a model file.
+
+    Args:
+        path: the model file.
+        is_portable: whether it holds an ONNX network, which greedy decoding runs without torch.
 
     Raises:
         DependencyError: torch is not installed.
@@ -68,6 +72,9 @@ def needing_torch(path: Path) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
+        if not is_portable:
+            found = "holds a network that needs torch, which is not installed"
+            raise DependencyError(path, found, "install torch, or export the model with --backend onnx") from None
         found = "needs torch, which is not installed, for all but greedy decoding of an ONNX network"
         raise DependencyError(path, found, "install torch, or decode greedily: --beam-size 1") from None
 

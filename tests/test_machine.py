@@ -87,6 +87,43 @@ def test_one_thread_and_kept_memory_unless_the_environment_says_otherwise() -> N
     assert int(found[0][2]) < int(found[1][2]) / 2, "the same pages are used again"
 
 
+SHARED = """
+import sys, threading
+from asr.machine import return_memory, share_heap
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096 >> 20
+
+def spend():
+    for blocks in held:
+        blocks += [bytearray(b"x") * (1 << 20) for _ in range(30)]
+
+shared = share_heap()
+before, held = resident(), [[] for _ in range(4)]
+threads = [threading.Thread(target=spend) for _ in held]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+kept = [blocks.pop() for blocks in held]
+most = resident()
+held.clear()
+return_memory()
+print(shared, most - before, resident() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks for glibc and its heap")
+def test_what_threads_have_freed_is_returned() -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", SHARED], env=environment, capture_output=True, text=True, check=True)
+    shared, most, left = done.stdout.split()
+    assert shared == "True"
+    assert int(most) > 100
+    assert int(left) < 30
+
+
 @pytest.mark.parametrize("name", ["LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"])
 def test_first_ranks(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert is_first_rank()

@@ -26,6 +26,7 @@ from asr.cli.command import (
     whole_number,
 )
 from asr.errors import AsrError, ConfigError, UsageError
+from asr.machine import share_heap
 from asr.text.hotwords import HOTWORDS_NOTE
 from asr.transcription.formats import FORMATS, Format, choose_format
 from asr.transcription.inputs import STDIN, Recording, find_recordings, read_list
@@ -60,6 +61,7 @@ Exit status 1 means that some files failed; the last line on stderr says how man
 @command
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
+    share_heap()
     arguments = parse(_parser(), argv)
     recordings = with_output_names(_find(arguments))
     print_log("asr transcribe: ")

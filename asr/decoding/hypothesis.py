@@ -41,7 +41,7 @@ class Hypothesis:
     Attributes:
         text: the words, joined as the token table joins them.
         tokens: spans of the tokens, in order of time.
-        words: spans of the words (of the phones, where the tokens are phones), in order of time.
+        words: spans of the words, in order of time; ``tokens`` themselves where those are phones and no lexicon is.
         score: natural-log score by which N-best lists are sorted.
         confidence: the least of its words' confidences; 1 where there are none.
     """
@@ -55,6 +55,8 @@ class Hypothesis:
     def shift(self, seconds: float) -> Hypothesis:
         """Returns the same hypothesis ``seconds`` later in the recording."""
         tokens = tuple(token.shift(seconds) for token in self.tokens)
+        if self.words is self.tokens:
+            return replace(self, tokens=tokens, words=tokens)
         return replace(self, tokens=tokens, words=tuple(word.shift(seconds) for word in self.words))
 
     def to_dict(self) -> dict[str, object]:
@@ -97,10 +99,14 @@ def hypothesis_of(
         Span(tokens.tokens[token], begin * frame_seconds, (end + 1) * frame_seconds, sure)
         for token, begin, end, sure in zip(token_ids, first, last, confidence, strict=False)  # the rest is padding
     )
-    words = tuple(
-        Span(tokens.decode(token_ids[begin:end]), spans[begin].start, spans[end - 1].end, min(confidence[begin:end]))
-        for begin, end in tokens.word_spans(token_ids)
-    )
+    words = spans  # the same objects: hours of phones have half a million
+    if tokens.unit != "phone":
+        words = tuple(
+            Span(
+                tokens.decode(token_ids[begin:end]), spans[begin].start, spans[end - 1].end, min(confidence[begin:end])
+            )
+            for begin, end in tokens.word_spans(token_ids)
+        )
     least = min((word.confidence for word in words), default=1.0)
     return Hypothesis(tokens.decode(token_ids), spans, words, score, least)
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
 from asr.decoding.hypothesis import Span
 from asr.transcription.alignment import Alignment
 from asr.transcription.transcript import Transcript
+
+_BLOCK = 1000  # items of a list that are written at a time
 
 SECONDS: Mapping[str, object] = {"type": "number", "minimum": 0}
 SHARE: Mapping[str, object] = {"type": "number", "minimum": 0, "maximum": 1}
@@ -66,11 +71,50 @@ def timed(span: Span) -> dict[str, Any]:
     return {"text": span.text, **times, "confidence": round(span.confidence, 4)}
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A list whose items are made while they are written: hours of speech have a million.
+
+    Attributes:
+        make: returns the items, the same each time.
+    """
+
+    make: Callable[[], Iterable[Mapping[str, Any]]]
+
+
 def as_json(fields: Mapping[str, Any], indent: int | None = None) -> str:
-    """Returns an object as text that ends with a newline; indented objects have several lines."""
-    text = json.dumps(fields, ensure_ascii=False, indent=indent) + "\n"
+    r"""Returns an object as text that ends with a newline; indented objects have several lines.
+
+    Example:
+        >>> as_json({"text": "so", "words": Listed(lambda: iter([{"text": "so"}]))})
+        '{"text": "so", "words": [{"text": "so"}]}\n'
+    """
+    text = _object(fields, partial(json.dumps, ensure_ascii=False, indent=indent), indent)
     try:
         text.encode()
     except UnicodeEncodeError:  # the name of the file is not UTF-8, which JSON has to be
-        text = json.dumps(fields, indent=indent) + "\n"
+        text = _object(fields, partial(json.dumps, indent=indent), indent)
     return text
+
+
+def _object(fields: Mapping[str, Any], dumps: Callable[[Any], str], indent: int | None) -> str:
+    """Returns what ``json.dumps`` would return, and a newline, without objects for all items of long lists."""
+    line = "" if indent is None else "\n" + " " * indent
+    pieces = []
+    for name, value in fields.items():
+        pieces += ["," + (line or " ") if pieces else line, dumps(name), ": "]
+        text = _list(value, dumps, indent is not None) if isinstance(value, Listed) else dumps(value)
+        pieces.append(text.replace("\n", line) if line else text)
+    return "".join(["{", *pieces, "\n}\n" if line else "}\n"])
+
+
+def _list(listed: Listed, dumps: Callable[[Any], str], has_lines: bool) -> str:
+    blocks = [dumps(block)[1:-1].rstrip("\n") for block in _blocks(listed.make())]
+    end = "\n" if has_lines and blocks else ""
+    return f"[{(',' if has_lines else ', ').join(blocks)}{end}]"
+
+
+def _blocks(items: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    source = iter(items)
+    while block := list(islice(source, _BLOCK)):
+        yield block

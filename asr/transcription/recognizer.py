@@ -18,6 +18,7 @@ from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.dependencies import needing_torch
 from asr.errors import AsrError, ConfigError, DataError
+from asr.machine import return_memory
 from asr.text.hotwords import Hotwords
 from asr.text.writing import MAIN
 from asr.transcription.inputs import Recording
@@ -316,6 +317,7 @@ class Recognizer:
             for seconds in workers.map(self._recognize_batch, batches(tasks, min(batch_seconds, share))):
                 if on_progress is not None:
                     on_progress(seconds)
+        return_memory()
 
     def _recognize_chunks(self, chunks: Sequence[Chunk]) -> list[Hypothesis]:
         if chunks[0].log_probs is None or not isinstance(self.engine, ExactEngine):

@@ -172,19 +172,22 @@ def _is_silent(known: Levels, levels: Levels) -> Flags:
     both = np.concatenate((known, levels))
     audible = both[both > SILENT_DB]
     limit = SILENT_DB
-    if len(audible):
+    if len(audible) and audible.max() - audible.min() >= SMALLEST_RANGE_DB:  # which noise alone is spared
         low, high = low_and_high(audible)
         limit = max(limit, low + _NOISE_SWING_DB) if high - low >= SMALLEST_RANGE_DB else limit
     near = both[-len(levels) - 2 * _STEADY_FRAMES :]  # with what is seen around the first frame
     smooth = _mean_around(near, round(_SMOOTHING / LEVEL_FRAME))
     swing = _largest_around(smooth) + _largest_around(-smooth)
-    is_noise = (smooth < limit) & (near < limit + _NOISE_SWING_DB) & _is_in(swing < _STEADY_DB)
-    is_faint = (smooth < _FAINT_DB) & _is_in(swing < _VERY_STEADY_DB)
-    return np.asarray((smooth < SILENT_DB) | is_noise | is_faint)[len(near) - len(levels) :]
+    is_silent = (smooth < SILENT_DB) | ((smooth < _FAINT_DB) & _is_in(swing < _VERY_STEADY_DB))
+    if limit > SILENT_DB:
+        is_silent |= (smooth < limit) & (near < limit + _NOISE_SWING_DB) & _is_in(swing < _STEADY_DB)
+    return np.asarray(is_silent)[len(near) - len(levels) :]
 
 
 def _is_in(is_steady: Flags) -> Flags:
     """Marks the frames of half seconds whose middle frame is marked."""
+    if is_steady.all():
+        return is_steady
     return np.asarray(_largest_around(is_steady.astype(np.float32)) > 0)
 
 

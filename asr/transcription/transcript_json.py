@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from asr.decoding.hypothesis import Span
@@ -11,6 +12,7 @@ from asr.transcription.json_objects import (
     TEXT,
     TIMED,
     TIMES,
+    Listed,
     as_json,
     heading,
     list_of,
@@ -62,7 +64,7 @@ def write_jsonl(transcript: Transcript) -> str:
 
 def _fields(transcript: Transcript) -> dict[str, Any]:
     hypothesis, voices = transcript.hypothesis, transcript.voices
-    words, tokens = list(map(timed, hypothesis.words)), list(map(timed, hypothesis.tokens))
+    words, tokens = (Listed(partial(map, timed, spans)) for spans in (hypothesis.words, hypothesis.tokens))
     if voices:
         words = _spoken((voice.speaker, voice.hypothesis.words) for voice in voices)
         tokens = _spoken((voice.speaker, voice.hypothesis.tokens) for voice in voices)
@@ -79,10 +81,11 @@ def _fields(transcript: Transcript) -> dict[str, Any]:
     return fields
 
 
-def _spoken(spans: Iterable[tuple[str, Sequence[Span]]]) -> list[dict[str, Any]]:
+def _spoken(spans: Iterable[tuple[str, Sequence[Span]]]) -> Listed:
     """Returns the spans of all speakers in order of time."""
-    found = [{**timed(span), "speaker": speaker} for speaker, said in spans for span in said]
-    return sorted(found, key=lambda fields: float(fields["start"]))
+    found = [(speaker, span) for speaker, said in spans for span in said]
+    found.sort(key=lambda pair: round(pair[1].start, 3))
+    return Listed(lambda: ({**timed(span), "speaker": speaker} for speaker, span in found))
 
 
 def _turn(turn: Turn) -> dict[str, Any]:

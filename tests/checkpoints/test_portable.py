@@ -228,13 +228,13 @@ class Blocker:
 sys.meta_path.insert(0, Blocker())
 sys.path.insert(0, "")
 from asr import Recognizer
-model, words, audio = sys.argv[1:]
+model, words, heavy, audio = sys.argv[1:]
 print(Recognizer.from_file(model).transcribe_file(audio).text)
 from asr.cli.transcribe import main
 runs = ((model, []), (words, ["--beam-size", "1"]), (words, []))
 statuses = [main(["--model", file, *more, audio]) for file, more in runs]
 from asr.cli.info import main as info
-statuses.append(info([model]))
+statuses += [info([model]), info([words]), info([heavy])]
 print(json.dumps([statuses, sorted({"torch", "onnx"} & sys.modules.keys())]))
 """
 
@@ -242,16 +242,25 @@ print(json.dumps([statuses, sorted({"torch", "onnx"} & sys.modules.keys())]))
 def test_no_torch_is_needed(tmp_path: Path, portable: Path) -> None:
     soundfile.write(tmp_path / "a.wav", noise(1.0).numpy()[::2], 8000)  # resampled
     words = write_model_file(tmp_path, is_portable=True)
-    command = [sys.executable, "-c", PROGRAM, str(portable), str(words), str(tmp_path / "a.wav")]
+    heavy = write_model_file(tmp_path, name="heavy.asr")
+    command = [sys.executable, "-c", PROGRAM, *map(str, (portable, words, heavy, tmp_path / "a.wav"))]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
     assert done.returncode == 0, done.stderr
     text, *others, last = done.stdout.splitlines()
     assert others[:2] == [text, text]
     assert "runs on        NumPy and onnxruntime" in others[2:]
-    assert json.loads(last) == [[0, 0, 1, 0], []]
+    assert "without torch  asr transcribe --beam-size 1 only, which is greedy" in others[2:]
+    rows = [" ".join(line.split()) for line in others[2:]]
+    known = [f"{name} {value}" for name, value in load_model_file(words).describe() if name in ("lexicon", "n-grams")]
+    assert len(known) == 2
+    assert set(known) <= set(rows)
+    assert "network is described where torch is installed" in rows
+    assert json.loads(last) == [[0, 0, 1, 0, 0, 1], []]
+    lacking = "holds a network that needs torch, which is not installed"
     found = "needs torch, which is not installed, for all but greedy decoding of an ONNX network"
     assert [line for line in done.stderr.splitlines() if "torch" in line] == [
-        f"asr transcribe: {words}: {found}; install torch, or decode greedily: --beam-size 1"
+        f"asr transcribe: {words}: {found}; install torch, or decode greedily: --beam-size 1",
+        f"asr info: {heavy}: {lacking}; install torch, or export the model with --backend onnx",
     ]
     assert Recognizer.from_file(portable).transcribe_file(tmp_path / "a.wav").text == text

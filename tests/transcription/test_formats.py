@@ -19,6 +19,7 @@ from pysubs2 import SSAFile
 
 from asr.decoding.hypothesis import Hypothesis, Span
 from asr.transcription.formats import FORMATS, PATHS_AND_TEXT, choose_format
+from asr.transcription.json_objects import Listed, as_json
 from asr.transcription.transcript import Transcript, Voice, join
 from asr.transcription.transcript_json import SCHEMA
 
@@ -218,3 +219,18 @@ def test_speakers_are_named_in_every_format() -> None:
     assert FORMATS["stm"].document(call()).splitlines()[1] == "call 2 R 2.000 2.400 <o,f0,unknown> ME"
     turns_of_json = json.loads(FORMATS["json"].document(call()))["turns"]
     assert [f"{turn['speaker']}: {turn['text']}" for turn in turns_of_json] == turns
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("count", [0, 1, 2000, 2001])
+def test_long_lists_are_written_as_if_they_were_short(indent: int | None, count: int) -> None:
+    items = [{"text": f"\n{{{number}}}", "start": number / 8} for number in range(count)]
+    fields = {"schema": 1, "path": "a\nb", "speakers": ["L"], "none": []}
+    expected = json.dumps({**fields, "words": items, "more": items[:1]}, ensure_ascii=False, indent=indent) + "\n"
+    lists = {"words": Listed(lambda: iter(items)), "more": Listed(lambda: items[:1])}
+    assert as_json({**fields, **lists}, indent) == expected
+    assert json.loads(as_json({"path": "\udcff", **lists}, indent)) == {
+        "path": "\udcff",
+        "words": items,
+        "more": items[:1],
+    }

@@ -12,9 +12,10 @@ from asr.checkpoints.model_file.card import Card, describe_card, read_card
 from asr.checkpoints.model_file.members import Members
 from asr.checkpoints.model_file.portable import LoadedPortable, read_portable
 from asr.checkpoints.rows import Row
-from asr.decoding.settings import ConfidenceSettings, DecoderSettings
-from asr.dependencies import needing_torch
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
+from asr.dependencies import DependencyError, needing_torch
 from asr.errors import ConfigError
+from asr.records import Record
 
 if TYPE_CHECKING:
     from asr.checkpoints.acoustic import Loaded
@@ -105,22 +106,31 @@ class ModelFile:
         return self.confidence if alike == own and self.has_files_of(settings) and not is_greedy else None
 
     def describe(self) -> list[Row]:
-        """Returns the rows of ``asr info``: card, models, decoder."""
+        """Returns the rows of ``asr info``: card, models, decoder; torch is imported only for networks that rescore."""
         rows = [*describe_card(self.card), ("size", f"{self.path.stat().st_size:,} bytes"), ("weights", self.precision)]
         for each in self.acoustic or self.portable:
             rows += each.describe()
         weights = "" if self.settings == DecoderSettings() else f", {self.settings.weights}"  # greedy has none
         rows.append(("decoder", f"{self.settings.label}{weights}"))
-        if self.settings.lexicon or self.settings.lm:
-            rows += _describe_parts(self.parts)
-        for settings, model in self.rescoring:
+        rows += _describe_search(self.members.manifest)
+        for settings, described in self._describe_rescoring():
             head = f", head {settings.head}" if settings.head else ""
             rows.append(("rescoring", f"{settings.model}{head}, weight {settings.weight:g}"))
-            rows += model.describe()
+            rows += described
+        if self.portable and (self.settings.beam_size > 1 or self.settings.exact):
+            rows.append(("without torch", "asr transcribe --beam-size 1 only, which is greedy"))
         if self.confidence is not None:
             chosen = "fewest expected errors" if self.confidence.risk_scale else "highest score"
             rows.append(("confidence", f"calibrated on lists of {self.confidence.nbest}; {chosen}"))
         return rows
+
+    def _describe_rescoring(self) -> list[tuple[RescoringSettings, list[Row]]]:
+        """Returns the settings and the rows of each model that rescores; without torch, their networks are unread."""
+        try:
+            return [(settings, model.describe()) for settings, model in self.rescoring]
+        except DependencyError:
+            unread = [("network", "is described where torch is installed")]
+            return [(RescoringSettings.of(each), unread) for each in self.members.manifest.records("rescoring")]
 
 
 def load_model_file(path: str | Path) -> ModelFile:
@@ -140,7 +150,7 @@ def load_model_file(path: str | Path) -> ModelFile:
         file = ModelFile(members.path, card, precision, (), portable, settings, members, confidence)
         members.finish(_OF_SEARCH)
         return file
-    with needing_torch(members.path):
+    with needing_torch(members.path, is_portable=False):
         from asr.checkpoints.model_file.search import read_acoustic
     file = ModelFile(members.path, card, precision, read_acoustic(members), (), settings, members, confidence)
     file.complete()
@@ -167,13 +177,17 @@ def _read_portable(members: Members) -> tuple[LoadedPortable, ...]:
     return found
 
 
-def _describe_parts(parts: DecoderParts) -> list[Row]:
+def _describe_search(manifest: Record) -> list[Row]:
+    """Returns the sizes of lexicon and n-gram model, which the manifest states."""
     rows: list[Row] = []
-    if parts.coverage is not None:
-        rows.append(("lexicon", f"{parts.coverage.num_words:,} words, {parts.coverage.num_spellings:,} spellings"))
-    if parts.lm is not None:
-        counts = ", ".join(f"{count:,}" for count in parts.lm.num_ngrams)
-        rows.append(("n-grams", f"{counts} of orders 1 to {parts.lm.order}"))
+    if manifest.has("lexicon"):
+        num_words, num_spellings = map(manifest.record("lexicon").whole, ("num_words", "num_spellings"))
+        rows.append(("lexicon", f"{num_words:,} words, {num_spellings:,} spellings"))
+    if manifest.has("ngram"):
+        counts = manifest.record("ngram").items("num_ngrams")
+        if not all(type(count) is int for count in counts):
+            raise manifest.record("ngram").error("num_ngrams", "a list of whole numbers")
+        rows.append(("n-grams", f"{', '.join(f'{count:,}' for count in counts)} of orders 1 to {len(counts)}"))
     return rows
 
 
