@@ -11,7 +11,7 @@ SHELL_FILES := .ci/run $(wildcard recipes/*.sh recipes/*/*.sh tools/*.sh)
 help: ## print these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/demo.stamp ## speak a corpus, train on it, decode, score, transcribe: offline, minutes on two cores
+demo: .venv/demo.stamp ## speak a corpus, train on it, decode, score, transcribe; and read real speech: offline, minutes on two cores
 	recipes/synth/run.sh
 
 # The tests' tensors are too small to share out between threads.

@@ -84,6 +84,7 @@ def test_the_wheel_carries_modules_and_configurations_and_composes_them(tmp_path
     source = tmp_path / "source"
     source.mkdir()
     copy_tree(source)
+    (source / "asr/box/english.asr").write_bytes(b"the model in the box")
     build = "from setuptools import build_meta; build_meta.build_wheel('out')"
     built = run(PYTHON, "-c", build, cwd=source)
     assert built.returncode == 0, built.stderr
@@ -91,6 +92,8 @@ def test_the_wheel_carries_modules_and_configurations_and_composes_them(tmp_path
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         archive.extractall(tmp_path / "installed")
+    assert (tmp_path / "installed/asr/box/english.asr").read_bytes() == b"the model in the box"
+    assert (tmp_path / "installed/asr/box/NOTICE").exists()
     missing = [file for file in files_of("asr", "*.py") if file not in names]
     missing += [file for kind in ("*.css", "*.js") for file in files_of("asr", kind) if file not in names]
     missing += [file for file in files_of("conf", "*") if f"asr/{file}" not in names]

@@ -1,6 +1,6 @@
 """Measures speed and memory of transcription: speech, silence, and recordings of hours.
 
-    python tools/bench_transcribe.py --model english.asr --audio data/test/*.flac
+    python tools/bench_transcribe.py --model my.asr --audio data/test/*.flac
     python tools/bench_transcribe.py --checkpoint best.ckpt --audio speech.wav --hours 10 --silence 1 --exact
     python tools/bench_transcribe.py --model int8.asr --settings 3gram_b64.json --audio joined.wav --kinds speech
 

@@ -1,7 +1,7 @@
 """Measures what it costs to transcribe recordings joined into one in place of one by one.
 
     python tools/check_joined.py --checkpoint exp/an4/blstm_all/seed0/last.ckpt --cuts data/an4/test_cuts.jsonl.gz
-    python tools/check_joined.py --model english.asr --cuts data/librispeech/dev_mini_cuts.jsonl.gz --pauses 0 --exact
+    python tools/check_joined.py --model my.asr --cuts data/librispeech/dev_mini_cuts.jsonl.gz --pauses 0 --exact
 
 Transcribes the recordings of a cut file one by one, then all of them joined into one, with pauses of zeros of each
 length between them, and with ``--exact`` also as one tensor. Words are counted under the text policy of ``--policy``;

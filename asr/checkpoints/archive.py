@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from asr.box.english import ENGLISH
 from asr.checkpoints.layout import Archive, LayoutError, Member, Wanted, find_members, map_archive
 from asr.errors import CheckpointError
 
 NOT_ONE = "give a checkpoint that asr train wrote, such as best.ckpt"
 _MODEL_FILE = "model.json"  # manifest of a model file
-_MODEL = "give it to asr transcribe or asr align as --model, or name the checkpoint that it was made of"
+_MODEL = (
+    "give it to asr transcribe or asr align as --model, to asr train as init_from, "
+    "or name the checkpoint that it was made of"
+)
 _COPY = "copy it again, or take an earlier checkpoint"
 _REPACKED = "take the file as asr train wrote it: another program has packed this one anew"
 _WANTED = Wanted("a checkpoint", ".ckpt", NOT_ONE, _COPY)
@@ -26,6 +30,8 @@ def read_archive(path: str | Path) -> Archive:
         CheckpointError: the file is missing, damaged, of another kind, or repacked by another program.
     """
     path = Path(path)
+    if str(path) == ENGLISH and not path.exists():
+        raise CheckpointError(path, "is a model file, not a checkpoint", _MODEL)
     content, infos = map_archive(path, _WANTED)
     if any(info.filename == _MODEL_FILE for info in infos):
         raise CheckpointError(path, "is a model file, not a checkpoint", _MODEL)

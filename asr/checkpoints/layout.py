@@ -14,6 +14,7 @@ from pathlib import Path
 
 from asr.errors import CheckpointError
 
+NO_FILE = "no such file"
 _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
@@ -31,6 +32,7 @@ class Wanted:
         remedy: what to do about a file of another kind.
         again: what to do about a damaged one.
         is_packed: whether members may be deflated.
+        missing: what to do about a path without a file.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Wanted:
     remedy: str
     again: str
     is_packed: bool = False
+    missing: str = "check the path"
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def _check_file(path: Path, wanted: Wanted) -> None:
         with path.open("rb") as file:
             head = file.read(4)
     except FileNotFoundError:
-        raise CheckpointError(path, "no such file", "check the path") from None
+        raise CheckpointError(path, NO_FILE, wanted.missing) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CheckpointError(path, f"cannot be read ({reason})", "check the file and its rights") from None

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli._search_options import add_head
+from asr.cli._model_options import add_models, choose_model
 from asr.cli.command import command, log, make_parser, option, parse, print_log, print_result, progress, warn
 from asr.errors import AsrError, ConfigError, UsageError
 from asr.machine import num_processes
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from asr.transcription.aligner import Aligner
     from asr.transcription.alignment import Alignment
 
-_EXAMPLES = """  asr align --model english.asr talk.wav talk.txt > talk.TextGrid
+_EXAMPLES = """  asr align talk.wav talk.txt > talk.TextGrid
   asr align --checkpoint best.ckpt --texts texts/ --out-dir aligned --format TextGrid json recordings/
   asr align --checkpoint phones.ckpt --lexicon cmudict.dict --texts list.tsv --out-dir aligned recordings/
 
@@ -37,7 +37,7 @@ Words that are not said and speech that is not in the text are found: json has t
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     arguments = parse(_parser(), argv, intermixed=True)
-    if arguments.model and arguments.head:
+    if arguments.head and not arguments.checkpoint:
         raise UsageError("--head", "a model file says itself what it aligns with", "leave it out")
     found = find_pairs(arguments.files, arguments.texts)
     if not arguments.out_dir and (len(found.pairs) > 1 or len(arguments.format) > 1):
@@ -94,10 +94,7 @@ def _left_to_do(pairs: Sequence[Pair], folders: Sequence[OutputFolder]) -> list[
 def _parser() -> ArgumentParser:
     parser = make_parser("align", "Finds when the words of a text are said in its recording.", _EXAMPLES)
     parser.add_argument("files", nargs="+", metavar="FILE", help="audio and text in turn; audio alone with --texts")
-    models = parser.add_mutually_exclusive_group(required=True)
-    models.add_argument("--model", metavar="FILE", help="model file that asr export wrote")
-    models.add_argument("--checkpoint", metavar="FILE", help="checkpoint that asr train wrote")
-    add_head(parser)
+    add_models(parser)
     parser.add_argument("--texts", metavar="PATH", help="folder of x.txt for x.wav, or list of AUDIO, tab, TEXT")
     lexicon_help = "pronunciations, if tokens are phones; those in --model count where these have none"
     parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help=lexicon_help)
@@ -112,6 +109,7 @@ def _parser() -> ArgumentParser:
 
 
 def _load(arguments: Namespace) -> Aligner:
+    choose_model(arguments, "align")
     from asr.transcription.aligner import Aligner, AlignerSettings
 
     settings = AlignerSettings.load(arguments.settings) if arguments.settings else None

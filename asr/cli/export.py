@@ -7,15 +7,16 @@ import shlex
 import sys
 from pathlib import Path
 
+from asr.box.english import ENGLISH
 from asr.cli._confidence_options import add_confidence, read_confidence
 from asr.cli.command import command, log, make_parser, option, parse, refuse_to_overwrite
 from asr.decoding.settings import DecoderSettings, load_rescoring
 from asr.errors import UsageError
 
-_EXAMPLES = """  asr export --checkpoint best.ckpt --out english.asr
+_EXAMPLES = """  asr export --checkpoint best.ckpt --out my.asr
   asr export --checkpoint best.ckpt --settings 3gram.json --rescore lstm.ckpt --rescore-settings lstm.json \\
     --confidence confidence.json --precision int8 --licence CC-BY-4.0 --card trained_on=AN4 --scores scores.json \\
-    --out english.asr
+    --out my.asr
   asr export --checkpoint best.ckpt --backend onnx --precision int8 --out small.asr
 
 The posteriors of several checkpoints with the same tokens are averaged. asr info shows what a file holds."""
@@ -30,6 +31,10 @@ def main(argv: list[str] | None = None) -> int:
     if rescoring and settings.beam_size == 1:
         raise UsageError("--rescore-settings", "one hypothesis leaves no choice", "give --settings of a beam")
     confidence = read_confidence(arguments)
+    if arguments.out == ENGLISH:
+        raise UsageError(
+            f"--out {ENGLISH}", "is the name of the model in the box", f"name a file, such as {ENGLISH}.asr"
+        )
     inputs = [*arguments.checkpoint, arguments.settings, arguments.scores, *arguments.rescore_settings]
     models = [each.model for each in rescoring]
     refuse_to_overwrite([*inputs, *models, settings.lm, *settings.lexicon], arguments.out)
@@ -76,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         help="another field of the card, such as trained_on",
     )
     parser.add_argument("--scores", metavar="FILE", help="error rates that asr score --json wrote, for the card")
-    parser.add_argument("--out", required=True, metavar="FILE", help="model file to write, such as english.asr")
+    parser.add_argument("--out", required=True, metavar="FILE", help="model file to write, such as my.asr")
     return parser
 
 

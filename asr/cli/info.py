@@ -10,16 +10,15 @@ from asr.errors import printable
 if TYPE_CHECKING:
     from asr.checkpoints.rows import Row
 
-_EXAMPLES = "  asr info exp/an4/blstm/seed0/best.ckpt\n  asr info english.asr"
+_EXAMPLES = "  asr info english\n  asr info my.asr\n  asr info exp/an4/blstm/seed0/best.ckpt"
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     parser = make_parser("info", "Prints what a checkpoint or a model file holds.", _EXAMPLES)
-    parser.add_argument(
-        "checkpoint", metavar="FILE", help="checkpoint that asr train wrote, or model file that asr export wrote"
-    )
+    about = "checkpoint that asr train wrote, model file that asr export wrote, or english for the model in the box"
+    parser.add_argument("checkpoint", metavar="FILE", help=about)
     arguments = parse(parser, argv)
     for name, value in _describe(arguments.checkpoint):
         print(f"{name:<14} {printable(value)}")

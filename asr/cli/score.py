@@ -24,7 +24,7 @@ bootstrap interval of the difference. It takes hypotheses (with --cuts) or what 
 
 _EXAMPLES = """  asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl --unit word char --policy upper-no-punctuation
   asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl beam16.jsonl --unit phone --policy timit-39
-  asr transcribe --model english.asr test/ --format jsonl > test.jsonl; asr score --cuts test_cuts.jsonl.gz \\
+  asr transcribe --model my.asr test/ --format jsonl > test.jsonl; asr score --cuts test_cuts.jsonl.gz \\
     --hyps test.jsonl --policy upper-no-punctuation
   asr score --cuts test_cuts.jsonl.gz --hyps 3gram.jsonl --policy upper-no-punctuation --frequencies books.txt --details
   asr score --cuts test_cuts.jsonl.gz --hyps greedy.jsonl --protocol graves-61-39 39-merged --details

@@ -21,7 +21,8 @@ conf/train.yaml is composed by Hydra with the choices below; any key of it can b
 _EXAMPLES = """\
   asr train experiment=an4/blstm
   asr train experiment=an4/blstm ckpt_path=last        resumes the run
-  asr train experiment=an4/blstm init_from=other.ckpt  starts from its weights, matched by token
+  asr train experiment=an4/blstm init_from=other.ckpt  starts from its weights, matched by token; so does other.asr
+  asr train experiment=an4/from init_from=english      starts from the model in the box
   asr train experiment=an4/blstm trainer.devices=8     GPUs; on CPU, auto is one rank per core
   asr train --config-name lm corpus=librispeech text=[books.txt]         a language model
   asr train --config-name g2p corpus=cmudict lexicon=[cmudict.dict]      letters to phones

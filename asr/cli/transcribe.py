@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from asr.cli._confidence_options import add_confidence
 from asr.cli._hotword_options import add_hotwords, read_hotwords
-from asr.cli._search_options import add_head, log_coverage
+from asr.cli._model_options import add_models, choose_model
+from asr.cli._search_options import log_coverage
 from asr.cli.command import (
     above_zero,
     command,
@@ -39,11 +40,11 @@ if TYPE_CHECKING:
     from asr.transcription.recognizer import Recognizer
     from asr.transcription.transcript import Transcript
 
-_EXAMPLES = f"""  asr transcribe --model english.asr talk.wav
+_EXAMPLES = f"""  asr transcribe talk.m4a
   asr transcribe --checkpoint best.ckpt recordings/ extra.mp3 --format jsonl > transcripts.jsonl
   asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --settings 3gram.json --resume
-  asr transcribe --model english.asr --list calls.txt --channels separate --format TextGrid --out-dir calls
-  ffmpeg -i talk.mkv -f wav - | asr transcribe --model english.asr -
+  asr transcribe --model my.asr --list calls.txt --channels separate --format TextGrid --out-dir calls
+  ffmpeg -i talk.mkv -f wav - | asr transcribe -
 
 Text goes to stdout; for several files, each line begins with the path and a tab. Folders are searched recursively.
 With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; files whose names would collide keep their suffix as well.
@@ -121,10 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser("transcribe", "Transcribes recordings of any length, rate and format.", _EXAMPLES)
     parser.add_argument("audio", nargs="*", metavar="AUDIO", help="audio files and folders of them; - for stdin")
     parser.add_argument("--list", metavar="FILE", help="list of more of them, one path per line")
-    models = parser.add_mutually_exclusive_group(required=True)
-    models.add_argument("--model", metavar="FILE", help="model file that asr export wrote")
-    models.add_argument("--checkpoint", metavar="FILE", help="checkpoint that asr train wrote")
-    add_head(parser)
+    add_models(parser)
     parser.add_argument("--format", choices=list(FORMATS), default="txt", help="what to write (default: txt)")
     parser.add_argument("--out-dir", metavar="DIR", help="write one file per recording here, not to stdout")
     parser.add_argument("--resume", action="store_true", help="skip recordings whose files are in --out-dir already")
@@ -201,6 +199,7 @@ def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format
 
 
 def _load(arguments: argparse.Namespace) -> Recognizer:
+    choose_model(arguments, "transcribe")
     choice = Choice(**{field.name: getattr(arguments, field.name) for field in fields(Choice)})
     hotwords = read_hotwords(arguments)
     try:

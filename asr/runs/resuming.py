@@ -11,16 +11,17 @@ from asr.checkpoints.reading import read_checkpoint, read_model
 from asr.configuration.settings import leaves
 from asr.data.planned import PlannedData
 from asr.errors import AsrError, CheckpointError, ConfigError
+from asr.runs.transfer import read_start
 from asr.training.stepping import SteppedModule
 
 
 def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Returns the checkpoint to resume from and the one to take weights from, at most one of them.
+    """Returns the checkpoint to resume from and the file to take weights from, at most one of them.
 
     With ``ckpt_path`` "last" a run that has begun is resumed, and one that has not takes weights.
 
     Raises:
-        CheckpointError: a file is no checkpoint.
+        CheckpointError: a file is no checkpoint, or one to take weights from no model file either.
         ConfigError: both are set, ``ckpt_path`` not being "last", or a run would be lost.
     """
     ckpt_path, init_from, last = config.get("ckpt_path"), config.get("init_from"), Path(config["exp_dir"]) / "last.ckpt"
@@ -31,9 +32,10 @@ def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
     elif not ckpt_path and last.exists() and not config.get("overwrite"):
         remedy = "resume it with ckpt_path=last, choose another name= or seed=, or say overwrite=true"
         raise ConfigError(last, "there is a run already", remedy)
-    for path in (ckpt_path, init_from):
-        if path:
-            read_checkpoint(path)
+    if ckpt_path:
+        read_checkpoint(ckpt_path)
+    if init_from:
+        read_start(init_from)
     return ckpt_path, init_from
 
 

@@ -1,4 +1,4 @@
-"""Starting a run from the weights of a checkpoint; rows of output layers are matched by token."""
+"""Starting a run from the weights of a checkpoint or a model file; rows of output layers are matched by token."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from asr.checkpoints.building import CHANGED, building_of
 from asr.checkpoints.heads import token_tables
 from asr.checkpoints.kind import Kind, LoadedModel
 from asr.checkpoints.kinds import kind_of
+from asr.checkpoints.model_file.beginning import read_beginning
+from asr.checkpoints.model_file.members import is_model_file
 from asr.checkpoints.reading import StoredModel, read_model
 from asr.errors import AsrError, CheckpointError
 from asr.runs.matching import Match, MisfitError, match_heads, matched_weights
@@ -21,17 +23,21 @@ logger = logging.getLogger(__name__)
 
 
 def take_weights(module: SteppedModule, path: str | Path) -> None:
-    """Loads the weights of a checkpoint into a module.
+    """Loads the weights of a checkpoint or a model file into a module.
 
     The heads of an acoustic model go by unit, so that those of phones take the output of a phone model. Each takes the
     rows of all tokens that the checkpoint has too; the rows of other tokens, and heads that the checkpoint lacks, keep
     their values. Where heads or token tables differ, one line is logged.
 
+    Args:
+        module: the module.
+        path: the file, or "english" for the model in the box.
+
     Raises:
-        CheckpointError: the file is no checkpoint or one of another kind, its weights do not fit, or, for a language or
-            pronunciation model, its words or letters differ.
+        CheckpointError: the file is neither a checkpoint nor a model file, or one of another kind, its weights do not
+            fit, or, for a language or pronunciation model, its words or letters differ.
     """
-    kind, stored = module.kind, read_model(path, "holds no {}", NOT_ONE)
+    kind, stored = module.kind, read_start(path)
     there, here = _names(stored, kind), kind.names(module.hparams[kind.named_by])
     state, line = dict(stored.state), ""
     if kind.mismatch is None:
@@ -45,6 +51,11 @@ def take_weights(module: SteppedModule, path: str | Path) -> None:
         raise _misfit(path, str(error).splitlines()[1 if "\n" in str(error) else 0].strip()) from error
     if line:
         logger.info("%s: %s", path, line)
+
+
+def read_start(path: str | Path) -> StoredModel:
+    """Reads the weights that a run starts from; see :func:`take_weights`."""
+    return read_beginning(path) if is_model_file(path) else read_model(path, "holds no {}", NOT_ONE)
 
 
 def _names(stored: StoredModel, kind: Kind[LoadedModel]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from asr.audio.rates import Seconds
+from asr.box.english import ENGLISH
 from asr.checkpoints.acoustic import load_checkpoint
 from asr.decoding.forced.boundaries import BoundaryRule
 from asr.decoding.forced.graph import LogProbs, WrittenWord
@@ -153,7 +154,7 @@ class Aligner:
     @classmethod
     def from_file(
         cls,
-        path: str | Path,
+        path: str | Path = ENGLISH,
         lexicon: Sequence[str | Path] = (),
         silence: str = "",
         settings: AlignerSettings | None = None,
@@ -164,7 +165,7 @@ class Aligner:
         """Returns the aligner of a model file that ``asr export`` wrote.
 
         Args:
-            path: the model file.
+            path: the model file, or "english" for the model in the box.
             lexicon: files of pronunciations, which take precedence over those of the model file.
             silence: token that is treated like blank; empty for that of the model file, if it has one.
             settings: penalties and rules; the defaults if None.

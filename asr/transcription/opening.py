@@ -21,7 +21,7 @@ class Choice:
     """What to transcribe with; None and empty leave the choice to the model file, or to greedy decoding.
 
     Attributes:
-        model: model file that ``asr export`` wrote; None for a checkpoint.
+        model: model file that ``asr export`` wrote, or "english" for the model in the box; None for a checkpoint.
         checkpoint: checkpoint that ``asr train`` wrote; None for a model file.
         head: head of the checkpoint; None for the main one, and for a model file.
         settings: file of a decoder and its weights.

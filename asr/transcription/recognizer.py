@@ -14,6 +14,7 @@ import numpy as np
 from asr.audio.rates import Seconds
 from asr.audio.resampling import Waveform
 from asr.audio.waveforms import stream
+from asr.box.english import ENGLISH
 from asr.decoding.hypothesis import Hypothesis
 from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.dependencies import needing_torch
@@ -145,7 +146,7 @@ class Recognizer:
     @classmethod
     def from_file(
         cls,
-        file: str | Path | ModelFile,
+        file: str | Path | ModelFile = ENGLISH,
         settings: DecoderSettings | None = None,
         rescoring: Sequence[RescoringSettings] | None = None,
         confidence: ConfidenceSettings | None = None,
@@ -157,7 +158,7 @@ class Recognizer:
         """Returns the recogniser of a model file that ``asr export`` wrote.
 
         Args:
-            file: the file, or its content.
+            file: the file, its content, or "english" for the model in the box.
             settings: how to decode, in place of the file's own. Files that they name are taken from the model file if
                 its own settings name the same, whatever the folder.
             rescoring: as for :meth:`from_checkpoint`, in place of the models in the file; if empty, nothing rescores.

@@ -2,7 +2,8 @@
 # LibriSpeech mini: words from five hours of read books, by the phones and by the letters of one network.
 #
 #   recipes/librispeech/run.sh [--corpus-dir DIR] [--dev NAME] --lexicon FILE [--g2p FILE] [--aligned DIR]
-#     [--lm-text FILE]… [--order 3] [--experiment mini] [--device cpu] [--seed 0] [KEY=VALUE for asr train]
+#     [--lm-text FILE]… [--order 3] [--experiment mini] [--device cpu] [--seed 0] [--box FILE [--lm-megabytes 15]]
+#     [KEY=VALUE for asr train]
 #
 # Trains on train-clean-5; each half of the dev set's speakers is scored with weights tuned on the other half.
 # --corpus-dir   holds LibriSpeech/, with .flac or .opus (downloaded without it); --dev names another set than dev-clean-2
@@ -16,14 +17,18 @@
 # --order        words of the n-grams
 # --experiment   file of conf/experiment/librispeech: mini_gpu for a GPU, mini_crf after mini
 # --device       cuda to decode and rescore on a GPU; training takes one where there is one
+# --box          model file to write: network in 8 bits, dictionary and n-gram, pruned to --lm-megabytes, tuned on all of dev
 # Stages, for --stage N and --stop-stage N: 1 pronunciation model, 2 corpus, 3 tokens, 4 features, 5 training, 6 n-gram,
-# 7 recurrent language model, 8 decoding, 9 words by letters, 10 words by phones, 11 rescoring, 12 scores. Writes
-# data/librispeech and exp/librispeech in the current folder.
+# 7 recurrent language model, 8 decoding, 9 words by letters, 10 words by phones, 11 rescoring, 12 scores; with
+# --box 13 smaller n-gram, 14 its error rates, 15 weights and model file. Writes data/librispeech and exp/librispeech in the
+# current folder.
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
 corpus_dir="" dev=dev-clean-2 lexicon="" g2p="" aligned="" lm_text=() order=3 experiment=mini device=cpu seed=0
-parse_options "corpus_dir dev lexicon g2p aligned lm_text+ order experiment device seed" "$@"
+box="" lm_megabytes=15
+given=("${@##*/}") # without folders, for the card
+parse_options "corpus_dir dev lexicon g2p aligned lm_text+ order experiment device seed box lm_megabytes" "$@"
 must_exist lexicon g2p aligned lm_text
 [[ $lexicon ]] || die "--lexicon: is missing; give a dictionary such as cmudict.dict"
 data=data/librispeech exp=exp/librispeech/$experiment/seed$seed letters=upper-no-punctuation phones=arpabet-39
@@ -109,4 +114,32 @@ if stage 12 "scores"; then
       --json "$exp/${split}_scores.json"
   fi
   asr report "$exp"
+fi
+
+[[ $box ]] || exit 0
+small=$data/box_${order}gram.npz name=$exp/${dev}_box
+by_phones=(--lexicon "$data/lexicon.dict" --lm "$small" "${search[@]}" --nbest 100)
+by_letters=(asr tune rescore --device "$device" --cuts "$cuts" --checkpoint "$exp/last.ckpt" --head char)
+
+if stage 13 "box: n-gram of $lm_megabytes MB"; then
+  asr lm prune "$ngram" --to-megabytes "$lm_megabytes" --out "$small"
+fi
+
+if stage 14 "box: error rates, each half of $dev with the weights of the other"; then
+  "${tune[@]}" "${by_phones[@]}" --crosswise "${name}_list.jsonl"
+  "${by_letters[@]}" --nbest "${name}_list.jsonl" --crosswise "$name.jsonl"
+  asr score --cuts "$cuts" --hyps "$name.jsonl" --policy "$letters" --json "${name}_scores.json"
+fi
+
+if stage 15 "box: weights of all of $dev, and $box"; then
+  "${tune[@]}" "${by_phones[@]}" --out "$exp/box.json"
+  asr decode "${model[@]}" --cuts "$cuts" --settings "$exp/box.json" --nbest 100 --out "$exp/box_list.jsonl"
+  "${by_letters[@]}" --nbest "$exp/box_list.jsonl" --out "$exp/box_char.json"
+  asr export --checkpoint "$exp/last.ckpt" --settings "$exp/box.json" --rescore-settings "$exp/box_char.json" \
+    --precision int8 --scores "${name}_scores.json" --description "read English, from five hours of LibriSpeech" \
+    --licence "CC BY 4.0; dictionary: BSD" --card trained_on="LibriSpeech, train-clean-5" \
+    --card attribution="LibriSpeech: V. Panayotov, G. Chen, D. Povey, S. Khudanpur, ICASSP 2015; CMUdict: Carnegie Mellon University" \
+    --card measured="each half of $dev with weights tuned on the other, before rounding to 8 bits; the file has the weights of both" \
+    --card made_by="recipes/librispeech/run.sh ${given[*]}" --out "$box"
+  (($(wc -c <"$box") <= 25000000)) || die "$box: has more than 25 MB; give a smaller --lm-megabytes, from --stage 13 on"
 fi

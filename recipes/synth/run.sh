@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# A small corpus spoken by espeak-ng, a phone recogniser trained on it, its error rates before and after, a transcript.
+# A small corpus spoken by espeak-ng, a phone recogniser trained on it, its error rates before and after, a transcript; and
+# a transcript of real speech by the model in the box.
 #
 #   recipes/synth/run.sh [--minutes 40] [--speakers 80] [--seed 0] [KEY=VALUE for asr train, such as trainer.max_epochs=2]
 #
-# Stages, for --stage N and --stop-stage N: 1 corpus, 2 tokens, 3 training, 4 decoding, 5 scores, 6 report, 7 transcript.
-# Writes data/synth and exp/synth/blstm/seed<seed> in the current folder.
+# Stages, for --stage N and --stop-stage N: 1 corpus, 2 tokens, 3 training, 4 decoding, 5 scores, 6 report, 7 transcript,
+# 8 real speech. Writes data/synth and exp/synth/blstm/seed<seed> in the current folder.
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
@@ -44,4 +45,12 @@ fi
 recordings=("$data"/corpus/TEST/*/*/*.WAV)
 if stage 7 "transcript of ${recordings[0]}"; then
   asr transcribe --checkpoint "$exp/best.ckpt" "${recordings[0]}"
+fi
+
+if stage 8 "a sentence of a read book, by the model in the box"; then
+  if [[ -e $root/asr/box/english.asr ]]; then
+    asr transcribe "$root/recipes/librispeech/sentence.opus"
+  else
+    log "left out: asr/box/english.asr is missing"
+  fi
 fi

@@ -102,7 +102,7 @@ def test_bytes_that_are_lost_or_doubled_within(whole: Path) -> None:
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    assert refused(tmp_path / "gone.asr") == "no such file; check the path"
+    assert refused(tmp_path / "gone.asr") == "no such file; check the path, or give english, the model in the box"
     (tmp_path / "folder").mkdir()
     assert refused(tmp_path / "folder") == "is a folder; name the .asr file in it"
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr.checkpoints.model_file.reading import load_model_file, read_headline
 from tests.corpora.textgrids import write_textgrid
 
 ROOT = Path(__file__).parents[2]
@@ -89,7 +90,7 @@ def test_an4_names_the_folder_that_is_missing(tmp_path: Path) -> None:
 
 
 def test_stages_from_and_to(tmp_path: Path) -> None:
-    nothing = run("synth/run.sh", "--stage", "8", cwd=tmp_path)
+    nothing = run("synth/run.sh", "--stage", "9", cwd=tmp_path)
     assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "")
     failed = run("synth/run.sh", "--stage", "2", "--stop-stage", "2", cwd=tmp_path)
     assert failed.returncode == 1
@@ -215,7 +216,7 @@ def test_librispeech_from_the_tokens_to_words_by_phones_and_letters(tmp_path: Pa
     (tmp_path / "books.txt").write_text("HIGH LOW\nLOW HIGH LOW\nHIGH HIGH\n" * 20, encoding="utf-8")
     (tmp_path / "more.txt").write_text("LOW LOW\nOTHER HIGH LOW\nHIGH\n" * 20, encoding="utf-8")
     small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.batch_seconds=8")
-    texts = ("--lm-text", "books.txt", "--lm-text", "more.txt")
+    texts = ("--lm-text", "books.txt", "--lm-text", "more.txt", "--box", "out/mini.asr")
     done = run("librispeech/run.sh", "--stage", "3", *options, *texts, *small, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     exp = tmp_path / "exp/librispeech/mini/seed0"
@@ -230,3 +231,8 @@ def test_librispeech_from_the_tokens_to_words_by_phones_and_letters(tmp_path: Pa
         assert re.search(rf"{name}_phone_greedy +phone +20\b", done.stdout), done.stdout
     assert "times, ms" in done.stdout
     assert "val/char_cer" in done.stderr
+    model = load_model_file(tmp_path / "out/mini.asr")
+    assert (model.precision, list(model.acoustic[0].beside)) == ("int8", ["char"])
+    assert model.card["made_by"].startswith("recipes/librispeech/run.sh --stage 3 --dev dev-tiny --lexicon all.dict")
+    assert " --lm-text more.txt --box mini.asr " in model.card["made_by"]
+    assert read_headline(tmp_path / "out/mini.asr").endswith(" of words wrong on dev-tiny")

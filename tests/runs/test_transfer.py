@@ -9,9 +9,15 @@ import pytest
 import torch
 from lightning import LightningModule
 
-from asr.checkpoints.acoustic import load_checkpoint
+from asr.box import english
+from asr.checkpoints.acoustic import ACOUSTIC, load_checkpoint
+from asr.checkpoints.model_file.arrays import Precision
+from asr.checkpoints.model_file.card import make_card
+from asr.checkpoints.model_file.export import Recipe, export_model
+from asr.checkpoints.model_file.reading import load_model_file
 from asr.cli.train import main
 from asr.configuration.composition import compose_config, resolve
+from asr.decoding.settings import DecoderSettings
 from asr.errors import CheckpointError
 from asr.runs import transfer
 from asr.runs.building import build
@@ -253,6 +259,73 @@ def test_what_does_not_fit_gets_one_line(tmp_path: Path, log: list[str]) -> None
         assert str(refused.value).startswith(f"{path}: ")
         assert "\n" not in str(refused.value)
     assert log == []
+
+
+def export(folder: Path, precision: Precision = "float32", num_models: int = 1, is_portable: bool = False) -> Path:
+    """Writes a model of phones and letters as a model file, and its checkpoint beside it."""
+    module = make_two_heads(own_layer=False)
+    settings = {name: module.hparams[name] for name in (*ACOUSTIC.needed, *ACOUSTIC.optional)}
+    torch.save({"state_dict": module.state_dict(), "hyper_parameters": settings}, folder / "both.ckpt")
+    card = make_card({}, [], "asr export …")
+    made = [str(folder / "both.ckpt")] * num_models
+    path = folder / f"{precision}.asr"
+    export_model(Recipe(made, DecoderSettings(), [], precision, card, is_portable), path)
+    return path
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_the_layers_of_a_model_file_are_taken(
+    tmp_path: Path, log: list[str], monkeypatch: pytest.MonkeyPatch, precision: Precision
+) -> None:
+    path = export(tmp_path, precision)
+    monkeypatch.setattr(english, "_FILE", path)
+    trained = load_checkpoint(tmp_path / "both.ckpt").model.state_dict()
+    (loaded,) = load_model_file(path).acoustic
+    for tokens, head in ((PHONES, "main"), (loaded.beside["char"].tokens.tokens, "char")):
+        unit = "phone" if head == "main" else "char"
+        module = make_module(tokens, unit, "model.encoder.init_args.num_layers=2", "seed=1")
+        take_weights(module, "english" if head == "main" else path)
+        found, expected = module.model.state_dict(), loaded.head(head).model.state_dict()
+        assert torch.equal(found["output.weight"], expected["output.weight"].float())
+        recurrent = [name for name in found if name.startswith("encoder.recurrent.layers.0.") and found[name].ndim > 1]
+        assert recurrent
+        for name in recurrent:
+            assert found[name].dtype == torch.float32
+            step = trained[name].abs().max(1, keepdim=True).values / (254 if precision == "int8" else 2000)
+            assert bool(((found[name] - trained[name]).abs() <= step + 1e-7).all()), name
+    taken = "takes the weights of head phone: 4 of 4 tokens are taken by name"
+    assert log[0] == f"english: head phone {taken}"
+
+
+def test_model_files_that_do_not_fit_get_one_line(tmp_path: Path) -> None:
+    path, language = export(tmp_path), make_language_module(tmp_path, "a b\n")
+    module = make_module(
+        PHONES, "phone", "model.encoder.init_args.num_layers=2", "model.encoder.init_args.hidden_dim=20"
+    )
+    for taker, file, message in (
+        (module, path, "does not fit this model (size mismatch for model."),
+        (language, path, "holds an acoustic model, and a language model is to be trained; give a checkpoint of"),
+        (module, export(tmp_path, "float16", 2), "holds 2 acoustic networks, and training starts from one; start"),
+        (module, export(tmp_path, "int8", is_portable=True), "holds an ONNX network, which cannot be trained; start"),
+        (module, "englisch", "no such file; check the path, or give english, the model in the box"),
+    ):
+        with pytest.raises(CheckpointError) as refused:
+            take_weights(taker, file)
+        assert str(refused.value).startswith(f"{file}: {message}")
+
+
+def test_a_run_neither_resumes_from_a_model_file_nor_starts_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(english, "_FILE", tmp_path / "box.asr")
+    for setting, message in (
+        ("init_from=english", f"asr train: english: this installation has no model in its box: {tmp_path}/box.asr is"),
+        ("init_from=englisch", "asr train: englisch: no such file; check the path, or give english, the model in"),
+        ("ckpt_path=english", "asr train: english: is a model file, not a checkpoint; give it to asr"),
+    ):
+        assert main([*SMALL, f"exp_dir={tmp_path / 'run'}", setting]) == 1
+        assert capsys.readouterr().err.startswith(message)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_goes_on_with_other_tokens(

@@ -9,11 +9,13 @@ from typing import Any
 
 import asr
 from asr.checkpoints.rows import Row
+from asr.errors import printable
 from asr.records import Record, describe_json
 
 Card = Mapping[str, Any]
 """Plain values by name; error rates are objects in a list under ``scores``."""
 
+_WORDS = ", words"  # end of the name of a rule that counts words
 _FIRST = ("description", "licence", "trained_on")
 
 
@@ -48,6 +50,22 @@ def describe_card(card: Card) -> list[Row]:
     return rows
 
 
+def headline(card: Card) -> str:
+    """Returns what a model is and how many words it gets wrong on what, by the first error rate of words in its card.
+
+    Example:
+        >>> rate = {"rate": 0.2134, "split": "dev", "measured_by": "text policy upper (0123abcd), words"}
+        >>> headline({"description": "read English", "scores": [rate]})
+        'read English; 21.34 % of words wrong on dev'
+    """
+    scores = card.get("scores")
+    rates = [each for each in (scores if isinstance(scores, list) else []) if isinstance(each, dict)]
+    of_words = [each for each in rates if str(each.get("measured_by")).endswith(_WORDS)]
+    wrong = (f"{_interval(each)} of words wrong on {_in_words(each.get('split'))}" for each in of_words)
+    about = _in_words(card.get("description", "without a description"))
+    return printable(f"{about}; {next(wrong, 'its card has no error rate of words')}")
+
+
 def read_card(manifest: Record) -> Card:
     """Returns the card of a manifest.
 
@@ -60,11 +78,15 @@ def read_card(manifest: Record) -> Card:
 def _rate(score: Mapping[str, Any]) -> str:
     """Returns an error rate in percent, followed by its other fields, in one line."""
     rest = {name: value for name, value in score.items() if name not in ("label", "rate", "interval")}
-    percent = _percent(score.get("rate"))
-    bounds = score.get("interval")
+    return ", ".join([f"{_in_words(score.get('label'))}: {_interval(score)}", *([_in_words(rest)] if rest else [])])
+
+
+def _interval(score: Mapping[str, Any]) -> str:
+    """Returns an error rate in percent, with the bounds of its interval if it has one."""
+    percent, bounds = _percent(score.get("rate")), score.get("interval")
     if isinstance(bounds, list) and len(bounds) == 2:
         percent += f" ({_percent(bounds[0])} to {_percent(bounds[1])})"
-    return ", ".join([f"{_in_words(score.get('label'))}: {percent}", *([_in_words(rest)] if rest else [])])
+    return percent
 
 
 def _percent(rate: Any) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from asr.checkpoints.layout import Archive, LayoutError, Wanted, find_members, map_archive
+from asr.box.english import ENGLISH
+from asr.checkpoints.layout import NO_FILE, Archive, LayoutError, Wanted, find_members, map_archive
 from asr.errors import CheckpointError, DataError
 from asr.files import written_whole
 from asr.records import Record, parse_json
@@ -25,7 +26,8 @@ AGAIN = "copy it again, or make it with: asr export"
 _KIND = "is no model file of this version"
 
 _MANIFEST = "model.json"
-_WANTED = Wanted("a model file", ".asr", _NOT_ONE, AGAIN, is_packed=True)
+_PATHS = f"check the path, or give {ENGLISH}, the model in the box"
+_WANTED = Wanted("a model file", ".asr", _NOT_ONE, AGAIN, is_packed=True, missing=_PATHS)
 _FOREIGN = "take the file as asr export wrote it"
 _NAME = re.compile(r"\w[\w.-]{0,199}(/\w[\w.-]{0,199}){0,3}", re.ASCII)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -189,13 +191,17 @@ class Members:
 
 
 def is_model_file(path: str | Path) -> bool:
-    """Returns whether a file, intact or not, is meant to be a model file: by its suffix or its manifest."""
-    if Path(path).suffix == _WANTED.ending:
+    """Returns whether a file, intact or not, is meant to be a model file.
+
+    It is by its suffix or its manifest, or by the name of the model in the box; a name without a suffix that no file
+    has is taken for a slip of that name.
+    """
+    if path == ENGLISH or Path(path).suffix == _WANTED.ending:
         return True
     try:
         _, infos = map_archive(Path(path), _WANTED)
-    except CheckpointError:
-        return False
+    except CheckpointError as error:
+        return error.found == NO_FILE and not Path(path).suffix
     return any(info.filename == _MANIFEST for info in infos)
 
 

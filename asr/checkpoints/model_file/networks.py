@@ -79,6 +79,15 @@ def read_network(members: Members, found: Record, part: str) -> LoadedModel:
     Raises:
         AsrError: a weight is missing or has another size, or the network cannot be built.
     """
+    stored = read_stored(members, found, part)
+    kind: Kind[LoadedModel] | None = kind_of(stored.settings)
+    if kind is None:
+        raise CheckpointError(members.path, "holds a model of no kind that this version knows", "export it again")
+    return kind.load_stored(stored)
+
+
+def read_stored(members: Members, found: Record, part: str) -> StoredModel:
+    """Returns the settings and weights that :func:`write_network` wrote, 8-bit ones in float32; errors as for it."""
     settings = dict(found.record("settings").fields)
     for name in found.items("texts"):
         settings[str(name)] = members.text(f"{part}/{name}")
@@ -93,10 +102,7 @@ def read_network(members: Members, found: Record, part: str) -> LoadedModel:
             state[name] = _read_weight(members, each, f"{part}/{name}")
     step, epoch = (found.whole(name) if found.has(name) else None for name in ("training_step", "epoch"))
     weights = {f"{_PREFIX}{name}": tensor for name, tensor in state.items()}
-    kind: Kind[LoadedModel] | None = kind_of(settings)
-    if kind is None:
-        raise CheckpointError(members.path, "holds a model of no kind that this version knows", "export it again")
-    return kind.load_stored(StoredModel(members.path, settings, weights, step, epoch))
+    return StoredModel(members.path, settings, weights, step, epoch)
 
 
 def _form(tensor: Tensor, precision: str) -> str:

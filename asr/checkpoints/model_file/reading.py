@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.checkpoints.model_file.card import Card, describe_card, read_card
+from asr.box.english import model_path
+from asr.checkpoints.model_file.card import Card, describe_card, headline, read_card
 from asr.checkpoints.model_file.members import Members
 from asr.checkpoints.model_file.portable import LoadedPortable, read_portable
 from asr.checkpoints.rows import Row
@@ -136,11 +137,14 @@ class ModelFile:
 def load_model_file(path: str | Path) -> ModelFile:
     """Reads a model file and builds its models; those that only searches use wait until then if torch is not needed.
 
+    Args:
+        path: the file, or "english" for the model in the box.
+
     Raises:
         CheckpointError: the file is missing, damaged, of another kind or of a newer version.
         AsrError: its content does not make up a recogniser.
     """
-    members = Members(path)
+    members = Members(model_path(path))
     manifest = members.manifest
     card, precision = read_card(manifest), manifest.text("precision")
     settings = DecoderSettings.of(manifest.record("decoder"))
@@ -155,6 +159,11 @@ def load_model_file(path: str | Path) -> ModelFile:
     file = ModelFile(members.path, card, precision, read_acoustic(members), (), settings, members, confidence)
     file.complete()
     return file
+
+
+def read_headline(path: str | Path) -> str:
+    """Returns in one line what a model is and how many words it gets wrong; errors as for the whole file."""
+    return headline(read_card(Members(model_path(path)).manifest))
 
 
 def _read_confidence(members: Members, settings: DecoderSettings) -> ConfidenceSettings | None:
