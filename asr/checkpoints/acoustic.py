@@ -18,11 +18,13 @@ from asr.checkpoints.rows import Row, acoustic_rows, tokens_row
 from asr.checkpoints.weights import load_network, num_values
 from asr.errors import CheckpointError, ConfigError
 from asr.models.acoustic import AcousticModel
+from asr.models.sparsity import cleared_share
 from asr.text.policy import TextPolicy, recorded_policy
 from asr.text.tokens import TokenTable
 from asr.text.writing import MAIN, Writing
 
 _FRAMES = 8  # of the trial run of a model
+_SPARSE = 0.01  # zeros from this share of the weights on are no accident
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,9 @@ class Loaded(LoadedModel):
         num_parameters = sum(parameter.numel() for parameter in self.model.parameters())
         sizes = frontend.sample_rate, frontend.feature_dim, self.model.frame_seconds, num_parameters
         rows = acoustic_rows(self.settings, sizes, self.tokens, self.policy)
+        cleared = cleared_share(self.model)
+        if cleared >= _SPARSE:
+            rows.append(("sparsity", f"{100 * cleared:.1f} % of the encoder's weights are zero"))
         return rows + [row for name, writing in self.beside.items() for row in _head_rows(name, writing)]
 
 

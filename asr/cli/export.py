@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asr.box.english import ENGLISH
 from asr.cli._confidence_options import add_confidence, read_confidence
-from asr.cli.command import command, log, make_parser, option, parse, refuse_to_overwrite
+from asr.cli.command import command, log, make_parser, option, parse, refuse_to_overwrite, whole_number
 from asr.decoding.settings import DecoderSettings, load_rescoring
 from asr.errors import UsageError
 
@@ -18,6 +18,7 @@ _EXAMPLES = """  asr export --checkpoint best.ckpt --out my.asr
     --confidence confidence.json --precision int8 --licence CC-BY-4.0 --card trained_on=AN4 --scores scores.json \\
     --out my.asr
   asr export --checkpoint best.ckpt --backend onnx --precision int8 --out small.asr
+  asr export --checkpoint best.ckpt --hidden-dim 160 --sparsity 0.8 --out narrow.asr
 
 The posteriors of several checkpoints with the same tokens are averaged. asr info shows what a file holds."""
 
@@ -40,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     refuse_to_overwrite([*inputs, *models, settings.lm, *settings.lexicon], arguments.out)
     from asr.checkpoints.model_file.card import make_card
     from asr.checkpoints.model_file.export import Recipe, export_model
+    from asr.checkpoints.pruned import Pruning
     from asr.scoring.headlines import read_headlines
 
     said = {name: getattr(arguments, name) for name in ("description", "licence") if getattr(arguments, name)}
@@ -47,7 +49,10 @@ def main(argv: list[str] | None = None) -> int:
     line = shlex.join(["asr", "export", *(sys.argv[1:] if argv is None else argv)])
     card = make_card({**dict(arguments.card), **said}, scores, line)
     is_portable = arguments.backend == "onnx"
-    recipe = Recipe(arguments.checkpoint, settings, rescoring, arguments.precision, card, is_portable, confidence)
+    pruning = Pruning(arguments.hidden_dim, arguments.sparsity)
+    recipe = Recipe(
+        arguments.checkpoint, settings, rescoring, arguments.precision, card, is_portable, confidence, pruning
+    )
     export_model(recipe, arguments.out)
     log(f"{arguments.out}: {Path(arguments.out).stat().st_size:,} bytes, {arguments.precision}")
     return 0
@@ -70,6 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--precision", choices=forms, default=forms[0], help="of the weights (default: float32)")
     backend_help = "onnx: greedy decoding runs on NumPy and onnxruntime, without torch; needs the extra export"
     parser.add_argument("--backend", choices=["torch", "onnx"], default="torch", help=backend_help)
+    units_help = "keep so many hidden units of each direction and layer, those with the largest weights; then fine-tune"
+    parser.add_argument("--hidden-dim", type=whole_number, default=0, metavar="N", help=units_help)
+    sparsity_help = "clear this share of the encoder's weights, the smallest of each matrix: the file becomes smaller"
+    parser.add_argument("--sparsity", type=float, default=0.0, metavar="SHARE", help=sparsity_help)
     parser.add_argument("--description", metavar="TEXT", help="what the model is for")
     parser.add_argument("--licence", metavar="TEXT", help="licence of the model")
     parser.add_argument(

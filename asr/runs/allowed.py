@@ -28,6 +28,7 @@ from asr.training.crf import CRF
 from asr.training.heads import HeadSettings
 from asr.training.losses import Consistency, CTCObjective, Intermediate
 from asr.training.schedules import Constant, OneCycle, WarmupInverseSquareRoot
+from asr.training.sparse_weights import SparseWeights
 from asr.training.weight_noise import WeightNoise
 
 OWN: tuple[type, ...] = (
@@ -35,7 +36,7 @@ OWN: tuple[type, ...] = (
     *(SpecAugment, AddNoise, AddRecordedNoise, Reverberate, ReverberateRecorded, VocalTractPerturbation, InsertPauses),
     *(CTCObjective, CRF, Consistency, Intermediate, HeadSettings),
     *(Constant, OneCycle, WarmupInverseSquareRoot),
-    *(ExponentialMovingAverage, LastCheckpoint, InitialCheckpoint, EpochLog, WeightNoise),
+    *(ExponentialMovingAverage, LastCheckpoint, InitialCheckpoint, EpochLog, WeightNoise, SparseWeights),
     AtomicCheckpointIO,
 )
 _OTHERS: tuple[tuple[ModuleType, type], ...] = (

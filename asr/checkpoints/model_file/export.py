@@ -16,6 +16,7 @@ from asr.checkpoints.model_file.lexicon import write_lexicon
 from asr.checkpoints.model_file.members import Written
 from asr.checkpoints.model_file.networks import write_network
 from asr.checkpoints.model_file.ngram import write_ngram
+from asr.checkpoints.pruned import WHOLE, Pruning
 from asr.checkpoints.reading import StoredModel, read_model
 from asr.checkpoints.rescoring import own_head, rescoring_model
 from asr.decoding.parts import DecoderParts
@@ -36,6 +37,7 @@ class Recipe:
         card: description of the file for people.
         is_portable: whether acoustic models are written as ONNX, to run without torch.
         confidence: how the best hypothesis is chosen at last, and how sure its words are; None for the first.
+        pruning: how the acoustic models are made smaller.
     """
 
     checkpoints: Sequence[str]
@@ -45,6 +47,7 @@ class Recipe:
     card: Card
     is_portable: bool = False
     confidence: ConfidenceSettings | None = None
+    pruning: Pruning = WHOLE
 
 
 def export_model(recipe: Recipe, path: str | Path) -> None:
@@ -58,7 +61,7 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
         AsrError: an ingredient cannot be read or contradicts another, or the file cannot be written.
     """
     written = Written()
-    stored, models = zip(*map(_load_acoustic, recipe.checkpoints), strict=True)
+    stored, models = zip(*(_load_acoustic(each, recipe.pruning) for each in recipe.checkpoints), strict=True)
     tokens, policy, frame_seconds = models[0].tokens, models[0].policy, models[0].model.frame_seconds
     for checkpoint, each in zip(recipe.checkpoints, models, strict=True):
         if each.tokens != tokens or each.policy != policy:
@@ -108,8 +111,8 @@ def _write_acoustic(
     }
 
 
-def _load_acoustic(path: str) -> tuple[StoredModel, Loaded]:
-    stored = read_model(path, ACOUSTIC.incomplete, ACOUSTIC.remedy)
+def _load_acoustic(path: str, pruning: Pruning) -> tuple[StoredModel, Loaded]:
+    stored = pruning.of(read_model(path, ACOUSTIC.incomplete, ACOUSTIC.remedy))
     return stored, ACOUSTIC.load_stored(stored)
 
 

@@ -23,6 +23,7 @@ from asr.records import Record
 
 _PREFIX = "model."
 _SMALL = 1 << 10  # tensors with fewer numbers are not worth rounding
+_DENSE = 0.7  # of the numbers are not zero: only below it, deflating makes a tensor smaller
 _LONG = 1 << 12  # longer text settings become members of their own
 _MOST_DIMENSIONS = 8
 _FORMS = {
@@ -67,7 +68,7 @@ def write_network(
         if form == "float16" and not bool(tensor.half().isfinite().all()):
             raise ConfigError(str(stored.path), f"its {name} is beyond float16", "give --precision float32 or int8")
         content = _rows(tensor) if form == "int8" else tensor.numpy().astype(_FORMS[form][0]).tobytes()
-        written.add(f"{part}/{name}", content, is_packed=False)
+        written.add(f"{part}/{name}", content, is_packed=_is_sparse(tensor))
         weights.append({"name": name, "shape": list(tensor.shape), "form": form})
     progress = {"training_step": stored.training_step, "epoch": stored.epoch}
     return {"settings": settings, "texts": texts, **progress, "weights": weights}
@@ -109,6 +110,10 @@ def _form(tensor: Tensor, precision: str) -> str:
     if tensor.dtype != torch.float32:
         return str(tensor.dtype).removeprefix("torch.")
     return precision if tensor.dim() > 1 and tensor.numel() >= _SMALL else "float32"
+
+
+def _is_sparse(tensor: Tensor) -> bool:
+    return tensor.numel() >= _SMALL and int(tensor.count_nonzero()) < _DENSE * tensor.numel()
 
 
 def _rows(tensor: Tensor) -> bytes:
