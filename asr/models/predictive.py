@@ -48,9 +48,20 @@ class Predictor(nn.Module, ABC):
 
     min_frames: int
 
-    @abstractmethod
     def forward(self, encoder: RecurrentEncoder, features: Tensor, lengths: Tensor) -> Errors:
-        """Returns the errors for features, shape (B, T, F), with lengths, shape (B,); padding plays no part."""
+        """Returns the errors of both directions together; see :meth:`each`."""
+        found = self.each(encoder, features, lengths)
+        return Errors(*(torch.stack(parts).sum(dim=0) for parts in zip(*found, strict=True)))
+
+    @abstractmethod
+    def each(self, encoder: RecurrentEncoder, features: Tensor, lengths: Tensor) -> list[Errors]:
+        """Returns the errors of each direction, that ahead first.
+
+        Args:
+            encoder: whose directions learn.
+            features: shape (B, T, F); the content of padding plays no part.
+            lengths: frames of each utterance, shape (B,).
+        """
 
 
 class AheadPredictor(Predictor):
@@ -84,8 +95,8 @@ class AheadPredictor(Predictor):
         self.min_frames = 1 + -(-(max(before, after) + spread + ahead) // stride)
         self.outputs = _linear_each(encoder, feature_dim * stride)
 
-    def forward(self, encoder: RecurrentEncoder, features: Tensor, lengths: Tensor) -> Errors:
-        """Returns the errors of both directions together; see :class:`Predictor`."""
+    def each(self, encoder: RecurrentEncoder, features: Tensor, lengths: Tensor) -> list[Errors]:
+        """Returns the errors of each direction; see :class:`Predictor`."""
         directions, encoded_lengths = encode_apart(encoder, features, lengths)
         found = []
         for output, encoded, first, read in zip(self.outputs, directions, self._first, self._read, strict=False):
@@ -96,7 +107,7 @@ class AheadPredictor(Predictor):
             copied = last.repeat_interleave(self._stride, dim=1)
             predicted = output(encoded).float().view_as(targets)  # (B, N, s F) -> (B, N s, F)
             found.append(_sum_up((predicted - targets).abs(), (copied - targets).abs(), there))
-        return _total(found)
+        return found
 
 
 class WindowAutoencoder(Predictor):
@@ -128,8 +139,8 @@ class WindowAutoencoder(Predictor):
         self.decoders = nn.ModuleList(nn.LSTM(1, width, batch_first=True) for _ in self.states)
         self.outputs = _linear_each(encoder, feature_dim * encoder.time_stride)
 
-    def forward(self, encoder: RecurrentEncoder, features: Tensor, lengths: Tensor) -> Errors:
-        """Returns the errors of both directions together; see :class:`Predictor`."""
+    def each(self, encoder: RecurrentEncoder, features: Tensor, lengths: Tensor) -> list[Errors]:
+        """Returns the errors of each direction; see :class:`Predictor`."""
         windows, window_lengths = self._cut(features, lengths)
         directions, encoded_lengths = encode_apart(encoder, windows, window_lengths)
         last = (encoded_lengths - 1).clamp(min=0), torch.zeros_like(encoded_lengths)
@@ -143,7 +154,7 @@ class WindowAutoencoder(Predictor):
             predicted = self.outputs[number](said).float().view_as(windows)  # (B K, W, s F) -> (B K, W s, F)
             copied = _frame(windows, last_read[number]).unsqueeze(1)
             found.append(_sum_up((predicted - windows).square(), (copied - windows).square(), there))
-        return Errors(*(each.view(len(features), -1).sum(dim=1) for each in _total(found)))
+        return [Errors(*(part.view(len(features), -1).sum(dim=1) for part in errors)) for errors in found]
 
     def _cut(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Cuts features, shape (B, T, F), into K windows: (B K, W s, F), and their lengths; some may be empty."""
@@ -244,8 +255,3 @@ def _sum_up(errors: Tensor, copying: Tensor, there: Tensor) -> Errors:
     counts = there.sum(dim=1) * errors.size(2)
     total, copied = sums
     return Errors(total, counts, copied)
-
-
-def _total(found: list[Errors]) -> Errors:
-    """Adds up the errors of all directions."""
-    return Errors(*(torch.stack(parts).sum(dim=0) for parts in zip(*found, strict=True)))
