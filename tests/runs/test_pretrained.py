@@ -46,6 +46,14 @@ def make_predictive(path: Path, *overrides: str, method: Method = "apc") -> Pred
     return module
 
 
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint of a predictive model."""
+    path = tmp_path_factory.mktemp("predictive") / "p.ckpt"
+    make_predictive(path)
+    return path
+
+
 @pytest.mark.parametrize("method", ["apc", "autoencoder"])
 def test_each_layer_and_direction_goes_where_it_was(tmp_path: Path, method: Method) -> None:
     learned, module = make_predictive(tmp_path / "p.ckpt", method=method), make_acoustic()
@@ -104,10 +112,9 @@ def test_a_last_layer_of_its_own_begins_as_that_of_the_encoder(tmp_path: Path) -
             assert torch.equal(own[f"{part}.0.{name}"], value), name
 
 
-def test_units_with_other_noise_take_the_same_weights(tmp_path: Path) -> None:
-    make_predictive(tmp_path / "p.ckpt")
+def test_units_with_other_noise_take_the_same_weights(path: Path) -> None:
     module = make_acoustic(f"+{ENCODER}zoneout=0.1", f"{ENCODER}dropout=0.3")
-    take_weights(module, tmp_path / "p.ckpt")
+    take_weights(module, path)
     assert not bool(module.model.encoder.recurrent.layers[1].ahead.weight_ih_l0[:, 24:].any())
 
 
@@ -125,10 +132,8 @@ MISFITS = {
 
 
 @pytest.mark.parametrize("case", MISFITS)
-def test_what_does_not_fit_gets_one_line(tmp_path: Path, case: str) -> None:
+def test_what_does_not_fit_gets_one_line(path: Path, case: str) -> None:
     overrides, message = MISFITS[case]
-    path = tmp_path / "p.ckpt"
-    make_predictive(path)
     with pytest.raises(CheckpointError) as refused:
         take_weights(make_acoustic(*overrides), path)
     assert str(refused.value).startswith(f"{path}: ")
@@ -157,10 +162,9 @@ def test_layers_that_are_not_there_and_other_kinds_get_one_line(tmp_path: Path) 
         take_weights(learned, tmp_path / "b.ckpt")
 
 
-def test_a_conformer_takes_nothing_of_it(tmp_path: Path) -> None:
-    make_predictive(tmp_path / "p.ckpt")
+def test_a_conformer_takes_nothing_of_it(path: Path) -> None:
     settings = [each for each in SMALL if "init_args" not in each or "encoder" not in each]
     config = resolve(compose_config([*settings, *QUIET, "model=conformer"]))
     config["model"]["tokens"] = {"unit": "char", "tokens": ["<blank>", "A", "|"]}
     with pytest.raises(CheckpointError, match="its encoder is recurrent, this model's is ConformerEncoder"):
-        take_weights(build(config).model, tmp_path / "p.ckpt")
+        take_weights(build(config).model, path)
