@@ -9,10 +9,11 @@ from typing import Any
 from asr.checkpoints.acoustic import ACOUSTIC
 from asr.checkpoints.kind import Kind, LoadedModel
 from asr.checkpoints.language import LANGUAGE
+from asr.checkpoints.predictive import PREDICTIVE
 from asr.checkpoints.pronunciation import PRONUNCIATION
 from asr.checkpoints.reading import StoredModel, read_model
 
-KINDS: tuple[Kind[LoadedModel], ...] = (ACOUSTIC, LANGUAGE, PRONUNCIATION)
+KINDS: tuple[Kind[LoadedModel], ...] = (ACOUSTIC, LANGUAGE, PRONUNCIATION, PREDICTIVE)
 
 
 def kind_of(settings: Mapping[str, Any]) -> Kind[LoadedModel] | None:

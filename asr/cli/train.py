@@ -26,6 +26,7 @@ _EXAMPLES = """\
   asr train experiment=an4/blstm trainer.devices=8     GPUs; on CPU, auto is one rank per core
   asr train --config-name lm corpus=librispeech text=[books.txt]         a language model
   asr train --config-name g2p corpus=cmudict lexicon=[cmudict.dict]      letters to phones
+  asr train --config-name predictive corpus=librispeech                  an encoder, from speech without transcripts
 
 choices, by key:"""
 
@@ -54,7 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser("train", _DESCRIPTION, "\n".join([_EXAMPLES, *menu]))
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="choices and settings, as Hydra takes them")
     source = parser.add_mutually_exclusive_group()
-    name = "compose conf/NAME.yaml instead of conf/train.yaml: lm for a language model, g2p for pronunciations"
+    name = (
+        "compose conf/NAME.yaml instead of conf/train.yaml: lm for a language model, g2p for pronunciations, "
+        "predictive to learn from speech without transcripts"
+    )
     source.add_argument("--config-name", default="train", metavar="NAME", help=name)
     saved = "use the configuration of an earlier run, exp/<corpus>/<name>/seed<k>/config.yaml"
     source.add_argument("--config", metavar="FILE", help=saved)

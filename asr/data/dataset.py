@@ -105,7 +105,7 @@ def _targets(head: str, rows: Sequence[Row], of_step: Sequence[Row]) -> Targets:
     labels = [row.labels[head] for row in rows]
     return Targets(
         texts=[each.text for each in labels],
-        targets=torch.tensor([token_id for each in labels for token_id in each.token_ids]),
+        targets=torch.tensor([token_id for each in labels for token_id in each.token_ids], dtype=torch.long),
         target_lengths=torch.tensor([len(each.token_ids) for each in labels]),
         num_targets=sum(len(row.labels[head].token_ids) for row in of_step),
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from lhotse import CutSet
 from lhotse.cut import Cut
 
 from asr.corpora.checks import Problem, write_quarantine
 from asr.corpora.manifests import read_cuts
 from asr.data.dataset import SpeechDataset
+from asr.data.hours import draw_hours
 from asr.data.joining import Joint
 from asr.data.mixing import Mixing, Mixture
 from asr.data.plan import PlannedBatch, plan_epoch
@@ -25,12 +29,19 @@ from asr.errors import ConfigError, DataError
 from asr.features.cmvn import load_statistics
 from asr.features.description import read_description
 from asr.features.frontend import FrontEnd
-from asr.models.acoustic import AcousticModel
+from asr.models.acoustic import Encoder
 from asr.text.writing import Writing
 
 logger = logging.getLogger(__name__)
 
 _UNMIXED = Mixing()
+
+
+class Hearing(Protocol):
+    """A model that hears: a front end and an encoder."""
+
+    frontend: FrontEnd
+    encoder: Encoder
 
 
 @runtime_checkable
@@ -39,10 +50,10 @@ class SpeechLearner(Protocol):
 
     Attributes:
         model: says at which rate audio is read, and how many encoder frames remain of it.
-        writings: how each of its heads writes, the main one first.
+        writings: how each of its heads writes, the main one first; none for a module that learns from audio alone.
     """
 
-    model: AcousticModel
+    model: Hearing
     writings: Mapping[str, Writing]
 
     @property
@@ -67,9 +78,11 @@ class SpeechData(PlannedData):
         seed: of the order, the speeds and the augmentation.
         quarantine: where utterances that cannot be trained on are listed.
         mixing: which utterances come together in an epoch.
+        train_hours: hours of training speech, at most, drawn by the seed from the utterances that can be trained on;
+            None takes all. See :func:`asr.data.hours.draw_hours`.
 
     Raises:
-        ConfigError: ``mixing`` is out of its range or does not fit the training files.
+        ConfigError: ``mixing`` or ``train_hours`` is out of its range or does not fit the training files.
     """
 
     train_set: SpeechDataset
@@ -89,9 +102,11 @@ class SpeechData(PlannedData):
         seed: int = 0,
         quarantine: str | None = None,
         mixing: Mixing = _UNMIXED,
+        train_hours: float | None = None,
     ) -> None:
         """Reads no file: :meth:`setup` does."""
         super().__init__(num_workers, batch_seconds, max_batch_size, seed)
+        self.train_hours = train_hours
         mixing.check(len(train_cuts))
         self.train_cuts, self.val_cuts, self.mixing = train_cuts, val_cuts, mixing
         self.speeds = speeds or [1.0]
@@ -107,7 +122,8 @@ class SpeechData(PlannedData):
         self.val_set, _ = self._read("validation", self.val_cuts, [1.0])
         if stage != "fit":
             return
-        self.train_set, counts = self._read("training", self.train_cuts, self.speeds, self.mixing.window_shards)
+        shards, hours = self.mixing.window_shards, self.train_hours
+        self.train_set, counts = self._read("training", self.train_cuts, self.speeds, shards, hours)
         self._mixture, self._windows = self._mix(counts), self._divide()
         if self.train_set.cached and learner.augments_waveforms:
             found = "waveform augmentation is set, but the training cuts carry cached features"
@@ -148,10 +164,28 @@ class SpeechData(PlannedData):
         logger.info("%d shards, %d at a time", len(set(shards)), width)
         return Windows(shards, width)
 
+    def _draw(self, utterances: list[Utterance], counts: list[int], hours: float) -> tuple[list[Utterance], list[int]]:
+        """Returns so many hours of utterances, and how many of them are of each file."""
+        chosen = draw_hours(utterances, hours, self.seed)
+        ends = np.cumsum([0, *counts]).tolist()
+        kept = [sum(first <= place < end for place in chosen) for first, end in itertools.pairwise(ends)]
+        found = f"{len(chosen):,} of {len(utterances):,} utterances"
+        logger.info("training: %s are drawn by seed %d, data.train_hours=%g", found, self.seed, hours)
+        return [utterances[place] for place in chosen], kept
+
+    def check_utterances(self, cuts: CutSet, speeds: Sequence[float]) -> tuple[list[Utterance], list[Problem]]:
+        """Returns the utterances that can be trained on, and what is wrong with the others."""
+        return read_utterances(cuts, self._writings, self._encoder_frames, speeds)
+
     def _read(
-        self, name: str, files: Sequence[str], speeds: Sequence[float], window_shards: int | None = None
+        self,
+        name: str,
+        files: Sequence[str],
+        speeds: Sequence[float],
+        window_shards: int | None = None,
+        hours: float | None = None,
     ) -> tuple[SpeechDataset, list[int]]:
-        """Reads and checks cut files, and counts the utterances of each."""
+        """Reads and checks cut files, draws so many hours if they are given, and counts the utterances of each file."""
         utterances: list[Utterance] = []
         problems: list[Problem] = []
         counts: list[int] = []
@@ -160,7 +194,7 @@ class SpeechData(PlannedData):
             cuts = read_cuts(file)
             has_features = self._check_cache(Path(file), next(iter(cuts)))
             cached.add(has_features)
-            good, bad = read_utterances(cuts, self._writings, self._encoder_frames, speeds)
+            good, bad = self.check_utterances(cuts, speeds)
             if has_features:
                 _check_copies(file, good, speeds)
             utterances += good
@@ -168,7 +202,11 @@ class SpeechData(PlannedData):
             problems += bad
         if len(cached) > 1:
             raise ConfigError(", ".join(files), "some cuts carry features and some do not", "run asr features on all")
-        self._report(name, utterances, problems)
+        self._check(name, utterances, problems)
+        if hours is not None:
+            utterances, counts = self._draw(utterances, counts, hours)
+        in_all = sum(utterance.seconds for utterance in utterances) / 3600
+        logger.info("%s: %s utterances, %.2f hours", name, f"{len(utterances):,}", in_all)
         rate = self._model.frontend.sample_rate
         joints = {name: Joint.of(writing.tokens) for name, writing in self._writings.items()}
         return SpeechDataset(utterances, rate, cached.pop(), self.seed, window_shards, joints), counts
@@ -183,7 +221,7 @@ class SpeechData(PlannedData):
         samples = torch.tensor([num_samples(cut, self._model.frontend.sample_rate, speed)])
         return int(self._model.encoder.output_lengths(self._model.frontend.frame_lengths(samples)))
 
-    def _report(self, name: str, utterances: Sequence[Utterance], problems: Sequence[Problem]) -> None:
+    def _check(self, name: str, utterances: Sequence[Utterance], problems: Sequence[Problem]) -> None:
         if problems:
             where = self.quarantine or "quarantine.tsv"
             self._problems += problems
@@ -195,8 +233,6 @@ class SpeechData(PlannedData):
             logger.warning("%s: %s; left out", where, found)
         if not utterances:
             raise DataError(f"data.{name}", "no utterance is left", "check the cuts and the token table")
-        hours = sum(utterance.seconds for utterance in utterances) / 3600
-        logger.info("%s: %s utterances, %.2f hours", name, f"{len(utterances):,}", hours)
 
     def plan_training(self, epoch: int) -> list[PlannedBatch]:
         """Returns the batches of the steps of an epoch."""

@@ -86,12 +86,24 @@ class RecurrentLayer(nn.Module):
         """
         if self.back is None:
             return _run(self.ahead, frames, valid)
-        with _Beside(frames.device) as beside:
+        return self.join(*self.directions(frames, frames, index, valid))
+
+    def directions(
+        self, to_ahead: Tensor, to_back: Tensor, index: Tensor, valid: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the outputs of both directions, shape (B, T, *) each, which need not read the same frames.
+
+        Args besides those of :meth:`forward`:
+            to_ahead: what the first direction reads, shape (B, T, input_dim).
+            to_back: what the second one reads, in the order of time, shape (B, T, input_dim).
+        """
+        assert self.back is not None
+        with _Beside(to_ahead.device) as beside:
             with beside.stream():
-                back = reverse(_run(self.back, reverse(frames, index), valid), index)
-            ahead = _run(self.ahead, frames, valid)
+                back = reverse(_run(self.back, reverse(to_back, index), valid), index)
+            ahead = _run(self.ahead, to_ahead, valid)
         beside.hand_over(back)
-        return self.join(ahead, back)
+        return ahead, back
 
     def join(self, ahead: Tensor, back: Tensor) -> Tensor:
         """Returns the output of both directions, shape (B, T, output_dim), bin by bin, for those of each."""

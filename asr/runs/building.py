@@ -14,10 +14,12 @@ from asr.data.dictionary import DictionaryData
 from asr.data.module import SpeechData
 from asr.data.planned import PlannedData
 from asr.data.text import TextData
+from asr.data.unlabelled import UnlabelledData
 from asr.errors import ConfigError
 from asr.runs.allowed import check_values, close_list
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
+from asr.training.predictive_module import PredictiveModule
 from asr.training.pronunciation_module import PronunciationModule
 from asr.training.stepping import SteppedModule
 
@@ -26,6 +28,7 @@ _TRAINED: tuple[tuple[type[SteppedModule], type[PlannedData]], ...] = (
     (CTCModule, SpeechData),
     (LanguageModule, TextData),
     (PronunciationModule, DictionaryData),
+    (PredictiveModule, UnlabelledData),
 )
 """Module and data of each kind of model; the first pair is for configurations without a known ``task``."""
 

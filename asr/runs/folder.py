@@ -50,5 +50,7 @@ def keep(config: DictConfig, is_resumed: bool) -> None:
             events.unlink()
     kept = config.copy()
     kept.ckpt_path = kept.init_from = None
+    if "init_layers" in kept:
+        kept.init_layers = None
     with written_whole(path) as beside:
         beside.write_text(to_yaml(kept), encoding="utf-8")

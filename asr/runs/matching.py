@@ -107,7 +107,7 @@ def matched_weights(
             part = name.removeprefix(_output(match.name))
             if part != name:
                 _take_rows(weights, trained, name, _output(match.source) + part, value, match)
-        weights |= _last_layer(match.name, match.source, trained, fresh)
+        weights |= last_layer(match.name, match.source, trained, fresh)
     return weights
 
 
@@ -136,10 +136,15 @@ def _take_rows(
         weights[name] = taken
 
 
-def _last_layer(
-    name: str, source: str, trained: Mapping[str, Tensor], fresh: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Returns the weights of the last layer of a head, from the last layer of another one."""
+def last_layer(name: str, source: str, trained: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the weights of the last layer of a head, from the last layer of another one.
+
+    Args:
+        name: the head.
+        source: the other one.
+        trained: weights of the model that has the other one, by name, as in a checkpoint.
+        fresh: those of the model that has the head.
+    """
     own = _layer_names(source, trained) if source != MAIN else {}
     if name == MAIN and not own:  # both are the encoder's, and in place
         return {}

@@ -22,9 +22,12 @@ def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
 
     Raises:
         CheckpointError: a file is no checkpoint, or one to take weights from no model file either.
-        ConfigError: both are set, ``ckpt_path`` not being "last", or a run would be lost.
+        ConfigError: both are set, ``ckpt_path`` not being "last", a run would be lost, or layers are to be taken of
+            nothing.
     """
     ckpt_path, init_from, last = config.get("ckpt_path"), config.get("init_from"), Path(config["exp_dir"]) / "last.ckpt"
+    if config.get("init_layers") is not None and not init_from:
+        raise ConfigError("init_layers", "is set without init_from", "give the checkpoint of a predictive model")
     if ckpt_path == "last":
         ckpt_path, init_from = (str(last), None) if last.exists() else (None, init_from)
     elif ckpt_path and init_from:

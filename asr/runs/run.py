@@ -50,7 +50,7 @@ def _train(config: dict[str, Any], composed: DictConfig, ckpt_path: str | None, 
     if ckpt_path:
         check_model(cli.model, ckpt_path)
     if init_from:
-        take_weights(cli.model, init_from)
+        take_weights(cli.model, init_from, config.get("init_layers"))
     if is_first_rank():
         keep(composed, is_resumed=ckpt_path is not None)
     torch.set_float32_matmul_precision("high")

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from asr.checkpoints.acoustic import ACOUSTIC
 from asr.checkpoints.archive import NOT_ONE
 from asr.checkpoints.building import CHANGED, building_of
 from asr.checkpoints.heads import token_tables
@@ -13,38 +14,43 @@ from asr.checkpoints.kind import Kind, LoadedModel
 from asr.checkpoints.kinds import kind_of
 from asr.checkpoints.model_file.beginning import read_beginning
 from asr.checkpoints.model_file.members import is_model_file
+from asr.checkpoints.predictive import PREDICTIVE
 from asr.checkpoints.reading import StoredModel, read_model
-from asr.errors import AsrError, CheckpointError
+from asr.errors import AsrError, CheckpointError, ConfigError
 from asr.runs.matching import Match, MisfitError, match_heads, matched_weights
+from asr.runs.pretrained import encoder_weights
 from asr.text.writing import MAIN
 from asr.training.stepping import SteppedModule
 
 logger = logging.getLogger(__name__)
 
 
-def take_weights(module: SteppedModule, path: str | Path) -> None:
+def take_weights(module: SteppedModule, path: str | Path, num_layers: int | None = None) -> None:
     """Loads the weights of a checkpoint or a model file into a module.
 
     The heads of an acoustic model go by unit, so that those of phones take the output of a phone model. Each takes the
     rows of all tokens that the checkpoint has too; the rows of other tokens, and heads that the checkpoint lacks, keep
     their values. Where heads or token tables differ, one line is logged.
 
+    An acoustic model takes the encoder of a predictive model, too; see :mod:`asr.runs.pretrained`.
+
     Args:
-        module: the module.
+        module: whose weights are replaced.
         path: the file, or "english" for the model in the box.
+        num_layers: of a predictive model, the recurrent layers that are taken; None takes all.
 
     Raises:
         CheckpointError: the file is neither a checkpoint nor a model file, or one of another kind, its weights do not
             fit, or, for a language or pronunciation model, its words or letters differ.
+        ConfigError: ``num_layers`` is given for another kind than a predictive model, or not a number of its layers.
     """
     kind, stored = module.kind, read_start(path)
-    there, here = _names(stored, kind), kind.names(module.hparams[kind.named_by])
-    state, line = dict(stored.state), ""
-    if kind.mismatch is None:
-        state, line = _matched(stored, module)
-    elif there != here:
-        found, remedy = kind.mismatch
-        raise CheckpointError(path, found.format(there=len(there), here=len(here)), remedy)
+    if kind is ACOUSTIC and kind_of(stored.settings) is PREDICTIVE:
+        state, line = encoder_weights(stored, module, num_layers)
+    elif num_layers is not None:
+        raise ConfigError("init_layers", f"is {num_layers}, and {path} is no predictive model", "leave it out")
+    else:
+        state, line = _weights(stored, module)
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
@@ -56,6 +62,18 @@ def take_weights(module: SteppedModule, path: str | Path) -> None:
 def read_start(path: str | Path) -> StoredModel:
     """Reads the weights that a run starts from; see :func:`take_weights`."""
     return read_beginning(path) if is_model_file(path) else read_model(path, "holds no {}", NOT_ONE)
+
+
+def _weights(stored: StoredModel, module: SteppedModule) -> tuple[dict[str, Any], str]:
+    """Returns the weights of a model of the same kind, and what is to be said of them."""
+    kind = module.kind
+    there, here = _names(stored, kind), kind.names(module.hparams[kind.named_by])
+    if kind.mismatch is None:
+        return _matched(stored, module)
+    if there != here:
+        found, remedy = kind.mismatch
+        raise CheckpointError(stored.path, found.format(there=len(there), here=len(here)), remedy)
+    return dict(stored.state), ""
 
 
 def _names(stored: StoredModel, kind: Kind[LoadedModel]) -> tuple[str, ...]:

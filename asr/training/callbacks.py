@@ -127,7 +127,7 @@ class EpochLog(Callback):
         assert isinstance(pl_module, SteppedModule)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         metrics["train/loss_epoch"] = pl_module.epoch_loss  # the module logs it only after this hook
-        losses = {"train/loss": "train/loss_epoch", "val/loss": "val/loss"}
+        losses = {"train/loss": "train/loss_epoch", "val/loss": "val/loss", "of copying": "val/loss_of_copying"}
         shown = [f"{label} {metrics[name]:.3f}" for label, name in losses.items() if name in metrics]
         shown += [f"{name} {metrics[name]:.2f}" for name in ("val/perplexity",) if name in metrics]
         shown += [f"{name} {100 * metrics[name]:.2f} %" for name in sorted(metrics) if _RATE.fullmatch(name)]

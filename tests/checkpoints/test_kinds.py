@@ -12,9 +12,13 @@ from torch import nn
 from asr.checkpoints.acoustic import Loaded
 from asr.checkpoints.kinds import KINDS, load_any
 from asr.checkpoints.language import LoadedLanguageModel, load_language_model
+from asr.checkpoints.predictive import LoadedPredictive
 from asr.checkpoints.pronunciation import LoadedPronouncer, load_pronouncer
 from asr.errors import CheckpointError
+from asr.features.frontend import FrontEnd
 from asr.lm.recurrent import RecurrentLM
+from asr.models.encoder import RecurrentEncoder
+from asr.models.predictive import PredictiveModel
 from asr.models.pronouncer import Pronouncer
 from asr.text.tokens import TokenTable
 from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
@@ -22,10 +26,19 @@ from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
 WORD_SIZES = {"embedding_dim": 4, "hidden_dim": 6, "num_layers": 1, "tie_weights": True}
 LETTER_SIZES = {"letter_dim": 4, "hidden_dim": 6, "num_layers": 1, "frames_per_letter": 2}
 
+LEARNING: dict[str, Any] = {"method": "autoencoder", "ahead": 3, "window": 4}
+
 
 def content_of(network: nn.Module, **settings: Any) -> dict[str, Any]:
     state = {f"model.{name}": value for name, value in network.state_dict().items()}
     return {"state_dict": state, "hyper_parameters": settings, "global_step": 1500, "epoch": 2}
+
+
+def predictive_content() -> dict[str, Any]:
+    parts = {name: checkpoint_content()["hyper_parameters"][name] for name in ("frontend", "encoder")}
+    frontend = FrontEnd(**parts["frontend"]["init_args"])
+    encoder = RecurrentEncoder(frontend.feature_dim, **parts["encoder"]["init_args"])
+    return content_of(PredictiveModel(frontend, encoder, **LEARNING), **parts, **LEARNING)
 
 
 def contents() -> dict[str, dict[str, Any]]:
@@ -36,12 +49,14 @@ def contents() -> dict[str, dict[str, Any]]:
         "tokens": checkpoint_content(),
         "vocabulary": content_of(RecurrentLM(5, **WORD_SIZES), **words, **WORD_SIZES),
         "letters": content_of(pronouncer, letters=letters.state(), phones=phones.state(), **LETTER_SIZES),
+        "method": predictive_content(),
     }
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.title)
 def test_a_checkpoint_of_each_kind_is_recognised_and_no_other_is_taken_for_it(tmp_path: Path, kind: Any) -> None:
     made = {"tokens": Loaded, "vocabulary": LoadedLanguageModel, "letters": LoadedPronouncer}
+    made["method"] = LoadedPredictive
     for named_by, content in contents().items():
         path = save_checkpoint(tmp_path / f"{named_by}.ckpt", content)
         if kind.named_by == named_by:
@@ -77,6 +92,12 @@ def test_what_is_said_of_a_pronunciation_model(tmp_path: Path) -> None:
     assert said["phones"] == "4 of unit phone: <blank> AH B K"
 
 
+def test_what_is_said_of_a_predictive_model(tmp_path: Path) -> None:
+    said = dict(load_any(save_checkpoint(tmp_path / "p.ckpt", contents()["method"])).describe())
+    assert said["learned by"] == "autoencoder ahead=3 window=4"
+    assert said["encoder"].startswith("RecurrentEncoder hidden_dim=8 ")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -84,6 +105,14 @@ def test_what_is_said_of_a_pronunciation_model(tmp_path: Path) -> None:
         ({"hyper_parameters": {}, "state_dict": {}}, "lack frontend, encoder, tokens, text_policy"),
         ({"hyper_parameters": {"vocabulary": "A"}, "state_dict": {}}, "of a language model: it lacks num_unknown"),
         ({"hyper_parameters": {"letters": {}, "phones": {}}, "state_dict": {}}, "model: it lacks letter_dim, hidden"),
+        (
+            {"hyper_parameters": {"method": "apc"}, "state_dict": {}},
+            "predictive model: it lacks frontend, encoder, ahead",
+        ),
+        (
+            predictive_content() | {"hyper_parameters": predictive_content()["hyper_parameters"] | {"method": "x"}},
+            "PredictiveModel: method is 'x', not Literal",
+        ),
     ],
 )
 def test_what_is_no_whole_model(tmp_path: Path, content: dict[str, Any], message: str) -> None:

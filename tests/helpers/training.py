@@ -77,6 +77,28 @@ LETTERS = [
 ]
 """Of letters to phones, but for its lexicon."""
 
+PREDICTIVE = [
+    "--config-name",
+    "predictive",
+    "corpus=tiny",
+    "frontend=fbank40",
+    "model.encoder.init_args.hidden_dim=24",
+    "model.encoder.init_args.num_layers=2",
+    "model.encoder.init_args.conv_channels=4",
+    "model.encoder.init_args.dropout=0.1",
+    "model.encoder.init_args.time_stride=2",
+    "model.window=6",
+    "model.optimizer.init_args.lr=0.01",
+    "data.batch_seconds=12.0",
+    "data.num_workers=0",
+    "trainer.accelerator=cpu",
+    "trainer.devices=1",
+    "trainer.max_epochs=2",
+    "trainer.log_every_n_steps=1",
+    "callbacks.averaging.init_args.decay=0.9",
+]
+"""Of a predictive model on the tiny corpus."""
+
 
 def spell(word: str) -> str:
     return " ".join(SOUNDS[letter] for letter in word)

@@ -99,7 +99,11 @@ def test_a_word_list_and_validation_text_of_ones_own(
 
 
 BAD = {
-    "no such conf": (["--config-name", "lmm"], 2, "--config-name: there is no 'lmm'; choose from g2p, lm, train"),
+    "no such conf": (
+        ["--config-name", "lmm"],
+        2,
+        "--config-name: there is no 'lmm'; choose from g2p, lm, predictive, train",
+    ),
     "misspelt key": (["model.hiden_dim=3"], 2, "model.hiden_dim: no such setting; did you mean model.hidden_dim?"),
     "wrong type": (["model.hidden_dim=wide"], 2, "model.hidden_dim: 'wide' where int is expected"),
     "nothing is frequent": (["min_count=1000"], 2, "min_count: no word comes 1000 times"),
