@@ -20,6 +20,7 @@ class RecurrentEncoder(SubsampledEncoder):
 
     Args besides those of :class:`SubsampledEncoder` and :class:`RecurrentStack`:
         dropout: share of values dropped after the subsampling and after each layer.
+        bptt_frames: encoder frames of a chunk in training, after which gradients are cut; 0 cuts none.
         options: of the units of all layers; see :class:`CellOptions`.
 
     Raises:
@@ -39,6 +40,7 @@ class RecurrentEncoder(SubsampledEncoder):
         layer_norm: bool = False,
         residual: bool = False,
         front_cell: Cell | None = None,
+        bptt_frames: int = 0,
         **options: Unpack[CellKeywords],
     ) -> None:
         if "conv_lstm" in (cell, front_cell) and not conv_channels:
@@ -47,21 +49,19 @@ class RecurrentEncoder(SubsampledEncoder):
         super().__init__(feature_dim, conv_channels, time_stride, dropout)
         width = self.subsampling.output_dim
         units = CellOptions(num_bins=width // conv_channels if conv_channels else 1, **options)
-        self.recurrent = RecurrentStack(
-            width, hidden_dim, num_layers, cell, bidirectional, dropout, layer_norm, residual, front_cell, units
-        )
-        self.output_dim = self.recurrent.output_dim
-        self._layer = partial(
+        self._stack = partial(
             RecurrentStack,
             hidden_dim=hidden_dim,
-            num_layers=1,
             cell=cell,
             bidirectional=bidirectional,
             dropout=dropout,
             layer_norm=layer_norm,
             residual=residual,
             options=units,
+            bptt_frames=bptt_frames,
         )
+        self.recurrent = self._stack(width, num_layers=num_layers, front_cell=front_cell)
+        self.output_dim = self.recurrent.output_dim
 
     def encode(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Returns encoded frames, shape (B, N, D), for subsampled frames (B, N, *) and their lengths (B,)."""
@@ -85,4 +85,4 @@ class RecurrentEncoder(SubsampledEncoder):
             raise ConfigError("encoder", "has one layer, which a head cannot have of its own", "take two or more")
         below = self.recurrent.layers[-2]
         assert isinstance(below, RecurrentLayer)
-        return self._layer(below.output_dim)
+        return self._stack(below.output_dim, num_layers=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from asr.errors import ConfigError
 from asr.features.piecewise import Rows
@@ -14,7 +14,7 @@ from asr.models.branched import BranchedEncoder
 from asr.models.cells.cell import State
 from asr.models.encoder import RecurrentEncoder
 from asr.models.feedforward import FeedForwardEncoder
-from asr.models.recurrent import RecurrentLayer, RecurrentStack
+from asr.models.recurrent import RecurrentLayer, RecurrentStack, run_cell
 
 PIECE = 2048
 """Encoder frames that are computed at a time."""
@@ -141,19 +141,13 @@ def _run_layer(
     if layer.back is not None and back is not None:
         state: State | None = None
         for first, last in work.count(pieces[::-1]):
-            output, state = _continue(layer.back, rows.read(first, last).flip(0), state)
+            output, state = run_cell(layer.back, rows.read(first, last).flip(0).unsqueeze(0), state)
             back.write(first, output[0].flip(0))
     state = None
     for first, last in work.count(pieces):
-        frames = rows.read(first, last)
-        output, state = _continue(layer.ahead, frames, state)
+        frames = rows.read(first, last).unsqueeze(0)
+        output, state = run_cell(layer.ahead, frames, state)
         if back is not None:
             output = layer.join(output, back.read(first, last).unsqueeze(0))
-        after.write(first, stack.connect(number, frames.unsqueeze(0), output)[0])
+        after.write(first, stack.connect(number, frames, output)[0])
     return after
-
-
-def _continue(cell: nn.Module, frames: Tensor, state: State | None) -> tuple[Tensor, State]:
-    """Returns the hidden values of frames, (T, D) -> (1, T, R), from a state on, and the state after them."""
-    output, after = cell(frames.unsqueeze(0), hx=state)
-    return output, after
