@@ -12,14 +12,13 @@ from asr.features.piecewise import Rows
 from asr.models.acoustic import AcousticModel
 from asr.models.branched import BranchedEncoder
 from asr.models.cells.cell import State
-from asr.models.encoder import RecurrentEncoder
+from asr.models.encoder import LatencyControlledEncoder, RecurrentEncoder
 from asr.models.feedforward import FeedForwardEncoder
 from asr.models.recurrent import RecurrentLayer, RecurrentStack, run_cell
+from asr.models.streaming import MARGIN, streamed_log_probs
 
 PIECE = 2048
 """Encoder frames that are computed at a time."""
-_MARGIN = 2  # encoder frames on either side that the convolutions of the subsampling see
-
 
 NewRows = Callable[[int], Rows]
 """Returns an empty matrix of a width."""
@@ -36,7 +35,7 @@ def check_piecewise(model: AcousticModel) -> None:
     if isinstance(model.encoder, BranchedEncoder):
         found = "a head with a last layer of its own cannot be run piece by piece"
         raise ConfigError("encoder", found, "transcribe in chunks, or with the main head")
-    if not isinstance(model.encoder, RecurrentEncoder | FeedForwardEncoder):
+    if not isinstance(model.encoder, RecurrentEncoder | LatencyControlledEncoder | FeedForwardEncoder):
         found = f"each frame of {type(model.encoder).__name__} sees all others, so it cannot be run piece by piece"
         raise ConfigError("encoder", found, "transcribe in chunks, or take a recurrent encoder without attention")
 
@@ -71,9 +70,15 @@ def log_probs_by_piece(
     """
     check_piecewise(model)
     encoder = model.encoder
-    assert isinstance(encoder, RecurrentEncoder | FeedForwardEncoder)
+    assert isinstance(encoder, RecurrentEncoder | LatencyControlledEncoder | FeedForwardEncoder)
     length = int(encoder.output_lengths(torch.tensor([num_frames])))
     pieces = [(first, min(first + piece, length)) for first in range(0, length, piece)]
+    if isinstance(encoder, LatencyControlledEncoder):
+        stride, counted = encoder.time_stride, _Work(len(pieces), on_progress).count(pieces)
+        yield from streamed_log_probs(
+            model, (features(first * stride, min(last * stride, num_frames)) for first, last in counted)
+        )
+        return
     layers = [] if isinstance(encoder, FeedForwardEncoder) else list(encoder.recurrent.layers)
     work = _Work(len(pieces) * (1 + bool(layers) + sum(1 + (layer.back is not None) for layer in layers)), on_progress)
     if isinstance(encoder, FeedForwardEncoder):
@@ -105,14 +110,14 @@ class _Work:
 
 def _subsampled(encoder: RecurrentEncoder, features: Features, num_frames: int, first: int, last: int) -> Tensor:
     """Returns the subsampled frames from ``first`` to before ``last``, shape (N, D)."""
-    frames, begin = _with_margin(encoder.time_stride, features, num_frames, first, last, _MARGIN)
+    frames, begin = _with_margin(encoder.time_stride, features, num_frames, first, last, MARGIN)
     output, _ = encoder.subsampling(frames, torch.tensor([frames.size(1)], device=frames.device))
     return output[0, first - begin : last - begin]  # type: ignore[no-any-return]
 
 
 def _local(encoder: FeedForwardEncoder, features: Features, num_frames: int, first: int, last: int) -> Tensor:
     """Returns encoded frames from ``first`` to before ``last`` of an encoder that sees a limited context, (N, D)."""
-    frames, begin = _with_margin(encoder.time_stride, features, num_frames, first, last, encoder.context + _MARGIN)
+    frames, begin = _with_margin(encoder.time_stride, features, num_frames, first, last, encoder.context + MARGIN)
     output, _ = encoder(frames, torch.tensor([frames.size(1)], device=frames.device))
     return output[0, first - begin : last - begin]  # type: ignore[no-any-return]
 

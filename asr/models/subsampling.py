@@ -17,11 +17,15 @@ class FrameStacking(nn.Module):
     Args:
         feature_dim: values of a feature frame, F.
         time_stride: feature frames for one encoder frame.
+
+    Attributes:
+        look_ahead: feature frames that encoder frame n sees after feature frame ``n * time_stride``.
     """
 
     def __init__(self, feature_dim: int, time_stride: int = 1) -> None:
         super().__init__()
         self.time_stride, self.output_dim = time_stride, feature_dim * time_stride
+        self.look_ahead = time_stride - 1
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Stacks features, shape (B, T, F), with lengths, shape (B,); the last stack is filled with zeros.
@@ -51,6 +55,9 @@ class ConvSubsampling(nn.Module):
 
     Raises:
         ValueError: for another stride.
+
+    Attributes:
+        look_ahead: feature frames that encoder frame n sees after feature frame ``n * time_stride``.
     """
 
     def __init__(self, feature_dim: int, channels: int, time_stride: int = 4) -> None:
@@ -59,6 +66,7 @@ class ConvSubsampling(nn.Module):
             raise ValueError(f"time_stride must be one of {sorted(TIME_STRIDES)}. Found {time_stride}")
         self.time_stride = time_stride
         self.strides = TIME_STRIDES[time_stride]
+        self.look_ahead = self.strides[0] + 1
         self.convolutions = nn.ModuleList(
             nn.Conv2d(width, channels, kernel_size=3, stride=(stride, 2), padding=1)
             for width, stride in zip((1, channels), self.strides, strict=True)
