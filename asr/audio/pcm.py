@@ -24,6 +24,7 @@ RAW_RATE = 16000
 _FULL_SCALE = 32768.0
 _SAMPLE = 2  # bytes
 _PCM, _EXTENSIBLE = 1, 0xFFFE  # tags of WAV; what the second one holds stands in its subformat
+_LEAST_FORMAT = 16  # bytes that say how samples are stored
 _SUBFORMAT = slice(24, 26)
 _OTHERS = {
     b"fLaC": "FLAC",
@@ -123,9 +124,9 @@ def _read_header(file: _Arriving, path: Path) -> _Form:
             is_known = 0 < size < UNKNOWN_SIZE
             return _Form(form.sample_rate, form.num_channels, size if is_known else None)
         content = _exactly(file, min(size + size % 2, 1 << 20))
-        if name == b"fmt ":
+        if name == b"fmt " and len(content) >= _LEAST_FORMAT:
             form = _read_format(content, path)
-    raise DataError(path, "is a WAV file that ends before its samples begin", _REMEDY)
+    raise DataError(path, "begins like WAV, and ends before its samples begin", _REMEDY)
 
 
 def _read_format(content: bytes, path: Path) -> _Form:

@@ -20,8 +20,9 @@ from asr.errors import ConfigError, DataError, UsageError, printable
 from asr.transcription.inputs import STDIN
 
 if TYPE_CHECKING:
-    from asr.transcription.live import Delays, LiveReader, LiveWord
+    from asr.transcription.live import LiveReader
     from asr.transcription.recognizer import Recognizer
+    from asr.transcription.word_stream import Delays, LiveWord
 
 _BLOCK_SECONDS = 0.1
 _FORMATS = ("txt", "jsonl")
@@ -99,9 +100,10 @@ def _open(arguments: Namespace, sample_rate: int, files: ExitStack) -> Iterable[
             raise UsageError("--rate", f"{name} says its rate itself", "leave it out")
         return stream(name, sample_rate, _BLOCK_SECONDS, channel)
     try:
-        file = files.enter_context(Path(name).open("rb"))
+        file = Path(name).open("rb")  # noqa: SIM115 - the stack closes it
     except OSError as error:
         raise DataError(name, f"cannot be read ({error.strerror})", "name a file of PCM, or - for stdin") from None
+    files.enter_context(file)
     return _resampled(open_pcm(file, name, arguments.rate, channel, _BLOCK_SECONDS), sample_rate)
 
 
@@ -146,10 +148,11 @@ def _json_line(found: LiveWord) -> str:
 
 
 def _summary(reader: LiveReader) -> str:
-    said = f"{reader.heard:.1f} s heard, {len(reader.final)} words"
-    if not len(reader.final):
+    words = reader.words
+    said = f"{reader.heard:.1f} s heard, {len(words.final)} words"
+    if not len(words.final):
         return said
-    first, final = (_shown(delays) for delays in (reader.first, reader.final))
+    first, final = (_shown(delays) for delays in (words.first, words.final))
     return f"{said}; from the end of a word to its first reading {first}, to the final one {final}"
 
 

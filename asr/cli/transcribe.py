@@ -53,9 +53,9 @@ With --channels separate, a call has the speakers L and R: before their words, o
 words.vtt and ass have the time of each word, for karaoke; stm, TextGrid and eaf are read by sclite, Praat and ELAN.
 Silences longer than 1.5 s are skipped, but times include them. Long recordings are cut into chunks at pauses; --exact
 hears them whole, with normalisation over the whole recording and activations on disk.
-With --live a line follows for each word while its sound still comes: partial or final, start, end, seconds of sound that came
-between its end and the line, word. stdin is 16-bit PCM, little-endian and mono at --rate, or a WAV file; the model has to be one
-of lstm_latency or lstm_unidirectional. Partial words may change; final ones do not.
+With --live, words are printed while the recording still comes, a line each: partial or final, start, end, delay, word.
+Partial words may change, final ones do not; the delay is the seconds of sound between its end and the line. stdin is
+16-bit PCM, little-endian and mono, at --rate, or a WAV file. The model is one of lstm_latency or lstm_unidirectional.
 m4a, mp4, webm, wma, amr and other formats of phones and video need the extra media (pip install av).
 Exit status 1 means that some files failed; the last line on stderr says how many.
 
