@@ -10,7 +10,7 @@ from torch import Tensor
 
 from asr.features.definitions import DELTA_WINDOW
 from asr.features.frontend import FrontEnd
-from asr.features.piecewise import static_by_piece
+from asr.features.piecewise import beyond_block, static_by_piece
 
 REMEMBERED_MS = 15000.0
 """Milliseconds of a stream over which features are normalised, where training normalises over utterances."""
@@ -20,6 +20,11 @@ _LEAST_MS = 1000.0  # milliseconds without which there are no such statistics
 def is_streamed_exactly(frontend: FrontEnd) -> bool:
     """Says whether a stream has the features of the whole recording: whether normalisation needs nothing of it."""
     return frontend.cmvn in ("none", "global")
+
+
+def waiting_frames(frontend: FrontEnd) -> int:
+    """Returns the frames after each one for which its features wait."""
+    return beyond_block(frontend) + DELTA_WINDOW * frontend.delta_order
 
 
 @torch.inference_mode()

@@ -40,12 +40,12 @@ def check_streaming(model: AcousticModel) -> None:
 
 
 def waiting_frames(model: AcousticModel) -> int:
-    """Returns the feature frames from the first that an output is about to the last that it waits for, at most."""
+    """Returns the feature frames after the first of an output's for which it waits, at most."""
     encoder = model.encoder
     assert isinstance(encoder, StackedEncoder)
     stack = encoder.recurrent
     chunk = stack.chunk_frames + stack.context_frames if isinstance(stack, LatencyControlledStack) else 1
-    return (chunk - 1) * encoder.time_stride + encoder.subsampling.look_ahead + 1
+    return (chunk - 1) * encoder.time_stride + encoder.subsampling.look_ahead
 
 
 @torch.inference_mode()

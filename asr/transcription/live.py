@@ -9,6 +9,7 @@ import torch
 from asr.audio.rates import Seconds, samples_to_seconds
 from asr.audio.resampling import Waveform
 from asr.errors import ConfigError
+from asr.features import streaming
 from asr.features.streaming import REMEMBERED_MS, is_streamed_exactly, streamed_features
 from asr.models.acoustic import AcousticModel
 from asr.models.streaming import check_streaming, streamed_log_probs, waiting_frames
@@ -42,8 +43,9 @@ class LiveReader:
     def describe(self) -> str:
         """Returns how long outputs wait, and how features are normalised, in one line."""
         frontend = self._model.frontend
-        waiting = waiting_frames(self._model) * frontend.hop_length / frontend.sample_rate
-        said = f"a frame waits for at most {waiting:.2f} s; features are normalised "
+        num_frames = streaming.waiting_frames(frontend) + waiting_frames(self._model)
+        waiting = samples_to_seconds(num_frames * frontend.hop_length, frontend.sample_rate)
+        said = f"a frame waits for at most {waiting:.2f} s of sound; features are normalised "
         if is_streamed_exactly(frontend):
             return f"{said}as in training (cmvn: {frontend.cmvn})"
         said += f"over the last {REMEMBERED_MS / 1000:g} s, in training over utterances (cmvn: {frontend.cmvn})"

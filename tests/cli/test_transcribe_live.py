@@ -56,7 +56,7 @@ def test_stdin_gives_partial_and_final_words_with_their_delays(
     assert all(0 <= float(start) < float(end) <= SECONDS for _, start, end, *_ in lines)
     assert all(-0.02 <= float(delay) <= SECONDS for *_, delay, _ in lines)
     log = printed.err.splitlines()
-    assert log[0].startswith("asr transcribe: a frame waits for at most 0.51 s; features are normalised as in training")
+    assert log[0].startswith("asr transcribe: a frame waits for at most 0.53 s of sound; features are normalised as in")
     words = rf"asr transcribe: 3\.3 s heard, {len(final)} words; from the end of a word to its first reading "
     assert re.fullmatch(words + r"\d\.\d\d s \(95 %: .*\), to the final one .*; computed in \d+\.\d s", log[-1])
 
