@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -56,6 +58,39 @@ def resample(waveform: Waveform, source_rate: int, sample_rate: int) -> Waveform
     block = max(1, _BLOCK // len(kernels))
     parts = [windows[first : first + block] @ kernels for first in range(0, len(windows), block)]
     return np.concatenate(parts).ravel()[: -(-target * len(waveform) // source)]
+
+
+def resampling_context(ratio: Fraction) -> int:
+    """Returns the source samples on either side that a resampled sample sees, rounded up to a multiple of the ratio.
+
+    Example:
+        >>> resampling_context(Fraction(441, 160)), resampling_context(Fraction(1))
+        (441, 0)
+    """
+    width = 0 if ratio == 1 else math.ceil(2 * RESAMPLE_WIDTH * max(ratio, Fraction(1))) + 1
+    return ratio.numerator * math.ceil(width / ratio.numerator)
+
+
+def resample_blocks(blocks: Iterable[Waveform], source_rate: int, sample_rate: int) -> Iterator[Waveform]:
+    """Resamples a stream as it comes; joined, the blocks are what :func:`resample` makes of all samples.
+
+    Args:
+        blocks: consecutive waveforms, shape (S,) each.
+        source_rate: their rate, in Hz.
+        sample_rate: the wanted rate, in Hz.
+    """
+    ratio = resampling_ratio(source_rate, sample_rate)
+    unit, context = ratio.numerator, resampling_context(ratio)
+    held, done = np.empty(0, np.float32), 0  # source samples held, and those of them that have been resampled
+    for block in chain(blocks, [None]):
+        held = held if block is None else np.concatenate((held, block))
+        stop = len(held) if block is None else max(done, (len(held) - context) // unit * unit)
+        if stop > done:
+            resampled = resample(held, source_rate, sample_rate)
+            first = done * ratio.denominator // unit
+            yield resampled[first:] if block is None else resampled[first : stop * ratio.denominator // unit]
+            kept = max(0, stop - context)
+            held, done = held[kept:], stop - kept
 
 
 @lru_cache(maxsize=8)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +12,7 @@ import numpy as np
 from asr.audio.channels import check_channel, loudest_if_cancelling, mix, tell_cancelling
 from asr.audio.opening import count_samples, open_sound
 from asr.audio.rates import Seconds, samples_to_seconds, seconds_to_samples
-from asr.audio.resampling import RESAMPLE_WIDTH, Waveform, resample, resampling_ratio
+from asr.audio.resampling import Waveform, resample, resampling_context, resampling_ratio
 from asr.audio.sound import Samples, Sound, joined
 from asr.errors import DataError
 from asr.files import written_whole
@@ -145,8 +143,7 @@ def stream(
         ratio = resampling_ratio(sound.sample_rate, sample_rate)
         unit = ratio.numerator  # input samples after which input and output samples fall together again
         block = unit * max(1, round(block_seconds * sound.sample_rate / unit))
-        width = 0 if ratio == 1 else math.ceil(2 * RESAMPLE_WIDTH * max(ratio, Fraction(1))) + 1
-        context = unit * math.ceil(width / unit)
+        context = resampling_context(ratio)
         left, is_ended = 0, False
         buffer = np.empty(0, np.float32)
         while not is_ended or len(buffer) > left:

@@ -20,13 +20,14 @@ from asr.errors import AsrError, CheckpointError
 from asr.features.frontend import FrontEnd
 from asr.models.attentive import AttentiveRecurrentEncoder
 from asr.models.conformer import ConformerEncoder
-from asr.models.encoder import RecurrentEncoder
+from asr.models.encoder import LatencyControlledEncoder, RecurrentEncoder
 from asr.models.feedforward import FeedForwardEncoder
 from asr.models.transformer import TransformerEncoder
 
 FRONT_ENDS: tuple[type[FrontEnd], ...] = (FrontEnd,)
 ENCODERS: tuple[type[nn.Module], ...] = (
     RecurrentEncoder,
+    LatencyControlledEncoder,
     AttentiveRecurrentEncoder,
     TransformerEncoder,
     ConformerEncoder,

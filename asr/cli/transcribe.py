@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from asr.cli._confidence_options import add_confidence
 from asr.cli._hotword_options import add_hotwords, read_hotwords
+from asr.cli._live import add_live, check_live, transcribe_live
 from asr.cli._model_options import add_models, choose_model
 from asr.cli._search_options import log_coverage
 from asr.cli.command import (
@@ -45,6 +46,7 @@ _EXAMPLES = f"""  asr transcribe talk.m4a
   asr transcribe --checkpoint best.ckpt recordings/ --format srt --out-dir subtitles --settings 3gram.json --resume
   asr transcribe --model my.asr --list calls.txt --channels separate --format TextGrid --out-dir calls
   ffmpeg -i talk.mkv -f wav - | asr transcribe -
+  arecord -t raw -f S16_LE -r 16000 -c 1 | asr transcribe --checkpoint latency.ckpt --live -
 
 Text goes to stdout; for several files, each line begins with the path and a tab. Folders are searched recursively.
 With --out-dir, folder/x/a.wav becomes OUT_DIR/x/a.txt; files whose names would collide keep their suffix as well.
@@ -53,6 +55,9 @@ With --channels separate, a call has the speakers L and R: before their words, o
 words.vtt and ass have the time of each word, for karaoke; stm, TextGrid and eaf are read by sclite, Praat and ELAN.
 Silences longer than 1.5 s are skipped, but times include them. Long recordings are cut into chunks at pauses; --exact
 hears them whole, with normalisation over the whole recording and activations on disk.
+With --live, words are printed while the recording still comes, a line each: partial or final, start, end, delay, word.
+Partial words may change, final ones do not; the delay is the seconds of sound between its end and the line. stdin is
+16-bit PCM, little-endian and mono, at --rate, or a WAV file. The model is one of lstm_latency or lstm_unidirectional.
 m4a, mp4, webm, wma, amr and other formats of phones and video need the extra media (pip install av).
 Exit status 1 means that some files failed; the last line on stderr says how many.
 
@@ -63,7 +68,12 @@ Exit status 1 means that some files failed; the last line on stderr says how man
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     share_heap()
-    arguments = parse(_parser(), argv)
+    parser = _parser()
+    arguments = parse(parser, argv)
+    check_live(parser, arguments)
+    if arguments.live:
+        print_log("asr transcribe: ")
+        return transcribe_live(_load(arguments), arguments)
     recordings = with_output_names(_find(arguments))
     print_log("asr transcribe: ")
     form = _choose_format(arguments, len(recordings))
@@ -149,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     exact_help = "hear a whole recording at once, not in chunks: slower, needs a recurrent model and room in TMPDIR"
     parser.add_argument("--exact", action="store_true", help=exact_help)
     add_hotwords(parser)
+    add_live(parser)
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: cuda if there is one)")
     parser.add_argument("--threads", type=whole_number, metavar="N", help="CPU threads (default: one per core)")
     parser.add_argument(

@@ -31,6 +31,11 @@ class Rows(Protocol):
         """Writes rows, shape (*, D), from row ``first`` on."""
 
 
+def beyond_block(frontend: FrontEnd) -> int:
+    """Returns the frames at the end of a block that change when another one follows: they see its end reflected."""
+    return -(-frontend.window_length // frontend.hop_length) + 1
+
+
 @torch.inference_mode()
 def static_by_piece(frontend: FrontEnd, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
     """Yields the static values of consecutive frames, shape (*, F); joined, they are what ``frontend.static`` returns.
@@ -40,7 +45,7 @@ def static_by_piece(frontend: FrontEnd, blocks: Iterable[Tensor]) -> Iterator[Te
         blocks: consecutive waveforms, shape (S,) each.
     """
     hop = frontend.hop_length
-    margin = -(-frontend.window_length // hop) + 1  # frames that see the reflection at the end of a block
+    margin = beyond_block(frontend)
     held, done = torch.empty(0, device=frontend.window.device), 0
     for block in chain(blocks, [None]):
         if block is not None:

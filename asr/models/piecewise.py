@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from asr.errors import ConfigError
 from asr.features.piecewise import Rows
 from asr.models.acoustic import AcousticModel
 from asr.models.branched import BranchedEncoder
 from asr.models.cells.cell import State
-from asr.models.encoder import RecurrentEncoder
+from asr.models.encoder import LatencyControlledEncoder, RecurrentEncoder
 from asr.models.feedforward import FeedForwardEncoder
-from asr.models.recurrent import RecurrentLayer, RecurrentStack
+from asr.models.recurrent import RecurrentLayer, RecurrentStack, run_cell
+from asr.models.streaming import MARGIN, streamed_log_probs
 
 PIECE = 2048
 """Encoder frames that are computed at a time."""
-_MARGIN = 2  # encoder frames on either side that the convolutions of the subsampling see
-
 
 NewRows = Callable[[int], Rows]
 """Returns an empty matrix of a width."""
@@ -36,7 +35,7 @@ def check_piecewise(model: AcousticModel) -> None:
     if isinstance(model.encoder, BranchedEncoder):
         found = "a head with a last layer of its own cannot be run piece by piece"
         raise ConfigError("encoder", found, "transcribe in chunks, or with the main head")
-    if not isinstance(model.encoder, RecurrentEncoder | FeedForwardEncoder):
+    if not isinstance(model.encoder, RecurrentEncoder | LatencyControlledEncoder | FeedForwardEncoder):
         found = f"each frame of {type(model.encoder).__name__} sees all others, so it cannot be run piece by piece"
         raise ConfigError("encoder", found, "transcribe in chunks, or take a recurrent encoder without attention")
 
@@ -71,9 +70,15 @@ def log_probs_by_piece(
     """
     check_piecewise(model)
     encoder = model.encoder
-    assert isinstance(encoder, RecurrentEncoder | FeedForwardEncoder)
+    assert isinstance(encoder, RecurrentEncoder | LatencyControlledEncoder | FeedForwardEncoder)
     length = int(encoder.output_lengths(torch.tensor([num_frames])))
     pieces = [(first, min(first + piece, length)) for first in range(0, length, piece)]
+    if isinstance(encoder, LatencyControlledEncoder):
+        stride, counted = encoder.time_stride, _Work(len(pieces), on_progress).count(pieces)
+        yield from streamed_log_probs(
+            model, (features(first * stride, min(last * stride, num_frames)) for first, last in counted)
+        )
+        return
     layers = [] if isinstance(encoder, FeedForwardEncoder) else list(encoder.recurrent.layers)
     work = _Work(len(pieces) * (1 + bool(layers) + sum(1 + (layer.back is not None) for layer in layers)), on_progress)
     if isinstance(encoder, FeedForwardEncoder):
@@ -105,14 +110,14 @@ class _Work:
 
 def _subsampled(encoder: RecurrentEncoder, features: Features, num_frames: int, first: int, last: int) -> Tensor:
     """Returns the subsampled frames from ``first`` to before ``last``, shape (N, D)."""
-    frames, begin = _with_margin(encoder.time_stride, features, num_frames, first, last, _MARGIN)
+    frames, begin = _with_margin(encoder.time_stride, features, num_frames, first, last, MARGIN)
     output, _ = encoder.subsampling(frames, torch.tensor([frames.size(1)], device=frames.device))
     return output[0, first - begin : last - begin]  # type: ignore[no-any-return]
 
 
 def _local(encoder: FeedForwardEncoder, features: Features, num_frames: int, first: int, last: int) -> Tensor:
     """Returns encoded frames from ``first`` to before ``last`` of an encoder that sees a limited context, (N, D)."""
-    frames, begin = _with_margin(encoder.time_stride, features, num_frames, first, last, encoder.context + _MARGIN)
+    frames, begin = _with_margin(encoder.time_stride, features, num_frames, first, last, encoder.context + MARGIN)
     output, _ = encoder(frames, torch.tensor([frames.size(1)], device=frames.device))
     return output[0, first - begin : last - begin]  # type: ignore[no-any-return]
 
@@ -141,19 +146,13 @@ def _run_layer(
     if layer.back is not None and back is not None:
         state: State | None = None
         for first, last in work.count(pieces[::-1]):
-            output, state = _continue(layer.back, rows.read(first, last).flip(0), state)
+            output, state = run_cell(layer.back, rows.read(first, last).flip(0).unsqueeze(0), state)
             back.write(first, output[0].flip(0))
     state = None
     for first, last in work.count(pieces):
-        frames = rows.read(first, last)
-        output, state = _continue(layer.ahead, frames, state)
+        frames = rows.read(first, last).unsqueeze(0)
+        output, state = run_cell(layer.ahead, frames, state)
         if back is not None:
             output = layer.join(output, back.read(first, last).unsqueeze(0))
-        after.write(first, stack.connect(number, frames.unsqueeze(0), output)[0])
+        after.write(first, stack.connect(number, frames, output)[0])
     return after
-
-
-def _continue(cell: nn.Module, frames: Tensor, state: State | None) -> tuple[Tensor, State]:
-    """Returns the hidden values of frames, (T, D) -> (1, T, R), from a state on, and the state after them."""
-    output, after = cell(frames.unsqueeze(0), hx=state)
-    return output, after

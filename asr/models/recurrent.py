@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from asr.models.cells.cell import RecurrentCell
+from asr.errors import ConfigError
+from asr.models.cells.cell import RecurrentCell, State
 from asr.models.cells.choice import Cell, CellOptions, make_cell
 from asr.models.cells.half_lstm import half_lstm, takes_half
 from asr.models.dropout import Dropout
@@ -85,7 +88,7 @@ class RecurrentLayer(nn.Module):
             holds the concatenated channels of both directions.
         """
         if self.back is None:
-            return _run(self.ahead, frames, valid)
+            return _hidden(self.ahead, frames, valid)
         return self.join(*self.directions(frames, frames, index, valid))
 
     def directions(
@@ -100,8 +103,8 @@ class RecurrentLayer(nn.Module):
         assert self.back is not None
         with _Beside(to_ahead.device) as beside:
             with beside.stream():
-                back = reverse(_run(self.back, reverse(to_back, index), valid), index)
-            ahead = _run(self.ahead, to_ahead, valid)
+                back = reverse(_hidden(self.back, reverse(to_back, index), valid), index)
+            ahead = _hidden(self.ahead, to_ahead, valid)
         beside.hand_over(back)
         return ahead, back
 
@@ -149,21 +152,53 @@ class _Beside:
             made.record_stream(torch.cuda.current_stream(self._side.device))
 
 
-def _run(cell: nn.Module, frames: Tensor, valid: Tensor | None) -> Tensor:
-    """Runs one direction: a module of torch's or a cell of ours, which may need to know the padding.
+def _hidden(cell: nn.Module, frames: Tensor, valid: Tensor | None) -> Tensor:
+    """Returns the hidden values of one direction from a state of zero, shape (B, T, R).
 
     In training under autocast to bfloat16 on a CPU, the backward pass of torch's LSTM may be a faster one of ours.
     """
     if takes_half(cell, frames):
         assert isinstance(cell, nn.LSTM)
         return half_lstm(cell, frames)
+    return run_cell(cell, frames, valid=valid)[0]
+
+
+def run_cell(
+    cell: nn.Module, frames: Tensor, state: State | None = None, valid: Tensor | None = None
+) -> tuple[Tensor, State]:
+    """Runs one direction: a module of torch's or a cell of ours, which may need to know the padding.
+
+    Args:
+        cell: one direction of a layer.
+        frames: padded frames, shape (B, T, input_dim).
+        state: before the first frame, in the form in which it is returned; None for zero.
+        valid: True for frames, False for padding, shape (B, T); None if there is no padding.
+
+    Returns:
+        Hidden values, shape (B, T, R), and the state after the last frame, padding or not.
+    """
     takes_valid = isinstance(cell, RecurrentCell) and cell.takes_valid
-    output: Tensor = (cell(frames, valid=valid) if takes_valid else cell(frames))[0]
-    return output
+    found = cell(frames, hx=state, valid=valid) if takes_valid else cell(frames, hx=state)
+    output, after = found
+    return output, after
+
+
+def cut_gradients(state: State) -> State:
+    """Returns a state into which no gradient flows."""
+    return state.detach() if isinstance(state, Tensor) else (state[0].detach(), state[1].detach())
 
 
 class RecurrentStack(nn.Module):
     """A stack of layers with dropout, layer norm and residual connections between them.
+
+    With ``bptt_frames``, training is truncated back-propagation through time: states go on from chunk to chunk of so
+    many frames, and gradients end at the chunk's first frame. The loss is still that of the whole utterance, as CTC
+    needs it: its gradient with respect to each frame's output flows back within that frame's chunk. Between the passes
+    a chunk's activations are dropped, and computed again with the same dropout for its gradients: so memory holds the
+    activations of one chunk, for a forward pass more. A chunk that is no shorter than the utterance is full
+    back-propagation, bit for bit. Recurrent dropout and zoneout draw anew in each chunk.
+
+    **Source**: Williams & Peng 1990 for truncation; Chen et al. 2016 for activations computed twice.
 
     Args:
         input_dim: width of the first layer's input.
@@ -176,6 +211,10 @@ class RecurrentStack(nn.Module):
         residual: whether a layer's input is added to its output where their widths agree.
         front_cell: the kind of unit of the first layer; None means that of the others.
         options: of the units; None means the defaults.
+        bptt_frames: frames of a chunk in training; 0 cuts no gradients.
+
+    Raises:
+        ConfigError: gradients are to be cut in two directions, or in units that normalise over whole utterances.
     """
 
     def __init__(
@@ -190,8 +229,10 @@ class RecurrentStack(nn.Module):
         residual: bool = False,
         front_cell: Cell | None = None,
         options: CellOptions | None = None,
+        bptt_frames: int = 0,
     ) -> None:
         super().__init__()
+        _check_bptt(bptt_frames, bidirectional, (cell, front_cell))
         layers, norms, width = [], [], input_dim
         for number in range(num_layers):
             kind = front_cell if front_cell is not None and number == 0 else cell
@@ -200,7 +241,7 @@ class RecurrentStack(nn.Module):
             layers.append(layer)
             norms.append(nn.LayerNorm(width) if layer_norm else nn.Identity())
         self.output_dim = width
-        self.residual = residual
+        self.residual, self.bptt_frames = residual, bptt_frames
         self.layers, self.norms = nn.ModuleList(layers), nn.ModuleList(norms)
         self.dropout = Dropout(dropout)
 
@@ -214,6 +255,8 @@ class RecurrentStack(nn.Module):
 
     def outputs(self, frames: Tensor, lengths: Tensor, num_layers: int | None = None) -> list[Tensor]:
         """Returns the outputs of the first ``num_layers`` layers, or of all: the last of all is :meth:`forward`'s."""
+        if self.bptt_frames and torch.is_grad_enabled():
+            return self._truncated(frames, num_layers)
         index, valid = reversal_index(lengths, frames.size(1)), valid_frames(lengths, frames.size(1))
         outputs = []
         for number, layer in enumerate(self.layers[:num_layers]):
@@ -221,7 +264,52 @@ class RecurrentStack(nn.Module):
             outputs.append(frames)
         return outputs
 
+    def advance(
+        self, frames: Tensor, states: Sequence[State | None], num_layers: int | None = None
+    ) -> tuple[list[Tensor], list[State]]:
+        """Runs the layers of a stack of one direction over the frames that follow on others.
+
+        Args:
+            frames: shape (B, T, input_dim).
+            states: of each layer after the frames before; None for none.
+            num_layers: runs so many of the layers; None runs all.
+
+        Returns:
+            The output of each layer, shape (B, T, output_dim), and its state after the last frame.
+        """
+        outputs, after = [], []
+        for number, (layer, state) in enumerate(zip(self.layers[:num_layers], states, strict=False)):
+            assert isinstance(layer, RecurrentLayer)
+            output, state = run_cell(layer.ahead, frames, state)
+            frames = self.connect(number, frames, output)
+            outputs.append(frames)
+            after.append(state)
+        return outputs, after
+
+    def _truncated(self, frames: Tensor, num_layers: int | None) -> list[Tensor]:
+        """Returns the outputs of the layers, whose gradients end where a chunk begins."""
+        states: list[State | None] = [None] * len(self.layers)
+        chunks = []
+        for first in range(0, frames.size(1), self.bptt_frames):
+            chunk = frames[:, first : first + self.bptt_frames]
+            outputs, after = checkpoint(self.advance, chunk, states, num_layers, use_reentrant=False)
+            chunks.append(outputs)
+            states = [cut_gradients(state) for state in after]
+        return [torch.cat(parts, dim=1) for parts in zip(*chunks, strict=True)]
+
     def connect(self, number: int, frames: Tensor, output: Tensor) -> Tensor:
         """Returns what the next layer sees, shape (B, T, D), of a layer's input, (B, T, *), and output, (B, T, D)."""
         output = self.dropout(self.norms[number](output))
         return frames + output if self.residual and output.size(2) == frames.size(2) else output
+
+
+def _check_bptt(bptt_frames: int, bidirectional: bool, cells: Sequence[Cell | None]) -> None:
+    """Raises a :class:`ConfigError` where gradients are to be cut and cannot be."""
+    where = f"bptt_frames {bptt_frames}"
+    if bptt_frames < 0:
+        raise ConfigError(where, "is negative", "give the encoder frames of a chunk, or 0 to cut no gradients")
+    if bptt_frames and bidirectional:
+        found = "a backward direction begins at the end of the utterance, and has no state to carry on"
+        raise ConfigError(where, found, "set bidirectional to false, or take model=lstm_latency")
+    if bptt_frames and "ligru" in cells:
+        raise ConfigError(where, "ligru normalises over the frames of whole utterances", "take another cell")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from asr.models.acoustic import AcousticModel
 from asr.models.cells.tracing import Trace, has_carousel, trace
+from asr.models.encoder import LatencyControlledEncoder
 from asr.models.recurrent import RecurrentLayer
 
 
@@ -90,12 +91,14 @@ def look_inside(model: AcousticModel, waveform: Tensor, with_gates: bool = False
     Args:
         model: on the CPU, in evaluation mode.
         waveform: samples at the front end's rate, shape (S,), more than half a frame shift of them.
-        with_gates: whether gates and memory are computed.
+        with_gates: whether gates and memory are computed; those of a latency-controlled encoder, which runs its units
+            once for each chunk, are not.
     """
     frontend = model.frontend
     static, lengths = frontend.static(waveform[None], torch.tensor([len(waveform)]))
     heard: list[tuple[int, bool, nn.Module, Tensor]] = []
     hooks = []
+    with_gates = with_gates and not isinstance(model.encoder, LatencyControlledEncoder)
     layers = [module for module in model.modules() if isinstance(module, RecurrentLayer)] if with_gates else []
     for number, layer in enumerate(layers, start=1):
         for is_backward, cell in enumerate((layer.ahead, layer.back)):

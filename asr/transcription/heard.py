@@ -53,7 +53,7 @@ def cut_at_blanks(
         if part is not None:
             held = torch.cat((held.to(part.device), part))
         while len(held) > wanted + (0 if part is None else least):
-            place = _find_pause(held, tokens, min(least, len(held) - 1), wanted)
+            place = find_pause(held, tokens, min(least, len(held) - 1), wanted)
             if place is None and wanted < _PATIENCE * most:
                 wanted *= 2
                 continue
@@ -65,7 +65,7 @@ def cut_at_blanks(
         yield Heard(first, held.clone())
 
 
-def _find_pause(log_probs: Tensor, tokens: TokenTable, least: int, most: int) -> int | None:
+def find_pause(log_probs: Tensor, tokens: TokenTable, least: int, most: int) -> int | None:
     """Returns the middle of the longest run of blanks between words, between frames ``least`` and ``most``."""
     path = log_probs.argmax(dim=1)
     is_start = path != BLANK

@@ -69,6 +69,7 @@ def test_every_front_end_of_the_menu_may_be_built(path: Path) -> None:
 
 SMALL: dict[str, dict[str, Any]] = {
     "RecurrentEncoder": {"hidden_dim": 10, "num_layers": 2, "conv_channels": 2, "layer_norm": True},
+    "LatencyControlledEncoder": {"hidden_dim": 10, "num_layers": 2, "chunk_frames": 4, "context_frames": 2},
     "AttentiveRecurrentEncoder": {"hidden_dim": 10, "num_layers": 1, "num_heads": 2, "feedforward_dim": 9},
     "TransformerEncoder": {"hidden_dim": 8, "num_layers": 2, "num_heads": 2, "feedforward_dim": 9},
     "ConformerEncoder": {"hidden_dim": 8, "num_layers": 1, "num_heads": 2, "feedforward_dim": 9, "conv_channels": 2},

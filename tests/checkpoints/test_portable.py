@@ -22,6 +22,7 @@ from asr.errors import AsrError, CheckpointError, ConfigError
 from asr.transcription.portable_engine import PortableEngine
 from asr.transcription.recognizer import Recognizer
 from tests.checkpoints.model_files import Members, rewritten, save_acoustic, with_manifest, write_model_file
+from tests.transcription.tiny_models import live_content, save_checkpoint
 
 PLAIN: dict[str, Any] = {"settings": DecoderSettings(), "rescoring": [], "is_portable": True}
 ENCODERS: tuple[dict[str, Any], ...] = (
@@ -144,6 +145,12 @@ def test_what_onnx_cannot_hold_is_refused(tmp_path: Path, encoder: dict[str, Any
     assert raised.value.where == checkpoint
     assert raised.value.found.startswith(found)
     assert not (tmp_path / "a.asr").exists()
+
+
+def test_a_network_that_runs_chunk_by_chunk_is_refused(tmp_path: Path) -> None:
+    checkpoint = str(save_checkpoint(tmp_path / "live.ckpt", live_content()))
+    with pytest.raises(ConfigError, match="its network runs chunk by chunk, which ONNX cannot hold"):
+        write_model_file(tmp_path, checkpoints=[checkpoint], **PLAIN)
 
 
 def test_float16_and_other_devices_are_refused(tmp_path: Path, portable: Path) -> None:

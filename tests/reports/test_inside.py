@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from asr.features.frontend import FrontEnd
 from asr.models.acoustic import AcousticModel
 from asr.models.cells.tracing import Trace
-from asr.models.encoder import RecurrentEncoder
+from asr.models.encoder import LatencyControlledEncoder, RecurrentEncoder
 from asr.models.recurrent import RecurrentLayer
 from asr.reports.inside import Direction, look_inside
 
@@ -51,6 +51,9 @@ def test_gates_are_computed_only_where_they_are_asked_for_and_are_there() -> Non
     waveform = torch.randn(8000)
     assert look_inside(make_model(), waveform).directions == []
     assert look_inside(make_model("gru"), waveform, with_gates=True).directions == []
+    front = FrontEnd(num_mels=10, cmvn="none")
+    by_chunk = AcousticModel(front, LatencyControlledEncoder(10, 12, 2, chunk_frames=4, context_frames=2), 5).eval()
+    assert look_inside(by_chunk, waveform, with_gates=True).directions == []
 
 
 @pytest.mark.parametrize("settings", [{}, {"use_energy": True}, {"kind": "mfcc", "num_ceps": 8}])

@@ -53,6 +53,18 @@ def checkpoint_content(seed: int = 0, **encoder: Any) -> dict[str, Any]:
     }
 
 
+def live_content(cmvn: str = "none") -> dict[str, Any]:
+    """Returns the checkpoint of a model that can read a stream: chunks of 0.32 s with 0.16 s to their right."""
+    content = checkpoint_content(num_layers=2)
+    settings = content["hyper_parameters"]
+    settings["frontend"]["init_args"]["cmvn"] = cmvn
+    settings["encoder"] = {
+        "class_path": "asr.models.encoder.LatencyControlledEncoder",
+        "init_args": {**settings["encoder"]["init_args"], "chunk_frames": 16, "context_frames": 8},
+    }
+    return content
+
+
 def two_heads_content(own_layer: bool = True) -> dict[str, Any]:
     """Returns the checkpoint of a model of phones, with letters beside them."""
     content = checkpoint_content(num_layers=2)

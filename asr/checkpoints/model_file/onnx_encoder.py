@@ -27,6 +27,7 @@ from asr.models.acoustic import AcousticModel
 from asr.models.cells.cell import RecurrentCell
 from asr.models.cells.gated import VanillaGRU, VanillaRNN
 from asr.models.cells.lstm import VanillaLSTM
+from asr.models.encoder import LatencyControlledEncoder
 from asr.portable.frontend import PortableFrontEnd
 from asr.portable.network import Network
 from asr.text.writing import MAIN
@@ -73,6 +74,8 @@ def write_portable(
         found = f"the extra export is needed to write ONNX, and {' and '.join(missing)} cannot be found"
         raise DependencyError(stored.path, found, "install it: pip install onnx onnxruntime")
     model = loaded.head(MAIN).model
+    if isinstance(model.encoder, LatencyControlledEncoder):
+        raise ConfigError(str(stored.path), "its network runs chunk by chunk, which ONNX cannot hold", _REMEDY)
     content = _export(model, stored.path, len(loaded.tokens))
     written.add(f"{part}/{NETWORK}", _quantised(content) if precision == "int8" else content, is_packed=False)
     frontend = portable_frontend(model.frontend)

@@ -57,8 +57,7 @@ class RecurrentCell(nn.Module, ABC):
 
         Args:
             frames: shape (B, T, input_dim).
-            hx: the state before the first frame, in the form in which it is returned; None for zero. No gradient
-                flows into it.
+            hx: the state before the first frame, in the form in which it is returned; None for zero.
 
         Returns:
             Frames, shape (B, T, H), and the state after the last frame, padding or not, in the form of torch's modules.

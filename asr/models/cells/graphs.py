@@ -30,7 +30,8 @@ FRAMES_STEP, BATCH_STEP = 32, 4
 """Frames and utterances are padded to multiples of these."""
 
 _WITH_FRAMES = ("projected", "zone_cell", "zone_hidden")
-_WITH_UTTERANCES = (*_WITH_FRAMES, "mask", "first_hidden", "first_memory")
+_FIRST = ("first_hidden", "first_memory")
+_WITH_UTTERANCES = (*_WITH_FRAMES, "mask", *_FIRST)
 _OUTPUT = "gradient of output"
 
 
@@ -107,7 +108,7 @@ def gradients(
 
         found = graph_cache(output.device).run(("gradients", recurrence), function, given)
     found["projected"] = found["projected"][: size.frames].narrow(-3, 0, size.batch)
-    return found
+    return found | {name: found[name].narrow(-2, 0, size.batch) for name in _FIRST if name in found}
 
 
 def _memory(kept: Tensors) -> Tensor:

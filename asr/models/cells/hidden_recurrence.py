@@ -104,7 +104,8 @@ class HiddenRecurrence(ABC):
                 carried.addcmul_(torch.mm(products[frame], recurrent, out=back), mask)
         seen = kept["source"][:-1].flatten(0, 1)
         products_grad = sums.flatten(2)[..., -recurrent.size(0) :].flatten(0, 1)
-        return {"recurrent": products_grad.t() @ seen} | self.name_gradients(sums)
+        first = {"first_hidden": carried} if "first_hidden" in kept else {}
+        return {"recurrent": products_grad.t() @ seen} | self.name_gradients(sums) | first
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,12 @@ class LstmBackward:
             gradients["peepholes"] = self._peephole_gradients()
         if self.projection is not None:
             gradients["projection"] = self.projected_buffer.flatten(0, 2).t() @ self.kept["emitted"].flatten(0, 2)
-        return gradients
+        return gradients | (self._first_gradients() if "first_memory" in self.kept else {})
+
+    def _first_gradients(self) -> Tensors:
+        """Returns the gradients of the state before the first frame."""
+        hidden = self.carried_hidden if self.memory_only else self.carried_hidden + self.recurred(0)
+        return {"first_hidden": hidden, "first_memory": self.cell}
 
     def _peephole_gradients(self) -> Tensor:
         seen = [self.before] * self.num_sigmoids + [self.kept["fresh"]]

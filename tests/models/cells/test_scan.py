@@ -83,6 +83,21 @@ def test_gradients_of_cells_without_memory(noisy: bool) -> None:
     check(LightRecurrence(), hidden_tensors(2, noisy))
 
 
+def test_gradients_of_the_state_before_the_first_frame() -> None:
+    torch.manual_seed(0)
+    first = {"first_hidden": drawn(1, B, C), "first_memory": drawn(1, B, C)}
+    for gating, memory_only in (("forget", False), ("coupled", False), ("forget", True)):
+        tensors = lstm_tensors(4 if gating == "forget" else 3) | first
+        check(LstmRecurrence(gating, memory_only=memory_only), tensors)
+        check(LstmRecurrence(gating, memory_only=memory_only), tensors | masks(1))
+    states = {"first_hidden": drawn(3, B, C), "first_memory": drawn(3, B, C)}
+    check(LstmRecurrence(), lstm_tensors(4, bins=3, taps=3) | states)
+    for noisy in (False, True):
+        check(TanhRecurrence(), hidden_tensors(1, noisy) | {"first_hidden": drawn(B, C)})
+        given = hidden_tensors(3, noisy) | {"bias_products": drawn(3 * C), "first_hidden": drawn(B, C)}
+        check(GruRecurrence(), given)
+
+
 def test_no_second_derivative() -> None:
     tensors = lstm_tensors(4)
     output, _ = scan(LstmRecurrence(), tensors)

@@ -1,0 +1,158 @@
+"""Words of posteriors that come piece by piece: partial ones, and final ones that nothing can change any more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from asr.audio.rates import Seconds
+from asr.decoding.decoder import Decoder
+from asr.decoding.greedy import GreedyDecoder
+from asr.decoding.hypothesis import Hypothesis, Span
+from asr.text.tokens import BLANK, TokenTable
+from asr.transcription.heard import find_pause
+
+PAUSE: Seconds = 0.5
+"""Seconds of blanks after which all words before them are final."""
+LONGEST: Seconds = 16.0
+"""Seconds without such a pause after which words are final, as chunks of recordings are no longer."""
+_SHORTEST: Seconds = 5.0  # of what is final then
+_NOTHING = Hypothesis(text="", tokens=(), words=(), score=0.0, confidence=1.0)
+
+
+@dataclass(frozen=True)
+class LiveWord:
+    """A word that was heard.
+
+    Attributes:
+        kind: "final", or "partial" where it may still change or grow.
+        word: with its place in the stream.
+        delay: seconds of audio that had come since its end when it was found.
+    """
+
+    kind: Literal["partial", "final"]
+    word: Span
+    delay: Seconds
+
+
+class Delays:
+    """Delays of words, in hundredths of a second."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+
+    def add(self, delay: Seconds) -> None:
+        """Counts a delay."""
+        self._counts[round(100 * delay)] += 1
+
+    def __len__(self) -> int:
+        """Returns how many there are."""
+        return self._counts.total()
+
+    def quantile(self, share: float) -> Seconds:
+        """Returns the smallest delay that a share of all do not exceed; 0 if there are none.
+
+        Example:
+            >>> delays = Delays()
+            >>> for delay in (0.5, 0.7, 2.0): delays.add(delay)
+            >>> delays.quantile(0.5), delays.quantile(1.0)
+            (0.7, 2.0)
+        """
+        seen = 0
+        for delay in sorted(self._counts):
+            seen += self._counts[delay]
+            if seen >= share * len(self):
+                return delay / 100
+        return 0.0
+
+
+class WordStream:
+    """Decodes posteriors as they come, by any decoder.
+
+    What has come since the last final words is decoded whenever there is more of it. After half a second of blanks all
+    words are final. Greedy decoding never takes back what it has read: its words are final as soon as nothing can be
+    added to them. With other decoders, words are final after 16 seconds without such a pause, up to the longest run of
+    blanks between them. Memory holds no more than those 16 seconds and what came last.
+
+    Args:
+        decoder: turns posteriors into hypotheses.
+        tokens: names the V tokens.
+        frame_seconds: seconds from one frame to the next.
+
+    Attributes:
+        first: delays with which words were first found, as partial or final ones.
+        final: delays with which words were final.
+    """
+
+    def __init__(self, decoder: Decoder, tokens: TokenTable, frame_seconds: Seconds) -> None:
+        self._decoder, self._tokens, self._frame_seconds = decoder, tokens, frame_seconds
+        self._is_greedy = isinstance(decoder, GreedyDecoder)
+        self.first, self.final = Delays(), Delays()
+        self._held = torch.empty(0, len(tokens))
+        self._place = 0  # frames before those held
+        self._shown: list[str] = []  # words of those held, as they were found last
+
+    def advance(self, rows: Tensor, heard: Seconds) -> Iterator[LiveWord]:
+        """Yields the words that are final with more posteriors, and then those that are new or have changed.
+
+        Args:
+            rows: natural-log posteriors of the frames that follow, shape (*, V).
+            heard: seconds of audio that have come, those included that the frames do not show yet.
+        """
+        self._held = torch.cat([self._held.to(rows.device), rows])
+        yield from self._settle(self._num_settled(), heard)
+        words = self._decode(self._held).words
+        for word, shown in zip_longest(words, self._shown[: len(words)]):
+            if shown is None:
+                self.first.add(heard - word.end)
+            if word.text != shown:
+                yield LiveWord("partial", word, heard - word.end)
+        self._shown[: len(words)] = [word.text for word in words]
+
+    def finish(self, heard: Seconds) -> Iterator[LiveWord]:
+        """Yields the last words as final ones, after so many seconds of audio."""
+        yield from self._settle(len(self._held), heard)
+
+    def _frames(self, seconds: Seconds) -> int:
+        return max(1, round(seconds / self._frame_seconds))
+
+    def _num_settled(self) -> int:
+        """Returns the frames held whose words are final now."""
+        last = self._held[-self._frames(PAUSE) :]
+        if len(last) == self._frames(PAUSE) and bool((last.argmax(dim=1) == BLANK).all()):
+            return len(self._held)
+        if self._is_greedy:
+            found = self._decode(self._held)
+            is_open = bool(found.words) and found.tokens[-1].end <= found.words[-1].end
+            settled = found.words[: len(found.words) - is_open]
+            if settled:
+                return round(settled[-1].end / self._frame_seconds) - self._place
+        return self._place_to_cut() if len(self._held) >= self._frames(LONGEST) else 0
+
+    def _place_to_cut(self) -> int:
+        least = self._frames(_SHORTEST)
+        place = find_pause(self._held, self._tokens, least, len(self._held))
+        return least + int(self._held[least:, BLANK].argmax()) if place is None else place
+
+    def _decode(self, rows: Tensor) -> Hypothesis:
+        if not len(rows):
+            return _NOTHING
+        found = self._decoder(rows.unsqueeze(0), torch.tensor([len(rows)]))[0][0]
+        return found.shift(self._place * self._frame_seconds)
+
+    def _settle(self, place: int, heard: Seconds) -> Iterator[LiveWord]:
+        """Yields the words of the first frames held, which are then dropped, as final ones."""
+        words = self._decode(self._held[:place]).words
+        for number, word in enumerate(words):
+            if number >= len(self._shown):
+                self.first.add(heard - word.end)
+            self.final.add(heard - word.end)
+            yield LiveWord("final", word, heard - word.end)
+        self._shown = self._shown[len(words) :] if place < len(self._held) else []
+        self._held, self._place = self._held[place:].clone(), self._place + place
