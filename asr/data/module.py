@@ -25,7 +25,7 @@ from asr.errors import ConfigError, DataError
 from asr.features.cmvn import load_statistics
 from asr.features.description import read_description
 from asr.features.frontend import FrontEnd
-from asr.models.acoustic import AcousticModel
+from asr.models.acoustic import SpeechModel
 from asr.text.writing import Writing
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class SpeechLearner(Protocol):
         writings: how each of its heads writes, the main one first.
     """
 
-    model: AcousticModel
+    model: SpeechModel
     writings: Mapping[str, Writing]
 
     @property

@@ -92,7 +92,8 @@ class SpeechModule(SteppedModule):
         if self.training and self.num_views == 2:
             features, lengths = features.repeat(2, 1, 1), lengths.repeat(2)
             seeds = torch.cat([seeds, seeds ^ 1])  # neighbouring seeds draw independently
-        return chain(Stage.FEATURES, features, lengths, seeds)
+        features, lengths = chain(Stage.FEATURES, features, lengths, seeds)
+        return features, lengths
 
     def on_validation_epoch_start(self) -> None:
         """Resets the counts."""
