@@ -9,9 +9,9 @@ from asr.cli.command import above_zero, add_action, log, warn
 from asr.errors import UsageError
 from asr.text.policy import POLICIES, get_policy
 
-_TRANSCRIPTS = """Writes the transcripts of cuts as a text, one sentence a line, for asr train --config-name lm or phone_lm.
+_TRANSCRIPTS = """Writes the transcripts of cuts as a text, one sentence a line, for asr train --config-name lm.
 
-With --unit phone they are those of phones."""
+With --unit phone they are phones, for --config-name phone_lm."""
 
 _SELECT = """Selects the sentences of a large text that are like a small one, such as for a recurrent language model.
 

@@ -1,4 +1,4 @@
-"""Trains, mixes, prunes and converts n-gram language models, measures perplexity; writes, selects and compares texts."""
+"""Trains, mixes, prunes and converts n-gram language models, measures perplexity, and handles their texts."""
 
 from __future__ import annotations
 

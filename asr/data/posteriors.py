@@ -76,8 +76,7 @@ def read_with(
     On a CPU one batch per core is computed and searched at the same time, each in one thread.
 
     Args:
-        search: called with what the model returns of a batch, posteriors or frames for a joint, and their lengths, such as
-            a decoder.
+        search: called with what the model returns of a batch, such as posteriors, and their lengths; a decoder is one.
         model: in evaluation mode.
         cuts: what to read.
         batch_seconds: most seconds of the padded batches that are computed at the same time.

@@ -75,8 +75,8 @@ class Transducer(nn.Module):
     """Turns waveforms or features, and the tokens so far, into scores of the next token or of the next frame.
 
     In frame t after u tokens the scores are ``W_y tanh(W_l h_t + W_p p_u + b) + b_y``, with h_t of the encoder and p_u
-    of the prediction network. Each network has gone through its own part of the sum when the search begins, so that
-    joining them costs an addition, tanh and the output layer.
+    of the prediction network. Both parts of the sum are computed beforehand, so that joining costs an addition, tanh
+    and the output layer.
 
     **Source**: Graves 2012, "Sequence transduction with recurrent neural networks", for the model; Graves, Mohamed &
     Hinton 2013, equations 15 to 17, for joining in a layer of tanh. The two linear maps that they apply to the encoder
@@ -134,7 +134,7 @@ class Transducer(nn.Module):
         return self.said(hidden), state  # (B, L, H) -> (B, L, J)
 
     def join(self, heard: Tensor, said: Tensor) -> Tensor:
-        """Returns the scores of all tokens before the softmax in float32, for parts that broadcast: (*, J) -> (*, V)."""
+        """Returns the scores of all tokens before the softmax in float32, of parts that broadcast: (*, J) -> (*, V)."""
         return self.output(torch.tanh(heard + said)).float()  # type: ignore[no-any-return]
 
     def scores(self, features: Tensor, lengths: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

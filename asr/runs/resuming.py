@@ -13,7 +13,6 @@ from asr.data.planned import PlannedData
 from asr.errors import AsrError, CheckpointError, ConfigError
 from asr.training.stepping import SteppedModule
 
-
 INIT_KEYS = ("init_from", "init_prediction_from")
 """Settings that name checkpoints to take weights from."""
 
@@ -37,7 +36,7 @@ def starting_point(config: dict[str, Any]) -> tuple[str | None, dict[str, str]]:
     elif not ckpt_path and last.exists() and not config.get("overwrite"):
         remedy = "resume it with ckpt_path=last, choose another name= or seed=, or say overwrite=true"
         raise ConfigError(last, "there is a run already", remedy)
-    for path in ([ckpt_path] if ckpt_path else sources.values()):
+    for path in [ckpt_path] if ckpt_path else sources.values():
         read_checkpoint(path)
     return ckpt_path, sources
 

@@ -1,4 +1,4 @@
-"""The weights that a transducer begins with: an encoder trained with CTC, a language model of its tokens, or another."""
+"""What a transducer begins with: an encoder's weights, a language model's of its tokens, another transducer's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NUM_NAMED = 5
 def with_encoder(stored: StoredModel, fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Returns the weights of a transducer, its front end and encoder those of an acoustic model.
 
-    The outputs of the acoustic model are left out, as in Graves, Mohamed & Hinton 2013. Misfits are left to the loading.
+    Its outputs are left out, as in Graves, Mohamed & Hinton 2013. Misfits are left to the loading.
 
     Args:
         stored: the acoustic model.

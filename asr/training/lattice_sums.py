@@ -22,8 +22,8 @@ def transducer_losses(
     hundreds of steps they reach thousands of nats. An utterance does not depend on padding.
 
     **Source**: Graves 2012, "Sequence transduction with recurrent neural networks", equations 16 to 18; the gradient is
-    that of equation 20, taken through the softmax. The same losses and gradients as ``torchaudio.functional.rnnt_loss``,
-    tested, which knows no double precision and takes ten times as long on a CPU.
+    that of equation 20, taken through the softmax. The same losses and gradients as those of
+    ``torchaudio.functional.rnnt_loss``, tested, which has no double precision and takes ten times as long on a CPU.
 
     Args:
         logits: scores of each token in each frame after each number of tokens, before the softmax, shape
@@ -40,10 +40,9 @@ def transducer_losses(
 
 @dataclass(frozen=True, eq=False)
 class _Lattice:
-    """The lattice by its diagonals: node (t, u), frame t after u tokens, is on diagonal t + u at place u.
+    """The lattice by diagonals: node (t, u), frame t after u tokens, is on diagonal t + u at place u.
 
-    Every arc leads to the next diagonal, so that all nodes of a diagonal are computed at once. A diagonal has a place in
-    front that nothing reaches. Beyond an utterance there are no arcs.
+    Arcs lead to the next diagonal, so that all nodes of one are computed at once. Beyond an utterance, there are none.
 
     Attributes:
         blanks: natural-log probability of the arc of blank out of each node, shape (N + L + 1, B, L + 1).
@@ -86,13 +85,18 @@ class _Lattice:
         return arcs.gather(0, index[:, None].expand(-1, arcs.size(1), -1)).transpose(0, 1)
 
     def before(self) -> Tensor:
-        """Returns the natural log of the sum of all ways to each node, shape (N + L + 1, B, L + 2)."""
+        """Returns the natural log of the sum of all ways to each node, shape (N + L + 1, B, L + 2).
+
+        The place that nothing reaches is the first one.
+        """
         num_diagonals, batch_size, width = self.blanks.shape
         sums = self.blanks.new_full((num_diagonals, batch_size, width + 1), -math.inf)
         sums[0, :, 1] = 0.0
         for place in range(1, num_diagonals):
             come = sums[place - 1, :, 1:]
-            torch.logaddexp(come + self.blanks[place - 1], _shifted(come + self.tokens[place - 1]), out=sums[place, :, 1:])
+            torch.logaddexp(
+                come + self.blanks[place - 1], _shifted(come + self.tokens[place - 1]), out=sums[place, :, 1:]
+            )
         return sums
 
     def after(self) -> Tensor:

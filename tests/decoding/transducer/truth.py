@@ -18,7 +18,9 @@ def make_transducer(num_tokens: int = 3, seed: int = 0, sharpness: float = 4.0) 
     """Returns a small random transducer that is sure enough of itself for searches to differ."""
     torch.manual_seed(seed)
     sizes = TransducerSizes(embedding_dim=4, hidden_dim=5, num_layers=2, joint_dim=6)
-    model = Transducer(FrontEnd(num_mels=6), RecurrentEncoder(6, hidden_dim=4, num_layers=1), num_tokens, sizes)
+    model = Transducer(
+        FrontEnd(num_mels=6, cmvn="none"), RecurrentEncoder(6, hidden_dim=4, num_layers=1), num_tokens, sizes
+    )
     with torch.no_grad():
         for weight in (model.prediction.embedding.weight, model.said.weight, model.output.weight):
             weight.mul_(sharpness)
