@@ -55,7 +55,12 @@ def transducer_content() -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.title)
 def test_a_checkpoint_of_each_kind_is_recognised_and_no_other_is_taken_for_it(tmp_path: Path, kind: Any) -> None:
-    made = {"transducer": LoadedTransducer, "tokens": Loaded, "vocabulary": LoadedLanguageModel, "letters": LoadedPronouncer}
+    made = {
+        "transducer": LoadedTransducer,
+        "tokens": Loaded,
+        "vocabulary": LoadedLanguageModel,
+        "letters": LoadedPronouncer,
+    }
     for named_by, content in contents().items():
         path = save_checkpoint(tmp_path / f"{named_by}.ckpt", content)
         if kind.named_by == named_by:

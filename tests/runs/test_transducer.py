@@ -131,9 +131,9 @@ def test_another_transducer_gives_rows_by_token(
     parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tokens_char.txt").write_text("<blank>\nC\nA\nB\n|\nD\n", encoding="utf-8")
-    settings = [*TRANSDUCER, f"model.tokens={tmp_path / 'tokens_char.txt'}", "trainer.max_steps=1"]
+    settings = [*TRANSDUCER, f"model.tokens={tmp_path / 'tokens_char.txt'}", "trainer.max_epochs=1"]
     assert main([*settings, f"init_from={parts}/transducer/last.ckpt", f"exp_dir={tmp_path / 'exp'}"]) == 0
-    assert "the weights of 5 of 6 tokens are taken by name; new are D" in capsys.readouterr().err
+    assert "the weights of 5 of 6 tokens are taken by name; new are 'D'" in capsys.readouterr().err
     now, then = weights(tmp_path / "exp/initial.ckpt"), weights(parts / "transducer/last.ckpt")
     for name in ("model.prediction.embedding.weight", "model.output.weight", "model.output.bias"):
         assert torch.equal(now[name][:5], then[name][[0, 3, 1, 2, 4]])
