@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-import torch
-
 from asr.checkpoints.archive import NOT_ONE
-from asr.checkpoints.building import ENCODERS, FRONT_ENDS, check_arguments, chosen
+from asr.checkpoints.encoding import StoredEncoding, sizes_of, with_table
 from asr.checkpoints.heads import read_heads
 from asr.checkpoints.kind import Kind, LoadedModel
 from asr.checkpoints.reading import StoredModel
 from asr.checkpoints.rows import Row, acoustic_rows, tokens_row
-from asr.checkpoints.weights import load_network, num_values
+from asr.checkpoints.weights import load_network
 from asr.errors import CheckpointError, ConfigError
 from asr.models.acoustic import AcousticModel
 from asr.models.sparsity import cleared_share
@@ -23,7 +20,6 @@ from asr.text.policy import TextPolicy, recorded_policy
 from asr.text.tokens import TokenTable
 from asr.text.writing import MAIN, Writing
 
-_FRAMES = 8  # of the trial run of a model
 _SPARSE = 0.01  # zeros from this share of the weights on are no accident
 
 
@@ -67,10 +63,7 @@ class Loaded(LoadedModel):
 
     def describe_model(self) -> list[Row]:
         """Returns encoder, front end, input, output, parameters, and tokens and text policy of each head."""
-        frontend = self.model.frontend
-        num_parameters = sum(parameter.numel() for parameter in self.model.parameters())
-        sizes = frontend.sample_rate, frontend.feature_dim, self.model.frame_seconds, num_parameters
-        rows = acoustic_rows(self.settings, sizes, self.tokens, self.policy)
+        rows = acoustic_rows(self.settings, sizes_of(self.model), self.tokens, self.policy)
         cleared = cleared_share(self.model)
         if cleared >= _SPARSE:
             rows.append(("sparsity", f"{100 * cleared:.1f} % of the encoder's weights are zero"))
@@ -83,44 +76,28 @@ def _head_rows(name: str, writing: Writing) -> list[Row]:
 
 
 def _build(stored: StoredModel) -> Loaded:
+    if "transducer" in stored.settings:
+        remedy = "asr decode, asr info and asr report take it; give one that was trained with CTC"
+        raise CheckpointError(stored.path, "holds a transducer, not a model with CTC outputs", remedy)
     tokens = TokenTable.from_state(stored.settings["tokens"])
     policy = recorded_policy(stored.settings["text_policy"])
     beside, heads = read_heads(stored.settings)
-    made, arguments = chosen(stored.settings["frontend"], FRONT_ENDS, "front end")
-    check_arguments(made, arguments)
-    frontend = made(**arguments)
-    encoder, sizes = chosen(stored.settings["encoder"], ENCODERS, "encoder")
-    check_arguments(encoder, sizes, "feature_dim", largest=num_values(stored.state))
-    features, lengths = torch.zeros(1, _FRAMES, frontend.feature_dim), torch.tensor([_FRAMES])
+    encoding = StoredEncoding.of(stored)
     model = load_network(
         stored,
-        lambda: AcousticModel(frontend, encoder(frontend.feature_dim, **sizes), len(tokens), heads),
-        lambda model: model.classify_heads(features, lengths),
+        lambda: AcousticModel(encoding.frontend, encoding.make_encoder(), len(tokens), heads),
+        lambda model: model.classify_heads(*encoding.trial),
         NOT_ONE,
     )
-    if frontend.cmvn == "global" and not bool(frontend.has_statistics):
-        found = "its front end normalises by statistics of the training set and has none"
-        raise CheckpointError(stored.path, found, "train it with them")
-    settings = {name: _plain(stored.settings[name]) for name in ("frontend", "encoder")}
-    return Loaded(model, tokens, policy, settings, beside)
-
-
-def _plain(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {"class_path": spec["class_path"], "init_args": dict(spec.get("init_args") or {})}
+    encoding.check_statistics()
+    return Loaded(model, tokens, policy, encoding.settings, beside)
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the states of the token tables, whose files the configuration may name, and the heads without nulls."""
     model = config["model"]
-    heads = {name: _with_table(head) for name, head in (model.get("heads") or {}).items() if head is not None}
-    return {"tokens": _with_table(model)["tokens"]} | ({"heads": heads} if "heads" in model else {})
-
-
-def _with_table(settings: Any) -> Any:
-    if not isinstance(settings, Mapping):
-        return settings
-    tokens = settings["tokens"]
-    return {**settings, "tokens": TokenTable.load(Path(tokens)).state() if isinstance(tokens, str) else tokens}
+    heads = {name: with_table(head) for name, head in (model.get("heads") or {}).items() if head is not None}
+    return {"tokens": with_table(model)["tokens"]} | ({"heads": heads} if "heads" in model else {})
 
 
 ACOUSTIC = Kind(
@@ -131,7 +108,7 @@ ACOUSTIC = Kind(
     lacking="its hyper_parameters lack {}",
     remedy=NOT_ONE,
     named_by="tokens",
-    names=lambda tokens: TokenTable.from_state(tokens).tokens,
+    names=lambda settings: TokenTable.from_state(settings["tokens"]).tokens,
     mismatch=None,
     settings=_settings,
     build=_build,

@@ -50,8 +50,8 @@ class Kind(Generic[Model]):
         incomplete: error for a file without a model, with the missing part as ``{}``.
         lacking: error for a model that lacks settings, with these as ``{}``.
         remedy: what to do about either.
-        named_by: a setting that no other kind has; it names the rows of weights.
-        names: called with that setting; returns the tokens, words or letters in their order.
+        named_by: a setting that no other kind has, or none that comes before it in the list of kinds.
+        names: called with the settings; returns the tokens, words or letters that name the rows of weights.
         mismatch: error for a checkpoint whose names, ``{there}`` in number, differ from those of the model that is to
             take its weights, ``{here}`` in number, and what to do; None if rows are matched by name.
         settings: called with a composed configuration; returns the settings that depend on the files it names.
@@ -66,7 +66,7 @@ class Kind(Generic[Model]):
     lacking: str
     remedy: str
     named_by: str
-    names: Callable[[Any], tuple[str, ...]]
+    names: Callable[[Mapping[str, Any]], tuple[str, ...]]
     mismatch: tuple[str, str] | None
     settings: Callable[[Mapping[str, Any]], dict[str, Any]]
     build: Callable[[StoredModel], Model]

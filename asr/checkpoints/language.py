@@ -97,7 +97,7 @@ LANGUAGE = Kind(
     lacking="is no checkpoint of a language model: it lacks {}",
     remedy=_REMEDY,
     named_by="vocabulary",
-    names=lambda vocabulary: Vocabulary.of(vocabulary.split("\n")).words,
+    names=lambda settings: Vocabulary.of(settings["vocabulary"].split("\n")).words,
     mismatch=(
         "its vocabulary of {there} words is not that of this model, {here} words in their order",
         "take the text, min_count and model.vocabulary that it was trained with",

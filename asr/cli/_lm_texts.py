@@ -1,13 +1,17 @@
-"""Actions of ``asr lm`` about texts: select and overlap."""
+"""Actions of ``asr lm`` about texts: transcripts, select and overlap."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from asr.cli.command import above_zero, add_action, log
+from asr.cli.command import above_zero, add_action, log, warn
 from asr.errors import UsageError
 from asr.text.policy import POLICIES, get_policy
+
+_TRANSCRIPTS = """Writes the transcripts of cuts as a text, one sentence a line, for asr train --config-name lm.
+
+With --unit phone they are phones, for --config-name phone_lm."""
 
 _SELECT = """Selects the sentences of a large text that are like a small one, such as for a recurrent language model.
 
@@ -20,8 +24,15 @@ than 2 % of all n-grams are shared. asr score --overlap and asr report print wha
 
 
 def add_actions(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the actions select and overlap."""
+    """Adds the actions transcripts, select and overlap."""
     policy = f"text policy of all texts: {', '.join(POLICIES)}"
+    transcripts = add_action(actions, "transcripts", "writes the transcripts of cuts as a text", _TRANSCRIPTS)
+    transcripts.add_argument("--cuts", type=Path, nargs="+", required=True, metavar="F", help="cuts of asr prepare")
+    transcripts.add_argument("--unit", choices=["word", "phone"], default="word", help="of the text (default: word)")
+    transcripts.add_argument("--out", type=Path, required=True, metavar="F", help="file to write: .txt or .txt.gz")
+    transcripts.add_argument("--policy", metavar="NAME", help=policy)
+    transcripts.set_defaults(run=_transcripts)
+
     select = add_action(actions, "select", "selects sentences that are like another text", _SELECT)
     select.add_argument("--like", type=Path, nargs="+", required=True, metavar="F", help="the small text")
     select.add_argument("--text", type=Path, nargs="+", required=True, metavar="F", help="the large one")
@@ -40,6 +51,23 @@ def add_actions(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     overlap.add_argument("--out", type=Path, metavar="F", help="also write it to this file, for asr score --overlap")
     overlap.add_argument("--policy", metavar="NAME", help=policy)
     overlap.set_defaults(run=_overlap)
+
+
+def _transcripts(arguments: argparse.Namespace) -> None:
+    from asr.data.transcripts import TranscriptReader
+    from asr.errors import DataError
+    from asr.files import open_written
+
+    reader = TranscriptReader(arguments.cuts, None if arguments.policy is None else get_policy(arguments.policy))
+    reader.unit = "phone" if arguments.unit == "phone" else "char"
+    with open_written(arguments.out) as file:
+        for words in reader:
+            file.write(f"{' '.join(words)}\n".encode())
+        if not reader.num_sentences:
+            raise DataError("--cuts", "hold no transcripts", "give cuts that asr prepare wrote")
+    log(f"{arguments.out}: {reader.num_sentences:,} sentences")
+    if reader.num_empty:
+        warn(f"{reader.num_empty:,} cuts without words are no sentences")
 
 
 def _select(arguments: argparse.Namespace) -> None:

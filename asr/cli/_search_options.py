@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from asr.cli.command import above_zero, finite, log, option, warn
 from asr.decoding.settings import HYPS_PER_STATE, DecoderSettings
+from asr.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from asr.checkpoints.acoustic import Loaded
+    from asr.decoding.decoder import Decoder
     from asr.decoding.parts import Coverage, DecoderParts
+    from asr.models.acoustic import SpeechModel
     from asr.text.hotwords import Hotwords
 
 LM_WEIGHT = 0.5
@@ -104,15 +107,46 @@ def load_model(
         AsrError: a file cannot be read, the device cannot be used, or the settings do not fit the model.
     """
     from asr.checkpoints.acoustic import load_checkpoint
+
+    loaded = load_checkpoint(arguments.checkpoint).head(arguments.head)
+    return loaded, _read_parts(loaded, arguments, settings, hotwords)
+
+
+def load_search(
+    arguments: Namespace, settings: DecoderSettings, hotwords: Hotwords | None = None
+) -> tuple[SpeechModel, Decoder]:
+    """Loads the acoustic model or the transducer that the options of :func:`add_inputs` name, and returns its decoder.
+
+    Raises:
+        AsrError: a file cannot be read, the device cannot be used, or the settings do not fit the model.
+    """
+    from asr.checkpoints.acoustic import Loaded
+    from asr.checkpoints.kinds import load_recogniser
+    from asr.decoding.transducer.choice import transducer_decoder
+    from asr.models.devices import move
+
+    loaded = load_recogniser(arguments.checkpoint)
+    if isinstance(loaded, Loaded):
+        loaded = loaded.head(arguments.head)
+        return loaded.model, _read_parts(loaded, arguments, settings, hotwords).decoder(settings)
+    for name, is_given in (("head", arguments.head), ("hotwords", hotwords)):
+        if is_given:
+            raise UsageError(option(name), "the model is a transducer, which has none", "leave it out")
+    move(loaded.model, arguments.device, "--device")
+    return loaded.model, transducer_decoder(loaded.model, loaded.tokens, settings, option)
+
+
+def _read_parts(
+    loaded: Loaded, arguments: Namespace, settings: DecoderSettings, hotwords: Hotwords | None
+) -> DecoderParts:
     from asr.decoding.parts import DecoderParts
     from asr.models.devices import move
 
-    loaded = load_checkpoint(arguments.checkpoint).head(arguments.head)
     move(loaded.model, arguments.device, "--device")
     parts = DecoderParts.read(settings, loaded.tokens, loaded.policy, loaded.model.frame_seconds)
     parts = parts.with_hotwords(hotwords, loaded.policy)
     log_coverage(parts.coverage, settings.lm)
-    return loaded, parts
+    return parts
 
 
 def log_coverage(coverage: Coverage | None, lm: str) -> None:

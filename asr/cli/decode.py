@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from asr.cli._confidence_options import add_confidence, read_confidence
 from asr.cli._hotword_options import add_hotwords, read_hotwords
-from asr.cli._search_options import add_inputs, add_search, add_weights, given_fields, load_model, search_settings
+from asr.cli._search_options import add_inputs, add_search, add_weights, given_fields, load_search, search_settings
 from asr.cli.command import command, log, make_parser, option, parse, progress, refuse_tuning, warn
 from asr.decoding.settings import ConfidenceSettings, DecoderSettings
 from asr.errors import ConfigError, UsageError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from asr.decoding.decoder import Decoder
     from asr.decoding.hypothesis import Hypothesis
-    from asr.models.acoustic import AcousticModel
+    from asr.models.acoustic import SpeechModel
 
 _EXAMPLES = f"""  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts data/an4/dev_cuts.jsonl.gz
   asr decode --checkpoint best.ckpt --cuts data/an4/test_cuts.jsonl.gz --beam-size 32 --nbest 10
@@ -28,7 +28,7 @@ _EXAMPLES = f"""  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts d
 
 Without --out, hypotheses are written to the folder of the checkpoint, as <split>_greedy.jsonl, <split>_beam<size>.jsonl
 or, with --label NAME or --settings NAME.json, <split>_NAME.jsonl; what --head NAME reads, as <split>_NAME_greedy.jsonl
-and so on. asr tune decode finds weights and writes settings.
+and so on. asr tune decode finds weights and writes settings. A transducer takes --beam-size and --nbest alone.
 
 {HOTWORDS_NOTE}"""
 
@@ -50,14 +50,13 @@ def main(argv: list[str] | None = None) -> int:
         settings.check_hotwords(option)
     from asr.scoring.hypotheses import write_hypotheses
 
-    loaded, parts = load_model(arguments, settings, hotwords)
-    decoder = parts.decoder(settings)
+    model, decoder = load_search(arguments, settings, hotwords)
     label = arguments.label or (Path(arguments.settings).stem if arguments.settings else settings.label)
     label = f"{arguments.head}_{label}" if arguments.head and not arguments.label else label
     for cuts in arguments.cuts:
         split = Path(cuts).name.removesuffix("_cuts.jsonl.gz")
         out = Path(arguments.out or Path(arguments.checkpoint).with_name(f"{split}_{label}.jsonl"))
-        write_hypotheses(out, _decode(loaded.model, decoder, cuts, arguments, confidence))
+        write_hypotheses(out, _decode(model, decoder, cuts, arguments, confidence))
         log(f"{cuts}: decoded to {out}")
         print(out)
     return 0
@@ -104,7 +103,7 @@ def _for_confidence(settings: DecoderSettings, confidence: ConfidenceSettings) -
 
 
 def _decode(
-    model: AcousticModel, decoder: Decoder, file: str, arguments: Namespace, confidence: ConfidenceSettings | None
+    model: SpeechModel, decoder: Decoder, file: str, arguments: Namespace, confidence: ConfidenceSettings | None
 ) -> Iterator[tuple[str, list[Hypothesis]]]:
     """Yields each utterance's id and N-best list, or the hypothesis chosen of it, in the order of the cuts."""
     from asr.corpora.manifests import read_cuts

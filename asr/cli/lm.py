@@ -1,4 +1,4 @@
-"""Trains, mixes, prunes and converts n-gram language models, measures perplexity, and selects and compares texts."""
+"""Trains, mixes, prunes and converts n-gram language models, measures perplexity, and handles their texts."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _EXAMPLES = """\
   asr lm train --order 4 --text more.txt.xz --vocab 3gram.npz --prune 0 0 1 1 --memory 2 --out 4gram.npz
   asr lm mix 3gram.npz 4gram.npz --dev-cuts dev_cuts.jsonl.gz --policy upper-no-punctuation --out mixed.npz
   asr lm prune mixed.npz --to-megabytes 15 --out small.npz
+  asr lm transcripts --cuts data/timit/train_cuts.jsonl.gz --unit phone --policy timit-61 --out data/timit/phones.txt
   asr lm select --like speech.txt --text more.txt.xz --keep 0.2 --out selected.txt.gz
   asr lm overlap --text books.txt more.txt.xz --against test_cuts.jsonl.gz --out overlap.json
   asr lm ppl --model 3gram.npz dev.txt

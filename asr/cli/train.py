@@ -14,7 +14,7 @@ from asr.machine import is_first_rank
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_DESCRIPTION = """Trains a model with CTC.
+_DESCRIPTION = """Trains a model with CTC or, with objective=transducer, a transducer.
 
 conf/train.yaml is composed by Hydra with the choices below; any key of it can be overridden."""
 
@@ -24,7 +24,9 @@ _EXAMPLES = """\
   asr train experiment=an4/blstm init_from=other.ckpt  starts from its weights, matched by token; so does other.asr
   asr train experiment=an4/from init_from=english      starts from the model in the box
   asr train experiment=an4/blstm trainer.devices=8     GPUs; on CPU, auto is one rank per core
+  asr train experiment=timit/blstm objective=transducer init_from=ctc.ckpt init_prediction_from=phone_lm.ckpt name=tuned
   asr train --config-name lm corpus=librispeech text=[books.txt]         a language model
+  asr train --config-name phone_lm corpus=timit                          one of phones, for a transducer
   asr train --config-name g2p corpus=cmudict lexicon=[cmudict.dict]      letters to phones
   asr train --config-name predictive corpus=librispeech                  an encoder, from speech without transcripts
 
@@ -56,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="choices and settings, as Hydra takes them")
     source = parser.add_mutually_exclusive_group()
     name = (
-        "compose conf/NAME.yaml instead of conf/train.yaml: lm for a language model, g2p for pronunciations, "
+        "compose conf/NAME.yaml instead of conf/train.yaml: lm or phone_lm for a language model, g2p for pronunciations, "
         "predictive to learn from speech without transcripts"
     )
     source.add_argument("--config-name", default="train", metavar="NAME", help=name)

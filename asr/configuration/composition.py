@@ -22,7 +22,7 @@ from asr.configuration.saved import first_sentence, read_saved
 from asr.configuration.settings import leaves
 from asr.errors import ConfigError, UsageError
 
-_PATHS = ("exp_dir", "ckpt_path", "init_from")
+_PATHS = ("exp_dir", "ckpt_path", "init_from", "init_prediction_from")
 _SHARED = "run"  # the file that the others start from
 _REFUSED_RESOLVERS = (
     *("hydra", "now", "python_version", "oc.create", "oc.decode", "oc.deprecated", "oc.env", "oc.select"),

@@ -19,7 +19,7 @@ from asr.data.utterances import Utterance
 from asr.decoding.decoder import Decoder
 from asr.decoding.hypothesis import Hypothesis
 from asr.machine import num_processes
-from asr.models.acoustic import AcousticModel
+from asr.models.acoustic import AcousticModel, SpeechModel
 
 _MAX_BATCH_SIZE = 64
 
@@ -40,7 +40,7 @@ def posteriors(
 
 def decode_cuts(
     decoder: Decoder,
-    model: AcousticModel,
+    model: SpeechModel,
     cuts: Sequence[Cut],
     batch_seconds: float,
     num_workers: int,
@@ -49,7 +49,7 @@ def decode_cuts(
     """Decodes cuts and returns an iterator over the id and N-best list of each, in order; see :func:`read_with`.
 
     Args:
-        decoder: turns log-probabilities into N-best lists.
+        decoder: turns what the model returns into N-best lists.
         model: in evaluation mode.
         cuts: what to decode.
         batch_seconds: most seconds of the padded batches that are computed at the same time.
@@ -66,17 +66,17 @@ def decode_cuts(
 
 def read_with(
     search: Callable[[Tensor, Tensor], T],
-    model: AcousticModel,
+    model: SpeechModel,
     cuts: Sequence[Cut],
     batch_seconds: float,
     num_workers: int = 1,
 ) -> Iterator[tuple[list[str], T]]:
-    """Yields what a search finds in the posteriors of all cuts, shortest first.
+    """Yields what a search finds in what a model hears of all cuts, shortest first.
 
     On a CPU one batch per core is computed and searched at the same time, each in one thread.
 
     Args:
-        search: called with the posteriors of a batch and their lengths, such as a decoder.
+        search: called with what the model returns of a batch, such as posteriors, and their lengths; a decoder is one.
         model: in evaluation mode.
         cuts: what to read.
         batch_seconds: most seconds of the padded batches that are computed at the same time.

@@ -18,7 +18,7 @@ from asr.text.tokens import TokenTable
 class Decoder(Protocol):
     """Turns log-probabilities into hypotheses."""
 
-    def __call__(self, log_probs: Tensor, input_lengths: Tensor) -> list[list[Hypothesis]]:
+    def __call__(self, log_probs: Tensor, input_lengths: Tensor, /) -> list[list[Hypothesis]]:
         """Decodes a batch.
 
         Args:

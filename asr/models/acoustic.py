@@ -30,6 +30,17 @@ class Encoder(Protocol):
         """Returns the numbers of encoder frames for numbers of feature frames, shape (B,)."""
 
 
+class SpeechModel(Protocol):
+    """A model that hears: waveforms in, frames out, whatever a search makes of them."""
+
+    frontend: FrontEnd
+    encoder: Encoder
+    output: nn.Linear
+
+    def __call__(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns frames (B, N, *) and their lengths (B,) for waveforms (B, S) and lengths (B,)."""
+
+
 class HeadSize(NamedTuple):
     """The size of a head beside the main one.
 

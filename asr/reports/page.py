@@ -15,6 +15,7 @@ from asr.reports.summary import markdown_table, read_scores, scores_table
 
 if TYPE_CHECKING:
     from asr.checkpoints.acoustic import Loaded
+    from asr.checkpoints.transducer import LoadedTransducer
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ class Page:
 
     exp_dir: Path
     run: Run
-    loaded: Loaded
+    loaded: Loaded | LoadedTransducer
     checkpoint: str
 
     @property
@@ -90,15 +91,15 @@ def rates_table(page: Page) -> str:
     return scores_table(scores) if scores else f"Nothing is scored yet: {page.remedy}"
 
 
-def _load(exp_dir: Path, checkpoint: Path | None) -> tuple[Loaded, str]:
+def _load(exp_dir: Path, checkpoint: Path | None) -> tuple[Loaded | LoadedTransducer, str]:
     """Returns the checkpoint of a run and its name."""
-    from asr.checkpoints.acoustic import load_checkpoint
+    from asr.checkpoints.kinds import load_recogniser
 
     candidates = (exp_dir / "best.ckpt", exp_dir / "last.ckpt")
     checkpoint = checkpoint or next((file for file in candidates if file.exists()), None)
     if checkpoint is None:
         raise DataError(exp_dir, "neither best.ckpt nor last.ckpt is there", "train first, or wait for the first epoch")
-    return load_checkpoint(checkpoint), checkpoint.name
+    return load_recogniser(checkpoint), checkpoint.name
 
 
 def _settings(page: Page) -> str:

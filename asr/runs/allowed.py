@@ -21,6 +21,7 @@ from asr.augmentation.spec_augment import SpecAugment
 from asr.augmentation.vocal_tract import VocalTractPerturbation
 from asr.checkpoints.building import ENCODERS, FRONT_ENDS, class_path
 from asr.errors import ConfigError
+from asr.models.transducer import TransducerSizes
 from asr.runs.checkpoint_io import AtomicCheckpointIO
 from asr.training.averaging import ExponentialMovingAverage
 from asr.training.callbacks import EpochLog, InitialCheckpoint, LastCheckpoint
@@ -29,12 +30,13 @@ from asr.training.heads import HeadSettings
 from asr.training.losses import Consistency, CTCObjective, Intermediate
 from asr.training.schedules import Constant, OneCycle, WarmupInverseSquareRoot
 from asr.training.sparse_weights import SparseWeights
+from asr.training.transducer_module import TransducerObjective
 from asr.training.weight_noise import WeightNoise
 
 OWN: tuple[type, ...] = (
     *(*FRONT_ENDS, *ENCODERS),
     *(SpecAugment, AddNoise, AddRecordedNoise, Reverberate, ReverberateRecorded, VocalTractPerturbation, InsertPauses),
-    *(CTCObjective, CRF, Consistency, Intermediate, HeadSettings),
+    *(CTCObjective, CRF, Consistency, Intermediate, HeadSettings, TransducerObjective, TransducerSizes),
     *(Constant, OneCycle, WarmupInverseSquareRoot),
     *(ExponentialMovingAverage, LastCheckpoint, InitialCheckpoint, EpochLog, WeightNoise, SparseWeights),
     AtomicCheckpointIO,

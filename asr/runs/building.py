@@ -22,10 +22,12 @@ from asr.training.module import CTCModule
 from asr.training.predictive_module import PredictiveModule
 from asr.training.pronunciation_module import PronunciationModule
 from asr.training.stepping import SteppedModule
+from asr.training.transducer_module import TransducerModule
 
 _ARGUMENTS = ("model", "data", "trainer")
 _TRAINED: tuple[tuple[type[SteppedModule], type[PlannedData]], ...] = (
     (CTCModule, SpeechData),
+    (TransducerModule, SpeechData),
     (LanguageModule, TextData),
     (PronunciationModule, DictionaryData),
     (PredictiveModule, UnlabelledData),

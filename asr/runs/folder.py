@@ -12,6 +12,7 @@ from asr.configuration.composition import changes, load_config, resolve, to_yaml
 from asr.files import written_whole
 from asr.locking import leftovers, locked
 from asr.machine import is_first_rank
+from asr.runs.resuming import INIT_KEYS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -49,8 +50,9 @@ def keep(config: DictConfig, is_resumed: bool) -> None:
         for events in path.parent.glob("events.out.tfevents.*"):
             events.unlink()
     kept = config.copy()
-    kept.ckpt_path = kept.init_from = None
-    if "init_layers" in kept:
-        kept.init_layers = None
+    kept.ckpt_path = None
+    for key in (*INIT_KEYS, "init_layers"):
+        if key in kept:
+            kept[key] = None
     with written_whole(path) as beside:
         beside.write_text(to_yaml(kept), encoding="utf-8")

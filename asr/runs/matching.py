@@ -106,7 +106,7 @@ def matched_weights(
         for name, value in own.items():
             part = name.removeprefix(_output(match.name))
             if part != name:
-                _take_rows(weights, trained, name, _output(match.source) + part, value, match)
+                take_rows(weights, trained, name, _output(match.source) + part, value, match)
         weights |= last_layer(match.name, match.source, trained, fresh)
     return weights
 
@@ -119,7 +119,7 @@ def _output(name: str) -> str:
     return "model.output." if name == MAIN else f"{_head(name)}output."
 
 
-def _take_rows(
+def take_rows(
     weights: dict[str, Tensor], trained: Mapping[str, Tensor], name: str, source: str, fresh: Tensor, match: Match
 ) -> None:
     """Puts an output into the weights, with the rows that are taken; one of another width is left as it is."""

@@ -14,32 +14,37 @@ from asr.errors import AsrError, CheckpointError, ConfigError
 from asr.runs.transfer import read_start
 from asr.training.stepping import SteppedModule
 
+INIT_KEYS = ("init_from", "init_prediction_from")
+"""Settings that name checkpoints to take weights from."""
 
-def starting_point(config: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Returns the checkpoint to resume from and the file to take weights from, at most one of them.
+
+def starting_point(config: dict[str, Any]) -> tuple[str | None, dict[str, str]]:
+    """Returns the checkpoint to resume from, or those to take weights from, by the settings that name them.
 
     With ``ckpt_path`` "last" a run that has begun is resumed, and one that has not takes weights.
 
     Raises:
         CheckpointError: a file is no checkpoint, or one to take weights from no model file either.
-        ConfigError: both are set, ``ckpt_path`` not being "last", a run would be lost, or layers are to be taken of
-            nothing.
+        ConfigError: both kinds are set, ``ckpt_path`` not being "last", a run would be lost, or layers are to be taken
+            of nothing.
     """
-    ckpt_path, init_from, last = config.get("ckpt_path"), config.get("init_from"), Path(config["exp_dir"]) / "last.ckpt"
-    if config.get("init_layers") is not None and not init_from:
+    ckpt_path, last = config.get("ckpt_path"), Path(config["exp_dir"]) / "last.ckpt"
+    sources = {key: config[key] for key in INIT_KEYS if config.get(key)}
+    if config.get("init_layers") is not None and "init_from" not in sources:
         raise ConfigError("init_layers", "is set without init_from", "give the checkpoint of a predictive model")
     if ckpt_path == "last":
-        ckpt_path, init_from = (str(last), None) if last.exists() else (None, init_from)
-    elif ckpt_path and init_from:
-        raise ConfigError("ckpt_path, init_from", "both are set", "ckpt_path resumes a run, init_from starts another")
+        ckpt_path, sources = (str(last), {}) if last.exists() else (None, sources)
+    elif ckpt_path and sources:
+        key = next(iter(sources))
+        raise ConfigError(f"ckpt_path, {key}", "both are set", f"ckpt_path resumes a run, {key} starts another")
     elif not ckpt_path and last.exists() and not config.get("overwrite"):
         remedy = "resume it with ckpt_path=last, choose another name= or seed=, or say overwrite=true"
         raise ConfigError(last, "there is a run already", remedy)
     if ckpt_path:
         read_checkpoint(ckpt_path)
-    if init_from:
-        read_start(init_from)
-    return ckpt_path, init_from
+    for path in () if ckpt_path else sources.values():
+        read_start(path)
+    return ckpt_path, sources
 
 
 def check_model(model: SteppedModule, ckpt_path: str) -> None:

@@ -18,7 +18,7 @@ from asr.runs.building import build
 from asr.runs.folder import keep, owned
 from asr.runs.quiet import quieten_lightning
 from asr.runs.resuming import check_model, fit, starting_point
-from asr.runs.transfer import take_weights
+from asr.runs.transfer import take_prediction, take_weights
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -33,9 +33,9 @@ def run(config: DictConfig) -> None:
         AsrError: anything that a user can cause.
     """
     plain = ranks.with_devices(resolve(config))
-    ckpt_path, init_from = starting_point(plain)
+    ckpt_path, sources = starting_point(plain)
     quieten_lightning()
-    train = partial(_train, composed=config, ckpt_path=ckpt_path, init_from=init_from)
+    train = partial(_train, composed=config, ckpt_path=ckpt_path, sources=sources)
     with heeded(), owned(Path(plain["exp_dir"])):
         if num_ranks := ranks.num_forked(plain):
             ranks.run(num_ranks, plain, train)
@@ -43,14 +43,16 @@ def run(config: DictConfig) -> None:
             train(plain)
 
 
-def _train(config: dict[str, Any], composed: DictConfig, ckpt_path: str | None, init_from: str | None) -> None:
+def _train(config: dict[str, Any], composed: DictConfig, ckpt_path: str | None, sources: dict[str, str]) -> None:
     """Trains in this process; nothing is written before model and checkpoint are known to fit."""
     keep_memory()
     cli = build(config)
     if ckpt_path:
         check_model(cli.model, ckpt_path)
-    if init_from:
-        take_weights(cli.model, init_from, config.get("init_layers"))
+    if "init_from" in sources:
+        take_weights(cli.model, sources["init_from"], config.get("init_layers"))
+    if "init_prediction_from" in sources:
+        take_prediction(cli.model, sources["init_prediction_from"])
     if is_first_rank():
         keep(composed, is_resumed=ckpt_path is not None)
     torch.set_float32_matmul_precision("high")

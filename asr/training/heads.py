@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from asr.data.batch import Batch
 from asr.decoding.greedy import GreedyDecoder
 from asr.errors import ConfigError
-from asr.scoring.counts import ErrorCounts, Unit, count_errors
 from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
 from asr.text.writing import MAIN, Writing
+from asr.training.dev_errors import DevErrors
 from asr.training.losses import CTCObjective
-
-_RATES: Mapping[Unit, str] = {"char": "cer", "word": "wer", "phone": "per"}
 
 
 @dataclass(frozen=True)
@@ -68,31 +65,17 @@ def loss_weights(heads: Mapping[str, HeadSettings]) -> dict[str, float]:
     return {MAIN: rest, **weights}
 
 
-class HeadErrors:
-    """The loss and the errors of one head on a dev set.
+class HeadErrors(DevErrors):
+    """The loss and the errors of one head of an acoustic model on a dev set.
 
-    Args:
-        name: of the head, which is part of the names of its metrics; that of the main head is not.
-        tokens: the table of its outputs.
+    Args besides those of :class:`DevErrors`:
         frame_seconds: seconds from one frame of its outputs to the next.
         objective: what it is trained by, and whose loss is counted.
-
-    Attributes:
-        prefix: of its metrics: nothing for the main head, the name and an underscore for others.
-        samples: transcripts and hypotheses that were counted.
     """
 
     def __init__(self, name: str, tokens: TokenTable, frame_seconds: float, objective: CTCObjective) -> None:
-        self.prefix = "" if name == MAIN else f"{name}_"
+        super().__init__(name, tokens)
         self._decoder, self._objective = GreedyDecoder(tokens, frame_seconds), objective
-        self._units: tuple[Unit, ...] = ("phone",) if tokens.unit == "phone" else ("char", "word")
-        self.reset(torch.device("cpu"))
-
-    def reset(self, device: torch.device) -> None:
-        """Forgets what was counted, and counts on a device from now on."""
-        self._counts = {unit: ErrorCounts() for unit in self._units}
-        self._loss_and_tokens = torch.zeros(2, dtype=torch.float64, device=device)
-        self.samples: list[tuple[str, str]] = []
 
     def count(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> None:
         """Counts the errors of greedy decoding on a batch.
@@ -103,14 +86,4 @@ class HeadErrors:
             batch: the batch with the targets of the head.
         """
         losses = self._objective.utterance_losses(log_probs, lengths, batch)
-        self._loss_and_tokens += torch.stack([losses.double().sum(), batch.target_lengths.sum().double()])
-        hyps = [nbest[0].text for nbest in self._decoder(log_probs, lengths)]
-        for unit in self._units:
-            self._counts[unit] = sum(count_errors(batch.texts, hyps, unit), self._counts[unit])
-        self.samples += zip(batch.texts, hyps, strict=True)
-
-    def fractions(self) -> Iterator[tuple[str, Tensor]]:
-        """Yields the name of each metric, and its numerator and denominator on this rank, shape (2,)."""
-        yield f"val/{self.prefix}loss", self._loss_and_tokens
-        for unit, counts in self._counts.items():
-            yield f"val/{self.prefix}{_RATES[unit]}", self._loss_and_tokens.new_tensor([counts.errors, counts.num_ref])
+        self.add(losses, self._decoder(log_probs, lengths), batch)

@@ -14,16 +14,19 @@ from asr.checkpoints.kinds import KINDS, load_any
 from asr.checkpoints.language import LoadedLanguageModel, load_language_model
 from asr.checkpoints.predictive import LoadedPredictive
 from asr.checkpoints.pronunciation import LoadedPronouncer, load_pronouncer
+from asr.checkpoints.transducer import LoadedTransducer
 from asr.errors import CheckpointError
 from asr.features.frontend import FrontEnd
 from asr.lm.recurrent import RecurrentLM
 from asr.models.encoder import RecurrentEncoder
 from asr.models.predictive import PredictiveModel
 from asr.models.pronouncer import Pronouncer
+from asr.models.transducer import Transducer, TransducerSizes
 from asr.text.tokens import TokenTable
 from tests.transcription.tiny_models import checkpoint_content, save_checkpoint
 
 WORD_SIZES = {"embedding_dim": 4, "hidden_dim": 6, "num_layers": 1, "tie_weights": True}
+JOINT_SIZES = {"embedding_dim": 4, "hidden_dim": 6, "num_layers": 1, "joint_dim": 5, "dropout": 0.1}
 LETTER_SIZES = {"letter_dim": 4, "hidden_dim": 6, "num_layers": 1, "frames_per_letter": 2}
 
 LEARNING: dict[str, Any] = {"method": "autoencoder", "ahead": 3, "window": 4}
@@ -50,20 +53,34 @@ def contents() -> dict[str, dict[str, Any]]:
         "vocabulary": content_of(RecurrentLM(5, **WORD_SIZES), **words, **WORD_SIZES),
         "letters": content_of(pronouncer, letters=letters.state(), phones=phones.state(), **LETTER_SIZES),
         "method": predictive_content(),
+        "transducer": transducer_content(),
     }
+
+
+def transducer_content() -> dict[str, Any]:
+    settings = dict(checkpoint_content()["hyper_parameters"])
+    tokens, frontend = TokenTable.from_state(settings["tokens"]), FrontEnd(**settings["frontend"]["init_args"])
+    encoder = RecurrentEncoder(frontend.feature_dim, **settings["encoder"]["init_args"])
+    transducer = Transducer(frontend, encoder, len(tokens), TransducerSizes(**JOINT_SIZES))
+    return content_of(transducer, **settings | {"transducer": dict(JOINT_SIZES)})
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.title)
 def test_a_checkpoint_of_each_kind_is_recognised_and_no_other_is_taken_for_it(tmp_path: Path, kind: Any) -> None:
-    made = {"tokens": Loaded, "vocabulary": LoadedLanguageModel, "letters": LoadedPronouncer}
-    made["method"] = LoadedPredictive
+    made = {
+        "transducer": LoadedTransducer,
+        "tokens": Loaded,
+        "vocabulary": LoadedLanguageModel,
+        "letters": LoadedPronouncer,
+        "method": LoadedPredictive,
+    }
     for named_by, content in contents().items():
         path = save_checkpoint(tmp_path / f"{named_by}.ckpt", content)
         if kind.named_by == named_by:
             assert type(kind.load(path)) is type(load_any(path)) is made[named_by]
             assert set(kind.needed) <= set(content["hyper_parameters"])
         else:
-            with pytest.raises(CheckpointError, match=r" lacks? "):
+            with pytest.raises(CheckpointError, match=r" lacks? | holds a transducer"):
                 kind.load(path)
 
 
@@ -83,6 +100,20 @@ def test_what_is_said_of_a_language_model(tmp_path: Path) -> None:
     assert said["parameters"] == f"{sum(weight.numel() for weight in loaded.network.parameters()):,}"
     assert said["words"] == "2; 1,234 others of its training text share <unk>"
     assert said["text policy"].startswith("upper-no-punctuation (")
+
+
+def test_what_is_said_of_a_transducer(tmp_path: Path) -> None:
+    said = dict(load_any(save_checkpoint(tmp_path / "transducer.ckpt", contents()["transducer"])).describe())
+    assert said["transducer"] == "Transducer embedding_dim=4 hidden_dim=6 num_layers=1 joint_dim=5 dropout=0.1"
+    assert {"encoder", "front end", "parameters", "tokens", "text policy"} <= set(said)
+
+
+def test_sizes_of_a_transducer_that_are_none(tmp_path: Path) -> None:
+    content = contents()["transducer"]
+    for sizes, message in (({"hidden_dim": 6}, "missing a required argument"), ("large", "its sizes are 'large'")):
+        changed = content | {"hyper_parameters": content["hyper_parameters"] | {"transducer": sizes}}
+        with pytest.raises(CheckpointError, match=message):
+            load_any(save_checkpoint(tmp_path / "a.ckpt", changed))
 
 
 def test_what_is_said_of_a_pronunciation_model(tmp_path: Path) -> None:
@@ -121,7 +152,7 @@ def test_what_is_no_whole_model(tmp_path: Path, content: dict[str, Any], message
         load_any(tmp_path / "a.ckpt")
 
 
-@pytest.mark.parametrize("named_by", ["vocabulary", "letters"])
+@pytest.mark.parametrize("named_by", ["vocabulary", "letters", "transducer"])
 def test_sizes_of_others_are_held_against_what_is_stored(tmp_path: Path, named_by: str) -> None:
     content = contents()[named_by]
     for sizes, message in (
@@ -129,6 +160,8 @@ def test_sizes_of_others_are_held_against_what_is_stored(tmp_path: Path, named_b
         ({"hidden_dim": "6"}, "hidden_dim is '6', not int"),
         ({"hidden_dim": 60_000}, "it would be much larger than the weights"),
     ):
+        if named_by == "transducer":
+            sizes = {"transducer": content["hyper_parameters"]["transducer"] | sizes}
         changed = content | {"hyper_parameters": content["hyper_parameters"] | sizes}
         with pytest.raises(CheckpointError, match=message):
             load_any(save_checkpoint(tmp_path / "a.ckpt", changed))

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.decoding.hypothesis import Hypothesis, Span
-from asr.errors import DataError
+from asr.errors import ConfigError, DataError
 from asr.files import written_whole
+from asr.models.acoustic import AcousticModel
 from asr.reports.details import Details
 from asr.reports.html.markup import Markup, joined, tag
 from asr.reports.html.rates import confusions_section, groups_section, rates_section
@@ -119,16 +120,19 @@ def whole(title: str, summary: str, parts: Sequence[Markup]) -> Markup:
 
 
 def _heard_sections(page: Page, heard: Heard, advance: Callable[[float], None]) -> list[Markup]:
-    score = heard.score
+    score, model = heard.score, page.loaded.model
+    if not isinstance(model, AcousticModel):
+        found = "is a transducer, whose inside is not shown frame by frame"
+        raise ConfigError(page.exp_dir / page.checkpoint, found, "leave out --cuts")
     worst = score.worst(heard.number)
     shown: list[Shown] = []
     for scored, places in zip(worst, score.align(worst), strict=True):
         spoken, name = heard.spoken[scored.utterance_id], scored.utterance_id
-        rate = page.loaded.model.frontend.sample_rate
+        rate = model.frontend.sample_rate
         waveform = spoken.waveform(rate)
         if len(waveform) < _SHORTEST:
             raise DataError(name, f"has {len(waveform)} samples, too few to look at", "give a smaller --utterances")
-        inside = look_inside(page.loaded.model, waveform, with_gates=not shown)
+        inside = look_inside(model, waveform, with_gates=not shown)
         words, phones = (_said(spoken, kind, score) for kind in ("word", "phone"))
         audio = waveform if rate == AUDIO_RATE else spoken.waveform(AUDIO_RATE)
         shown.append(Shown(scored, places, heard.hypotheses[name][0], words, phones, audio, inside))
