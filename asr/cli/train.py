@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="choices and settings, as Hydra takes them")
     source = parser.add_mutually_exclusive_group()
     name = (
-        "compose conf/NAME.yaml instead of conf/train.yaml: lm or phone_lm for a language model, g2p for pronunciations, "
-        "predictive to learn from speech without transcripts"
+        "compose conf/NAME.yaml instead of conf/train.yaml: lm or phone_lm for a language model, g2p for "
+        "pronunciations, predictive to learn from speech without transcripts"
     )
     source.add_argument("--config-name", default="train", metavar="NAME", help=name)
     saved = "use the configuration of an earlier run, exp/<corpus>/<name>/seed<k>/config.yaml"
