@@ -78,7 +78,7 @@ class _HalfLSTM(torch.autograd.Function):
             columns = (by_input, by_hidden, torch.stack(biases, dim=1).sum(1, keepdim=True))
             steps = HalfBackward(frames, output, torch.cat([each.bfloat16() for each in columns], dim=1))
             steps.run(arriving)
-            found = steps.weight_gradient().split([each.size(1) for each in columns], dim=1)
+            found = steps.weight_gradient().split_with_sizes([each.size(1) for each in columns], dim=1)
             by_input, by_hidden, bias = (each.float() for each in found)
             entering = steps.input_gradient().to(frames.dtype) if ctx.needs_input_grad[1] else None
         return None, entering, by_input, by_hidden, bias[:, 0], bias[:, 0].clone()
