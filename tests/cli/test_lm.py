@@ -247,3 +247,14 @@ def test_sentences_are_selected(text, tmp_path, capsys):
     assert run(capsys, *arguments, "--keep", 0.4) == (0, "", f"{out}: 20 of 40 sentences, 40 of 100 words\n")
     assert set(gzip.decompress(out.read_bytes()).decode().splitlines()) == {"a b"}
     assert run(capsys, *arguments, "--keep", 4)[0] == 2
+
+
+def test_transcripts_become_a_text(tiny_corpus, tmp_path, capsys):
+    cuts, out = tiny_corpus.data / "dev_cuts.jsonl.gz", tmp_path / "text.txt"
+    assert main(["transcripts", "--cuts", str(cuts), "--policy", "lower-no-punctuation", "--out", str(out)]) == 0
+    assert f"{out}: 8 sentences" in capsys.readouterr().err
+    expected = [cut.supervisions[0].text.lower() for cut in read_cuts(cuts)]
+    assert out.read_text(encoding="utf-8").splitlines() == expected
+    assert main(["transcripts", "--cuts", str(cuts), "--unit", "phone", "--out", str(tmp_path / "none.txt")]) == 1
+    assert "phones" in capsys.readouterr().err
+    assert not (tmp_path / "none.txt").exists()
