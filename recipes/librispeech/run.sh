@@ -118,7 +118,7 @@ fi
 
 [[ $box ]] || exit 0
 small=$data/box_${order}gram.npz name=$exp/${dev}_box
-by_phones=(--lexicon "$data/lexicon.dict" --lm "$small" "${search[@]}" --nbest 100)
+by_phones=(--lexicon "$data/lexicon.dict" --lm "$small" --beam-size 64 --nbest 50)
 by_letters=(asr tune rescore --device "$device" --cuts "$cuts" --checkpoint "$exp/last.ckpt" --head char)
 
 if stage 13 "box: n-gram of $lm_megabytes MB"; then
@@ -133,7 +133,7 @@ fi
 
 if stage 15 "box: weights of all of $dev, and $box"; then
   "${tune[@]}" "${by_phones[@]}" --out "$exp/box.json"
-  asr decode "${model[@]}" --cuts "$cuts" --settings "$exp/box.json" --nbest 100 --out "$exp/box_list.jsonl"
+  asr decode "${model[@]}" --cuts "$cuts" --settings "$exp/box.json" --nbest 50 --out "$exp/box_list.jsonl"
   "${by_letters[@]}" --nbest "$exp/box_list.jsonl" --out "$exp/box_char.json"
   asr export --checkpoint "$exp/last.ckpt" --settings "$exp/box.json" --rescore-settings "$exp/box_char.json" \
     --precision int8 --scores "${name}_scores.json" --description "read English, from five hours of LibriSpeech" \
