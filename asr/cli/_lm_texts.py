@@ -28,7 +28,9 @@ def add_actions(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     policy = f"text policy of all texts: {', '.join(POLICIES)}"
     transcripts = add_action(actions, "transcripts", "writes the transcripts of cuts as a text", _TRANSCRIPTS)
     transcripts.add_argument("--cuts", type=Path, nargs="+", required=True, metavar="F", help="cuts of asr prepare")
-    transcripts.add_argument("--unit", choices=["word", "phone"], default="word", help="of the text (default: word)")
+    transcripts.add_argument(
+        "--unit", choices=["char", "phone"], default="char", help="phone, or char for words (default: char)"
+    )
     transcripts.add_argument("--out", type=Path, required=True, metavar="F", help="file to write: .txt or .txt.gz")
     transcripts.add_argument("--policy", metavar="NAME", help=policy)
     transcripts.set_defaults(run=_transcripts)
@@ -59,7 +61,7 @@ def _transcripts(arguments: argparse.Namespace) -> None:
     from asr.files import open_written
 
     reader = TranscriptReader(arguments.cuts, None if arguments.policy is None else get_policy(arguments.policy))
-    reader.unit = "phone" if arguments.unit == "phone" else "char"
+    reader.unit = arguments.unit
     with open_written(arguments.out) as file:
         for words in reader:
             file.write(f"{' '.join(words)}\n".encode())
