@@ -100,7 +100,7 @@ def as_json(fields: Mapping[str, Any], indent: int | None = None) -> str:
 def _object(fields: Mapping[str, Any], dumps: Callable[[Any], str], indent: int | None) -> str:
     """Returns what ``json.dumps`` would return, and a newline, without objects for all items of long lists."""
     line = "" if indent is None else "\n" + " " * indent
-    pieces = []
+    pieces: list[str] = []
     for name, value in fields.items():
         pieces += ["," + (line or " ") if pieces else line, dumps(name), ": "]
         text = _list(value, dumps, indent is not None) if isinstance(value, Listed) else dumps(value)

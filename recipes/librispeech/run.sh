@@ -27,7 +27,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
 corpus_dir="" dev=dev-clean-2 lexicon="" g2p="" aligned="" lm_text=() order=3 experiment=mini device=cpu seed=0
 box="" lm_megabytes=15
-given=("${@##*/}") # without folders, for the card
+given=" ${*##*/}" # without folders, for the card
 parse_options "corpus_dir dev lexicon g2p aligned lm_text+ order experiment device seed box lm_megabytes" "$@"
 must_exist lexicon g2p aligned lm_text
 [[ $lexicon ]] || die "--lexicon: is missing; give a dictionary such as cmudict.dict"
@@ -118,6 +118,7 @@ fi
 
 [[ $box ]] || exit 0
 small=$data/box_${order}gram.npz name=$exp/${dev}_box
+given=${given/ --stage $stage/} given=${given/ --stop-stage $stop_stage/}
 by_phones=(--lexicon "$data/lexicon.dict" --lm "$small" --beam-size 64 --nbest 50)
 by_letters=(asr tune rescore --device "$device" --cuts "$cuts" --checkpoint "$exp/last.ckpt" --head char)
 
@@ -140,6 +141,6 @@ if stage 15 "box: weights of all of $dev, and $box"; then
     --licence "CC BY 4.0; dictionary: BSD" --card trained_on="LibriSpeech, train-clean-5" \
     --card attribution="LibriSpeech: V. Panayotov, G. Chen, D. Povey, S. Khudanpur, ICASSP 2015; CMUdict: Carnegie Mellon University" \
     --card measured="each half of $dev with weights tuned on the other, before rounding to 8 bits; the file has the weights of both" \
-    --card made_by="recipes/librispeech/run.sh ${given[*]}" --out "$box"
+    --card made_by="recipes/librispeech/run.sh$given" --out "$box"
   (($(wc -c <"$box") <= 25000000)) || die "$box: has more than 25 MB; give a smaller --lm-megabytes, from --stage 13 on"
 fi
