@@ -6,7 +6,7 @@ A step is a forward and a backward pass with gradients of weights and input, ove
 layers take turns, round after round, and each median is divided by that of "lstm": torch's own module, one for each
 direction, as in training. Also timed: our own form of LSTM, GRU and RNN, which zoneout and recurrent dropout need;
 and, on a CPU, "lstm" under autocast to bfloat16, in training and with torch's own backward pass, as in evaluation. On
-processors with AMX, training takes another one from 320 units on.
+processors with AMX, training takes another one from 320 units on, with up to 12 utterances.
 Run it on an idle machine; ``--device cuda`` times a GPU, ``--cpu-time`` counts processor time in place of the clock's,
 which is meaningful on a busy machine too (with one thread).
 """
