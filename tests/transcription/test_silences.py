@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asr.audio.resampling import Waveform
-from asr.transcription.silences import Sound, find_runs, leave_out_silences, powers
+from asr.transcription import silences
+from asr.transcription.silences import Sound, find_runs, leave_out_silences, levels_db, powers
 
 RATE = 8000
 MIN_SILENCE, MARGIN, LOOK_AHEAD = 1.5, 0.3, 10.0
@@ -176,3 +178,22 @@ def test_powers_do_not_count_an_offset(offset: float) -> None:
     waveform = (noise(1.003, 0.001) + offset).numpy()
     expected = waveform[: RATE // 80 * 80].astype("f8").reshape(-1, 80).var(axis=1)
     assert powers(waveform, 80) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.0003, 0.001, 0.003, 0.03])
+def test_what_is_spared_decides_nothing(monkeypatch: pytest.MonkeyPatch, level: float) -> None:
+    waveforms = [noise(8.0, level), noise(8.0, level, 1) + torch.cat([zeros(5.0), speech(3.0, 20 * level, seed=2)])]
+    levels = [levels_db(waveform.numpy(), RATE // 100) for waveform in waveforms]
+    spared = [silences._is_silent(levels[0][:0], each) for each in levels]
+    monkeypatch.setattr(silences, "SMALLEST_RANGE_DB", -1.0)  # quantiles are always asked,
+    monkeypatch.setattr(
+        silences, "low_and_high", lambda found: _limits(found)
+    )  # and decide nothing where they were spared
+    assert all(
+        (found == silences._is_silent(levels[0][:0], each)).all() for found, each in zip(spared, levels, strict=True)
+    )
+
+
+def _limits(levels: Waveform) -> tuple[float, float]:
+    low, high = np.quantile(levels, (0.05, 0.95)).tolist()
+    return (low if high - low >= 12 else -200.0), high
