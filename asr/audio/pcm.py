@@ -12,14 +12,12 @@ import numpy as np
 
 from asr.audio.channels import check_channel, mix
 from asr.audio.layout import UNKNOWN_SIZE
-from asr.audio.rates import Seconds, check_rate, seconds_to_samples
+from asr.audio.rates import RAW_RATE, Seconds, check_rate, seconds_to_samples
 from asr.audio.resampling import Waveform
 from asr.errors import DataError, UsageError
 
 logger = logging.getLogger(__name__)
 
-RAW_RATE = 16000
-"""Hz of PCM without a header, unless another rate is named."""
 
 _FULL_SCALE = 32768.0
 _SAMPLE = 2  # bytes

@@ -9,6 +9,9 @@ from asr.errors import DataError
 
 Seconds = float
 
+RAW_RATE = 16000
+"""Hz of PCM without a header, unless another rate is named."""
+
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 1_000_000  # Hz; what lies outside is a damaged header, not a recording
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.audio.kinds import AUDIO_SUFFIXES
-from asr.audio.pcm import RAW_RATE, PcmStream, open_pcm
-from asr.audio.resampling import Waveform, resample_blocks
-from asr.audio.waveforms import stream
+from asr.audio.rates import RAW_RATE
 from asr.cli.command import log, option, print_result, whole_number
 from asr.errors import ConfigError, DataError, UsageError, printable
 from asr.transcription.inputs import STDIN
 
 if TYPE_CHECKING:
+    from asr.audio.pcm import PcmStream
+    from asr.audio.resampling import Waveform
     from asr.transcription.live import LiveReader
     from asr.transcription.recognizer import Recognizer
     from asr.transcription.word_stream import Delays, LiveWord
@@ -89,6 +89,9 @@ def transcribe_live(recognizer: Recognizer, arguments: Namespace) -> int:
 
 def _open(arguments: Namespace, sample_rate: int, files: ExitStack) -> Iterable[Waveform]:
     """Returns the blocks of the stream at the model's rate: samples as they come, or those of an audio file."""
+    from asr.audio.pcm import open_pcm  # and NumPy
+    from asr.audio.waveforms import stream
+
     (name,) = arguments.audio
     channel = None if arguments.channel is None else arguments.channel - 1
     if name == STDIN:
@@ -108,6 +111,8 @@ def _open(arguments: Namespace, sample_rate: int, files: ExitStack) -> Iterable[
 
 
 def _resampled(pcm: PcmStream, sample_rate: int) -> Iterator[Waveform]:
+    from asr.audio.resampling import resample_blocks  # and NumPy
+
     return resample_blocks(pcm.blocks, pcm.sample_rate, sample_rate)
 
 

@@ -79,7 +79,7 @@ def test_it_reads_a_sentence_of_a_book(model: ModelFile) -> None:
     expected = SENTENCE.with_suffix(".txt").read_text(encoding="utf-8").split()
     said = Recognizer.from_file(model).transcribe_file(SENTENCE).text.split()
     num_right = sum(block.size for block in SequenceMatcher(None, expected, said, autojunk=False).get_matching_blocks())
-    assert (len(expected), num_right >= 9, len(said) <= 16) == (13, True, True), said
+    assert (len(expected), num_right >= 9, len(said) <= 17) == (14, True, True), said
 
 
 def test_its_sentence_is_short() -> None:

@@ -102,7 +102,7 @@ BAD = {
     "no such conf": (
         ["--config-name", "lmm"],
         2,
-        "--config-name: there is no 'lmm'; choose from g2p, lm, predictive, train",
+        "--config-name: there is no 'lmm'; choose from g2p, lm, phone_lm, predictive, train",
     ),
     "misspelt key": (["model.hiden_dim=3"], 2, "model.hiden_dim: no such setting; did you mean model.hidden_dim?"),
     "wrong type": (["model.hidden_dim=wide"], 2, "model.hidden_dim: 'wide' where int is expected"),

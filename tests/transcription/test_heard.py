@@ -2,25 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 
-from asr.decoding.greedy import GreedyDecoder
-from asr.text.tokens import TokenTable
 from asr.transcription.heard import cut_at_blanks
 from asr.transcription.transcript import join
-
-TOKENS = TokenTable.build(["AB CD"], "char")
-FRAME = 0.02
-
-
-def posteriors(text: str) -> Tensor:
-    """Returns sure posteriors of a path: a symbol a frame, ``.`` for blank."""
-    path = [0 if symbol == "." else TOKENS.ids[symbol] for symbol in text]
-    return torch.nn.functional.one_hot(torch.tensor(path), len(TOKENS)).float().mul(9).log_softmax(dim=1)
-
-
-def greedy(rows: Tensor):  # type: ignore[no-untyped-def]
-    return GreedyDecoder(TOKENS, FRAME)(rows.unsqueeze(0), torch.tensor([len(rows)]))[0][0]
+from tests.transcription.paths import FRAME, TOKENS, greedy, posteriors
 
 
 @pytest.mark.parametrize("size", [1, 7, 50, 1000])

@@ -5,7 +5,7 @@ import pytest
 from asr.decoding.greedy import GreedyDecoder
 from asr.decoding.prefix_beam import PrefixBeamDecoder
 from asr.transcription.word_stream import LiveWord, WordStream
-from tests.transcription.test_heard import FRAME, TOKENS, greedy, posteriors
+from tests.transcription.paths import FRAME, TOKENS, greedy, posteriors
 
 SPOKEN = "..AA.B.|.C..D|...AAA.A..|." + 30 * "." + "B.C." + 30 * "." + "|D|A"
 SLOW = 0.1  # seconds of a frame
