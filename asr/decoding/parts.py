@@ -43,7 +43,7 @@ class Coverage:
         num_words: words that have a spelling.
         num_spellings: their spellings, without those of hot words.
         without_spelling: words that the tokens cannot spell.
-        num_unknown: words that the language model does not know and that count as ``<unk>``.
+        num_unknown: words that the language model does not know and that share ``<unk>``.
         not_one_word: entries of each file that are not one word under the text policy, where there are any.
     """
 
@@ -65,7 +65,7 @@ class Coverage:
         """Yields lines of what can be searched; ``lm`` is the file of the language model."""
         yield f"lexicon: {self.num_words} words, {self.num_spellings} spellings"
         if self.num_unknown:
-            yield f"{lm}: {self.num_unknown} of {self.num_words} words are not in it and count as <unk>"
+            yield f"{lm}: {self.num_unknown} of {self.num_words} words are not in it and share <unk>"
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,10 @@ class DecoderParts:
             return replace(self, phrases=phrases)
         spelled = find_spellings(phrases, hotwords, self.trie.words, self.tokens)
         trie = with_spellings(self.trie, self.tokens, spelled)
-        if trie is self.trie:
+        hot = {word for phrase in phrases for word in phrase.words}
+        if trie is self.trie and (self.lm is None or hot <= self.lm.vocabulary.ids.keys()):
             return replace(self, phrases=phrases)
-        words = None if self.lm is None else WordNGram(self.lm, trie.words)
+        words = None if self.lm is None else WordNGram(self.lm, trie.words, hot)
         coverage = replace(
             self.coverage,
             num_words=len(trie.words),

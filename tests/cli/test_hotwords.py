@@ -55,7 +55,7 @@ def test_decode_adds_hot_words_to_the_lexicon(
     assert {"BB", "CACAC"} & set(" ".join(favoured.values()).split())
     printed = capsys.readouterr().err
     assert "lexicon: 6 words" in printed
-    assert "2 of 6 words are not in it and count as <unk>" in printed
+    assert "2 of 6 words are not in it and share <unk>" in printed
 
 
 def test_transcribe_favours_hot_words(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +16,15 @@ from asr.lm.vocabulary import END, UNKNOWN
 
 
 class WordNGram(nn.Module):
-    """Scores the words of a lexicon by an n-gram model; those that it lacks have the probability of ``<unk>``.
+    """Scores the words of a lexicon by an n-gram model; those that it lacks share the probability of ``<unk>`` evenly.
+
+    Had each of them all of it, two thousand rare words would be as likely as what a text has instead of them, together:
+    with a model of books, every seventh word found was one of them.
 
     Args:
         model: over words.
         words: the W words of the lexicon.
+        expected: words among them that have all of it, such as hot words.
 
     Raises:
         DataError: the model knows none of the words.
@@ -33,8 +38,9 @@ class WordNGram(nn.Module):
     """
 
     labels: Tensor
+    shares: Tensor
 
-    def __init__(self, model: NGramModel, words: Sequence[str]) -> None:
+    def __init__(self, model: NGramModel, words: Sequence[str], expected: Collection[str] = ()) -> None:
         """Finds the words in the model."""
         super().__init__()
         ids = model.vocabulary.ids
@@ -45,6 +51,10 @@ class WordNGram(nn.Module):
             raise DataError("language model", found, "train it on words, in the same case")
         self.ngram = NGramTensors(model)
         self.register_buffer("labels", torch.tensor([*labels, UNKNOWN]), persistent=False)
+        sharing = [label == UNKNOWN and word not in expected for word, label in zip(words, labels, strict=True)]
+        self._is_shared = sum(sharing) > 1
+        shares = torch.tensor([*sharing, False]) * -math.log(max(1, sum(sharing)))
+        self.register_buffer("shares", shares, persistent=False)
 
     @property
     def start_state(self) -> int:
@@ -61,7 +71,8 @@ class WordNGram(nn.Module):
 
     def lookup(self, states: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
         """Returns natural-log probabilities of words of the lexicon and the states after them, of the same shape."""
-        return self.ngram.lookup(states, self.labels[words])
+        log_probs, after = self.ngram.lookup(states, self.labels[words])
+        return (log_probs + self.shares[words] if self._is_shared else log_probs), after
 
     def finish(self, states: Tensor) -> Tensor:
         """Returns the natural-log probabilities that sentences end here, shape as the states."""

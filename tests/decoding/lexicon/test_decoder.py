@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -132,6 +134,20 @@ def test_the_parts_must_belong_together() -> None:
         LexiconBeamDecoder(tokens, 0.1, trie, 4, LexiconScores(WordNGram(letter_lm(), ["a", "b"])))
     with pytest.raises(DataError, match="knows none"):
         WordNGram(letter_lm(), ["zzz"])
+
+
+def test_words_that_the_model_lacks_share_the_probability_of_an_unknown_one() -> None:
+    lm, words = letter_lm(), ["a", "yy", "zz", "xx", "hot"]
+    whole = lm.word_log_probs([lm.vocabulary.encode(["zz"])])[0][0]
+    first = torch.full((6,), WordNGram(lm, words).start_state)
+    found = [
+        WordNGram(lm, words, {"hot"}).lookup(first, torch.arange(6))[0].tolist()
+        for words in (words, words[:2] + ["hot"] * 3)
+    ]
+    assert found[0][1:4] == pytest.approx([whole - math.log(3)] * 3, abs=1e-5)
+    assert found[0][4:] == pytest.approx([whole] * 2, abs=1e-5)
+    assert found[1][1:] == pytest.approx([whole] * 5, abs=1e-5), "one word alone has all of it"
+    assert WordNGram(lm, words, {"hot"}).num_unknown == 4
 
 
 def test_recombination_finds_the_best_hypothesis_with_a_smaller_beam() -> None:
