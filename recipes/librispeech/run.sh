@@ -119,24 +119,20 @@ fi
 [[ $box ]] || exit 0
 small=$data/box_${order}gram.npz name=$exp/${dev}_box
 given=${given/ --stage $stage/} given=${given/ --stop-stage $stop_stage/}
-by_phones=(--lexicon "$data/lexicon.dict" --lm "$small" --beam-size 64 --nbest 50)
-by_letters=(asr tune rescore --device "$device" --cuts "$cuts" --checkpoint "$exp/last.ckpt" --head char)
+by_phones=(--lexicon "$data/lexicon.dict" --lm "$small" --beam-size 64 --tuning-beam-size 32)
 
 if stage 13 "box: n-gram of $lm_megabytes MB"; then
   asr lm prune "$ngram" --to-megabytes "$lm_megabytes" --out "$small"
 fi
 
 if stage 14 "box: error rates, each half of $dev with the weights of the other"; then
-  "${tune[@]}" "${by_phones[@]}" --crosswise "${name}_list.jsonl"
-  "${by_letters[@]}" --nbest "${name}_list.jsonl" --crosswise "$name.jsonl"
+  "${tune[@]}" "${by_phones[@]}" --crosswise "$name.jsonl"
   asr score --cuts "$cuts" --hyps "$name.jsonl" --policy "$letters" --json "${name}_scores.json"
 fi
 
 if stage 15 "box: weights of all of $dev, and $box"; then
   "${tune[@]}" "${by_phones[@]}" --out "$exp/box.json"
-  asr decode "${model[@]}" --cuts "$cuts" --settings "$exp/box.json" --nbest 50 --out "$exp/box_list.jsonl"
-  "${by_letters[@]}" --nbest "$exp/box_list.jsonl" --out "$exp/box_char.json"
-  asr export --checkpoint "$exp/last.ckpt" --settings "$exp/box.json" --rescore-settings "$exp/box_char.json" \
+  asr export --checkpoint "$exp/last.ckpt" --settings "$exp/box.json" \
     --precision int8 --scores "${name}_scores.json" --description "read English, from five hours of LibriSpeech" \
     --licence "CC BY 4.0; dictionary: BSD" --card trained_on="LibriSpeech, train-clean-5" \
     --card attribution="LibriSpeech: V. Panayotov, G. Chen, D. Povey, S. Khudanpur, ICASSP 2015; CMUdict: Carnegie Mellon University" \

@@ -64,7 +64,6 @@ def test_it_has_two_heads_a_lexicon_an_ngram_and_a_card(model: ModelFile) -> Non
     assert (model.precision, network.tokens.unit, list(network.beside)) == ("int8", "phone", ["char"])
     assert model.settings.lexicon
     assert model.settings.lm
-    assert model.has_rescoring
     assert {"description", "licence", "attribution", "trained_on", "measured", "made_by"} <= model.card.keys()
     assert "CC BY 4.0" in model.card["licence"]
     assert model.card["made_by"].startswith("recipes/librispeech/run.sh ")
