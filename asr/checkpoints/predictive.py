@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-from asr.checkpoints.building import ENCODERS, FRONT_ENDS, check_arguments, chosen
+from asr.checkpoints.building import check_arguments
+from asr.checkpoints.encoding import StoredEncoding
 from asr.checkpoints.kind import Kind, LoadedModel, parameters_row
 from asr.checkpoints.reading import StoredModel
 from asr.checkpoints.rows import Row, settings_row
@@ -33,7 +32,7 @@ class LoadedPredictive(LoadedModel):
     def describe_model(self) -> list[Row]:
         """Returns what was learned, encoder, front end and parameters."""
         specs = (("encoder", self.settings["encoder"]), ("front end", self.settings["frontend"]))
-        made = [(name, spec["class_path"].rpartition(".")[2], spec.get("init_args") or {}) for name, spec in specs]
+        made = [(name, spec["class_path"].rpartition(".")[2], spec["init_args"]) for name, spec in specs]
         learned = {name: self.settings[name] for name in _SIZES[1:]}
         return [
             settings_row("learned by", self.settings["method"], learned),
@@ -45,19 +44,14 @@ class LoadedPredictive(LoadedModel):
 def _build(stored: StoredModel) -> LoadedPredictive:
     sizes = {name: stored.settings[name] for name in _SIZES}
     check_arguments(PredictiveModel, sizes, "frontend", "encoder", largest=num_values(stored.state))
-    made, arguments = chosen(stored.settings["frontend"], FRONT_ENDS, "front end")
-    check_arguments(made, arguments)
-    frontend = made(**arguments)
-    encoder, inner = chosen(stored.settings["encoder"], ENCODERS, "encoder")
-    check_arguments(encoder, inner, "feature_dim", largest=num_values(stored.state))
-    features, lengths = torch.zeros(1, 8, frontend.feature_dim), torch.tensor([8])
+    encoding = StoredEncoding.of(stored)
     model = load_network(
         stored,
-        lambda: PredictiveModel(frontend, encoder(frontend.feature_dim, **inner), **sizes),
-        lambda model: model(features, lengths),
+        lambda: PredictiveModel(encoding.frontend, encoding.make_encoder(), **sizes),
+        lambda model: model(*encoding.trial),
         _REMEDY,
     )
-    return LoadedPredictive(model, {name: stored.settings[name] for name in ("frontend", "encoder", *_SIZES)})
+    return LoadedPredictive(model, encoding.settings | sizes)
 
 
 PREDICTIVE = Kind(

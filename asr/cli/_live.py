@@ -79,7 +79,8 @@ def transcribe_live(recognizer: Recognizer, arguments: Namespace) -> int:
         began = time.monotonic()
         try:
             print_result(write(word) for word in reader.read(blocks))
-        except KeyboardInterrupt as error:
+        except KeyboardInterrupt as error:  # as a microphone is stopped
+            print_result(write(word) for word in reader.words.finish(reader.heard))
             error.args = (_summary(reader),)
             raise
         busy = time.monotonic() - began - blocks.waited
@@ -103,10 +104,9 @@ def _open(arguments: Namespace, sample_rate: int, files: ExitStack) -> Iterable[
             raise UsageError("--rate", f"{name} says its rate itself", "leave it out")
         return stream(name, sample_rate, _BLOCK_SECONDS, channel)
     try:
-        file = Path(name).open("rb")  # noqa: SIM115 - the stack closes it
+        file = files.enter_context(Path(name).open("rb"))  # noqa: SIM115 - which closes it
     except OSError as error:
         raise DataError(name, f"cannot be read ({error.strerror})", "name a file of PCM, or - for stdin") from None
-    files.enter_context(file)
     return _resampled(open_pcm(file, name, arguments.rate, channel, _BLOCK_SECONDS), sample_rate)
 
 

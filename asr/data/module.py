@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,19 +28,12 @@ from asr.errors import ConfigError, DataError
 from asr.features.cmvn import load_statistics
 from asr.features.description import read_description
 from asr.features.frontend import FrontEnd
-from asr.models.acoustic import Encoder
+from asr.models.acoustic import HearingModel
 from asr.text.writing import Writing
 
 logger = logging.getLogger(__name__)
 
 _UNMIXED = Mixing()
-
-
-class Hearing(Protocol):
-    """A model that hears: a front end and an encoder."""
-
-    frontend: FrontEnd
-    encoder: Encoder
 
 
 @runtime_checkable
@@ -53,7 +45,7 @@ class SpeechLearner(Protocol):
         writings: how each of its heads writes, the main one first; none for a module that learns from audio alone.
     """
 
-    model: Hearing
+    model: HearingModel
     writings: Mapping[str, Writing]
 
     @property
@@ -167,8 +159,7 @@ class SpeechData(PlannedData):
     def _draw(self, utterances: list[Utterance], counts: list[int], hours: float) -> tuple[list[Utterance], list[int]]:
         """Returns so many hours of utterances, and how many of them are of each file."""
         chosen = draw_hours(utterances, hours, self.seed)
-        ends = np.cumsum([0, *counts]).tolist()
-        kept = [sum(first <= place < end for place in chosen) for first, end in itertools.pairwise(ends)]
+        kept: list[int] = np.diff(np.searchsorted(chosen, np.cumsum([0, *counts]))).tolist()
         found = f"{len(chosen):,} of {len(utterances):,} utterances"
         logger.info("training: %s are drawn by seed %d, data.train_hours=%g", found, self.seed, hours)
         return [utterances[place] for place in chosen], kept

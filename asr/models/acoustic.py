@@ -30,11 +30,16 @@ class Encoder(Protocol):
         """Returns the numbers of encoder frames for numbers of feature frames, shape (B,)."""
 
 
-class SpeechModel(Protocol):
-    """A model that hears: waveforms in, frames out, whatever a search makes of them."""
+class HearingModel(Protocol):
+    """A model that hears: it has a front end and an encoder."""
 
     frontend: FrontEnd
     encoder: Encoder
+
+
+class SpeechModel(HearingModel, Protocol):
+    """A model that reads speech: waveforms in, frames out, whatever a search makes of them."""
+
     output: nn.Linear
 
     def __call__(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

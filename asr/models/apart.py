@@ -96,5 +96,4 @@ def _connect(stack: RecurrentStack, number: int, frames: Tensor, output: Tensor)
         parts = (each.chunk(2, dim=-1) for each in (output, norm.weight, norm.bias))
         halves = [F.layer_norm(half, gain.shape, gain, bias, norm.eps) for half, gain, bias in zip(*parts, strict=True)]
         output = torch.cat(halves, dim=2)
-    output = stack.dropout(output)
-    return frames + output if stack.residual and output.size(2) == frames.size(2) else output
+    return stack.add(frames, output)

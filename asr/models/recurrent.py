@@ -299,7 +299,11 @@ class RecurrentStack(nn.Module):
 
     def connect(self, number: int, frames: Tensor, output: Tensor) -> Tensor:
         """Returns what the next layer sees, shape (B, T, D), of a layer's input, (B, T, *), and output, (B, T, D)."""
-        output = self.dropout(self.norms[number](output))
+        return self.add(frames, self.norms[number](output))
+
+    def add(self, frames: Tensor, normed: Tensor) -> Tensor:
+        """Does what :meth:`connect` does after the norm: dropout, and the residual connection."""
+        output: Tensor = self.dropout(normed)
         return frames + output if self.residual and output.size(2) == frames.size(2) else output
 
 

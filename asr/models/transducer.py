@@ -149,5 +149,9 @@ class Transducer(nn.Module):
             Scores before the softmax, shape (B, N, L + 1, V), and the encoder frames of each utterance, shape (B,).
         """
         heard, heard_lengths = self.hear(features, lengths)
+        return self.join_all(heard, targets), heard_lengths
+
+    def join_all(self, heard: Tensor, targets: Tensor) -> Tensor:
+        """Returns the scores in each frame, of :meth:`hear`, (B, N, J), after each number of targets; see above."""
         said, _ = self.say(targets)
-        return self.join(heard[:, :, None], said[:, None]), heard_lengths  # (B, N, 1, J) + (B, 1, L + 1, J)
+        return self.join(heard[:, :, None], said[:, None])  # (B, N, 1, J) + (B, 1, L + 1, J) -> (B, N, L + 1, V)

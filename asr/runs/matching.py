@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -46,10 +46,19 @@ class Match:
     def to_text(self) -> str:
         """Returns how many of its tokens are taken, and the first of those that are new."""
         known = self.source_tokens.ids if self.source else {}
-        new = [describe(token) for token in self.tokens.tokens if token not in known]
-        rest = f" and {len(new) - _NUM_NAMED} more" if len(new) > _NUM_NAMED else ""
-        named = f"; new are {', '.join(new[:_NUM_NAMED])}{rest}" if new else ""
-        return f"{len(self.tokens) - len(new)} of {len(self.tokens)} tokens are taken by name{named}"
+        new = [token for token in self.tokens.tokens if token not in known]
+        return f"{len(self.tokens) - len(new)} of {len(self.tokens)} tokens are taken by name{naming(new)}"
+
+
+def naming(new: Sequence[str]) -> str:
+    """Returns the end of a sentence that names the first of the tokens that are new; nothing if none is.
+
+    Example:
+        >>> naming(["A", "B"])
+        '; new are A, B'
+    """
+    rest = f" and {len(new) - _NUM_NAMED} more" if len(new) > _NUM_NAMED else ""
+    return f"; new are {', '.join(map(describe, new[:_NUM_NAMED]))}{rest}" if new else ""
 
 
 def match_heads(here: Mapping[str, TokenTable], there: Mapping[str, TokenTable]) -> list[Match]:

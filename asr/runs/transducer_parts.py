@@ -11,13 +11,12 @@ from asr.checkpoints.building import building_of
 from asr.checkpoints.reading import StoredModel
 from asr.errors import CheckpointError
 from asr.lm.vocabulary import BEGIN, Vocabulary
-from asr.runs.matching import Match, take_rows
+from asr.runs.matching import Match, naming, take_rows
 from asr.text.tokens import TokenTable, describe
 from asr.text.writing import MAIN
 
 _HEARING = ("model.frontend.", "model.encoder.")
 _EMBEDDING, _LAYERS = "embedding.weight", "layers."
-_NUM_NAMED = 5
 
 
 def with_encoder(stored: StoredModel, fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -73,9 +72,11 @@ def with_prediction(
     """
     words = Vocabulary.of(str(stored.settings["vocabulary"]).split("\n"))
     rows = [BEGIN, *(words.ids.get(token, -1) for token in tokens.tokens[1:])]
-    new = [describe(token) for token, row in zip(tokens.tokens, rows, strict=True) if row < 0]
+    new = [token for token, row in zip(tokens.tokens, rows, strict=True) if row < 0]
     if len(new) == len(tokens) - 1:
-        found = f"knows none of the {len(new)} tokens, such as {new[0]}" if new else "is of no use without tokens"
+        found = (
+            f"knows none of the {len(new)} tokens, such as {describe(new[0])}" if new else "is of no use without tokens"
+        )
         raise CheckpointError(stored.path, found, "train it on texts whose words are the tokens")
     weights = dict(fresh)
     for name, value in fresh.items():
@@ -83,9 +84,8 @@ def with_prediction(
         if part != name:
             taken = _taken(stored, f"model.{part}", value, len(words) if part == _EMBEDDING else None)
             weights[name] = _rows(taken, value, rows) if part == _EMBEDDING else taken
-    rest = f" and {len(new) - _NUM_NAMED} more" if len(new) > _NUM_NAMED else ""
-    named = f"; new are {', '.join(new[:_NUM_NAMED])}{rest}" if new else ""
-    return weights, f"the prediction network knows {len(tokens) - 1 - len(new)} of {len(tokens) - 1} tokens{named}"
+    num_known, num_tokens = len(tokens) - 1 - len(new), len(tokens) - 1
+    return weights, f"the prediction network knows {num_known} of {num_tokens} tokens{naming(new)}"
 
 
 def _taken(stored: StoredModel, name: str, fresh: Tensor, num_rows: int | None) -> Tensor:

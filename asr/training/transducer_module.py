@@ -92,15 +92,21 @@ class TransducerModule(SpeechModule):
         self.objective = objective or TransducerObjective()
         self._errors = {MAIN: DevErrors(MAIN, main.tokens)}
 
-    def losses(self, batch: Batch) -> Tensor:
-        """Returns the loss of each utterance in nats, shape (B,)."""
+    def losses(self, heard: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
+        """Returns the loss of each utterance in nats, shape (B,).
+
+        Args:
+            heard: the part of the audio in the joint, shape (B, N, J).
+            lengths: encoder frames of each, shape (B,).
+            batch: the batch, for its targets.
+        """
         targets = padded_targets(batch)
-        logits, lengths = self.model.scores(*self.features(batch), targets)
+        logits = self.model.join_all(heard, targets)
         return transducer_losses(logits, lengths, targets[:, 1:], batch.target_lengths, BLANK)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns this rank's share of the step's loss, in nats per token or per utterance."""
-        losses = self.losses(batch)
+        losses = self.losses(*self.model.hear(*self.features(batch)), batch)
         self.check_later(losses, batch.utterance_ids)
         self.sum_up({"loss_step": (losses.sum(), batch.target_lengths.sum())}, batch.share.counts)
         return self.objective(losses, batch)
@@ -109,12 +115,9 @@ class TransducerModule(SpeechModule):
         """Counts the errors of greedy decoding on a batch."""
         if not batch.share.counts:
             return
-        targets = padded_targets(batch)
         heard, lengths = self.model.hear(*self.features(batch))
-        logits = self.model.join(heard[:, :, None], self.model.say(targets)[0][:, None])
-        losses = transducer_losses(logits, lengths, targets[:, 1:], batch.target_lengths, BLANK)
         search = TransducerGreedyDecoder(self.model, self.writings[MAIN].tokens)
-        self._errors[MAIN].add(losses, search(heard, lengths), batch)
+        self._errors[MAIN].add(self.losses(heard, lengths, batch), search(heard, lengths), batch)
 
 
 def padded_targets(batch: Batch) -> Tensor:

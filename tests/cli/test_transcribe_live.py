@@ -3,7 +3,9 @@ from __future__ import annotations
 import io
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,6 +61,32 @@ def test_stdin_gives_partial_and_final_words_with_their_delays(
     assert log[0].startswith("asr transcribe: a frame waits for at most 0.53 s of sound; features are normalised as in")
     words = rf"asr transcribe: 3\.3 s heard, {len(final)} words; from the end of a word to its first reading "
     assert re.fullmatch(words + r"\d\.\d\d s \(95 %: .*\), to the final one .*; computed in \d+\.\d s", log[-1])
+
+
+class Stopped(io.BytesIO):
+    """A microphone that Ctrl-C stops after its last sample."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(size)
+        if not content:
+            raise KeyboardInterrupt
+        return content
+
+    read1 = read
+
+
+def test_ctrl_c_makes_the_last_words_final(checkpoint: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=Stopped(SAMPLES.tobytes()), isatty=lambda: False))
+    with suppress(KeyboardInterrupt):
+        assert live(checkpoint, "-") == 130
+    printed = capsys.readouterr()
+    lines = [line.split("\t") for line in printed.out.splitlines()]
+    assert lines[-1][0] == "final"
+    shown = {start: word for kind, start, _, _, word in lines if kind == "partial"}
+    final = {start: word for kind, start, _, _, word in lines if kind == "final"}
+    assert shown.items() <= final.items()
+    assert len(final) == sum(kind == "final" for kind, *_ in lines), "none twice"
+    assert f"s heard, {len(final)} words" in printed.err
 
 
 def test_files_of_pcm_and_of_audio_and_other_rates(checkpoint: str, tmp_path: Path, capsys: Captured) -> None:

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, locate, random_numbers, require, walk_back
-from asr.decoding.decoder import check_log_probs
-from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.transducer.emissions import Emissions, hypotheses_of
+from asr.decoding.transducer.emissions import Emissions
 from asr.decoding.transducer.prefixes import Prefixes
+from asr.decoding.transducer.search import TransducerSearch
 from asr.errors import DataError
 from asr.models.transducer import Transducer
 from asr.text.tokens import BLANK, TokenTable
@@ -65,7 +64,7 @@ class _Step:
     frames: Tensor
 
 
-class TransducerBeamDecoder:
+class TransducerBeamDecoder(TransducerSearch):
     """Finds the token sequences whose alignments are likeliest in sum.
 
     All sequences of a beam are as many steps along, tokens and blanks alike: with equal sequences merged, each is one
@@ -93,29 +92,12 @@ class TransducerBeamDecoder:
     ) -> None:
         require("beam_size", beam_size, beam_size >= 1, "1 or more")
         require("nbest", nbest, 1 <= nbest <= beam_size, f"from 1 to beam_size, which is {beam_size}")
-        self.model, self.tokens, self.blank = model, tokens, blank
+        super().__init__(model, tokens, blank)
         self.beam_size, self.nbest = beam_size, nbest
         self._token_hashes = random_numbers(len(tokens), 0)
 
-    @torch.inference_mode()
-    def __call__(self, heard: Tensor, input_lengths: Tensor, /) -> list[list[Hypothesis]]:
-        """Decodes a batch.
-
-        Args:
-            heard: the part of the audio in the joint, shape (B, N, J).
-            input_lengths: frames of each utterance, shape (B,).
-
-        Returns:
-            For each utterance its N-best list, best first, at least one hypothesis long.
-
-        Raises:
-            DataError: an utterance's frames are not numbers.
-        """
-        input_lengths = input_lengths.to(heard.device)
-        check_log_probs(heard, input_lengths, self.model.output.in_features)
-        return hypotheses_of(self._search(heard, input_lengths), heard, self.model, self.tokens, self.blank)
-
-    def _search(self, heard: Tensor, input_lengths: Tensor) -> Emissions:
+    def search(self, heard: Tensor, input_lengths: Tensor) -> Emissions:
+        """Returns the tokens of a batch, and the frames that they are said in."""
         beams = _Beams.start(input_lengths, self.beam_size, self.blank)
         prefixes = Prefixes.empty(self.model, beams.scores.numel(), self.blank)
         ended = beams.scores.new_full((len(heard), self.nbest), -math.inf)

@@ -5,47 +5,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from asr.decoding.decoder import check_log_probs
-from asr.decoding.hypothesis import Hypothesis
-from asr.decoding.transducer.emissions import Emissions, hypotheses_of
+from asr.decoding.transducer.emissions import Emissions
 from asr.decoding.transducer.prefixes import Prefixes
-from asr.models.transducer import Transducer
-from asr.text.tokens import BLANK, TokenTable
+from asr.decoding.transducer.search import TransducerSearch
 
 
-class TransducerGreedyDecoder:
+class TransducerGreedyDecoder(TransducerSearch):
     """Takes the likeliest of all tokens and blank in a frame: a token is added, and blank goes on to the next frame.
 
     The score is the natural-log probability of that one alignment. An utterance gets as many tokens as it has frames at
     most. Utterances of a batch do not affect each other.
 
     **Source**: Graves 2012, section 2.6, with a beam of one and without the sum over alignments.
-
-    Args:
-        model: the transducer.
-        tokens: names the V tokens.
-        blank: index of blank.
     """
 
-    def __init__(self, model: Transducer, tokens: TokenTable, blank: int = BLANK) -> None:
-        self.model, self.tokens, self.blank = model, tokens, blank
-
-    @torch.inference_mode()
-    def __call__(self, heard: Tensor, input_lengths: Tensor, /) -> list[list[Hypothesis]]:
-        """Decodes a batch; each list holds one hypothesis.
-
-        Args:
-            heard: the part of the audio in the joint, shape (B, N, J).
-            input_lengths: frames of each utterance, shape (B,).
-
-        Raises:
-            DataError: an utterance's frames are not numbers.
-        """
-        input_lengths = input_lengths.to(heard.device)
-        check_log_probs(heard, input_lengths, self.model.output.in_features)
-        return hypotheses_of(self._search(heard, input_lengths), heard, self.model, self.tokens, self.blank)
-
-    def _search(self, heard: Tensor, input_lengths: Tensor) -> Emissions:
+    def search(self, heard: Tensor, input_lengths: Tensor) -> Emissions:
+        """Returns the tokens of a batch, and the frames that they are said in."""
         rows = torch.arange(len(heard), device=heard.device)
         prefixes = Prefixes.empty(self.model, len(heard), self.blank)
         frame, num_tokens, scores = torch.zeros_like(rows), torch.zeros_like(rows), torch.zeros_like(rows).double()
