@@ -55,7 +55,7 @@ def naming(new: Sequence[str]) -> str:
 
     Example:
         >>> naming(["A", "B"])
-        '; new are A, B'
+        "; new are 'A', 'B'"
     """
     rest = f" and {len(new) - _NUM_NAMED} more" if len(new) > _NUM_NAMED else ""
     return f"; new are {', '.join(map(describe, new[:_NUM_NAMED]))}{rest}" if new else ""
