@@ -4,8 +4,8 @@
     python tools/check_joined.py --model my.asr --cuts data/librispeech/dev_mini_cuts.jsonl.gz --pauses 0 --exact
 
 Transcribes the recordings of a cut file one by one, then all of them joined into one, with pauses of zeros of each
-length between them, and with ``--exact`` also as one tensor. Words are counted under the text policy of ``--policy``;
-the reference of the joined recording is all transcripts, joined.
+length between them, and with ``--exact`` also as one tensor. References and what is found are counted under the
+text policy of ``--policy``, as by ``asr score``; the reference of the joined recording is all transcripts, joined.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from asr.audio.waveforms import write_wav
 from asr.corpora.manifests import read_cuts
 from asr.data.dataset import read_waveform
 from asr.scoring.counts import count_errors
-from asr.text.policy import get_policy
+from asr.text.policy import TextPolicy, get_policy
 from asr.transcription.opening import Choice, open_recognizer
 from asr.transcription.recognizer import Recognizer
 
@@ -34,7 +34,12 @@ def joined(waveforms: Sequence[Tensor], pause: float, sample_rate: int) -> Tenso
 
 
 def measure(
-    recognizer: Recognizer, waveforms: Sequence[Tensor], refs: list[str], pauses: Sequence[float], exact: bool
+    recognizer: Recognizer,
+    waveforms: Sequence[Tensor],
+    refs: list[str],
+    policy: TextPolicy,
+    pauses: Sequence[float],
+    exact: bool,
 ) -> Iterator[tuple[str, float]]:
     """Yields what was transcribed, and its word error rate in per cent."""
     rate = recognizer.sample_rate
@@ -42,11 +47,11 @@ def measure(
         paths = [Path(folder) / f"{number}.wav" for number in range(len(waveforms))]
         for path, waveform in zip(paths, waveforms, strict=True):
             write_wav(path, waveform, rate)
-        yield "one by one", error_rate(refs, [each.text for each in recognizer.transcribe(paths)])
+        yield "one by one", error_rate(refs, [policy.apply(each.text) for each in recognizer.transcribe(paths)])
         for pause in pauses:
             write_wav(path := Path(folder) / "joined.wav", joined(waveforms, pause, rate), rate)
             for is_exact in [False, True][: 1 + exact]:
-                found = [each.text for each in recognizer.transcribe([path], exact=is_exact)]
+                found = [policy.apply(each.text) for each in recognizer.transcribe([path], exact=is_exact)]
                 name = f"joined, {pause:g} s apart{', exact' * is_exact}"
                 yield name, error_rate([" ".join(refs)], found)
 
@@ -76,7 +81,7 @@ def main() -> None:
     policy = get_policy(arguments.policy)
     refs = [policy.apply(" ".join(each.text or "" for each in cut.supervisions)) for cut in cuts]
     print(f"{len(cuts)} recordings, {sum(map(len, waveforms)) / recognizer.sample_rate:.0f} s")
-    for name, rate in measure(recognizer, waveforms, refs, arguments.pauses, arguments.exact):
+    for name, rate in measure(recognizer, waveforms, refs, policy, arguments.pauses, arguments.exact):
         print(f"{name}: {rate:.2f} %", flush=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,10 @@ from asr.transcription.silences import (
     low_and_high,
     powers,
 )
+from asr.transcription.speaker_changes import change_scores
 
 _SMOOTHING: Seconds = 0.1  # over which a forced cut averages the energy
+_SAME_CHANGE: Seconds = 4.0  # between pauses that show the same change of speakers
 _QUIET_SHARE = 0.3  # of the range from quiet to loud that counts as quiet
 
 
@@ -33,14 +35,16 @@ class Cutting:
     Attributes:
         max_chunk: maximum seconds of audio in a chunk.
         min_chunk: minimum seconds before and after a cut.
+        min_turn: minimum seconds before a change of speakers, where a chunk ends.
         min_pause: minimum seconds of quiet in a pause between words; stop consonants are shorter.
         overlap: seconds by which both chunks extend beyond a cut that is not in a pause.
         min_silence: shortest silence to remove, in seconds; infinity removes none.
         silence_margin: seconds of a removed silence that are kept at either end.
     """
 
-    max_chunk: Seconds = 16.0
+    max_chunk: Seconds = 20.0
     min_chunk: Seconds = 5.0
+    min_turn: Seconds = 2.0
     min_pause: Seconds = 0.2
     overlap: Seconds = 1.0
     min_silence: Seconds = 1.5
@@ -86,10 +90,11 @@ class _Cut:
 def cut(blocks: Iterable[Waveform], sample_rate: int, cutting: Cutting | None = None) -> Iterator[Chunk]:
     """Cuts a recording that arrives block by block, holding at most two chunks and a block in memory.
 
-    A chunk ends where a long silence begins, which is removed except for its margins. Otherwise it ends in the middle
-    of the longest pause in its last part or, without a pause, where the energy is lowest; both chunks then extend
-    beyond the cut, so that one of them has the words there in context (see
-    :func:`asr.transcription.transcript.stitch`).
+    A chunk ends where a long silence begins, which is removed except for its margins. Otherwise it ends at the first
+    pause after which another speaker goes on, so that speakers are normalised apart, or else in the middle of the
+    longest pause in its last part; without a pause, where the energy is lowest: both chunks then extend beyond the cut,
+    so that one of them has the words there in context (see :func:`asr.transcription.transcript.stitch`). What fits in
+    one chunk is not cut.
 
     Args:
         blocks: consecutive waveforms, shape (S,) each.
@@ -129,9 +134,13 @@ def _find_cut(held: Waveform, sample_rate: int, cutting: Cutting) -> _Cut:
     power = powers(held, frame)
     first = round(cutting.min_chunk * per_second)
     last = round(min(cutting.max_chunk * per_second, len(power) - cutting.min_chunk * per_second))
-    pause = _longest_pause(_is_quiet(levels_db(held, frame)), first, last, round(cutting.min_pause * per_second))
+    is_quiet, least = _is_quiet(levels_db(held, frame)), max(1, round(cutting.min_pause * per_second))
+    pause = _change(held, sample_rate, is_quiet, _pauses(is_quiet, round(cutting.min_turn * per_second), last, least))
+    if pause is None:
+        # A pause that extends beyond the range for cuts counts with its part inside.
+        pause = max(_pauses(is_quiet, first, last, least), key=lambda run: run[1] - run[0], default=None)
     if pause is not None:
-        return _Cut(pause * frame, is_pause=True)
+        return _Cut(sum(pause) // 2 * frame, is_pause=True)
     last = min(last, int((cutting.max_chunk - cutting.overlap) * per_second))
     first = min(max(first, last // 2), last - 1)
     width = 2 * (round(_SMOOTHING * per_second) // 2) + 1
@@ -146,9 +155,22 @@ def _is_quiet(levels: Levels) -> Flags:
     return np.asarray(levels < max(limit, SILENT_DB))
 
 
-def _longest_pause(is_quiet: Flags, first: int, last: int, least: int) -> int | None:
-    """Returns the middle frame of the longest run of quiet frames inside ``[first, last]``; None without a pause."""
-    # A pause that extends beyond the range for cuts counts with its part inside.
+def _pauses(is_quiet: Flags, first: int, last: int, least: int) -> list[tuple[int, int]]:
+    """Returns where at least ``least`` frames in ``[first, last]`` are quiet, and the end of each such run."""
     inside = [(max(start, first), min(end, last)) for start, end in find_runs(is_quiet)]
-    start, end = max(inside, key=lambda run: run[1] - run[0], default=(0, 0))
-    return (start + end) // 2 if end - start >= max(1, least) else None
+    return [(start, end) for start, end in inside if end - start >= least]
+
+
+def _change(
+    held: Waveform, sample_rate: int, is_quiet: Flags, pauses: Sequence[tuple[int, int]]
+) -> tuple[int, int] | None:
+    """Returns the first pause after which another speaker goes on; None if there is none."""
+    scores = change_scores(held, sample_rate, is_quiet, pauses)
+    near = round(_SAME_CHANGE / LEVEL_FRAME)
+    for place, (pause, score) in enumerate(zip(pauses, scores, strict=True)):
+        rivals = [
+            other for other, (start, _) in zip(scores[place:], pauses[place:], strict=True) if start < pause[1] + near
+        ]
+        if score > 0 and score == max(rivals):  # what follows hears the change, too, until it is past
+            return pause
+    return None

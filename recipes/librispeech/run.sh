@@ -2,7 +2,7 @@
 # LibriSpeech mini: words from five hours of read books, by the phones and by the letters of one network.
 #
 #   recipes/librispeech/run.sh [--corpus-dir DIR] [--dev NAME] --lexicon FILE [--g2p FILE] [--aligned DIR]
-#     [--lm-text FILE]… [--order 3] [--experiment mini] [--device cpu] [--seed 0] [--box FILE [--lm-megabytes 15]]
+#     [--lm-text FILE]… [--order 3] [--experiment NAME]… [--device cpu] [--seed 0] [--box FILE [--lm-megabytes 15]]
 #     [KEY=VALUE for asr train]
 #
 # Trains on train-clean-5; each half of the dev set's speakers is scored with weights tuned on the other half.
@@ -15,7 +15,8 @@
 #                of several, --lm-text A --lm-text B, the first is most like the speech: n-grams are mixed, and the
 #                recurrent model gets the sentences of the others that are most like it
 # --order        words of the n-grams
-# --experiment   file of conf/experiment/librispeech: mini_gpu for a GPU, mini_crf after mini
+# --experiment   file of conf/experiment/librispeech, such as mini_gpu for a GPU; of several, trained one after another, the last
+#                one decodes (without it mini, then mini_restart, which begins from it)
 # --device       cuda to decode and rescore on a GPU; training takes one where there is one
 # --box          model file to write: network in 8 bits, dictionary and n-gram, pruned to --lm-megabytes, tuned on all of dev
 # Stages, for --stage N and --stop-stage N: 1 pronunciation model, 2 corpus, 3 tokens, 4 features, 5 training, 6 n-gram,
@@ -25,13 +26,14 @@
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
-corpus_dir="" dev=dev-clean-2 lexicon="" g2p="" aligned="" lm_text=() order=3 experiment=mini device=cpu seed=0
+corpus_dir="" dev=dev-clean-2 lexicon="" g2p="" aligned="" lm_text=() order=3 experiment=() device=cpu seed=0
 box="" lm_megabytes=15
 given=" ${*##*/}" # without folders, for the card
-parse_options "corpus_dir dev lexicon g2p aligned lm_text+ order experiment device seed box lm_megabytes" "$@"
+parse_options "corpus_dir dev lexicon g2p aligned lm_text+ order experiment+ device seed box lm_megabytes" "$@"
 must_exist lexicon g2p aligned lm_text
 [[ $lexicon ]] || die "--lexicon: is missing; give a dictionary such as cmudict.dict"
-data=data/librispeech exp=exp/librispeech/$experiment/seed$seed letters=upper-no-punctuation phones=arpabet-39
+((${#experiment[@]})) || experiment=(mini mini_restart)
+data=data/librispeech exp=exp/librispeech/${experiment[-1]}/seed$seed letters=upper-no-punctuation phones=arpabet-39
 train=$data/train-clean-5_cuts.jsonl.gz cuts=$data/${dev}_cuts.jsonl.gz
 split=$(basename "$aligned") test=(${aligned:+"$data/aligned/$(basename "$aligned")_cuts.jsonl.gz"})
 ngram=$data/${order}gram.npz lstm=exp/librispeech/lstm_lm/seed$seed/best.ckpt
@@ -62,7 +64,9 @@ if stage 4 "features, at three speeds"; then
 fi
 
 if stage 5 "training"; then
-  asr train experiment="librispeech/$experiment" dev="$dev" seed="$seed" ckpt_path=last "${overrides[@]}"
+  for each in "${experiment[@]}"; do
+    asr train experiment="librispeech/$each" dev="$dev" seed="$seed" ckpt_path=last "${overrides[@]}"
+  done
 fi
 
 if stage 6 "n-gram of words"; then

@@ -55,7 +55,7 @@ def test_options_exist(where: str, words: list[str], capsys: pytest.CaptureFixtu
 
 
 VARIABLES = {
-    "$seed": "0", "an4/$experiment": "an4/blstm", "librispeech/$experiment": "librispeech/mini", "$cell": "lstm",
+    "$seed": "0", "an4/$experiment": "an4/blstm", "librispeech/$each": "librispeech/mini", "$cell": "lstm",
     "librispeech/$size": "librispeech/100h",
     "$dev": "dev-mini", "$rung": "blstm",
     "$corpus": "timit", "$policy": "verbatim", "$letters": "verbatim", "$learnt": "books.txt",

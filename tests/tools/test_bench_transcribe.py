@@ -10,6 +10,7 @@ import pytest
 import soundfile
 import torch
 
+from asr.text.policy import get_policy
 from asr.transcription.recognizer import Recognizer
 from tests.transcription.tiny_models import save_checkpoint
 
@@ -49,7 +50,8 @@ def test_joined_recordings_are_counted_as_a_whole(tmp_path: Path) -> None:
     recognizer = Recognizer.from_checkpoint(save_checkpoint(tmp_path / "tiny.ckpt"))
     waveforms = [0.1 * torch.randn(16000, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
     assert len(CHECK["joined"](waveforms, 0.5, 16000)) == 3 * 24000
-    found = dict(CHECK["measure"](recognizer, waveforms, ["A B", "C", "D"], [0.0, 0.5], exact=True))
+    policy = get_policy("verbatim")
+    found = dict(CHECK["measure"](recognizer, waveforms, ["A B", "C", "D"], policy, [0.0, 0.5], exact=True))
     names = ["one by one", *(f"joined, {gap} s apart{how}" for gap in ("0", "0.5") for how in ("", ", exact"))]
     assert list(found) == names
     assert all(rate >= 0 for rate in found.values())

@@ -78,6 +78,29 @@ def test_cuts_lie_in_the_middle_of_the_longest_pause() -> None:
     check_cover([first, second], waveform)
 
 
+def voice(seconds: float, colour: float, seed: int) -> Tensor:
+    """Swelling noise at 8 kHz through a short filter: speakers differ in their spectra."""
+    white = torch.randn(round(seconds * 8000) + 3, generator=torch.Generator().manual_seed(seed))
+    coloured = sum(colour**lag * white[lag : len(white) - 3 + lag] for lag in range(4))
+    return 0.05 * (1 + 0.9 * torch.sin(torch.arange(len(white) - 3) / 400)) * coloured
+
+
+@pytest.mark.parametrize("pause", [0.25, 0.6])
+def test_a_chunk_ends_where_another_voice_goes_on(pause: float) -> None:
+    gap, long_gap = 1e-4 * torch.randn(round(pause * 8000)), 1e-4 * torch.randn(round(0.5 * 8000))
+
+    def cut_after(second: float) -> float:
+        parts = [voice(3.0, 0.5, 1), gap, voice(3.5, second, 2), long_gap, voice(6.0, second, 3)]
+        limits = Cutting(max_chunk=12.0, min_chunk=2.5, min_turn=2.0)
+        _, chunk = cut(iter([torch.cat(parts).numpy()]), 8000, limits)
+        assert chunk.join is None
+        return chunk.start
+
+    assert cut_after(-0.5) == pytest.approx(3.0 + pause / 2, abs=0.03)
+    longest = 3.0 + pause / 2 if pause > 0.5 else 6.5 + pause + 0.25
+    assert cut_after(0.5) == pytest.approx(longest, abs=0.03)
+
+
 def test_pauses_are_found_above_steady_noise_and_beside_an_offset() -> None:
     speech = torch.cat([noise(1.5), torch.zeros(400), noise(3.0, seed=1)])
     for waveform in (speech + noise(4.9, 0.02, seed=2), speech + 0.8):
