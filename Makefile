@@ -16,8 +16,10 @@ demo: .venv/demo.stamp ## speak a corpus, train on it, decode, score, transcribe
 
 # The tests' tensors are too small to share out between threads.
 test: export OMP_NUM_THREADS ?= 1
+# Else each process that the tests start compiles the package, and the libraries that uv has installed, anew.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/dev.stamp ## run all tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: .venv/dev.stamp ## lint, formatting, types, import contracts, shell scripts
 	$(BIN)/ruff check .

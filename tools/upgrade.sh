@@ -27,6 +27,7 @@ print(*sorted(pins, key=lambda text: text.partition("==")[0]), sep="\n")
 PYTHON
 echo "upgrade: what would change in constraints.txt:" >&2
 diff constraints.txt "$work/constraints.txt" >&2 || true
-OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} "$work/env/bin/python" -m pytest --numprocesses auto --maxprocesses 4
+OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} PYTHONDONTWRITEBYTECODE="" \
+  "$work/env/bin/python" -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 cp "$work/constraints.txt" constraints.txt
 echo "upgrade: constraints.txt is new; make test installs it" >&2

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from asr.cli.train import main
+from asr.configuration.composition import compose_config, resolve
 from tests.conftest import TinyCorpus
+from tests.helpers.kill_at import KillAt
 
 SMALL = [
     "corpus=tiny",
@@ -100,6 +107,16 @@ PREDICTIVE = [
 """Of a predictive model on the tiny corpus."""
 
 
+@functools.cache
+def _composed(overrides: tuple[str, ...], name: str) -> dict[str, Any]:
+    return resolve(compose_config(list(overrides), name))
+
+
+def plain_config(*overrides: str, name: str = "train") -> dict[str, Any]:
+    """Returns a configuration as plain values, to be changed at will; the same one is composed once."""
+    return copy.deepcopy(_composed(overrides, name))
+
+
 def spell(word: str) -> str:
     return " ".join(SOUNDS[letter] for letter in word)
 
@@ -116,20 +133,44 @@ def losses(exp_dir: Path, name: str = "train/loss_step") -> dict[int, float]:
     return {event.step: event.value for event in accumulator.Scalars(name)}
 
 
-def run(
-    corpus: TinyCorpus, *overrides: str, program: Sequence[str] = ("-m", "asr.cli.train")
-) -> subprocess.CompletedProcess[str]:
-    """Trains in a process of its own."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *program, *overrides]
-    return subprocess.run(command, cwd=corpus.root, env=environment, text=True, capture_output=True, check=False)
+def start(corpus: TinyCorpus, told: TextIO, *overrides: str, begin: Callable[[], object] = tuple) -> BaseProcess:
+    """Trains in a process of its own, which is forked, as imports take seconds.
+
+    Args:
+        corpus: what to train on.
+        told: file for what the training prints.
+        overrides: arguments of ``asr train``.
+        begin: what the process does first.
+    """
+
+    def train() -> None:
+        begin()
+        os.chdir(corpus.root)
+        for number in (1, 2):
+            os.dup2(told.fileno(), number)
+        sys.stdout = sys.stderr = told
+        sys.argv = ["asr train", *overrides]
+        raise SystemExit(main())
+
+    training = multiprocessing.get_context("fork").Process(target=train)
+    training.start()
+    return training
+
+
+def run(corpus: TinyCorpus, *overrides: str, begin: Callable[[], object] = tuple) -> tuple[int | None, str]:
+    """Trains in a process of its own; returns how it has ended, and what it has printed."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
+        training = start(corpus, told, *overrides, begin=begin)
+        training.join()
+        told.seek(0)
+        return training.exitcode, told.read()
 
 
 def run_and_kill(corpus: TinyCorpus, step: int, *overrides: str) -> None:
     """Trains until a step, at which the process dies."""
-    kill = ["+callbacks.kill.class_path=kill_at.KillAt", f"+callbacks.kill.init_args.step={step}"]
-    died = run(corpus, *overrides, *kill, program=[str(Path(__file__).with_name("kill_at.py"))])
-    assert died.returncode == -signal.SIGKILL, died.stderr
+    kill = [f"+callbacks.kill.class_path={KillAt.__module__}.KillAt", f"+callbacks.kill.init_args.step={step}"]
+    status, log = run(corpus, *overrides, *kill)
+    assert status == -signal.SIGKILL, log
 
 
 def before(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
+import io
 import re
 import shlex
 from pathlib import Path
@@ -33,13 +35,13 @@ def commands(program: str) -> list[tuple[str, list[str]]]:
     return [(where, shlex.split(line, comments=True)[1:]) for where, line in lines if line.startswith(f"{program} ")]
 
 
-def help_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """Returns the help text of a verb, and of its subcommand where it has some."""
-    depth = 2 if words[0] in SUBCOMMANDS else 1
-    main = importlib.import_module(f"asr.cli.{words[0]}").main
-    with contextlib.suppress(SystemExit):  # argparse leaves this way
-        main([*words[1:depth], "--help"])
-    return capsys.readouterr().out
+@functools.cache
+def help_of(verb: str, *subcommand: str) -> str:
+    """Returns the help text of a verb, or of a subcommand of it."""
+    main, printed = importlib.import_module(f"asr.cli.{verb}").main, io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):  # argparse leaves this way
+        main([*subcommand, "--help"])
+    return printed.getvalue()
 
 
 def test_there_are_commands_to_look_at() -> None:
@@ -47,9 +49,9 @@ def test_there_are_commands_to_look_at() -> None:
 
 
 @pytest.mark.parametrize(("where", "words"), commands("asr"))
-def test_options_exist(where: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_exist(where: str, words: list[str]) -> None:
     assert words[0] in VERBS, where
-    text = help_of(words, capsys)
+    text = help_of(*words[: 2 if words[0] in SUBCOMMANDS else 1])
     options = re.findall(r"^--[a-z0-9-]+", "\n".join(words), re.MULTILINE)
     assert not [option for option in options if not re.search(rf"{option}\b", text)], where
 

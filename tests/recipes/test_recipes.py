@@ -21,6 +21,8 @@ RECIPES = sorted(recipe.relative_to(ROOT / "recipes").as_posix() for recipe in R
 @pytest.fixture(autouse=True)
 def _asr_of_these_tests(asr_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{asr_folder}{os.pathsep}{os.environ['PATH']}")
+    # Goes before every file of that name: recipes put a .venv/bin before everything else in PATH.
+    monkeypatch.setenv("BASH_FUNC_asr%%", f'() {{ "{asr_folder}/asr" "$@"; }}')
 
 
 def run(recipe: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -20,11 +20,11 @@ import asr.runs
 import asr.training
 from asr.augmentation.base import Augmentation
 from asr.checkpoints.building import class_path
-from asr.configuration.composition import compose_config, resolve
 from asr.errors import ConfigError
 from asr.runs.allowed import OWN, allow, allowed_paths, check_values
 from asr.runs.building import build
 from asr.training.schedules import Schedule
+from tests.helpers.training import plain_config
 
 CONF = Path(__file__).parents[2] / "conf"
 LETTERS = {"unit": "char", "tokens": ["<blank>", "A", "|"]}
@@ -65,7 +65,7 @@ def test_every_augmentation_is_on_the_list() -> None:
 
 
 def config_with(value: Any, *keys: str) -> dict[str, Any]:
-    config = resolve(compose_config(["corpus=none", "name=none", "trainer.logger=false", "trainer.accelerator=cpu"]))
+    config = plain_config("corpus=none", "name=none", "trainer.logger=false", "trainer.accelerator=cpu")
     config["model"]["tokens"] = LETTERS
     place: Any = config
     for key in keys[:-1]:

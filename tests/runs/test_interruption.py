@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +17,7 @@ from asr.data.module import SpeechData
 from asr.runs.checkpoint_io import AtomicCheckpointIO
 from asr.training.module import CTCModule
 from tests.conftest import TinyCorpus
-from tests.helpers.training import SMALL, before, losses
+from tests.helpers.training import SMALL, before, losses, start
 
 SETTINGS = [*SMALL, "--quiet", "data.batch_seconds=4.0", "model.encoder.init_args.dropout=0.2", "data.num_workers=1"]
 STEPS = 12  # of an epoch
@@ -119,20 +117,20 @@ def test_the_main_process_tells_its_ranks(
 
 
 def test_a_whole_process_group_is_told(tiny_corpus: TinyCorpus, tmp_path: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    settings = [*SETTINGS, "trainer.devices=2", "trainer.max_epochs=500", f"exp_dir={tmp_path}"]
-    command = [sys.executable, "-m", "asr.cli.train", *settings, "callbacks.last.init_args.every_num_steps=2"]
-    training = subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE, start_new_session=True)
+    settings = [*SETTINGS, "trainer.devices=2", "trainer.max_epochs=500", f"exp_dir={tmp_path / 'exp'}"]
+    with (tmp_path / "log").open("w", encoding="utf-8") as told:
+        training = start(tiny_corpus, told, *settings, "callbacks.last.init_args.every_num_steps=2", begin=os.setsid)
+    assert training.pid is not None
     try:
-        while not (tmp_path / "last.ckpt").exists():
-            assert training.poll() is None
+        while not (tmp_path / "exp/last.ckpt").exists():
+            assert training.is_alive()
             time.sleep(0.1)
         os.killpg(training.pid, signal.SIGTERM)
-        _, errors = training.communicate(timeout=60)
+        training.join(60)
+        assert training.exitcode == 143
+        with pytest.raises(ProcessLookupError):
+            os.killpg(training.pid, 0)
     finally:
         training.kill()
-    assert training.returncode == 143
-    (line,) = errors.splitlines()
+    (line,) = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
     assert "last.ckpt: stopped by SIGTERM after step " in line
-    with pytest.raises(ProcessLookupError):
-        os.killpg(training.pid, 0)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from asr.configuration.composition import compose_config, resolve
 from asr.errors import AsrError, CheckpointError, ConfigError
 from asr.models.apart import encode_apart
 from asr.models.predictive import Method
@@ -16,7 +15,7 @@ from asr.runs.resuming import starting_point
 from asr.runs.transfer import take_weights
 from asr.training.module import CTCModule
 from asr.training.predictive_module import PredictiveModule
-from tests.helpers.training import PREDICTIVE, SMALL
+from tests.helpers.training import PREDICTIVE, SMALL, plain_config
 
 ENCODER = "model.encoder.init_args."
 QUIET = ("trainer.logger=false", "name=run")
@@ -24,7 +23,7 @@ DEEP = f"{ENCODER}num_layers=2"
 
 
 def make_acoustic(*overrides: str, heads: dict[str, object] | None = None) -> CTCModule:
-    config = resolve(compose_config([*SMALL, *QUIET, DEEP, *overrides]))
+    config = plain_config(*SMALL, *QUIET, DEEP, *overrides)
     config["model"]["tokens"] = {"unit": "char", "tokens": ["<blank>", "A", "|"]}
     config["model"]["heads"] = heads or {}
     module = build(config).model
@@ -34,7 +33,7 @@ def make_acoustic(*overrides: str, heads: dict[str, object] | None = None) -> CT
 
 def make_predictive(path: Path, *overrides: str, method: Method = "apc") -> PredictiveModule:
     """Returns a predictive model and writes what a trainer keeps of it: weights and statistics that no new one has."""
-    config = resolve(compose_config([*PREDICTIVE[2:], *QUIET, f"model.method={method}", *overrides], "predictive"))
+    config = plain_config(*PREDICTIVE[2:], *QUIET, f"model.method={method}", *overrides, name="predictive")
     module = build(config).model
     assert isinstance(module, PredictiveModule)
     with torch.no_grad():
@@ -164,7 +163,7 @@ def test_layers_that_are_not_there_and_other_kinds_get_one_line(tmp_path: Path) 
 
 def test_a_conformer_takes_nothing_of_it(path: Path) -> None:
     settings = [each for each in SMALL if "init_args" not in each or "encoder" not in each]
-    config = resolve(compose_config([*settings, *QUIET, "model=conformer"]))
+    config = plain_config(*settings, *QUIET, "model=conformer")
     config["model"]["tokens"] = {"unit": "char", "tokens": ["<blank>", "A", "|"]}
     with pytest.raises(CheckpointError, match="its encoder is recurrent, this model's is ConformerEncoder"):
         take_weights(build(config).model, path)

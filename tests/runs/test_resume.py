@@ -31,14 +31,14 @@ def arguments(exp_dir: Path, *more: str) -> list[str]:
 @pytest.mark.parametrize("step", [7])
 def test_resumed_run_equals_the_uninterrupted_one(tiny_corpus: TinyCorpus, tmp_path: Path, step: int) -> None:
     straight, killed = tmp_path / "straight", tmp_path / "killed"
-    finished = run(tiny_corpus, *arguments(straight))
-    assert finished.returncode == 0, finished.stderr
+    status, log = run(tiny_corpus, *arguments(straight))
+    assert status == 0, log
     run_and_kill(tiny_corpus, step, *arguments(killed))
     checkpoint = torch.load(killed / "last.ckpt", weights_only=True)
     per_epoch = len(losses(straight)) // 3
     assert 0 < checkpoint["global_step"] % per_epoch < per_epoch - 1, "the kill has to fall inside an epoch"
-    resumed = run(tiny_corpus, *arguments(killed, f"ckpt_path={killed / 'last.ckpt'}"))
-    assert resumed.returncode == 0, resumed.stderr
+    status, log = run(tiny_corpus, *arguments(killed, f"ckpt_path={killed / 'last.ckpt'}"))
+    assert status == 0, log
     expected, found = losses(straight), losses(killed)
     assert expected == found
     for name in ("last.ckpt", "best.ckpt"):
@@ -50,6 +50,6 @@ def test_resumed_run_equals_the_uninterrupted_one(tiny_corpus: TinyCorpus, tmp_p
 
 
 def test_max_steps_ends_a_run_before_its_first_validation(tiny_corpus: TinyCorpus, tmp_path: Path) -> None:
-    ended = run(tiny_corpus, *arguments(tmp_path / "short", "trainer.max_steps=2"))
-    assert ended.returncode == 0, ended.stderr
+    status, log = run(tiny_corpus, *arguments(tmp_path / "short", "trainer.max_steps=2"))
+    assert status == 0, log
     assert torch.load(tmp_path / "short" / "last.ckpt", weights_only=True)["global_step"] == 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from asr.checkpoints.acoustic import load_checkpoint
 from asr.cli import features
 from asr.cli.train import main
 from tests.conftest import TinyCorpus
-from tests.helpers.training import SMALL, scalars
+from tests.helpers.training import SMALL, run, scalars
 
 
 def test_learns_and_leaves_what_recipes_need(
@@ -119,11 +121,14 @@ def test_a_run_is_never_lost(
     assert len(scalars(tmp_path, "val/cer")) == 1
 
 
-def test_two_ranks_share_the_utterances_and_agree(tiny_corpus: TinyCorpus, tmp_path: Path) -> None:
+def test_two_ranks_share_the_utterances_and_agree(
+    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     ddp = ["trainer.devices=2", "trainer.strategy=ddp", f"exp_dir={tmp_path}"]
-    command = [sys.executable, "-m", "asr.cli.train", *SMALL, *ddp]
-    done = subprocess.run(command, cwd=tiny_corpus.root, env=environment, text=True, capture_output=True, check=False)
+    command = [sys.executable, "-m", "asr.cli.train", *SMALL, *ddp]  # which Lightning runs again for the second rank
+    done = subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("training: 40 utterances") == 1, "only the first rank logs"
     assert "sync_dist" not in done.stderr, "the loss of an epoch is the mean over the ranks"
@@ -131,8 +136,7 @@ def test_two_ranks_share_the_utterances_and_agree(tiny_corpus: TinyCorpus, tmp_p
     alone = tmp_path / "alone"
     check = [f"init_from={tmp_path / 'last.ckpt'}", f"exp_dir={alone}", "trainer.max_epochs=1"]
     frozen = ["model.optimizer.init_args.lr=0.0", "model.optimizer.init_args.weight_decay=0.0"]
-    command = [sys.executable, "-m", "asr.cli.train", *SMALL, *check, *frozen]
-    subprocess.run(command, cwd=tiny_corpus.root, env=environment, text=True, capture_output=True, check=True)
+    assert main([*SMALL, *check, *frozen]) == 0
     for name in ("val/wer", "val/cer", "val/loss"):
         assert scalars(alone, name)[-1] == pytest.approx(scalars(tmp_path, name)[-1], rel=1e-5), name
     assert checkpoint["global_step"] == len(scalars(tmp_path, "train/gradient_norm"))
@@ -261,17 +265,15 @@ def test_global_statistics_are_those_beside_the_features_or_measured(
 
 def test_a_full_disk_leaves_the_old_checkpoint(tiny_corpus: TinyCorpus, tmp_path: Path) -> None:
     settings = [*SMALL, f"exp_dir={tmp_path}", "trainer.max_epochs=1"]
-    limited = (
-        "import resource, signal, sys; from asr.cli.train import main;"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000));"
-        "sys.exit(main(sys.argv[1:]))"
-    )
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+
     (tmp_path / "initial.ckpt").write_text("old", encoding="utf-8")
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-c", limited, *settings]
-    done = subprocess.run(command, cwd=tiny_corpus.root, env=environment, text=True, capture_output=True, check=False)
-    assert done.returncode == 1
-    assert "initial.ckpt: cannot be written (File too large)" in done.stderr.splitlines()[-1]
+    status, log = run(tiny_corpus, *settings, begin=limit)
+    assert status == 1
+    assert "initial.ckpt: cannot be written (File too large)" in log.splitlines()[-1]
     assert (tmp_path / "initial.ckpt").read_text(encoding="utf-8") == "old"
     assert [path.name for path in tmp_path.glob(".part*")] == []
 

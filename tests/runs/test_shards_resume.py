@@ -29,9 +29,8 @@ def test_killed_within_an_epoch_and_resumed_equals_straight_through(
 ) -> None:
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     saving = ["callbacks.last.init_args.every_num_steps=2", "data.num_workers=1"]
-    done = run(tiny_corpus, *settings, *saving, f"exp_dir={straight}")
-    assert done.returncode == 0, done.stderr
-    log = done.stderr
+    status, log = run(tiny_corpus, *settings, *saving, f"exp_dir={straight}")
+    assert status == 0, log
     assert "train_cuts.jsonl.gz: 40 utterances, 0.6 times an epoch" in log
     assert "an epoch: 40 utterances" in log
     assert " shards, 2 at a time" in log
@@ -39,8 +38,8 @@ def test_killed_within_an_epoch_and_resumed_equals_straight_through(
     run_and_kill(tiny_corpus, len(expected) // 2 + 3, *settings, *saving, f"exp_dir={killed}")
     reached = torch.load(killed / "last.ckpt", weights_only=True)["global_step"]
     assert 0 < reached % (len(expected) // 2) < len(expected) // 2 - 1, "the kill has to fall inside an epoch"
-    resumed = run(tiny_corpus, *settings, *saving, f"exp_dir={killed}", "ckpt_path=last")
-    assert resumed.returncode == 0, resumed.stderr
+    status, log = run(tiny_corpus, *settings, *saving, f"exp_dir={killed}", "ckpt_path=last")
+    assert status == 0, log
     assert losses(killed) == expected
     one, other = (torch.load(folder / "last.ckpt", weights_only=True) for folder in (straight, killed))
     assert all(torch.equal(value, other["state_dict"][key]) for key, value in one["state_dict"].items())

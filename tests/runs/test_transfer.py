@@ -25,7 +25,7 @@ from asr.runs.transfer import take_weights
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
 from tests.conftest import TinyCorpus
-from tests.helpers.training import LANGUAGE, SMALL
+from tests.helpers.training import LANGUAGE, SMALL, plain_config
 
 PHONES = ("<blank>", "aa", "b", "s")
 LETTERS = ("<blank>", "A", "B", "C", "|")
@@ -34,7 +34,7 @@ QUIET = ("trainer.logger=false", "name=run")
 
 
 def make_module(tokens: tuple[str, ...] = LETTERS, unit: str = "char", *overrides: str) -> CTCModule:
-    config = resolve(compose_config([*SMALL, *QUIET, *overrides]))
+    config = plain_config(*SMALL, *QUIET, *overrides)
     config["model"]["tokens"] = {"unit": unit, "tokens": list(tokens)}
     module = build(config).model
     assert isinstance(module, CTCModule)
@@ -43,7 +43,7 @@ def make_module(tokens: tuple[str, ...] = LETTERS, unit: str = "char", *override
 
 def make_two_heads(own_layer: bool, letters: tuple[str, ...] = LETTERS) -> CTCModule:
     """Returns a module with phones as its main output, and letters beside it."""
-    config = resolve(compose_config([*SMALL, *QUIET, "model.encoder.init_args.num_layers=2"]))
+    config = plain_config(*SMALL, *QUIET, "model.encoder.init_args.num_layers=2")
     config["model"]["tokens"] = {"unit": "phone", "tokens": list(PHONES)}
     tokens = {"unit": "char", "tokens": list(letters)}
     config["model"]["heads"] = {"char": {"tokens": tokens, "text_policy": "verbatim", "own_layer": own_layer}}

@@ -12,18 +12,16 @@ import torch
 from asr.augmentation.base import Step
 from asr.checkpoints.acoustic import load_checkpoint
 from asr.cli.train import main
-from asr.configuration.composition import compose_config, resolve
 from asr.data.batch import Batch, Share
 from asr.features.random import utterance_seed
 from asr.runs.building import build
 from asr.training.module import CTCModule
 from tests.conftest import TinyCorpus
-from tests.helpers.training import SMALL
+from tests.helpers.training import SMALL, plain_config
 
 
 def make_module(*overrides: str) -> CTCModule:
-    composed = compose_config([*SMALL, "trainer.logger=false", *overrides])
-    config = resolve(composed)
+    config = plain_config(*SMALL, "trainer.logger=false", *overrides)
     config["model"]["tokens"] = {"unit": "char", "tokens": ["<blank>", "A", "|"]}
     module = build(config).model
     assert isinstance(module, CTCModule)

@@ -39,21 +39,23 @@ def alignments(num_frames: int, num_tokens: int) -> list[Sequence]:
     return [each for each in counts if sum(each) == num_tokens]
 
 
-def alignment_log_prob(model: Transducer, heard: Tensor, tokens: Sequence, counts: Sequence) -> Tensor:
-    """Returns the natural-log probability of one alignment in frames of shape (N, J)."""
-    total, done = torch.zeros((), dtype=torch.float64), 0
-    for frame, count in zip(heard, counts, strict=True):
+def alignment_log_prob(nexts: list[list[list[float]]], tokens: Sequence, counts: Sequence) -> float:
+    """Returns the natural-log probability of one alignment, from those of next tokens by frame and number of tokens."""
+    total, done = 0.0, 0
+    for after, count in zip(nexts, counts, strict=True):
         for _ in range(count):
-            total = total + next_log_probs(model, frame, tokens[:done])[tokens[done]]
+            total += after[done][tokens[done]]
             done += 1
-        total = total + next_log_probs(model, frame, tokens[:done])[0]
+        total += after[done][0]
     return total
 
 
 def sequence_log_prob(model: Transducer, heard: Tensor, tokens: Sequence) -> Tensor:
     """Returns the natural log of the sum over all alignments of a sequence in frames of shape (N, J)."""
-    ways = [alignment_log_prob(model, heard, tokens, counts) for counts in alignments(len(heard), len(tokens))]
-    return torch.stack(ways).logsumexp(dim=0)
+    prefixes = [tokens[:done] for done in range(len(tokens) + 1)]
+    nexts = [[next_log_probs(model, frame, prefix).tolist() for prefix in prefixes] for frame in heard]
+    ways = [alignment_log_prob(nexts, tokens, counts) for counts in alignments(len(heard), len(tokens))]
+    return torch.tensor(ways, dtype=torch.float64).logsumexp(dim=0)
 
 
 def sequences(num_tokens: int, longest: int) -> list[Sequence]:
