@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -145,6 +146,7 @@ def start(corpus: TinyCorpus, told: TextIO, *overrides: str, begin: Callable[[],
 
     def train() -> None:
         begin()
+        warnings.simplefilter("default")  # no errors, as in a program
         os.chdir(corpus.root)
         for number in (1, 2):
             os.dup2(told.fileno(), number)
