@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from typing import Any
@@ -43,12 +42,6 @@ class TrainingCLI(LightningCLI):
         """Parses the dict as an object, where Lightning would treat it as a command line and warn."""
         assert isinstance(args, dict)
         self.config = parser.parse_object(args)
-
-    def _dump_config(self) -> None:
-        """Notes the settings for checkpoints as Lightning does, without checking them for a second time."""
-        if not hasattr(self, "config_dump"):
-            every = {"skip_unset": False, "skip_link_targets": False}
-            self.config_dump = json.loads(self.parser.dump(self.config, "json", skip_validation=True, **every))
 
 
 def build(config: dict[str, Any]) -> TrainingCLI:
