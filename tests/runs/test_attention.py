@@ -50,11 +50,13 @@ def test_it_begins_with_the_weights_of_ctc_and_learns_with_it(parts: Path) -> No
     assert all(torch.equal(initial[name], taken[name]) for name in initial if name not in own)
     last = weights(parts / "attention/last.ckpt")
     assert all(not torch.equal(initial[name], last[name]) for name in (*own, "model.output.weight"))
-    for name in ("val/loss", "val/attention_loss"):
-        first, second = scalars(parts / "attention", name)
-        assert second < first
-    for name in ("val/cer", "val/attention_cer", "val/attention_wer", "train/attention_loss"):
-        assert scalars(parts / "attention", name)
+    first, second = scalars(parts / "attention", "val/loss")
+    assert second < first
+    for name in ("val/cer", "val/attention_cer", "val/attention_wer", "val/attention_loss"):
+        assert len(scalars(parts / "attention", name)) == 2
+    entropies = losses(parts / "attention", "train/attention_loss")
+    assert len(entropies) == 8
+    assert max(entropies.values()) < 2 * 1.61  # nats a token, ends included; 5 tokens
 
 
 def test_it_is_decoded_by_each_and_by_both(parts: Path, capsys: pytest.CaptureFixture[str]) -> None:
