@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from asr.checkpoints.archive import NOT_ONE
+from asr.checkpoints.attention import attention_rows, read_attention
 from asr.checkpoints.encoding import StoredEncoding, sizes_of, with_table
 from asr.checkpoints.heads import read_heads
 from asr.checkpoints.kind import Kind, LoadedModel
@@ -17,7 +21,7 @@ from asr.errors import CheckpointError, ConfigError
 from asr.models.acoustic import AcousticModel
 from asr.models.sparsity import cleared_share
 from asr.text.policy import TextPolicy, recorded_policy
-from asr.text.tokens import TokenTable
+from asr.text.tokens import BLANK, TokenTable
 from asr.text.writing import MAIN, Writing
 
 _SPARSE = 0.05  # rounding to 8 bits alone clears a hundredth
@@ -62,12 +66,13 @@ class Loaded(LoadedModel):
         return replace(self, model=self.model.of_head(MAIN), beside={})
 
     def describe_model(self) -> list[Row]:
-        """Returns encoder, front end, input, output, parameters, and tokens and text policy of each head."""
+        """Returns encoder, front end, input, output, parameters, tokens and text policy of each head, and attention."""
         rows = acoustic_rows(self.settings, sizes_of(self.model), self.tokens, self.policy)
         cleared = cleared_share(self.model)
         if cleared >= _SPARSE:
             rows.append(("sparsity", f"{100 * cleared:.1f} % of the encoder's weights are zero"))
-        return rows + [row for name, writing in self.beside.items() for row in _head_rows(name, writing)]
+        rows += [row for name, writing in self.beside.items() for row in _head_rows(name, writing)]
+        return rows + attention_rows(self.model)
 
 
 def _head_rows(name: str, writing: Writing) -> list[Row]:
@@ -82,15 +87,24 @@ def _build(stored: StoredModel) -> Loaded:
     tokens = TokenTable.from_state(stored.settings["tokens"])
     policy = recorded_policy(stored.settings["text_policy"])
     beside, heads = read_heads(stored.settings)
-    encoding = StoredEncoding.of(stored)
+    encoding, attending = StoredEncoding.of(stored), read_attention(stored)
     model = load_network(
         stored,
-        lambda: AcousticModel(encoding.frontend, encoding.make_encoder(), len(tokens), heads),
-        lambda model: model.classify_heads(*encoding.trial),
+        lambda: AcousticModel(encoding.frontend, encoding.make_encoder(), len(tokens), heads, attending),
+        lambda model: _try(model, *encoding.trial),
         NOT_ONE,
     )
     encoding.check_statistics()
     return Loaded(model, tokens, policy, encoding.settings, beside)
+
+
+def _try(model: AcousticModel, features: Tensor, lengths: Tensor) -> None:
+    """Runs all outputs of a model."""
+    encoded, encoded_lengths = model.encode_heads(features, lengths)
+    for name, frames in encoded.items():
+        model.classify_layers(name, frames)
+    if model.attention is not None:
+        model.attention(encoded[model.attention_head][-1], encoded_lengths, torch.full((1, 2), BLANK))
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +126,7 @@ ACOUSTIC = Kind(
     mismatch=None,
     settings=_settings,
     build=_build,
-    optional=("heads",),
+    optional=("heads", "attention"),
 )
 
 load_checkpoint = ACOUSTIC.load

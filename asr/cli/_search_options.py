@@ -6,8 +6,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from asr.cli.command import above_zero, finite, log, option, warn
-from asr.decoding.settings import HYPS_PER_STATE, DecoderSettings
+from asr.decoding.settings import CTC_WEIGHT, HYPS_PER_STATE, DecoderSettings
 from asr.errors import UsageError
+from asr.text.writing import MAIN
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -68,6 +69,15 @@ def add_search(parser: ArgumentParser) -> None:
     )
 
 
+def add_ctc_weight(parser: ArgumentParser) -> None:
+    """Adds the option of a search with an attention decoder."""
+    about = (
+        "of a model that has an attention decoder beside CTC: weight of CTC, from 0 for attention alone to 1 for CTC "
+        f"alone (default: {CTC_WEIGHT} with --beam-size; greedily, and with a lexicon or language model, CTC alone)"
+    )
+    parser.add_argument("--ctc-weight", type=finite, metavar="W", help=about)
+
+
 def add_weights(parser: ArgumentParser) -> None:
     """Adds the weights of a search."""
     weights = parser.add_argument_group("weights")
@@ -114,8 +124,11 @@ def load_model(
 
 def load_search(
     arguments: Namespace, settings: DecoderSettings, hotwords: Hotwords | None = None
-) -> tuple[SpeechModel, Decoder]:
-    """Loads the acoustic model or the transducer that the options of :func:`add_inputs` name, and returns its decoder.
+) -> tuple[SpeechModel, Decoder, DecoderSettings]:
+    """Loads the acoustic model or the transducer that the options of :func:`add_inputs` name.
+
+    Returns:
+        The model, its decoder, and the settings that this has: where there is an attention decoder, with its weight.
 
     Raises:
         AsrError: a file cannot be read, the device cannot be used, or the settings do not fit the model.
@@ -127,13 +140,37 @@ def load_search(
 
     loaded = load_recogniser(arguments.checkpoint)
     if isinstance(loaded, Loaded):
-        loaded = loaded.head(arguments.head)
-        return loaded.model, _read_parts(loaded, arguments, settings, hotwords).decoder(settings)
+        return _load_acoustic(loaded, arguments, settings, hotwords)
     for name, is_given in (("head", arguments.head), ("hotwords", hotwords)):
         if is_given:
             raise UsageError(option(name), "the model is a transducer, which has none", "leave it out")
     move(loaded.model, arguments.device, "--device")
-    return loaded.model, transducer_decoder(loaded.model, loaded.tokens, settings, option)
+    return loaded.model, transducer_decoder(loaded.model, loaded.tokens, settings, option), settings
+
+
+def _load_acoustic(
+    loaded: Loaded, arguments: Namespace, settings: DecoderSettings, hotwords: Hotwords | None
+) -> tuple[SpeechModel, Decoder, DecoderSettings]:
+    """Returns what :func:`load_search` does for an acoustic model, which is read by CTC or with its attention, too."""
+    from asr.decoding.joint.choice import joint_decoder, resolved
+    from asr.models.devices import move
+    from asr.models.joint import JointModel
+
+    elsewhere = loaded.model.attention_head
+    loaded = loaded.head(arguments.head)
+    model, is_given = loaded.model, settings.ctc_weight is not None
+    if is_given or not hotwords:
+        settings = resolved(settings, model.attention is not None and model.attention_head == MAIN, option, elsewhere)
+    if settings.ctc_weight in (None, 1.0):
+        return model, _read_parts(loaded, arguments, settings, hotwords).decoder(settings), settings
+    if hotwords:
+        found = "a search with an attention decoder takes no hot words"
+        raise UsageError(option("hotwords"), found, f"leave them out, or give {option('ctc_weight')} 1 for CTC alone")
+    move(model, arguments.device, "--device")
+    if not is_given:
+        log(f"searching with CTC and attention, {option('ctc_weight')} {settings.ctc_weight:g}; 1 is CTC alone")
+    joint = JointModel(model)
+    return joint, joint_decoder(joint, loaded.tokens, settings), settings
 
 
 def _read_parts(

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from asr.cli._confidence_options import add_confidence, read_confidence
 from asr.cli._hotword_options import add_hotwords, read_hotwords
-from asr.cli._search_options import add_inputs, add_search, add_weights, given_fields, load_search, search_settings
+from asr.cli._search_options import (
+    add_ctc_weight,
+    add_inputs,
+    add_search,
+    add_weights,
+    given_fields,
+    load_search,
+    search_settings,
+)
 from asr.cli.command import command, log, make_parser, option, parse, progress, refuse_tuning, warn
 from asr.decoding.settings import ConfidenceSettings, DecoderSettings
 from asr.errors import ConfigError, UsageError
@@ -25,10 +33,12 @@ if TYPE_CHECKING:
 _EXAMPLES = f"""  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts data/an4/dev_cuts.jsonl.gz
   asr decode --checkpoint best.ckpt --cuts data/an4/test_cuts.jsonl.gz --beam-size 32 --nbest 10
   asr decode --checkpoint best.ckpt --cuts data/timit/test_cuts.jsonl.gz --settings exact.json
+  asr decode --checkpoint attention.ckpt --cuts data/an4/test_cuts.jsonl.gz --beam-size 8 --ctc-weight 0.3
 
 Without --out, hypotheses are written to the folder of the checkpoint, as <split>_greedy.jsonl, <split>_beam<size>.jsonl
 or, with --label NAME or --settings NAME.json, <split>_NAME.jsonl; what --head NAME reads, as <split>_NAME_greedy.jsonl
-and so on. asr tune decode finds weights and writes settings. A transducer takes --beam-size and --nbest alone.
+and so on. asr tune decode finds weights and writes settings. A transducer takes --beam-size and --nbest alone. Where
+there is an attention decoder beside CTC, --beam-size searches with both: <split>_beam<size>_ctc<weight>.jsonl.
 
 {HOTWORDS_NOTE}"""
 
@@ -50,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         settings.check_hotwords(option)
     from asr.scoring.hypotheses import write_hypotheses
 
-    model, decoder = load_search(arguments, settings, hotwords)
+    model, decoder, settings = load_search(arguments, settings, hotwords)
     label = arguments.label or (Path(arguments.settings).stem if arguments.settings else settings.label)
     label = f"{arguments.head}_{label}" if arguments.head and not arguments.label else label
     for cuts in arguments.cuts:
@@ -69,6 +79,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--label", metavar="NAME", help="write <split>_NAME.jsonl to the folder of the checkpoint")
     add_search(parser)
     add_weights(parser)
+    add_ctc_weight(parser)
     add_hotwords(parser)
     parser.add_argument("--settings", metavar="FILE", help="decoder and weights that asr tune decode wrote")
     add_confidence(parser)

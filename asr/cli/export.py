@@ -53,7 +53,8 @@ def main(argv: list[str] | None = None) -> int:
     recipe = Recipe(
         arguments.checkpoint, settings, rescoring, arguments.precision, card, is_portable, confidence, pruning
     )
-    export_model(recipe, arguments.out)
+    for checkpoint in export_model(recipe, arguments.out):
+        log(f"{checkpoint}: its attention decoder is left out, because model files are read by CTC alone")
     log(f"{arguments.out}: {Path(arguments.out).stat().st_size:,} bytes, {arguments.precision}")
     return 0
 

@@ -14,7 +14,8 @@ from asr.machine import is_first_rank
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_DESCRIPTION = """Trains a model with CTC or, with objective=transducer, a transducer.
+_DESCRIPTION = """Trains a model with CTC, with objective=attention also an attention decoder beside it, or, with
+objective=transducer, a transducer.
 
 conf/train.yaml is composed by Hydra with the choices below; any key of it can be overridden."""
 
@@ -25,6 +26,7 @@ _EXAMPLES = """\
   asr train experiment=an4/from init_from=english      starts from the model in the box
   asr train experiment=an4/blstm trainer.devices=8     GPUs; on CPU, auto is one rank per core
   asr train experiment=timit/blstm objective=transducer init_from=ctc.ckpt init_prediction_from=phone_lm.ckpt name=tuned
+  asr train experiment=librispeech/mini_attention      an attention decoder beside CTC
   asr train --config-name lm corpus=librispeech text=[books.txt]         a language model
   asr train --config-name phone_lm corpus=timit                          one of phones, for a transducer
   asr train --config-name g2p corpus=cmudict lexicon=[cmudict.dict]      letters to phones

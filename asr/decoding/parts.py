@@ -103,10 +103,14 @@ class DecoderParts:
             frame_seconds: seconds from one frame of the model's outputs to the next.
 
         Raises:
-            ConfigError: the settings do not go together, or not with the tokens.
+            ConfigError: the settings do not go together, or not with the tokens, or are of a search with an attention
+                decoder.
             DataError: a file is damaged, no word can be spelled, or the language model knows no word of the lexicon.
         """
         settings.check()
+        if settings.ctc_weight not in (None, 1.0):
+            found = f"is {settings.ctc_weight:g}, and attention decoders are searched by asr decode alone"
+            raise ConfigError("ctc_weight", found, "leave it out: everything else reads by CTC")
         lm = load_ngram(settings.lm) if settings.lm else None
         if not settings.lexicon:
             return cls(tokens, frame_seconds, lm)

@@ -19,6 +19,8 @@ _REMEDY = "make it with: asr tune decode"
 
 HYPS_PER_STATE = 4
 """Hypotheses kept of those that the rest of an utterance cannot tell apart, for N-best lists."""
+CTC_WEIGHT = 0.3
+"""Weight of CTC in a beam search with an attention decoder, if none is given (Watanabe et al. 2017)."""
 NBEST = 100
 """Default number of hypotheses that other models choose from."""
 
@@ -50,6 +52,8 @@ class DecoderSettings(_Saved):
         beam_threshold: with a lexicon, hypotheses this much (natural log) below the best are dropped.
         hyps_per_state: with a lexicon, hypotheses kept of those that the rest of an utterance cannot tell apart; None
             for one where one is asked for, and for :data:`HYPS_PER_STATE` where N-best lists are.
+        ctc_weight: with an attention decoder, weight of CTC beside it: 0 for attention alone, 1 for CTC alone; None
+            leaves it to the model, see :func:`asr.decoding.joint.choice.resolved`.
     """
 
     beam_size: int = 1
@@ -65,6 +69,7 @@ class DecoderSettings(_Saved):
     unknown_score: float | None = None
     beam_threshold: float = 30.0
     hyps_per_state: int | None = None
+    ctc_weight: float | None = None
 
     def check(self, named: Callable[[str], str] = str) -> None:
         """Refuses what does not go together.
@@ -93,6 +98,9 @@ class DecoderSettings(_Saved):
                 weights = f"{named('lm_weight')}, {named('token_score')}"
                 raise ConfigError(weights, "greedy decoding takes neither", f"give {beam_size} and {lm}")
         self._check_words(named)
+        if self.ctc_weight is not None and not 0 <= self.ctc_weight <= 1:
+            remedy = "give 0 for attention alone, 1 for CTC alone, or a weight between"
+            raise ConfigError(named("ctc_weight"), f"{self.ctc_weight:g}", remedy)
 
     def check_hotwords(self, named: Callable[[str], str] = str) -> None:
         """Refuses searches that hot words cannot steer, naming fields as :meth:`check` does.
@@ -179,6 +187,7 @@ class DecoderSettings(_Saved):
         """What its files of hypotheses are called after."""
         name = "exact" if self.exact else "greedy" if self.beam_size == 1 else f"beam{self.beam_size}"
         name = f"{name}_lexicon" if self.lexicon else name
+        name = name if self.ctc_weight is None else f"{name}_ctc{self.ctc_weight:g}"
         return f"{name}_{Path(self.lm).name.split('.')[0]}" if self.lm else name
 
     @classmethod
@@ -207,6 +216,7 @@ class DecoderSettings(_Saved):
             unknown_score=found.number("unknown_score") if found.has("unknown_score") else None,
             beam_threshold=found.number("beam_threshold", least=0.0),
             hyps_per_state=found.whole("hyps_per_state", 1) if found.has("hyps_per_state") else None,
+            ctc_weight=found.number("ctc_weight") if found.has("ctc_weight") else None,
             **weights,
         )
         try:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
+from asr.models.attention_decoder import AttentionDecoder, AttentionSizes
 from asr.models.branched import BranchedEncoder
 from asr.text.writing import MAIN
 
@@ -58,6 +59,18 @@ class HeadSize(NamedTuple):
     own_layer: bool = False
 
 
+class Attending(NamedTuple):
+    """An attention decoder beside CTC.
+
+    Attributes:
+        head: whose frames it looks at and whose tokens it writes; see :data:`asr.text.writing.MAIN`.
+        sizes: its sizes.
+    """
+
+    head: str
+    sizes: AttentionSizes
+
+
 class Head(nn.Module):
     """An output layer beside the main one.
 
@@ -79,7 +92,8 @@ class Head(nn.Module):
 class AcousticModel(nn.Module):
     """Turns waveforms or features into log-probabilities of tokens.
 
-    There is one main output; other heads, such as letters beside phones, share the encoder with it.
+    There is one main output; other heads, such as letters beside phones, share the encoder with it. Beside the CTC of
+    one of them there may be an attention decoder, which only searches and losses that know of it take.
 
     **Source**: Graves et al. 2006 for the output layer: one linear map, softmax over tokens and blank.
 
@@ -88,17 +102,28 @@ class AcousticModel(nn.Module):
         encoder: features to encoded frames.
         num_tokens: tokens of the main output including blank, V.
         heads: sizes of the heads beside it, by name.
+        attending: head and sizes of an attention decoder; None for none.
 
     Raises:
         ConfigError: a name is none for a head, or a head is to have a layer of its own, and the encoder does not show
-            its layers or has only one.
+            its layers or has only one, or the head of the attention decoder is none.
+
+    Attributes:
+        attention: the attention decoder; None without one.
+        attention_head: the head that it is of; empty without one.
     """
 
     frontend: FrontEnd
     encoder: Encoder
+    attention: AttentionDecoder | None
 
     def __init__(
-        self, frontend: FrontEnd, encoder: nn.Module, num_tokens: int, heads: Mapping[str, HeadSize] | None = None
+        self,
+        frontend: FrontEnd,
+        encoder: nn.Module,
+        num_tokens: int,
+        heads: Mapping[str, HeadSize] | None = None,
+        attending: Attending | None = None,
     ) -> None:
         super().__init__()
         self.frontend = frontend
@@ -110,6 +135,16 @@ class AcousticModel(nn.Module):
             if not _NAME.fullmatch(name) or name == MAIN or hasattr(self.heads, name):
                 raise ConfigError(f"head {name[:40]!r}", "is no name for one", "take a word such as char or phone")
             self.heads[name] = Head(width, size.num_tokens, self._another_layer() if size.own_layer else None)
+        self.attention, self.attention_head = None, ""
+        if attending is not None:
+            self._attend(*attending)
+
+    def _attend(self, head: str, sizes: AttentionSizes) -> None:
+        if head != MAIN and head not in self.heads:
+            choices = f"choose from {', '.join((MAIN, *self.heads))}"
+            raise ConfigError("attention decoder, head", f"there is no {head[:40]!r}", choices)
+        output = self.output_of(head)
+        self.attention, self.attention_head = AttentionDecoder(output.in_features, output.out_features, sizes), head
 
     def _another_layer(self) -> nn.Module:
         if not hasattr(self.encoder, "another_last_layer"):
@@ -132,14 +167,19 @@ class AcousticModel(nn.Module):
         Args:
             name: of a head, or :data:`asr.text.writing.MAIN`.
         """
-        output, encoder = self.output, self.encoder
+        output, encoder = self.output_of(name), self.encoder
         if name != MAIN:
-            head = self._head(name)
-            output = head.output
-            encoder = encoder if head.layer is None else BranchedEncoder(encoder, head.layer)  # type: ignore[arg-type]
+            layer = self._head(name).layer
+            encoder = encoder if layer is None else BranchedEncoder(encoder, layer)  # type: ignore[arg-type]
         model = AcousticModel(self.frontend, encoder, output.out_features)  # type: ignore[arg-type]
         model.output = output
+        if self.attention is not None and name == self.attention_head:
+            model.attention, model.attention_head = self.attention, MAIN
         return model.train(self.training)
+
+    def output_of(self, name: str) -> nn.Linear:
+        """Returns the output layer of a head, or that of :data:`asr.text.writing.MAIN`."""
+        return self.output if name == MAIN else self._head(name).output
 
     def _head(self, name: str) -> Head:
         head = self.heads[name]
@@ -190,13 +230,26 @@ class AcousticModel(nn.Module):
         Raises:
             ConfigError: the encoder does not expose its layers, has too few, or their width is not that of its output.
         """
+        encoded, encoded_lengths = self.encode_heads(features, lengths, layers)
+        return {name: self.classify_layers(name, frames) for name, frames in encoded.items()}, encoded_lengths
+
+    def classify_layers(self, name: str, layers: Sequence[Tensor]) -> list[Tensor]:
+        """Returns the log-probabilities of a head in float32, for frames of several layers: (B, N, D) -> (B, N, V)."""
+        return [_log_probs(self.output_of(name), frames) for frames in layers]
+
+    def encode_heads(
+        self, features: Tensor, lengths: Tensor, layers: Sequence[int] = ()
+    ) -> tuple[dict[str, list[Tensor]], Tensor]:
+        """Returns the encoded frames that each head reads, (B, N, D), where :meth:`classify_heads` has posteriors.
+
+        Args and errors are those of :meth:`classify_heads`.
+        """
         outputs, encoded_lengths = self._encode(features, lengths, layers)
         lower = [outputs[layer - 1] for layer in layers]
-        found = {MAIN: [_log_probs(self.output, each) for each in (*lower, outputs[-1])]}
+        found = {MAIN: [*lower, outputs[-1]]}
         for name in self.heads:
-            head = self._head(name)
-            last = outputs[-1] if head.layer is None else head.layer(outputs[-2], encoded_lengths)
-            found[name] = [_log_probs(head.output, each) for each in (*lower, last)]
+            layer = self._head(name).layer
+            found[name] = [*lower, outputs[-1] if layer is None else layer(outputs[-2], encoded_lengths)]
         return found, encoded_lengths
 
     def _encode(self, features: Tensor, lengths: Tensor, layers: Sequence[int]) -> tuple[list[Tensor], Tensor]:

@@ -23,6 +23,7 @@ from asr.checkpoints.building import ENCODERS, FRONT_ENDS, class_path
 from asr.errors import ConfigError
 from asr.models.transducer import TransducerSizes
 from asr.runs.checkpoint_io import AtomicCheckpointIO
+from asr.training.attention import AttentionSettings
 from asr.training.averaging import ExponentialMovingAverage
 from asr.training.callbacks import EpochLog, InitialCheckpoint, LastCheckpoint
 from asr.training.crf import CRF
@@ -36,7 +37,16 @@ from asr.training.weight_noise import WeightNoise
 OWN: tuple[type, ...] = (
     *(*FRONT_ENDS, *ENCODERS),
     *(SpecAugment, AddNoise, AddRecordedNoise, Reverberate, ReverberateRecorded, VocalTractPerturbation, InsertPauses),
-    *(CTCObjective, CRF, Consistency, Intermediate, HeadSettings, TransducerObjective, TransducerSizes),
+    *(
+        AttentionSettings,
+        CTCObjective,
+        CRF,
+        Consistency,
+        Intermediate,
+        HeadSettings,
+        TransducerObjective,
+        TransducerSizes,
+    ),
     *(Constant, OneCycle, WarmupInverseSquareRoot),
     *(ExponentialMovingAverage, LastCheckpoint, InitialCheckpoint, EpochLog, WeightNoise, SparseWeights),
     AtomicCheckpointIO,

@@ -105,6 +105,9 @@ def complaint(message: str) -> tuple[str, str]:
         return key, f"names {denied[1]}, which no configuration may build"
     kinds = re.findall(r"Expected an? (?:<class '(?:\w+\.)*(\w+)'>|typing\.(Literal\[[^]]*\]))", message)
     value = re.search(r"(?:Given|Got) value: (.*)", message)
+    inside = re.search(r"Problem with given class_path '[^']*':\s+(.+)", message)
+    if inside and kinds and all("NoneType" in kind for kind in kinds):  # settings of what may be null
+        return key, inside[1]
     if kinds and value:
         expected = " or ".join(dict.fromkeys("null" if "NoneType" in kind else "".join(kind) for kind in kinds))
         return key, f"{value[1]!r} where {expected} is expected"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from asr.checkpoints.attention import PREFIX as ATTENTION
 from asr.text.tokens import TokenTable, describe
 from asr.text.writing import MAIN
 
@@ -92,6 +93,8 @@ def matched_weights(
 ) -> dict[str, Tensor]:
     """Returns the weights of a model, those of another one where it has them; other misfits are left to the loading.
 
+    An attention decoder is left out, see :mod:`asr.runs.attention_parts`.
+
     A last layer of its own that a head has is taken from the last layer that its source was computed by, and so is that
     of the encoder for the main head.
 
@@ -104,7 +107,11 @@ def matched_weights(
         MisfitError: an output of the other model has more or fewer rows than tokens.
     """
     matched = {name for name in fresh if name.startswith(_output(MAIN))}
-    weights = {name: value for name, value in trained.items() if name not in matched and not name.startswith(_HEADS)}
+    weights = {
+        name: value
+        for name, value in trained.items()
+        if name not in matched and not name.startswith((_HEADS, ATTENTION))
+    }
     for match in matches:
         own = {name: value for name, value in fresh.items() if name.startswith(_output(match.name))}
         if match.name != MAIN:

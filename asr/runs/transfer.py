@@ -19,6 +19,7 @@ from asr.checkpoints.predictive import PREDICTIVE
 from asr.checkpoints.reading import StoredModel, read_model
 from asr.checkpoints.transducer import TRANSDUCER
 from asr.errors import AsrError, CheckpointError, ConfigError
+from asr.runs.attention_parts import attention_weights
 from asr.runs.matching import Match, MisfitError, match_heads, matched_weights
 from asr.runs.pretrained import encoder_weights
 from asr.runs.transducer_parts import of_another, with_encoder, with_prediction
@@ -34,8 +35,9 @@ def take_weights(module: SteppedModule, path: str | Path, num_layers: int | None
 
     The heads of an acoustic model go by unit, so that those of phones take the output of a phone model. Each takes the
     rows of all tokens that the checkpoint has too; the rows of other tokens, and heads that the checkpoint lacks, keep
-    their values. Where heads or token tables differ, one line is logged. A transducer takes all of another transducer,
-    or front end and encoder of an acoustic model.
+    their values. Where heads or token tables differ, one line is logged. An attention decoder goes with its head, and
+    begins anew where the checkpoint has none. A transducer takes all of another transducer, or front end and encoder of
+    an acoustic model.
 
     An acoustic model takes the encoder of a predictive model, too; see :mod:`asr.runs.pretrained`.
 
@@ -128,15 +130,22 @@ def _matched(stored: StoredModel, module: SteppedModule) -> tuple[dict[str, Any]
     with building_of(stored.path):
         there = token_tables(stored.settings)
     matches = match_heads(here, there)
+    fresh = module.state_dict()
     try:
-        state = matched_weights(matches, stored.state, module.state_dict())
+        state = matched_weights(matches, stored.state, fresh)
+        attention, line = attention_weights(stored, module.hparams, matches, fresh)
     except MisfitError as error:
         raise _misfit(stored.path, str(error)) from error
+    return state | attention, "; ".join(filter(None, (_of_heads(matches, here, there), line)))
+
+
+def _of_heads(matches: list[Match], here: dict[str, TokenTable], there: dict[str, TokenTable]) -> str:
+    """Returns what is to be said of the heads of a model, and of those that they take their weights from."""
     if {name: table.tokens for name, table in here.items()} == {name: table.tokens for name, table in there.items()}:
-        return state, ""
+        return ""
     if len(here) == len(there) == 1:
-        return state, f"the weights of {matches[0].to_text()}"
-    return state, "; ".join(_of_head(match) for match in matches)
+        return f"the weights of {matches[0].to_text()}"
+    return "; ".join(_of_head(match) for match in matches)
 
 
 def _of_head(match: Match) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 from asr.data.batch import Batch
 from asr.decoding.greedy import GreedyDecoder
 from asr.errors import ConfigError
+from asr.models.acoustic import AcousticModel
 from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
 from asr.text.writing import MAIN, Writing
@@ -75,15 +76,18 @@ class HeadErrors(DevErrors):
 
     def __init__(self, name: str, tokens: TokenTable, frame_seconds: float, objective: CTCObjective) -> None:
         super().__init__(name, tokens)
-        self._decoder, self._objective = GreedyDecoder(tokens, frame_seconds), objective
+        self._name, self._decoder, self._objective = name, GreedyDecoder(tokens, frame_seconds), objective
 
-    def count(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> None:
+    def count(self, model: AcousticModel, encoded: Mapping[str, list[Tensor]], lengths: Tensor, batch: Batch) -> None:
         """Counts the errors of greedy decoding on a batch.
 
         Args:
-            log_probs: natural-log posteriors of the head, shape (B, N, V).
+            model: the model.
+            encoded: the frames that each head reads, as :meth:`AcousticModel.encode_heads` returns them.
             lengths: encoder frames of each utterance, shape (B,).
-            batch: the batch with the targets of the head.
+            batch: the batch with the targets of all heads.
         """
-        losses = self._objective.utterance_losses(log_probs, lengths, batch)
-        self.add(losses, self._decoder(log_probs, lengths), batch)
+        of_head = batch.of_head(self._name)
+        (log_probs,) = model.classify_layers(self._name, encoded[self._name])
+        losses = self._objective.utterance_losses(log_probs, lengths, of_head)
+        self.add(losses, self._decoder(log_probs, lengths), of_head)

@@ -18,8 +18,9 @@ from asr.models.lengths import valid_frames
 from asr.text.policy import get_policy
 from asr.text.tokens import BLANK, TokenTable
 from asr.text.writing import MAIN, Writing
+from asr.training.attention import NAME, AttentionErrors, AttentionSettings, recorded
 from asr.training.heads import HeadErrors, HeadSettings, loss_weights
-from asr.training.losses import CTCObjective
+from asr.training.losses import CTCObjective, StepLoss
 from asr.training.schedules import Schedule
 from asr.training.speech_module import Augmentations, SpeechModule
 
@@ -27,12 +28,14 @@ _NO_HEADS: dict[str, HeadSettings] = {}
 
 
 class CTCModule(SpeechModule):
-    """Trains an :class:`AcousticModel` with CTC or CTC-CRF.
+    """Trains an :class:`AcousticModel` with CTC or CTC-CRF, and an attention decoder beside it.
 
     Logs ``train/loss_step`` and ``train/loss_epoch``, means over all ranks in nats per token, ``train/blank_ratio``
     (share of frames whose best token is blank), ``train/gradient_norm`` (before clipping), ``val/loss``, and
     ``val/cer``, ``val/wer`` or ``val/per`` of greedy decoding as fractions; the same of another head under its name,
-    such as ``val/char_cer``. With CTC-CRF the losses are its own, and ``train/ctc_loss`` is beside them.
+    such as ``val/char_cer``. With CTC-CRF the losses are its own, and ``train/ctc_loss`` is beside them. An attention
+    decoder has ``train/attention_loss`` (of another head ``train/char_attention_loss``), ``val/attention_loss`` without
+    smoothing, and error rates of greedy decoding with it alone, such as ``val/attention_cer``.
 
     Args besides those of :class:`SpeechModule`:
         encoder: called with the number of values in a feature frame.
@@ -41,14 +44,16 @@ class CTCModule(SpeechModule):
         objective: what training minimises, of each head, CTC-CRF of the main one alone; None is CTC alone, as a mean
             over tokens.
         heads: outputs beside the main one, such as letters beside phones, by name.
+        attention: an attention decoder beside the CTC of one head; None for none.
 
     Raises:
-        ConfigError: an augmentation does not fit the front end, or the heads' settings are out of range.
+        ConfigError: an augmentation does not fit the front end, or settings of the heads or of the attention decoder
+            are out of range.
     """
 
     kind = ACOUSTIC
     model: AcousticModel
-    _errors: dict[str, HeadErrors]
+    _errors: dict[str, HeadErrors | AttentionErrors]
 
     def __init__(
         self,
@@ -62,22 +67,28 @@ class CTCModule(SpeechModule):
         objective: CTCObjective | None = None,
         seed: int = 0,
         heads: dict[str, HeadSettings] = _NO_HEADS,
+        attention: AttentionSettings | None = None,
     ) -> None:
         super().__init__(frontend, optimizer, schedule, augmentation, seed)
         self.save_hyperparameters()
         self.hparams["text_policy"] = get_policy(text_policy).reference  # this version, even if policies change later
         self.hparams["heads"] = {name: head.recorded() for name, head in heads.items()}
+        self.hparams["attention"] = recorded(attention)
         main = Writing(TokenTable.from_state(tokens), get_policy(text_policy))
         self.writings = {MAIN: main, **{name: head.writing for name, head in heads.items()}}
         self._weights = loss_weights(heads)
         sizes = {name: HeadSize(len(self.writings[name].tokens), head.own_layer) for name, head in heads.items()}
-        self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(main.tokens), sizes)
+        self.attention = None if attention is None else attention.checked(heads)
+        attending = None if attention is None else attention.attending
+        self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(main.tokens), sizes, attending)
         self.objective = objective or CTCObjective()
         self._objectives = {MAIN: self.objective, **dict.fromkeys(heads, self.objective.without_crf())}
         self._errors = {
             name: HeadErrors(name, writing.tokens, self.model.frame_seconds, self._objectives[name])
             for name, writing in self.writings.items()
         }
+        if attention is not None:
+            self._errors[NAME] = AttentionErrors(attention.head, self.writings[attention.head].tokens)
 
     @property
     def num_views(self) -> int:
@@ -94,26 +105,37 @@ class CTCModule(SpeechModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns this rank's share of the step's loss, in nats per token or per utterance."""
-        heads, lengths = self.model.classify_heads(*self.features(batch), self.objective.layers)
-        total_steps = int(self.trainer.estimated_stepping_batches)
+        encoded, lengths = self.model.encode_heads(*self.features(batch), self.objective.layers)
         loss, losses = torch.zeros((), device=self.device), torch.zeros(len(batch), device=self.device)
         sums: dict[str, tuple[Tensor, Tensor]] = {}
-        for name, log_probs in heads.items():
-            step = self._objectives[name](log_probs, lengths, batch.of_head(name), self.global_step, total_steps)
+        for name, frames in encoded.items():
+            step, blanks = self._head_loss(name, frames, lengths, batch.of_head(name))
             loss, losses = loss + self._weights[name] * step.loss, losses + step.losses.detach()
-            own = step.sums | {"blank_ratio": _blanks(log_probs[-1], lengths)}
+            own = step.sums | {"blank_ratio": blanks}
             sums |= own if name == MAIN else {f"{name}_{key}": value for key, value in own.items()}
         self.check_later(losses, batch.utterance_ids)
         self.sum_up(sums, batch.share.counts)
         return loss
 
+    def _head_loss(
+        self, name: str, frames: list[Tensor], lengths: Tensor, batch: Batch
+    ) -> tuple[StepLoss, tuple[Tensor, Tensor]]:
+        """Returns the loss of a head on its batch, and the counts of its blanks; ``frames`` is what the head reads."""
+        log_probs = self.model.classify_layers(name, frames)
+        total_steps = int(self.trainer.estimated_stepping_batches)
+        step = self._objectives[name](log_probs, lengths, batch, self.global_step, total_steps)
+        if self.attention is not None and self.model.attention is not None and name == self.attention.head:
+            losses = self.attention.losses(self.model.attention, frames[-1], lengths, batch)
+            step = self.attention.joined(step, losses, batch, self.objective.loss_per)
+        return step, _blanks(log_probs[-1], lengths)
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts the errors of greedy decoding on a batch."""
         if not batch.share.counts:
             return
-        heads, lengths = self.model.classify_heads(*self.features(batch))
-        for name, errors in self._errors.items():
-            errors.count(heads[name][-1], lengths, batch.of_head(name))
+        encoded, lengths = self.model.encode_heads(*self.features(batch))
+        for errors in self._errors.values():
+            errors.count(self.model, encoded, lengths, batch)
 
 
 def _blanks(log_probs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.checkpoints.acoustic import ACOUSTIC, Loaded
+from asr.checkpoints.attention import head_of, without_attention
 from asr.checkpoints.kinds import load_stored_model
 from asr.checkpoints.language import LoadedLanguageModel
 from asr.checkpoints.model_file.arrays import Precision
@@ -50,18 +51,23 @@ class Recipe:
     pruning: Pruning = WHOLE
 
 
-def export_model(recipe: Recipe, path: str | Path) -> None:
+def export_model(recipe: Recipe, path: str | Path) -> list[str]:
     """Writes a model file, whole or not at all; equal recipes give equal files.
+
+    Model files are read by CTC alone: attention decoders are left out.
 
     Args:
         recipe: the ingredients.
         path: the file.
 
+    Returns:
+        The checkpoints whose attention decoders were left out.
+
     Raises:
         AsrError: an ingredient cannot be read or contradicts another, or the file cannot be written.
     """
     written = Written()
-    stored, models = zip(*(_load_acoustic(each, recipe.pruning) for each in recipe.checkpoints), strict=True)
+    stored, models, attends = zip(*(_load_acoustic(each, recipe.pruning) for each in recipe.checkpoints), strict=True)
     tokens, policy, frame_seconds = models[0].tokens, models[0].policy, models[0].model.frame_seconds
     for checkpoint, each in zip(recipe.checkpoints, models, strict=True):
         if each.tokens != tokens or each.policy != policy:
@@ -89,6 +95,7 @@ def export_model(recipe: Recipe, path: str | Path) -> None:
         num_spellings = parts.coverage.num_spellings
         manifest["lexicon"] = {**write_lexicon(parts.trie, written), "num_spellings": num_spellings}
     written.save(path, manifest)
+    return [each for each, is_left_out in zip(recipe.checkpoints, attends, strict=True) if is_left_out]
 
 
 def _write_acoustic(
@@ -111,9 +118,11 @@ def _write_acoustic(
     }
 
 
-def _load_acoustic(path: str, pruning: Pruning) -> tuple[StoredModel, Loaded]:
-    stored = pruning.of(read_model(path, ACOUSTIC.incomplete, ACOUSTIC.remedy))
-    return stored, ACOUSTIC.load_stored(stored)
+def _load_acoustic(path: str, pruning: Pruning) -> tuple[StoredModel, Loaded, bool]:
+    """Returns a checkpoint without its attention decoder, the model in it, and whether it had one."""
+    found = read_model(path, ACOUSTIC.incomplete, ACOUSTIC.remedy)
+    stored = pruning.of(without_attention(found))
+    return stored, ACOUSTIC.load_stored(stored), bool(head_of(found))
 
 
 def _write_rescoring(
@@ -124,7 +133,7 @@ def _write_rescoring(
     is_alone = len(models) == 1 and not recipe.is_portable
     if is_alone and own_head(models[0], settings, recipe.checkpoints[0]):
         return described
-    stored = read_model(settings.model, ACOUSTIC.incomplete, ACOUSTIC.remedy)
+    stored = without_attention(read_model(settings.model, ACOUSTIC.incomplete, ACOUSTIC.remedy))
     sample_rate, model = models[0].model.frontend.sample_rate, load_stored_model(stored)
     rescoring_model(model, settings.head, sample_rate, settings.model)  # raises if it cannot
     assert isinstance(model, Loaded | LoadedLanguageModel)

@@ -1,0 +1,1 @@
+"""Search with CTC and an attention decoder together, token by token."""
