@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from asr.models.lengths import valid_frames
 from asr.text.policy import get_policy
 from asr.text.tokens import BLANK, TokenTable
 from asr.text.writing import MAIN, Writing
+from asr.training.fine_tuning import ALL_ALIKE, FineTuning
 from asr.training.heads import HeadErrors, HeadSettings, loss_weights
 from asr.training.losses import CTCObjective
 from asr.training.schedules import Schedule
@@ -62,10 +64,12 @@ class CTCModule(SpeechModule):
         objective: CTCObjective | None = None,
         seed: int = 0,
         heads: dict[str, HeadSettings] = _NO_HEADS,
+        plan: FineTuning = ALL_ALIKE,
     ) -> None:
-        super().__init__(frontend, optimizer, schedule, augmentation, seed)
+        super().__init__(frontend, optimizer, schedule, augmentation, seed, plan)
         self.save_hyperparameters()
         self.hparams["text_policy"] = get_policy(text_policy).reference  # this version, even if policies change later
+        self.hparams["plan"] = asdict(plan)
         self.hparams["heads"] = {name: head.recorded() for name, head in heads.items()}
         main = Writing(TokenTable.from_state(tokens), get_policy(text_policy))
         self.writings = {MAIN: main, **{name: head.writing for name, head in heads.items()}}
