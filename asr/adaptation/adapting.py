@@ -75,9 +75,7 @@ class Adapted:
         tried = [f"{each.part} {total(each.after).errors}" for each in self.outcomes if each.after is not None]
         counts = total(self.outcomes[0].before)
         made = f": {', '.join(tried)}" if tried else ", and nothing could be tried"
-        found = (
-            f"the model makes {counts.errors} errors in the {counts.num_ref} words held out, and no part fewer{made}"
-        )
+        found = f"no part makes fewer than {counts.errors} errors in the {counts.num_ref} words held out{made}"
         return DataError(recordings, found, "nothing is written; take the model as it is, or record more")
 
 
@@ -233,9 +231,7 @@ def _try_parts(work: _Work, path: Path) -> tuple[Changes, list[Outcome]]:
     held_out, rule = work.division.held_out, work.rule
     before = first = count_word_errors(work.wishes.model, held_out, rule)
     if not total(first).errors:
-        found = (
-            f"the model makes no errors in the {total(first).num_ref} words held out, and cannot be bettered on them"
-        )
+        found = f"the model makes no errors in the {total(first).num_ref} words held out"
         raise DataError(work.wishes.recordings, found, "take it as it is, or give more recordings or another --seed")
     kept, outcomes = Changes(), list[Outcome]()
     for name, make in work.parts():
