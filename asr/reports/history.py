@@ -112,7 +112,7 @@ def read_history(exp_dir: str | Path) -> History:
         for name, values in scalars.items():
             points.setdefault(name, {}).update(values)
         seconds += elapsed
-    curves = {}
+    curves: dict[str, Curve] = {}
     for name, values in points.items():
         if values:
             steps, numbers = zip(*sorted(values.items()), strict=True)

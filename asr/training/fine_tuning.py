@@ -146,8 +146,8 @@ def find_groups(model: nn.Module) -> list[Group]:
         group = _group_of(name, num_layers)
         groups[group.name] = group
         weights.setdefault(group.name, {})[name] = weight
-    found = [replace(group, weights=weights[name]) for name, group in groups.items()]
-    return sorted(found, key=lambda group: (group.depth, group.name != "output"))
+    filled = [replace(group, weights=weights[name]) for name, group in groups.items()]
+    return sorted(filled, key=lambda group: (group.depth, group.name != "output"))
 
 
 def _group_of(name: str, num_layers: int = 0) -> Group:
