@@ -14,8 +14,8 @@ from asr.stdout import guarded
 
 _MOVED = {"memory": "python -m tools.memory, in a checkout"}
 VERBS = (
-    *("align", "decode", "export", "features", "info", "lm", "prepare", "pronounce", "report", "rescore", "score"),
-    *("shards", "tokens", "train", "transcribe", "tune"),
+    *("adapt", "align", "average", "decode", "export", "features", "info", "lm", "prepare", "pronounce", "report"),
+    *("rescore", "score", "shards", "tokens", "train", "transcribe", "tune"),
 )
 """The verbs, each a module of ``asr.cli``."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,44 @@ class Mixing:
         if not 0 <= self.joined_steps <= 1:
             found = f"is {self.joined_steps:g}"
             raise ConfigError("data.mixing.joined_steps", found, "give a share of the steps, 0 to 1")
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Old data that come again while a model learns from new ones, so that it does not forget them.
+
+    **Source**: rehearsal of earlier data against forgetting, Robins 1995.
+
+    Attributes:
+        cuts: cut files of what the model was trained on before.
+        share: share of the utterances of an epoch that are drawn from them, others in each epoch.
+    """
+
+    cuts: list[str] = field(default_factory=list)
+    share: float = 0.2
+
+    def check(self) -> None:
+        """Refuses a share that is out of its range.
+
+        Raises:
+            ConfigError: naming the setting.
+        """
+        if not 0 < self.share < 1:
+            found = f"is {self.share:g}"
+            raise ConfigError("data.rehearsal.share", found, "give a share between 0 and 1, such as 0.2")
+
+    def weight(self, num_new: float, num_old: int) -> float:
+        """Returns how often an old utterance comes in an epoch, so that all of them have the share.
+
+        Args:
+            num_new: new utterances of an epoch.
+            num_old: old utterances that there are.
+
+        Example:
+            >>> Rehearsal(["old.jsonl.gz"], 0.2).weight(num_new=400, num_old=1000)
+            0.1
+        """
+        return num_new * self.share / (1 - self.share) / num_old
 
 
 class Mixture:

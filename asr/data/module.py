@@ -17,7 +17,7 @@ from asr.corpora.manifests import read_cuts
 from asr.data.dataset import SpeechDataset
 from asr.data.hours import draw_hours
 from asr.data.joining import Joint
-from asr.data.mixing import Mixing, Mixture
+from asr.data.mixing import Mixing, Mixture, Rehearsal
 from asr.data.plan import PlannedBatch, plan_epoch
 from asr.data.planned import PlannedData
 from asr.data.shards import shard_numbers
@@ -33,7 +33,7 @@ from asr.text.writing import Writing
 
 logger = logging.getLogger(__name__)
 
-_UNMIXED = Mixing()
+_UNMIXED, _UNREHEARSED = Mixing(), Rehearsal()
 
 
 @runtime_checkable
@@ -72,9 +72,10 @@ class SpeechData(PlannedData):
         mixing: which utterances come together in an epoch.
         train_hours: hours of training speech, at most, drawn by the seed from the utterances that can be trained on;
             None takes all. See :func:`asr.data.hours.draw_hours`.
+        rehearsal: old data that are trained on beside ``train_cuts``; ``train_hours`` draws none of them.
 
     Raises:
-        ConfigError: ``mixing`` or ``train_hours`` is out of its range or does not fit the training files.
+        ConfigError: ``mixing``, ``train_hours`` or ``rehearsal`` is out of its range or does not fit the files.
     """
 
     train_set: SpeechDataset
@@ -95,11 +96,14 @@ class SpeechData(PlannedData):
         quarantine: str | None = None,
         mixing: Mixing = _UNMIXED,
         train_hours: float | None = None,
+        rehearsal: Rehearsal = _UNREHEARSED,
     ) -> None:
         """Reads no file: :meth:`setup` does."""
         super().__init__(num_workers, batch_seconds, max_batch_size, seed)
         self.train_hours = train_hours
         mixing.check(len(train_cuts))
+        rehearsal.check()
+        self.rehearsal = rehearsal
         self.train_cuts, self.val_cuts, self.mixing = train_cuts, val_cuts, mixing
         self.speeds = speeds or [1.0]
         self.ascending_epochs, self.on_problem = ascending_epochs, on_problem
@@ -114,8 +118,8 @@ class SpeechData(PlannedData):
         self.val_set, _ = self._read("validation", self.val_cuts, [1.0])
         if stage != "fit":
             return
-        shards, hours = self.mixing.window_shards, self.train_hours
-        self.train_set, counts = self._read("training", self.train_cuts, self.speeds, shards, hours)
+        old = self.rehearsal.cuts
+        self.train_set, counts = self._read("training", self.train_cuts, self.speeds, self.mixing.window_shards, old)
         self._mixture, self._windows = self._mix(counts), self._divide()
         if self.train_set.cached and learner.augments_waveforms:
             found = "waveform augmentation is set, but the training cuts carry cached features"
@@ -138,10 +142,15 @@ class SpeechData(PlannedData):
 
     def _mix(self, counts: list[int]) -> Mixture | None:
         """Returns how often utterances come, if files have weights; of each file so many are in the training set."""
-        weights = self.mixing.weights
-        if weights is None:
+        files, weights = [*self.train_cuts, *self.rehearsal.cuts], self.mixing.weights
+        if weights is None and not self.rehearsal.cuts:
             return None
-        for file, weight, count in zip(self.train_cuts, weights, counts, strict=True):
+        weights = weights or [1.0] * len(self.train_cuts)
+        num_old = sum(counts[len(weights) :])
+        if num_old:
+            num_new = sum(weight * count for weight, count in zip(weights, counts, strict=False))
+            weights = [*weights, *[self.rehearsal.weight(num_new, num_old)] * len(self.rehearsal.cuts)]
+        for file, weight, count in zip(files, weights, counts, strict=True):
             logger.info("%s: %s utterances, %g times an epoch", file, f"{count:,}", weight)
         mixture = Mixture(self.train_set.lengths, counts, weights, self.seed)
         logger.info("an epoch: %s utterances", f"{len(mixture.longest):,}")
@@ -174,33 +183,46 @@ class SpeechData(PlannedData):
         files: Sequence[str],
         speeds: Sequence[float],
         window_shards: int | None = None,
-        hours: float | None = None,
+        old: Sequence[str] = (),
     ) -> tuple[SpeechDataset, list[int]]:
-        """Reads and checks cut files, draws so many hours if they are given, and counts the utterances of each file."""
-        utterances: list[Utterance] = []
+        """Reads and checks cut files, of new and of old speech, and counts the utterances of each file.
+
+        Of new speech for training, so many hours are drawn if they are given.
+        """
         problems: list[Problem] = []
-        counts: list[int] = []
-        cached = set()
-        for file in files:
-            cuts = read_cuts(file)
-            has_features = self._check_cache(Path(file), next(iter(cuts)))
-            cached.add(has_features)
-            good, bad = self.check_utterances(cuts, speeds)
-            if has_features:
-                _check_copies(file, good, speeds)
-            utterances += good
-            counts.append(len(good))
-            problems += bad
+        cached: set[bool] = set()
+        read = [self._read_file(file, speeds, problems, cached) for file in (*files, *old)]
         if len(cached) > 1:
-            raise ConfigError(", ".join(files), "some cuts carry features and some do not", "run asr features on all")
+            found = "some cuts carry features and some do not"
+            raise ConfigError(", ".join((*files, *old)), found, "run asr features on all")
+        counts = [len(each) for each in read]
+        utterances = [utterance for each in read[: len(files)] for utterance in each]
+        rehearsed = [utterance for each in read[len(files) :] for utterance in each]
         self._check(name, utterances, problems)
-        if hours is not None:
-            utterances, counts = self._draw(utterances, counts, hours)
+        if old and not rehearsed:
+            raise DataError("data.rehearsal.cuts", "no utterance is left", "check the cuts and the token table")
+        if name == "training" and self.train_hours is not None:
+            utterances, kept = self._draw(utterances, counts[: len(files)], self.train_hours)
+            counts[: len(files)] = kept
+        utterances += rehearsed
         in_all = sum(utterance.seconds for utterance in utterances) / 3600
         logger.info("%s: %s utterances, %.2f hours", name, f"{len(utterances):,}", in_all)
         rate = self._model.frontend.sample_rate
         joints = {name: Joint.of(writing.tokens) for name, writing in self._writings.items()}
         return SpeechDataset(utterances, rate, cached.pop(), self.seed, window_shards, joints), counts
+
+    def _read_file(
+        self, file: str, speeds: Sequence[float], problems: list[Problem], cached: set[bool]
+    ) -> list[Utterance]:
+        """Returns the utterances of a cut file; adds to the problems, and whether it has cached features."""
+        cuts = read_cuts(file)
+        has_features = self._check_cache(Path(file), next(iter(cuts)))
+        cached.add(has_features)
+        good, bad = self.check_utterances(cuts, speeds)
+        if has_features:
+            _check_copies(file, good, speeds)
+        problems += bad
+        return good
 
     def _check_cache(self, file: Path, cut: Cut) -> bool:
         if not cut.has_features:

@@ -112,11 +112,15 @@ def read_history(exp_dir: str | Path) -> History:
         for name, values in scalars.items():
             points.setdefault(name, {}).update(values)
         seconds += elapsed
-    curves = {}
+    curves: dict[str, Curve] = {}
     for name, values in points.items():
         if values:
             steps, numbers = zip(*sorted(values.items()), strict=True)
-            curves["learning_rate" if name.startswith("lr-") else name] = Curve(steps, numbers)
+            curve = Curve(steps, numbers)
+            if name.startswith("lr-"):  # of several layers, the first ones are the outputs
+                curves.setdefault("learning_rate", curve)
+            else:
+                curves[name] = curve
     if not curves:
         raise DataError(exp_dir, "no TensorBoard files with numbers in them", "give the folder that asr train wrote")
     return History(curves, seconds)

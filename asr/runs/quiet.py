@@ -10,6 +10,7 @@ _KNOWN_WARNINGS = (
     "The '.*_dataloader' does not have many workers",  # one process reads faster than a CPU trains
     "The `srun` command is available",
     "GPU available but not used",
+    r"Found \d+ module\(s\) in eval mode at the start of training",  # layers that a plan freezes
     "You're resuming from a checkpoint that ended before the epoch ended",  # SpeechData keeps the position
     "The number of training batches .* is smaller than the logging interval",  # epoch means are logged all the same
     r"It is recommended to use `self.log\('(val/|train/loss_epoch).*sync_dist=True",  # summed over the ranks already

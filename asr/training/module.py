@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from asr.text.policy import get_policy
 from asr.text.tokens import BLANK, TokenTable
 from asr.text.writing import MAIN, Writing
 from asr.training.attention import NAME, AttentionErrors, AttentionSettings, recorded
+from asr.training.fine_tuning import ALL_ALIKE, FineTuning
 from asr.training.heads import HeadErrors, HeadSettings, loss_weights
 from asr.training.losses import CTCObjective, StepLoss
 from asr.training.schedules import Schedule
@@ -68,10 +70,12 @@ class CTCModule(SpeechModule):
         seed: int = 0,
         heads: dict[str, HeadSettings] = _NO_HEADS,
         attention: AttentionSettings | None = None,
+        plan: FineTuning = ALL_ALIKE,
     ) -> None:
-        super().__init__(frontend, optimizer, schedule, augmentation, seed)
+        super().__init__(frontend, optimizer, schedule, augmentation, seed, plan)
         self.save_hyperparameters()
         self.hparams["text_policy"] = get_policy(text_policy).reference  # this version, even if policies change later
+        self.hparams["plan"] = asdict(plan)
         self.hparams["heads"] = {name: head.recorded() for name, head in heads.items()}
         self.hparams["attention"] = recorded(attention)
         main = Writing(TokenTable.from_state(tokens), get_policy(text_policy))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor
+from torch import Tensor, nn
 
 from asr.augmentation.base import Augmentation, Stage, Step
 from asr.augmentation.chain import Chain
@@ -17,6 +18,7 @@ from asr.features.random import utterance_seed
 from asr.models.acoustic import SpeechModel
 from asr.text.writing import Writing
 from asr.training.dev_errors import DevErrors
+from asr.training.fine_tuning import ALL_ALIKE, FineTuning
 from asr.training.schedules import Schedule
 from asr.training.stepping import SteppedModule
 
@@ -36,6 +38,7 @@ class SpeechModule(SteppedModule):
         frontend: turns waveforms into features.
         augmentation: what changes training utterances, under names of any kind; each is called with the front end,
             and None is skipped.
+        plan: which layers are trained, and at which rates.
 
     Raises:
         ConfigError: an augmentation does not fit the front end.
@@ -56,8 +59,10 @@ class SpeechModule(SteppedModule):
         schedule: Schedule,
         augmentation: Augmentations | None,
         seed: int,
+        plan: FineTuning = ALL_ALIKE,
     ) -> None:
         super().__init__(optimizer, schedule, seed)
+        self.plan = plan
         self.augmentation = Chain(make(frontend) for make in (augmentation or {}).values() if make)
 
     @property
@@ -71,9 +76,39 @@ class SpeechModule(SteppedModule):
         return 1
 
     def setup(self, stage: str) -> None:
-        """Reads what augmentation needs, so that what is missing stops the run before its first step."""
+        """Reads what augmentation needs, and freezes layers, so that what is wrong stops the run before its first step.
+
+        Raises:
+            ConfigError: the plan names what the model does not have.
+        """
         if stage == "fit":
             self.augmentation.read()
+            self.plan.check(self._network)
+            self.plan.freeze(self._network)
+
+    def train(self, mode: bool = True) -> Self:
+        """Sets the mode, of frozen layers always that of evaluation."""
+        super().train(mode)
+        if mode and not self.plan.is_plain:
+            self.plan.freeze(self._network)
+        return self
+
+    @property
+    def _network(self) -> nn.Module:
+        return self.get_submodule("model")
+
+    def trained(self) -> Iterable[nn.Parameter] | list[dict[str, Any]]:
+        """Returns what the optimiser is given, by the plan."""
+        return super().trained() if self.plan.is_plain else self.plan.parameter_groups(self._network)
+
+    def on_train_start(self) -> None:
+        """Prints the plan, if there is one."""
+        super().on_train_start()
+        if self.trainer.is_global_zero and not self.plan.is_plain:
+            group = self.trainer.optimizers[0].param_groups[0]
+            peak = group["initial_lr"] / self.plan.parameter_groups(self._network)[0]["factor"]
+            for line in self.plan.to_table(self._network, peak):
+                logger.info("plan: %s", line)
 
     def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Returns the complete features of a batch, shape (B, T, F), and their lengths; in training, augmented.

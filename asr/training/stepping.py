@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Self
 
 import lightning
@@ -19,6 +19,7 @@ from asr.data.planned import PlannedData
 from asr.errors import AsrError
 from asr.features.random import utterance_seed
 from asr.interruption import wanted
+from asr.training.fine_tuning import scale_rates
 from asr.training.schedules import Schedule
 
 _NOTHING: tuple[Sequence[str], Tensor] = ((), torch.empty(0))
@@ -169,9 +170,15 @@ class SteppedModule(lightning.LightningModule):
         assert isinstance(total, Tensor)
         return (total[0] / total[1]).float()
 
+    def trained(self) -> Iterable[nn.Parameter] | list[dict[str, Any]]:
+        """Returns what the optimiser is given: all parameters, or groups of them with the factors of their rates."""
+        return self.parameters()
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Returns the optimiser and its schedule, counted in steps; on CPU, Adam updates all weights in one pass."""
-        optimizer = self._optimizer(self.parameters())
+        optimizer = self._optimizer(self.trained())
+        if "factor" in optimizer.param_groups[0]:
+            scale_rates(optimizer.param_groups)
         if isinstance(optimizer, torch.optim.Adam) and self.trainer.strategy.root_device.type == "cpu":
             for group in optimizer.param_groups:  # set in the constructor, Lightning refuses to clip in half precision
                 group["fused"] = True if group["fused"] is None and group["foreach"] is None else group["fused"]

@@ -19,6 +19,7 @@ from asr.text.policy import get_policy
 from asr.text.tokens import BLANK, TokenTable
 from asr.text.writing import MAIN, Writing
 from asr.training.dev_errors import DevErrors
+from asr.training.fine_tuning import ALL_ALIKE, FineTuning
 from asr.training.lattice_sums import transducer_losses
 from asr.training.schedules import Schedule
 from asr.training.speech_module import Augmentations, SpeechModule
@@ -81,11 +82,13 @@ class TransducerModule(SpeechModule):
         augmentation: Augmentations | None = None,
         objective: TransducerObjective | None = None,
         seed: int = 0,
+        plan: FineTuning = ALL_ALIKE,
     ) -> None:
-        super().__init__(frontend, optimizer, schedule, augmentation, seed)
+        super().__init__(frontend, optimizer, schedule, augmentation, seed, plan)
         self.save_hyperparameters()
         self.hparams["text_policy"] = get_policy(text_policy).reference  # this version, even if policies change later
         self.hparams["transducer"] = asdict(transducer)
+        self.hparams["plan"] = asdict(plan)
         main = Writing(TokenTable.from_state(tokens), get_policy(text_policy))
         self.writings = {MAIN: main}
         self.model = Transducer(frontend, encoder(frontend.feature_dim), len(main.tokens), transducer)

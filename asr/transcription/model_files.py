@@ -44,7 +44,7 @@ def open_engine(
         parts = file.parts
     else:
         parts = DecoderParts.read(settings, file.first.tokens, file.first.policy, file.first.model.frame_seconds)
-    parts = parts.with_hotwords(hotwords, file.first.policy)
+    parts = parts.with_hotwords(file.hotwords_of(settings) if hotwords is None else hotwords, file.first.policy)
     decoder = parts.decoder(settings)
     if file.portable:
         return SearchEngine([each.model for each in file.portable], decoder, rescorers), num_workers, parts.coverage

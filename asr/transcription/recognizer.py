@@ -164,7 +164,7 @@ class Recognizer:
             rescoring: as for :meth:`from_checkpoint`, in place of the models in the file; if empty, nothing rescores.
             confidence: as for :meth:`from_checkpoint`; if None, that of the file, which holds for its own weights and
                 rescoring only.
-            hotwords: words and phrases that are expected; for settings of a beam.
+            hotwords: words and phrases that are expected, in place of those in the file; for settings of a beam.
             device: "cpu", "cuda" or "cuda:N"; an ONNX network takes "cpu" only.
             num_workers: batches recognised at the same time; see :class:`Recognizer`.
 

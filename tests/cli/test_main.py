@@ -45,7 +45,7 @@ def test_a_verb_runs_as_a_program_of_its_own() -> None:
     assert wrong.returncode == 2
     unknown = run_asr("transcripe")
     assert (unknown.returncode, unknown.stdout) == (2, "")
-    assert unknown.stderr.startswith("asr: transcripe: no such verb; the verbs are align, ")
+    assert unknown.stderr.startswith("asr: transcripe: no such verb; the verbs are adapt, ")
     moved = run_asr("memory", "--task", "copy")
     assert (moved.returncode, moved.stdout) == (2, "")
     assert moved.stderr == "asr memory: is no longer a verb; use python -m tools.memory, in a checkout\n"

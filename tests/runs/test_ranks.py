@@ -35,6 +35,8 @@ SPEECH = [
     "+model.heads.other={tokens: data/tiny/tokens_char.txt, text_policy: verbatim, weight: 0.4, own_layer: true}",
     "data.speeds=[0.9,1.0]",
     "data.mixing.joined_steps=0.5",
+    "data.rehearsal.cuts=[data/tiny/dev_cuts.jsonl.gz]",
+    "model.plan.rate_decay=0.5",
     "data.batch_seconds=3.0",  # two or three utterances: some steps have fewer than ranks
     "trainer.max_epochs=3",
 ]

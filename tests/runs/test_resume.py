@@ -24,6 +24,8 @@ def arguments(exp_dir: Path, *more: str) -> list[str]:
         " +model.heads.other.own_layer=true"
         " +callbacks.weight_noise.class_path=asr.training.weight_noise.WeightNoise"
         " +callbacks.weight_noise.init_args.std=0.01"
+        " model.plan.frozen=[subsampling] model.plan.rate_decay=0.5"
+        " data.rehearsal.cuts=[data/tiny/dev_cuts.jsonl.gz] data.rehearsal.share=0.3"
     )
     return [*settings.split(), f"exp_dir={exp_dir}", *more]
 

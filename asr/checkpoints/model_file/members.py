@@ -144,6 +144,15 @@ class Members:
         except UnicodeDecodeError:
             raise self.foreign(f"{name} is no text") from None
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the members, in their order."""
+        return list(self._sums)
+
+    def is_packed(self, name: str) -> bool:
+        """Returns whether a member is deflated."""
+        return self._archive.members[name].is_deflated
+
     def finish(self, left: tuple[str, ...] = ()) -> None:
         """Refuses members that nothing has read.
 

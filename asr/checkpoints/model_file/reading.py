@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from asr.box.english import model_path
 from asr.checkpoints.model_file.card import Card, describe_card, headline, read_card
+from asr.checkpoints.model_file.hotwords import read_hotwords_entry
 from asr.checkpoints.model_file.members import Members
 from asr.checkpoints.model_file.portable import LoadedPortable, read_portable
 from asr.checkpoints.rows import Row
@@ -17,6 +18,7 @@ from asr.decoding.settings import ConfidenceSettings, DecoderSettings, Rescoring
 from asr.dependencies import DependencyError, needing_torch
 from asr.errors import ConfigError
 from asr.records import Record
+from asr.text.hotwords import Hotwords
 
 if TYPE_CHECKING:
     from asr.checkpoints.acoustic import Loaded
@@ -40,6 +42,7 @@ class ModelFile:
         settings: decoder settings; the files that they name are in the model file.
         members: the members that decoder and rescoring are read from on first use.
         confidence: how the best hypothesis is chosen at last, and how sure its words are; None for the first.
+        hotwords: words and phrases that its searches favour; None for none.
     """
 
     path: Path
@@ -50,6 +53,7 @@ class ModelFile:
     settings: DecoderSettings
     members: Members
     confidence: ConfidenceSettings | None
+    hotwords: Hotwords | None = None
 
     @property
     def first(self) -> Loaded | LoadedPortable:
@@ -106,6 +110,11 @@ class ModelFile:
         is_greedy = settings.beam_size == 1 and own.beam_size > 1
         return self.confidence if alike == own and self.has_files_of(settings) and not is_greedy else None
 
+    def hotwords_of(self, settings: DecoderSettings) -> Hotwords | None:
+        """Returns the hot words if settings are of a search that takes some."""
+        takes_words = self.first.tokens.unit != "phone" or bool(settings.lexicon)
+        return self.hotwords if settings.beam_size > 1 and not settings.exact and takes_words else None
+
     def describe(self) -> list[Row]:
         """Returns the rows of ``asr info``: card, models, decoder; torch is imported only for networks that rescore."""
         rows = [*describe_card(self.card), ("size", f"{self.path.stat().st_size:,} bytes"), ("weights", self.precision)]
@@ -120,6 +129,8 @@ class ModelFile:
             rows += described
         if self.portable and (self.settings.beam_size > 1 or self.settings.exact):
             rows.append(("without torch", "asr transcribe --beam-size 1 only, which is greedy"))
+        if self.hotwords is not None:
+            rows.append(("hot words", f"{len(self.hotwords.phrases):,}, score {self.hotwords.score:g} per letter"))
         if self.confidence is not None:
             chosen = "fewest expected errors" if self.confidence.risk_scale else "highest score"
             rows.append(("confidence", f"calibrated on lists of {self.confidence.nbest}; {chosen}"))
@@ -148,15 +159,16 @@ def load_model_file(path: str | Path) -> ModelFile:
     manifest = members.manifest
     card, precision = read_card(manifest), manifest.text("precision")
     settings = DecoderSettings.of(manifest.record("decoder"))
-    confidence = _read_confidence(members, settings)
+    confidence, hotwords = _read_confidence(members, settings), read_hotwords_entry(members)
     if manifest.has("portable"):
         portable = _read_portable(members)
-        file = ModelFile(members.path, card, precision, (), portable, settings, members, confidence)
+        file = ModelFile(members.path, card, precision, (), portable, settings, members, confidence, hotwords)
         members.finish(_OF_SEARCH)
         return file
     with needing_torch(members.path, is_portable=False):
         from asr.checkpoints.model_file.search import read_acoustic
-    file = ModelFile(members.path, card, precision, read_acoustic(members), (), settings, members, confidence)
+    acoustic = read_acoustic(members)
+    file = ModelFile(members.path, card, precision, acoustic, (), settings, members, confidence, hotwords)
     file.complete()
     return file
 
