@@ -25,8 +25,8 @@ class Evolution:
     error rates count: they move the mean, and widen or narrow the steps of each weight by itself. A weight stays within
     the grid's lowest and highest value, 0 among them, reflected at either end, and is rounded to hundredths.
 
-    **Source**: the separable natural evolution strategy of Wierstra et al. 2014, "Natural evolution strategies", with the
-    antithetic pairs and the centred ranks of Salimans et al. 2017, https://arxiv.org/abs/1703.03864.
+    **Source**: the separable strategy of Wierstra et al. 2014, "Natural evolution strategies", with the pairs and the
+    centred ranks of Salimans et al. 2017, https://arxiv.org/abs/1703.03864.
 
     Attributes:
         num_evaluations: different weights to try, those of 0, without any model, and the start among them.
