@@ -28,6 +28,7 @@ from asr.training.callbacks import EpochLog, InitialCheckpoint, LastCheckpoint
 from asr.training.crf import CRF
 from asr.training.heads import HeadSettings
 from asr.training.losses import Consistency, CTCObjective, Intermediate
+from asr.training.mwer import MWER
 from asr.training.schedules import Constant, OneCycle, WarmupInverseSquareRoot
 from asr.training.sparse_weights import SparseWeights
 from asr.training.transducer_module import TransducerObjective
@@ -36,7 +37,7 @@ from asr.training.weight_noise import WeightNoise
 OWN: tuple[type, ...] = (
     *(*FRONT_ENDS, *ENCODERS),
     *(SpecAugment, AddNoise, AddRecordedNoise, Reverberate, ReverberateRecorded, VocalTractPerturbation, InsertPauses),
-    *(CTCObjective, CRF, Consistency, Intermediate, HeadSettings, TransducerObjective, TransducerSizes),
+    *(CTCObjective, CRF, MWER, Consistency, Intermediate, HeadSettings, TransducerObjective, TransducerSizes),
     *(Constant, OneCycle, WarmupInverseSquareRoot),
     *(ExponentialMovingAverage, LastCheckpoint, InitialCheckpoint, EpochLog, WeightNoise, SparseWeights),
     AtomicCheckpointIO,
