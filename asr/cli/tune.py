@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from asr.cli._confidence_options import add_confidence_tuning, tune_confidence
 from asr.cli._rescoring_options import add_lists, check_lists, score_lists
 from asr.cli._search_options import add_inputs, add_search, load_model, search_settings
-from asr.cli.command import add_action, command, log, make_parser, parse
+from asr.cli.command import add_action, command, log, make_parser, parse, whole_number
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import UsageError
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from asr.scoring.rules import PolicyRule
     from asr.tuning.dev import Dev
+    from asr.tuning.search import Search
+
+_EVALUATIONS = 100
 
 _EXAMPLES = """\
   asr tune decode --checkpoint best.ckpt --cuts dev_cuts.jsonl.gz --lm phones.arpa --exact --out exact.json
@@ -26,6 +29,8 @@ _EXAMPLES = """\
     --out 3gram.json
   asr tune decode --checkpoint best.ckpt --cuts dev_cuts.jsonl.gz --lexicon words.txt --lm 3gram.npz --beam-size 64 \\
     --nbest 100 --crosswise dev_3gram.jsonl
+  asr tune decode --checkpoint best.ckpt --cuts dev_cuts.jsonl.gz --lexicon 3gram.npz --lm 3gram.npz --beam-size 64 \\
+    --method evolution --evaluations 150 --out 3gram.json
   asr tune rescore --nbest dev_3gram.jsonl --lm lstm.ckpt --cuts dev_cuts.jsonl.gz --out lstm.json
   asr tune rescore --nbest dev_3gram.jsonl --checkpoint characters.ckpt --cuts dev_cuts.jsonl.gz --out both.json
   asr tune rescore --nbest dev_3gram.jsonl --checkpoint best.ckpt --head char --cuts dev_cuts.jsonl.gz --out both.json
@@ -39,11 +44,14 @@ vice versa: no utterance is decoded with weights that it helped to find."""
 _DECODE = """Tries weights on posteriors that are computed once, and keeps those with the fewest word or phone errors.
 
 The weights are the language model weight, the score per word or token and, with a lexicon, the blank penalty. Zero
-weights and greedy decoding are among the choices."""
+weights and greedy decoding are among the choices. A walk takes weights from a grid and moves to better neighbours until
+there are none. Evolution starts from the same weights, draws others around them in opposite pairs and moves to where
+the better ones lie, until it has tried --evaluations different ones, in hundredths."""
 
 _RESCORE = """Tries weights on N-best lists that another model scores once, and keeps those with the fewest word errors.
 
-The weights are the weight of the model and the score per word. Zero weights are among the choices."""
+The weights are the weight of the model and the score per word. Zero weights are among the choices. By default all that
+are likely on a grid are tried; for --method evolution see asr tune decode --help."""
 
 _CONFIDENCE = """Makes the confidence of each word the probability that it is right, and tries minimum Bayes risk.
 
@@ -81,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     add_lists(rescore, needs_cuts=True)
     rescore.add_argument("--policy", metavar="NAME", help="text policy of the error counts (default: the model's)")
     rescore.set_defaults(run=_tune_rescoring)
+    for each in (decode, rescore):
+        _add_method(each)
     confidence = add_action(actions, "confidence", "calibrates confidences", _CONFIDENCE)
     add_confidence_tuning(confidence)
     confidence.set_defaults(run=tune_confidence)
@@ -93,9 +103,41 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_method(parser: argparse.ArgumentParser) -> None:
+    """Adds how weights are searched for."""
+    parser.add_argument(
+        "--method", choices=["walk", "evolution"], default="walk", help="how weights are searched for (default: walk)"
+    )
+    number = f"different weights that evolution tries (default: {_EVALUATIONS}); for each half with --crosswise"
+    parser.add_argument("--evaluations", type=whole_number, metavar="N", help=number)
+    parser.add_argument("--seed", type=int, metavar="S", help="of the steps of evolution (default: 0)")
+
+
+def _search_of(arguments: argparse.Namespace) -> Search:
+    """Returns the method that the options name.
+
+    Raises:
+        UsageError: they contradict each other.
+    """
+    from asr.tuning.search import Grid
+
+    seed = arguments.seed or 0
+    if arguments.method == "walk":
+        for name in ("evaluations", "seed"):
+            if getattr(arguments, name) is not None:
+                found = "a walk ends by itself, and draws nothing"
+                raise UsageError(f"--{name}", found, "leave it out, or give --method evolution")
+        return Grid.search
+    if not 0 <= seed < 2**63:
+        raise UsageError("--seed", f"{seed} is out of range", "give 0 or more, below 2^63")
+    from asr.tuning.evolution import Evolution
+
+    return Evolution(arguments.evaluations or _EVALUATIONS, seed).search
+
+
 def _tune_decoding(arguments: argparse.Namespace) -> str:
     """Tunes a search and returns the line to print."""
-    settings = search_settings(arguments)
+    search, settings = _search_of(arguments), search_settings(arguments)
     _check_decoding(arguments, settings)
     from asr.corpora.manifests import read_cuts
     from asr.corpora.targets import target_text
@@ -115,8 +157,8 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
 
     cuts = [cut for file in arguments.cuts for cut in read_cuts(file)]
     if arguments.crosswise:
-        return _write_crosswise(dev_of, cuts, arguments.cuts[0], arguments.crosswise)
-    best = dev_of(cuts).tune(_logged(rule))
+        return _write_crosswise(dev_of, search, cuts, arguments.cuts[0], arguments.crosswise)
+    best = dev_of(cuts).tune(_logged(rule), search)
     greedy = best.outcome.greedy
     chosen = settings.weighted(best.weights)
     chosen.save(
@@ -148,6 +190,7 @@ def _check_decoding(arguments: argparse.Namespace, settings: DecoderSettings) ->
 def _tune_rescoring(arguments: argparse.Namespace) -> str:
     """Tunes rescoring and returns the line to print."""
     check_lists(arguments)
+    search = _search_of(arguments)
     from asr.corpora.manifests import read_cuts
     from asr.corpora.targets import target_text
     from asr.scoring.rules import PolicyRule
@@ -163,8 +206,8 @@ def _tune_rescoring(arguments: argparse.Namespace) -> str:
 
     cuts = list(read_cuts(arguments.cuts))
     if arguments.crosswise:
-        return _write_crosswise(dev_of, cuts, arguments.cuts, arguments.crosswise)
-    best = dev_of(cuts).tune(_logged(rule))
+        return _write_crosswise(dev_of, search, cuts, arguments.cuts, arguments.crosswise)
+    best = dev_of(cuts).tune(_logged(rule), search)
     assert best.weights is not None
     assert best.outcome.oracle is not None
     weight, word_score = best.weights
@@ -180,7 +223,9 @@ def _tune_rescoring(arguments: argparse.Namespace) -> str:
     return f"{scored.source.name(best.weights)}: {best.outcome.to_text(rule.unit)}; written to {arguments.out}"
 
 
-def _write_crosswise(dev_of: Callable[[Sequence[Cut]], Dev], cuts: Sequence[Cut], where: str, out: str) -> str:
+def _write_crosswise(
+    dev_of: Callable[[Sequence[Cut]], Dev], search: Search, cuts: Sequence[Cut], where: str, out: str
+) -> str:
     """Writes the hypotheses of each half with the weights of the other, in the order of the cuts; returns the file."""
     from asr.scoring.hypotheses import write_hypotheses
     from asr.tuning.dev import crosswise, halve, percent, pooled
@@ -189,7 +234,7 @@ def _write_crosswise(dev_of: Callable[[Sequence[Cut]], Dev], cuts: Sequence[Cut]
     parted = halve({cut.id: str(cut.supervisions[0].speaker) for cut in cuts}, where)
     here, there = (dev_of([by_id[name] for name in names]) for names in parted)
     unit, halves = here.rule.unit, []
-    for half in crosswise((here, there), _logged(here.rule)):
+    for half in crosswise((here, there), _logged(here.rule), search):
         named, own = here.source.name(half.tuned.weights), percent(half.tuned.outcome.counts)
         others = f"{len(half.lists)} others ({percent(half.counts)})"
         log(f"{named} from {half.num_tuned_on} utterances ({own} of {unit}s), for {others}")

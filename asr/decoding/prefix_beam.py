@@ -75,13 +75,20 @@ class PrefixBeamDecoder:
         input_lengths = input_lengths.to(log_probs.device)
         check_log_probs(log_probs, input_lengths, len(self.tokens))
         log_probs = log_probs.float()
-        token_ids, token_lengths, scores = self._search(log_probs, input_lengths)
+        token_ids, token_lengths, scores = self.search(log_probs, input_lengths)
         alignment = align(log_probs, input_lengths, token_ids, token_lengths, self.blank)
         paths = TokenPaths(token_ids, token_lengths, alignment.token_index, scores)
         return trace(paths, log_probs, self.tokens, self.frame_seconds, self.blank)
 
-    def _search(self, log_probs: Tensor, input_lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns the N best sequences: token_ids (B, nbest, L), their lengths and scores, each (B, nbest)."""
+    def search(self, log_probs: Tensor, input_lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the N best sequences: token_ids (B, nbest, L), their lengths and scores, each (B, nbest).
+
+        Where there are fewer sequences, scores are -inf and lengths 0.
+
+        Args:
+            log_probs: natural-log posteriors, float32, shape (B, N, V).
+            input_lengths: frames of each utterance, on the same device, shape (B,).
+        """
         if self.blank_threshold < 1:
             log_probs, input_lengths = merge_blank_frames(log_probs, input_lengths, self.blank, self.blank_threshold)
         batch, num_frames, num_tokens = log_probs.shape

@@ -29,6 +29,7 @@ from asr.training.callbacks import EpochLog, InitialCheckpoint, LastCheckpoint
 from asr.training.crf import CRF
 from asr.training.heads import HeadSettings
 from asr.training.losses import Consistency, CTCObjective, Intermediate
+from asr.training.mwer import MWER
 from asr.training.schedules import Constant, OneCycle, WarmupInverseSquareRoot
 from asr.training.sparse_weights import SparseWeights
 from asr.training.transducer_module import TransducerObjective
@@ -41,6 +42,7 @@ OWN: tuple[type, ...] = (
         AttentionSettings,
         CTCObjective,
         CRF,
+        MWER,
         Consistency,
         Intermediate,
         HeadSettings,

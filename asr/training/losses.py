@@ -13,8 +13,11 @@ from torch.nn import functional as F
 from asr.data.batch import Batch
 from asr.errors import ConfigError
 from asr.models.lengths import valid_frames
-from asr.text.tokens import BLANK
+from asr.scoring.counts import split
+from asr.text.tokens import BLANK, TokenTable
+from asr.text.writing import MAIN
 from asr.training.crf import CRF
+from asr.training.mwer import MWER, Risk
 
 
 def ctc_losses(log_probs: Tensor, input_lengths: Tensor, targets: Tensor, target_lengths: Tensor, blank: int) -> Tensor:
@@ -118,7 +121,7 @@ class StepLoss:
 
     Attributes:
         loss: this rank's share of the loss to minimise, a scalar.
-        losses: loss of each utterance in nats, CTC or CTC-CRF, averaged over its views, shape (B,).
+        losses: loss of each utterance in nats, CTC (with MWER, too) or CTC-CRF, averaged over its views, shape (B,).
         sums: what to log: numerator and denominator of a mean by name, each summed over this rank's batch.
     """
 
@@ -128,13 +131,17 @@ class StepLoss:
 
 
 class CTCObjective:
-    """CTC, optionally normalised over all token sequences, on lower layers too, and with views trained to agree.
+    """CTC, optionally normalised over all token sequences, on lower layers too, with views trained to agree, or MWER.
 
     Args:
         consistency: trains two views of each utterance to agree; None does not.
         intermediate: trains lower layers too; None does not.
         loss_per: what the minimised loss is a mean over; logs are in nats per token either way.
         crf: normalises over all token sequences; None normalises over the tokens of a frame. Lower layers have CTC.
+        mwer: minimises the errors to expect in place of CTC, which gets a weight; None does not. Lower layers have CTC.
+
+    Raises:
+        ConfigError: both CTC-CRF and MWER are to be in place of CTC.
     """
 
     def __init__(
@@ -143,12 +150,26 @@ class CTCObjective:
         intermediate: Intermediate | None = None,
         loss_per: Literal["token", "utterance"] = "token",
         crf: CRF | None = None,
+        mwer: MWER | None = None,
     ) -> None:
-        self.consistency, self.intermediate, self.loss_per, self.crf = consistency, intermediate, loss_per, crf
+        if crf is not None and mwer is not None:
+            raise ConfigError("model.objective", "has both crf and mwer", "set one of them to null")
+        self.consistency, self.intermediate, self.loss_per = consistency, intermediate, loss_per
+        self.crf, self.mwer = crf, mwer
+        self._risk: Risk | None = None
 
-    def without_crf(self) -> CTCObjective:
-        """Returns the objective of a head whose tokens have no n-gram."""
-        return CTCObjective(self.consistency, self.intermediate, self.loss_per)
+    def of_head(self, name: str, tokens: TokenTable) -> CTCObjective:
+        """Returns the objective of a head: CTC-CRF of the main one alone, MWER of each by what it writes.
+
+        Args:
+            name: of the head.
+            tokens: the table of its outputs.
+        """
+        own = CTCObjective(
+            self.consistency, self.intermediate, self.loss_per, self.crf if name == MAIN else None, self.mwer
+        )
+        own._risk = self.mwer.risk(tokens) if self.mwer is not None else None
+        return own
 
     @property
     def layers(self) -> list[int]:
@@ -174,6 +195,9 @@ class CTCObjective:
         losses = ctc + self._added_losses(last, lengths, batch)
         loss = share.part(losses.sum(), share.num_targets)
         sums = {"loss_step": (losses.sum(), tokens)}
+        if self.mwer is not None:
+            risks, sums["expected_errors"] = self._risks(last, lengths, batch)
+            loss = share.part(risks.sum(), share.num_targets) + self.mwer.ctc_weight * loss
         if self.crf is not None:
             sums["ctc_loss"] = ctc.sum(), tokens
             loss = loss + self.crf.ctc_weight * share.part(ctc.sum(), share.num_targets)
@@ -198,6 +222,15 @@ class CTCObjective:
             batch: the batch, for its targets.
         """
         return _view_losses(log_probs, lengths, batch) + self._added_losses(log_probs, lengths, batch)
+
+    def _risks(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Returns MWER's loss of each utterance, shape (B,), and the errors to expect and the words that were said."""
+        assert self._risk is not None  # of_head() comes first
+        num_views = len(log_probs) // len(batch)
+        of_views = self._risk(log_probs, lengths, batch.texts * num_views)
+        expected, losses = (_over_views(each, batch) for each in of_views)
+        num_said = sum(len(split(text, self._risk.unit)) for text in batch.texts)
+        return losses, (expected.sum(), expected.new_tensor(float(num_said)))
 
     def _added_losses(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
         """Returns what CTC-CRF adds to the CTC loss of each utterance, zeros without it, shape (B,)."""

@@ -30,14 +30,16 @@ _NO_HEADS: dict[str, HeadSettings] = {}
 
 
 class CTCModule(SpeechModule):
-    """Trains an :class:`AcousticModel` with CTC or CTC-CRF, and an attention decoder beside it.
+    """Trains an :class:`AcousticModel` with CTC, CTC-CRF or MWER, and an attention decoder beside it.
 
     Logs ``train/loss_step`` and ``train/loss_epoch``, means over all ranks in nats per token, ``train/blank_ratio``
     (share of frames whose best token is blank), ``train/gradient_norm`` (before clipping), ``val/loss``, and
     ``val/cer``, ``val/wer`` or ``val/per`` of greedy decoding as fractions; the same of another head under its name,
-    such as ``val/char_cer``. With CTC-CRF the losses are its own, and ``train/ctc_loss`` is beside them. An attention
-    decoder has ``train/attention_loss`` (of another head ``train/char_attention_loss``), ``val/attention_loss`` without
-    smoothing, and error rates of greedy decoding with it alone, such as ``val/attention_cer``.
+    such as ``val/char_cer``. With CTC-CRF the losses are its own, and ``train/ctc_loss`` is beside them; with MWER
+    they are CTC's, and ``train/expected_errors``, as a fraction of the words or phones said, is beside them. An
+    attention decoder has ``train/attention_loss`` (of another head ``train/char_attention_loss``),
+    ``val/attention_loss`` without smoothing, and error rates of greedy decoding with it alone, such as
+    ``val/attention_cer``.
 
     Args besides those of :class:`SpeechModule`:
         encoder: called with the number of values in a feature frame.
@@ -86,7 +88,9 @@ class CTCModule(SpeechModule):
         attending = None if attention is None else attention.attending
         self.model = AcousticModel(frontend, encoder(frontend.feature_dim), len(main.tokens), sizes, attending)
         self.objective = objective or CTCObjective()
-        self._objectives = {MAIN: self.objective, **dict.fromkeys(heads, self.objective.without_crf())}
+        self._objectives = {
+            name: self.objective.of_head(name, writing.tokens) for name, writing in self.writings.items()
+        }
         self._errors = {
             name: HeadErrors(name, writing.tokens, self.model.frame_seconds, self._objectives[name])
             for name, writing in self.writings.items()

@@ -10,7 +10,7 @@ from asr.decoding.hypothesis import Hypothesis
 from asr.errors import DataError
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.rules import PolicyRule
-from asr.tuning.search import Grid, Weights
+from asr.tuning.search import Grid, Search, Weights
 
 Lists = Mapping[str, Sequence[Hypothesis]]
 """N-best lists by utterance id."""
@@ -113,8 +113,13 @@ class Dev:
         self.refs = {name: rule.apply(text, name) for name, text in transcripts.items()}
         self._known: dict[tuple[str, str], ErrorCounts] = {}
 
-    def tune(self, on_trial: OnTrial) -> Tuned:
-        """Finds the weights with the fewest errors: 0 if none are better, greedy decoding if that is better still."""
+    def tune(self, on_trial: OnTrial, search: Search = Grid.search) -> Tuned:
+        """Finds the weights with the fewest errors: 0 if none are better, greedy decoding if that is better still.
+
+        Args:
+            on_trial: is told of each trial.
+            search: finds weights.
+        """
         greedy = self.count(self.source.read(None)) if self._has_greedy else None
         if greedy is not None:
             on_trial("greedy", greedy.rate)
@@ -128,7 +133,7 @@ class Dev:
 
         nothing: Weights = (0.0,) * len(self.source.grid.values)
         without = error_rate(nothing)
-        best = self.source.grid.search(error_rate)
+        best = search(self.source.grid, error_rate)
         best = best if error_rate(best) < without else nothing
         choices = self.source.choices
         oracle = None if choices is None else self._sum(choices, lambda of_list: min(of_list, key=_num_errors))
@@ -172,10 +177,10 @@ class Crossed:
     counts: ErrorCounts
 
 
-def crosswise(halves: tuple[Dev, Dev], on_trial: OnTrial) -> Iterator[Crossed]:
+def crosswise(halves: tuple[Dev, Dev], on_trial: OnTrial, search: Search = Grid.search) -> Iterator[Crossed]:
     """Yields the second half with weights tuned on the first, then the first with weights tuned on the second."""
     for tuned_on, other in (halves, halves[::-1]):
-        tuned = tuned_on.tune(on_trial)
+        tuned = tuned_on.tune(on_trial, search)
         lists = other.source.read(tuned.weights)
         yield Crossed(tuned, len(tuned_on.refs), lists, other.count(lists))
 

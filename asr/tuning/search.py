@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 Weights = tuple[float, ...]
 ErrorRate = Callable[[Weights], float]
+"""Returns the error rate on dev for a point."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,21 @@ class Grid:
         return _scan(error_rate, values) if self.start is None else _climb(error_rate, values, self.start)
 
 
+Search = Callable[[Grid, ErrorRate], Weights]
+"""Returns the weights with the lowest error rate that it finds."""
+
+
+def preference(point: Weights) -> Weights:
+    """Returns a key by which the lowest of equally good points is taken: smaller first weight, others nearer to 0."""
+    return (point[0], *map(abs, point[1:]))
+
+
 def _scan(error_rate: ErrorRate, values: Sequence[Sequence[float]]) -> Weights:
     tried: dict[Weights, None] = {}
 
     def attempt(points: Sequence[Weights]) -> Weights:
         tried.update(dict.fromkeys(points))
-        return min(tried, key=lambda point: (error_rate(point), point[0], *map(abs, point[1:])))
+        return min(tried, key=lambda point: (error_rate(point), *preference(point)))
 
     best: Weights = (0.0,) * len(values)
     for place, choices in enumerate(values):

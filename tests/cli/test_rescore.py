@@ -112,6 +112,10 @@ def test_weights_are_tuned_on_some_and_kept_for_others(
         count_errors([REFS[name] for name in half], [hyps[name][0].text for name in half], "word"), ErrorCounts()
     )
     assert counts.rate == pytest.approx(found["error_rate"])
+    evolved = ["--method", "evolution", "--evaluations", "20"]
+    assert tune.main(["rescore", *common(folder), *half_cuts, *evolved, "--out", str(settings)]) == 0
+    tried = json.loads(settings.read_text(encoding="utf-8"))["tried"]
+    assert (len(tried), tried[0]) == (20, [0.0, 0.0, rates[0.0, 0.0]])
 
 
 def test_each_half_of_the_speakers_is_rescored_with_the_weights_of_the_other(

@@ -21,8 +21,10 @@ from asr.tuning.confidence import ConfidenceDev
 from tests.conftest import TinyCorpus
 from tests.helpers.training import SMALL
 
+EVOLUTION = ["--method", "evolution", "--evaluations", "30", "--seed", "1"]
 
-@pytest.mark.parametrize("search", [["--exact"], ["--beam-size", "8"]])
+
+@pytest.mark.parametrize("search", [["--exact"], ["--beam-size", "8"], ["--exact", *EVOLUTION]])
 def test_weights_are_tuned_on_dev_and_kept(
     checkpoint: Path,
     tiny_corpus: TinyCorpus,
@@ -40,6 +42,7 @@ def test_weights_are_tuned_on_dev_and_kept(
     assert found["error_rate"] == min(rates.values()) == rates[found["lm_weight"], found["token_score"]]
     assert found["error_rate"] <= min(rates[0.0, 0.0], found["greedy_error_rate"])
     assert printed.err.count("of words\n") == len(rates) + 1  # and greedy
+    assert len(rates) == 30 or "--evaluations" not in search
     assert decode.main([*common, "--settings", str(settings)]) == 0
     hyps = read_hypotheses(checkpoint.with_name("dev_tuned.jsonl"))
     refs = {cut.id: cut.supervisions[0].text for cut in read_cuts(tiny_corpus.data / "dev_cuts.jsonl.gz")}
@@ -47,12 +50,18 @@ def test_weights_are_tuned_on_dev_and_kept(
     assert counts.rate == found["error_rate"]
 
 
+@pytest.mark.parametrize("method", [[], EVOLUTION])
 def test_each_half_of_the_speakers_is_decoded_with_the_weights_of_the_other(
-    checkpoint: Path, tiny_corpus: TinyCorpus, bigram: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    checkpoint: Path,
+    tiny_corpus: TinyCorpus,
+    bigram: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    method: list[str],
 ) -> None:
     dev, out = tiny_corpus.data / "dev_cuts.jsonl.gz", tmp_path / "crossed.jsonl"
     common = ["--checkpoint", str(checkpoint), "--workers", "0"]
-    search = ["--lm", str(bigram), "--exact"]
+    search = ["--lm", str(bigram), "--exact", *method]
     assert main(["decode", *common, "--cuts", str(dev), *search, "--crosswise", str(out)]) == 0
     printed = capsys.readouterr()
     assert printed.out == f"{out}\n"
@@ -80,6 +89,12 @@ BAD = {
     "greedy": ([], "--beam-size: greedy decoding has no weights; give more than 1, and --lm or --lexicon"),
     "no beam to tune with": (["--beam-size", "4", "--tuning-beam-size", "1"], "--tuning-beam-size: 1 is no beam"),
     "exact": (["--exact", "--lm", "x", "--tuning-beam-size", "4"], "--tuning-beam-size: --exact has no beam"),
+    "a walk of a number": (
+        ["--evaluations", "9"],
+        "--evaluations: a walk ends by itself, and draws nothing; leave it out",
+    ),
+    "a walk with a seed": (["--seed", "0"], "--seed: a walk ends by itself, and draws nothing; leave it out, or give"),
+    "a seed below 0": (["--method", "evolution", "--seed", "-1"], "--seed: -1 is out of range; give 0 or more"),
     "two files": (["--beam-size", "4", "--cuts", "a", "b", "--crosswise", "c"], "--crosswise: one file for 2 files"),
 }
 
@@ -99,6 +114,8 @@ def test_what_cannot_be_tuned_gets_one_line(capsys: pytest.CaptureFixture[str], 
     [
         (["--out", "a", "--crosswise", "b"], "argument --crosswise: not allowed with argument --out"),
         ([], "one of the arguments --out --crosswise is required"),
+        (["--out", "a", "--evaluations", "0"], "argument --evaluations: '0' is not a whole number of 1 or more"),
+        (["--out", "a", "--method", "luck"], "argument --method: invalid choice: 'luck'"),
         (["--out", "a", "--lm-weight", "1"], "unrecognized arguments: --lm-weight 1"),
     ],
 )

@@ -74,6 +74,19 @@ def test_all_objectives_at_once(tiny_corpus: TinyCorpus, tmp_path: Path, monkeyp
     assert load_checkpoint(tmp_path / "last.ckpt").model.output.out_features == 5
 
 
+def test_mwer_counts_what_each_head_writes(
+    tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_corpus.root)
+    more = ["objective=mwer", "trainer.max_epochs=1", "+model.heads.other.text_policy=verbatim"]
+    assert main([*SMALL, *more, "+model.heads.other.tokens=data/tiny/tokens_char.txt", f"exp_dir={tmp_path}"]) == 0
+    for name in ("train/expected_errors", "train/other_expected_errors"):
+        rates = scalars(tmp_path, name)
+        assert len(rates) == len(scalars(tmp_path, "train/loss_step"))
+        assert all(0 <= rate < math.inf for rate in rates)
+    assert load_checkpoint(tmp_path / "last.ckpt").model.output.out_features == 5
+
+
 def test_init_from_takes_weights_only(tiny_corpus: TinyCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_corpus.root)
     first, second = tmp_path / "first", tmp_path / "second"

@@ -28,7 +28,7 @@ def make_batch(rows: slice = slice(None), num_ranks: int = 1) -> Batch:
     names = [f"utterance {number}" for number in range(3)][rows]
     return Batch(
         utterance_ids=names,
-        texts=names,
+        texts=[" ".join(map(str, target)) for target in targets],
         kind="static",
         inputs=features,
         lengths=torch.tensor([12, 12, 9])[rows],

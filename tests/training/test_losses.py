@@ -7,7 +7,10 @@ import torch
 
 from asr.data.batch import Batch
 from asr.errors import ConfigError
+from asr.text.writing import MAIN
 from asr.training.losses import Consistency, CTCObjective, Intermediate, ctc_losses, divergences
+from asr.training.mwer import MWER
+from tests.decoding.enumeration import phones
 from tests.training.objectives import learned, make_batch, make_model, take
 
 
@@ -83,6 +86,7 @@ OBJECTIVES = {
     "intermediate": CTCObjective(intermediate=Intermediate([1])),
     "consistency": CTCObjective(consistency=Consistency()),
     "crf": CTCObjective(crf=learned()),
+    "mwer": CTCObjective(mwer=MWER(ctc_weight=0.5)).of_head(MAIN, phones(3)),
     "all": CTCObjective(Consistency(), Intermediate([1], 0.5), "utterance", learned()),
 }
 
@@ -100,6 +104,11 @@ def test_a_model_learns_its_utterances_by_an_objective(name: str) -> None:
         losses.append(float(found.losses.detach().mean()))
     assert losses[0] > (1.5 if objective.crf else 3.0), "the n-gram knows something at once"
     assert losses[-1] < 0.3
+
+
+def test_mwer_and_ctc_crf_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match=r"model\.objective: has both crf and mwer; set one of them to null"):
+        CTCObjective(crf=learned(), mwer=MWER())
 
 
 def test_the_loss_is_the_mean_over_tokens_or_utterances() -> None:

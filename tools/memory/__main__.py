@@ -1,4 +1,4 @@
-"""Tests the memory of recurrent cells: adding problem, copy task, gradient norm against lag; with plots."""
+"""Tests the memory of recurrent cells: adding problem, copy task, parity, gradient norm against lag; with plots."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ _EXAMPLES = """examples:
 
 A curve goes to <out-dir>/<task>/<cell>[_chrono]_T<length>_seed<seed>.json; --draw makes <out-dir>/<task>.png of all
 that are there. While training goes on, the curve so far is in ..._seed<seed>.partial.json. Losses are of 500 held-out
-sequences, and so is --goal. Gradients are those of untrained cells."""
+sequences, and so is --goal. Gradients are those of untrained cells. python -m tools.memory.evolution trains without
+gradients."""
 
 _LAGS = (10, 100, 1000)
 _DEFAULTS: dict[str, tuple[int, int, float, int]] = {  # units, sequences of a step, learning rate, steps
     "adding": (64, 20, 0.01, 5000),
     "copy": (128, 20, 0.03, 10000),
+    "xor": (64, 20, 0.01, 5000),
     "gradient": (128, 8, 0.0, 0),
 }
 _CYCLED = ("copy",)  # tasks whose learning rate goes through one cycle; in the others it is constant
@@ -96,7 +98,7 @@ def _parser() -> ArgumentParser:
         _PROGRAM, None, about, _EXAMPLES, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--quiet", action="store_true", help="print results and errors only")
-    parser.add_argument("--task", choices=["adding", "copy", "gradient"], required=True, help="what is tested")
+    parser.add_argument("--task", choices=[*_DEFAULTS], required=True, help="what is tested")
     parser.add_argument("--cell", default="lstm", metavar="NAME", help="kind of unit (default: lstm)")
     parser.add_argument("--length", type=int, default=100, metavar="T", help="frames to remember (default: 100)")
     parser.add_argument("--chrono", action="store_true", help="gates begin with time scales of 1 to T frames")

@@ -30,7 +30,7 @@ class Trial:
     """One cell on one task.
 
     Attributes:
-        task: "adding", "copy" or "gradient".
+        task: "adding", "copy", "xor" or "gradient".
         cell: the kind of unit.
         length: frames between what is heard and what is asked for.
         chrono: whether gates begin with time scales up to ``length``.
@@ -162,7 +162,7 @@ def learn(trial: Trial, max_steps: int, goal: float = 0.0, report: Callable[[Cur
     shape = OneCycle() if trial.cycle_steps else Constant()
     schedule = shape(optimizer, trial.cycle_steps or max_steps)
     generator = torch.Generator().manual_seed(trial.seed)
-    held_out = task.draw(_HELD_OUT, trial.length, torch.Generator().manual_seed(_HELD_OUT_SEED))
+    held_out = held_out_set(task, trial.length)
     curve = Curve(trial, (0,), (held_out_loss(network, task, *held_out),), num_parameters(network), 0.0)
     for step in range(1, max_steps + 1):
         _step(network, task, trial, optimizer, generator)
@@ -188,6 +188,11 @@ def _step(
     task.loss(network(inputs), targets).backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), trial.max_gradient_norm)
     optimizer.step()
+
+
+def held_out_set(task: MemoryTask, length: int) -> tuple[Tensor, Tensor]:
+    """Returns the inputs, shape (B, T, I), and targets that losses are measured on, the same for every trial."""
+    return task.draw(_HELD_OUT, length, torch.Generator().manual_seed(_HELD_OUT_SEED))
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""Two tests of memory, made of random numbers: the adding problem and the copy task."""
+"""Three tests of memory, made of random numbers: the adding problem, the copy task, the parity of a sequence."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ class MemoryTask(Protocol):
     def baseline(self, length: int, /) -> float:
         """Returns the loss of the best answer without memory."""
 
+    def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Returns the share of wrong answers in outputs, shape (B, T, O)."""
+
 
 class AddingProblem:
     """A random number in [0, 1) at each frame, two of them marked, one in each half; the answer is their sum.
@@ -61,6 +64,10 @@ class AddingProblem:
     def baseline(self, _length: int) -> float:
         """Returns the variance of a sum of two numbers."""
         return 1 / 6
+
+    def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Returns the share of sums that are off by more than 0.1."""
+        return ((outputs[:, -1, 0] - targets).abs() > 0.1).double().mean()
 
 
 class CopyTask:
@@ -95,5 +102,40 @@ class CopyTask:
         """Returns 10 ln 8 / (length + 20)."""
         return self.num_copied * math.log(self.num_symbols) / (length + 2 * self.num_copied)
 
+    def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Returns the share of the ten symbols that are not said."""
+        said = slice(-self.num_copied, None)
+        return (outputs[:, said].argmax(dim=2) != targets[:, said]).double().mean()
 
-MEMORY_TASKS: dict[str, MemoryTask] = {"adding": AddingProblem(), "copy": CopyTask()}
+
+class XorSequence:
+    """A random bit at each frame; the answer at each frame is whether the ones so far are odd in number.
+
+    One bit has to be remembered, and every frame may turn it over: a single mistake makes all later answers wrong.
+    Without memory the best answer draws lots: ln 2 nats.
+
+    **Source**: the temporal form of exclusive or in Elman 1990, "Finding structure in time", over all bits so far.
+    """
+
+    input_dim, output_dim, min_length = 1, 1, 1
+    loss_name = "cross-entropy, nats a frame"
+
+    def draw(self, num_sequences: int, length: int, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Draws bits as -1 and 1, shape (B, length, 1), and the parities, 0 and 1, shape (B, length)."""
+        bits = torch.randint(0, 2, (num_sequences, length), generator=generator)
+        return (2.0 * bits - 1)[:, :, None], (bits.cumsum(dim=1) % 2).float()
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Returns the mean cross-entropy over all frames, for outputs (B, T, 1) that are logits."""
+        return F.binary_cross_entropy_with_logits(outputs[:, :, 0], targets)
+
+    def baseline(self, _length: int) -> float:
+        """Returns ln 2."""
+        return math.log(2)
+
+    def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Returns the share of frames with the wrong parity."""
+        return ((outputs[:, :, 0] > 0) != (targets > 0.5)).double().mean()
+
+
+MEMORY_TASKS: dict[str, MemoryTask] = {"adding": AddingProblem(), "copy": CopyTask(), "xor": XorSequence()}

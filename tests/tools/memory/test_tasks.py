@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from tools.memory.tasks import MEMORY_TASKS, AddingProblem, CopyTask
+from tools.memory.tasks import MEMORY_TASKS, AddingProblem, CopyTask, XorSequence
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -67,3 +67,34 @@ def test_a_seed_gives_the_same_sequences(name: str) -> None:
     assert torch.equal(first[1], again[1])
     assert not torch.equal(first[0], other[0])
     assert first[0].size(2) == task.input_dim
+
+
+@pytest.mark.parametrize("length", [1, 7])
+def test_xor_asks_for_the_parity_of_all_bits_so_far(length: int) -> None:
+    inputs, parities = XorSequence().draw(50, length, generator())
+    assert inputs.shape == (50, length, 1)
+    for bits, answers in zip(inputs[:, :, 0].tolist(), parities.tolist(), strict=True):
+        assert set(bits) <= {-1.0, 1.0}
+        assert answers == [bits[: place + 1].count(1.0) % 2 for place in range(length)]
+
+
+def test_xor_without_memory_is_a_draw() -> None:
+    task = XorSequence()
+    _, parities = task.draw(20, 9, generator())
+    assert float(task.loss(torch.zeros(20, 9, 1), parities)) == pytest.approx(task.baseline(9))
+    sure = (20 * parities - 10)[:, :, None]
+    assert float(task.loss(sure, parities)) < 1e-4
+    assert (float(task.wrong(sure, parities)), float(task.wrong(-sure, parities))) == (0.0, 1.0)
+
+
+def test_wrong_answers_are_counted_where_they_are_asked_for() -> None:
+    adding, outputs = AddingProblem(), torch.full((2, 4, 1), 9.0)
+    outputs[:, -1, 0] = torch.tensor([1.0, 0.5])
+    assert float(adding.wrong(outputs, torch.tensor([1.05, 0.75]))) == 0.5
+    copy = CopyTask()
+    _, said = copy.draw(3, 5, generator())
+    right = torch.nn.functional.one_hot(said, 9).float()
+    assert float(copy.wrong(right, said)) == 0.0
+    right[:, -1] = torch.nn.functional.one_hot(torch.tensor(8), 9)
+    right[:, 0] = 7.0
+    assert float(copy.wrong(right, said)) == pytest.approx(0.1)
