@@ -39,7 +39,7 @@ class EvolvedGradients:
         """Draws the parameters of P networks, by name, each of shape (P, *shape of the parameter)."""
         sizes = [parameter.numel() for parameter in self._parameters.values()]
         noise = antithetic_noise(self._num_pairs, sum(sizes), self._generator)  # (P, D)
-        parts = zip(self._parameters.items(), noise.split(sizes, dim=1), strict=True)
+        parts = zip(self._parameters.items(), torch.split(noise, sizes, dim=1), strict=True)
         self._noise = {name: part.view(-1, *parameter.shape).to(parameter) for (name, parameter), part in parts}
         return {name: self._parameters[name] + self._noise_std * part for name, part in self._noise.items()}
 
