@@ -92,10 +92,10 @@ def test_help_says_which_task_has_a_cycle(monkeypatch: pytest.MonkeyPatch, capsy
         main(["--help"])
     printed = capsys.readouterr().out
     assert (
-        "of Adam; copy: peak of one cycle over all --steps, else constant (default: adding 0.01, copy 0.03)\n"
+        "of Adam; copy: peak of one cycle over all --steps, else constant (default: adding 0.01, copy 0.03, xor 0.01)\n"
         in printed
     )
-    assert "optimiser steps (default: adding 5000, copy 10000)\n" in printed
+    assert "optimiser steps (default: adding 5000, copy 10000, xor 5000)\n" in printed
 
 
 def test_options_of_its_recipe_exist(capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,7 +54,10 @@ def test_both_learn_the_parity_of_a_short_sequence(capsys: pytest.CaptureFixture
     ("flags", "line"),
     [
         (["--task", "adding", "--length", "1"], "--length: 1 frames; give 2 or more"),
-        (["--task", "xor", "--learning-rate", "1e30", "--length", "4"], "--learning-rate: the loss is "),
+        (
+            ["--task", "adding", "--learning-rate", "1e30", "--steps", "5"],
+            "--learning-rate: the loss is nan after 5 steps; lower",
+        ),
     ],
 )
 def test_bad_settings_get_one_line(capsys: pytest.CaptureFixture[str], flags: list[str], line: str) -> None:
