@@ -132,7 +132,7 @@ def test_wrong_thresholds(prune):
 @pytest.mark.parametrize("prune", [(), (0, 0, 1), (0, 1, 1, 2)])
 @pytest.mark.parametrize("memory", [1, 30_000])
 def test_the_model_is_the_same_whatever_the_memory(make_text, tmp_path, memory, prune):
-    text = make_text(5, num_sentences=600)
+    text = make_text(5, num_sentences=200)
     whole, split = (
         estimate_from_counts(count_ngrams(text, 4, storage=storage), prune)
         for storage in (Storage(), Storage(memory, tmp_path))

@@ -35,12 +35,11 @@ SPEECH = [
     "+model.heads.other={tokens: data/tiny/tokens_char.txt, text_policy: verbatim, weight: 0.4, own_layer: true}",
     "data.speeds=[0.9,1.0]",
     "data.mixing.joined_steps=0.5",
-    "data.rehearsal.cuts=[data/tiny/dev_cuts.jsonl.gz]",
-    "model.plan.rate_decay=0.5",
     "data.batch_seconds=3.0",  # two or three utterances: some steps have fewer than ranks
     "trainer.max_epochs=3",
 ]
 QUIETER = "model.optimizer.init_args.lr=0.001"
+TUNED = ["data.rehearsal.cuts=[data/tiny/dev_cuts.jsonl.gz]", "model.plan.rate_decay=0.5"]
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +70,7 @@ def write_lexicon(folder: Path) -> list[str]:
 
 
 TASKS: dict[str, Callable[[Path], list[str]]] = {
-    "speech": lambda _: [*SPEECH, QUIETER],
+    "speech": lambda _: [*SPEECH, QUIETER, *TUNED],
     "language": write_text,
     "letters": write_lexicon,
 }
