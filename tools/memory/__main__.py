@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
-from asr.cli.command import log, parse, warn
-from asr.errors import AsrError, DataError, UsageError
-from asr.machine import use_one_thread
+from asr.cli.command import log, parse
+from asr.errors import DataError, UsageError
 from tools.memory.plots import draw_curves, relative
+from tools.memory.program import run
 from tools.memory.study import Curve, Trial, cell_names, gradient_norms, learn, read_curve
 from tools.memory.tasks import MEMORY_TASKS
 
@@ -37,20 +37,10 @@ _CYCLED = ("copy",)  # tasks whose learning rate goes through one cycle; in the 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs a trial or draws curves; says in one line what a user has to change."""
-    use_one_thread()
     arguments = parse(_parser(), argv)
-    try:
-        if arguments.draw:
-            _draw(Path(arguments.out_dir), arguments.task)
-        else:
-            _try(arguments)
-    except AsrError as error:
-        warn(f"{_PROGRAM}: {error}")
-        return error.exit_status
-    except KeyboardInterrupt:
-        warn(f"{_PROGRAM}: interrupted")
-        return 130
-    return 0
+    if arguments.draw:
+        return run(_PROGRAM, lambda: _draw(Path(arguments.out_dir), arguments.task))
+    return run(_PROGRAM, lambda: _try(arguments))
 
 
 def _try(arguments: Namespace) -> None:

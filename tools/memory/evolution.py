@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asr.cli.command import above_zero, log, parse, warn, whole_number
-from asr.errors import AsrError, ConfigError, UsageError
-from asr.machine import use_one_thread
+from asr.cli.command import above_zero, log, parse, whole_number
+from asr.errors import ConfigError, UsageError
 from asr.training.evolution import EvolvedGradients
 from tools.memory.population import population_losses
+from tools.memory.program import run
 from tools.memory.study import MemoryNetwork, Trial, build_cell, held_out_loss, held_out_set, num_parameters
 from tools.memory.tasks import MEMORY_TASKS, MemoryTask
 
@@ -198,20 +198,15 @@ def _parser() -> ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Compares; says in one line what a user has to change."""
-    use_one_thread()
     arguments = parse(_parser(), argv)
-    try:
+
+    def check_and_compare() -> None:
         least = MEMORY_TASKS[arguments.task].min_length
         if arguments.length < least:
             raise UsageError("--length", f"{arguments.length} frames", f"give {least} or more")
         compare(arguments)
-    except AsrError as error:
-        warn(f"{_PROGRAM}: {error}")
-        return error.exit_status
-    except KeyboardInterrupt:
-        warn(f"{_PROGRAM}: interrupted")
-        return 130
-    return 0
+
+    return run(_PROGRAM, check_and_compare)
 
 
 if __name__ == "__main__":
