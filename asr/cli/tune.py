@@ -121,18 +121,26 @@ def _search_of(arguments: argparse.Namespace) -> Search:
     """
     from asr.tuning.search import Grid
 
-    seed = arguments.seed or 0
     if arguments.method == "walk":
         for name in ("evaluations", "seed"):
             if getattr(arguments, name) is not None:
                 found = "a walk ends by itself, and draws nothing"
                 raise UsageError(f"--{name}", found, "leave it out, or give --method evolution")
         return Grid.search
-    if not 0 <= seed < 2**63:
-        raise UsageError("--seed", f"{seed} is out of range", "give 0 or more, below 2^63")
+    if arguments.seed is None:
+        arguments.seed = 0
+    if not 0 <= arguments.seed < 2**63:
+        raise UsageError("--seed", f"{arguments.seed} is out of range", "give 0 or more, below 2^63")
     from asr.tuning.evolution import Evolution
 
-    return Evolution(arguments.evaluations or _EVALUATIONS, seed).search
+    arguments.evaluations = arguments.evaluations or _EVALUATIONS
+    return Evolution(arguments.evaluations, arguments.seed).search
+
+
+def _how(arguments: argparse.Namespace) -> dict[str, object]:
+    """Returns how weights were searched for, as it is written beside them."""
+    given = {name: getattr(arguments, name) for name in ("evaluations", "seed")}
+    return {"method": arguments.method, **{name: value for name, value in given.items() if value is not None}}
 
 
 def _tune_decoding(arguments: argparse.Namespace) -> str:
@@ -168,6 +176,7 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
         text_policy=f"{rule.policy.name} ({rule.policy.hash})",
         error_rate=best.outcome.counts.rate,
         greedy_error_rate=None if greedy is None else greedy.rate,
+        **_how(arguments),
         tried=best.tried,
     )
     return f"{chosen.weights}: {best.outcome.to_text(rule.unit)}; written to {arguments.out}"
@@ -218,6 +227,7 @@ def _tune_rescoring(arguments: argparse.Namespace) -> str:
         text_policy=f"{rule.policy.name} ({rule.policy.hash})",
         error_rate=best.outcome.counts.rate,
         oracle_error_rate=best.outcome.oracle.rate,
+        **_how(arguments),
         tried=best.tried,
     )
     return f"{scored.source.name(best.weights)}: {best.outcome.to_text(rule.unit)}; written to {arguments.out}"

@@ -114,8 +114,9 @@ def test_weights_are_tuned_on_some_and_kept_for_others(
     assert counts.rate == pytest.approx(found["error_rate"])
     evolved = ["--method", "evolution", "--evaluations", "20"]
     assert tune.main(["rescore", *common(folder), *half_cuts, *evolved, "--out", str(settings)]) == 0
-    tried = json.loads(settings.read_text(encoding="utf-8"))["tried"]
-    assert (len(tried), tried[0]) == (20, [0.0, 0.0, rates[0.0, 0.0]])
+    found = json.loads(settings.read_text(encoding="utf-8"))
+    assert (found["method"], found["evaluations"], found["seed"]) == ("evolution", 20, 0)
+    assert (len(found["tried"]), found["tried"][0]) == (20, [0.0, 0.0, rates[0.0, 0.0]])
 
 
 def test_each_half_of_the_speakers_is_rescored_with_the_weights_of_the_other(

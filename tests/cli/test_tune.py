@@ -42,7 +42,9 @@ def test_weights_are_tuned_on_dev_and_kept(
     assert found["error_rate"] == min(rates.values()) == rates[found["lm_weight"], found["token_score"]]
     assert found["error_rate"] <= min(rates[0.0, 0.0], found["greedy_error_rate"])
     assert printed.err.count("of words\n") == len(rates) + 1  # and greedy
-    assert len(rates) == 30 or "--evaluations" not in search
+    how = {name: found[name] for name in ("method", "evaluations", "seed") if name in found}
+    assert how == ({"method": "evolution", "evaluations": 30, "seed": 1} if EVOLUTION[0] in search else {"method": "walk"})
+    assert len(rates) == how.get("evaluations", len(rates))
     assert decode.main([*common, "--settings", str(settings)]) == 0
     hyps = read_hypotheses(checkpoint.with_name("dev_tuned.jsonl"))
     refs = {cut.id: cut.supervisions[0].text for cut in read_cuts(tiny_corpus.data / "dev_cuts.jsonl.gz")}
