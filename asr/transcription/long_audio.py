@@ -25,7 +25,8 @@ from asr.transcription.speaker_changes import change_scores
 
 _SMOOTHING: Seconds = 0.1  # over which a forced cut averages the energy
 _SAME_CHANGE: Seconds = 4.0  # between pauses that show the same change of speakers
-_QUIET_SHARE = 0.3  # of the range from quiet to loud that counts as quiet
+_MIN_GAP: Seconds = 0.12  # of quiet where another speaker goes on: recordings that are joined leave no more
+_QUIET_SHARE = 0.4  # of the range from quiet to loud that counts as quiet
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,10 @@ def _find_cut(held: Waveform, sample_rate: int, cutting: Cutting) -> _Cut:
     power = powers(held, frame)
     first = round(cutting.min_chunk * per_second)
     last = round(min(cutting.max_chunk * per_second, len(power) - cutting.min_chunk * per_second))
-    is_quiet, least = _is_quiet(levels_db(held, frame)), max(1, round(cutting.min_pause * per_second))
-    pause = _change(held, sample_rate, is_quiet, _pauses(is_quiet, round(cutting.min_turn * per_second), last, least))
+    is_quiet = _is_quiet(levels_db(held, frame))
+    least, least_between = (max(1, round(each * per_second)) for each in (cutting.min_pause, _MIN_GAP))
+    gaps = _pauses(is_quiet, round(cutting.min_turn * per_second), last, least_between)
+    pause = _change(held, sample_rate, is_quiet, gaps)
     if pause is None:
         # A pause that extends beyond the range for cuts counts with its part inside.
         pause = max(_pauses(is_quiet, first, last, least), key=lambda run: run[1] - run[0], default=None)

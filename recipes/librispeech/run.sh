@@ -16,7 +16,7 @@
 #                recurrent model gets the sentences of the others that are most like it
 # --order        words of the n-grams
 # --experiment   file of conf/experiment/librispeech, such as mini_gpu for a GPU; of several, trained one after another, the last
-#                one decodes (without it mini, then mini_restart, which begins from it)
+#                one decodes (without it mini, mini_restart and mini_crf, each of which begins from the one before)
 # --device       cuda to decode and rescore on a GPU; training takes one where there is one
 # --box          model file to write: network in 8 bits, dictionary and n-gram, pruned to --lm-megabytes, tuned on all of dev
 # Stages, for --stage N and --stop-stage N: 1 pronunciation model, 2 corpus, 3 tokens, 4 features, 5 training, 6 n-gram,
@@ -32,7 +32,7 @@ given=" ${*##*/}" # without folders, for the card
 parse_options "corpus_dir dev lexicon g2p aligned lm_text+ order experiment+ device seed box lm_megabytes" "$@"
 must_exist lexicon g2p aligned lm_text
 [[ $lexicon ]] || die "--lexicon: is missing; give a dictionary such as cmudict.dict"
-((${#experiment[@]})) || experiment=(mini mini_restart)
+((${#experiment[@]})) || experiment=(mini mini_restart mini_crf)
 data=data/librispeech exp=exp/librispeech/${experiment[-1]}/seed$seed letters=upper-no-punctuation phones=arpabet-39
 train=$data/train-clean-5_cuts.jsonl.gz cuts=$data/${dev}_cuts.jsonl.gz
 split=$(basename "$aligned") test=(${aligned:+"$data/aligned/$(basename "$aligned")_cuts.jsonl.gz"})
@@ -123,7 +123,7 @@ fi
 [[ $box ]] || exit 0
 small=$data/box_${order}gram.npz name=$exp/${dev}_box
 given=${given/ --stage $stage/} given=${given/ --stop-stage $stop_stage/}
-by_phones=(--lexicon "$data/lexicon.dict" --lm "$small" --beam-size 64 --tuning-beam-size 32)
+by_phones=(--lexicon "$data/lexicon.dict" --lm "$small" --beam-size 256 --tuning-beam-size 32)
 
 if stage 13 "box: n-gram of $lm_megabytes MB"; then
   asr lm prune "$ngram" --to-megabytes "$lm_megabytes" --out "$small"

@@ -222,7 +222,7 @@ def test_librispeech_from_the_tokens_to_words_by_phones_and_letters(tmp_path: Pa
     texts = ("--lm-text", "books.txt", "--lm-text", "more.txt", "--box", "out/mini.asr")
     done = run("librispeech/run.sh", "--stage", "3", *options, *texts, *small, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    exp = tmp_path / "exp/librispeech/mini_restart/seed0"
+    exp = tmp_path / "exp/librispeech/mini_crf/seed0"
     report = (exp / "report.md").read_text(encoding="utf-8")
     named = {line.split()[1] for line in report.splitlines() if line.startswith(("| dev-tiny", "| aligned"))}
     letters = {f"dev-tiny_char_{name}" for name in ("greedy", "beam64", "lexicon", "3gram")}

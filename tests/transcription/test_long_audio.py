@@ -85,7 +85,7 @@ def voice(seconds: float, colour: float, seed: int) -> Tensor:
     return 0.05 * (1 + 0.9 * torch.sin(torch.arange(len(white) - 3) / 400)) * coloured
 
 
-@pytest.mark.parametrize("pause", [0.25, 0.6])
+@pytest.mark.parametrize("pause", [0.14, 0.25, 0.6])
 def test_a_chunk_ends_where_another_voice_goes_on(pause: float) -> None:
     gap, long_gap = 1e-4 * torch.randn(round(pause * 8000)), 1e-4 * torch.randn(round(0.5 * 8000))
 
