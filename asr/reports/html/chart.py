@@ -137,8 +137,8 @@ def _curve(line: Line, across: _Scale, up: _Scale) -> Markup:
 
 
 def _legend(lines: Sequence[Line]) -> Markup:
-    named, place, parts = [line for line in lines if line.name], float(_WIDTH - _RIGHT), []
-    for line in reversed(named):
-        place -= 7 * len(line.name) + 8
-        parts.append(tag("text", line.name, x=place, y=14, class_=f"{line.style} text"))
-    return joined(parts)
+    names = [
+        tag("tspan", line.name, dx=8 if number else 0, class_=f"{line.style} text")
+        for number, line in enumerate(line for line in lines if line.name)
+    ]
+    return tag("text", *names, x=_WIDTH - _RIGHT, y=14, text_anchor="end")
