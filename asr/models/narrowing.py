@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +22,9 @@ def narrow(model: AcousticModel, hidden_dim: int) -> dict[str, Tensor]:
     """Returns the weights of a model with fewer hidden units in each direction of each layer.
 
     A unit leaves with its gates, its recurrent products and all that the next layers make of it. Those with the
-    smallest norm of all these weights leave; of units with equal norms the last ones.
+    smallest norm of all these weights leave; of units with equal norms the last ones. Where layers are added to one
+    another (residual connections), a unit leaves all of them at once, by the norm of its weights in all; a connection
+    around the first layer, which reads as many values as it makes, ends there, and fine-tuning has to make up for it.
 
     **Source**: Wen et al. 2018, "Learning intrinsic sparse structures within LSTM", for what belongs to a unit; here
     without the group lasso in training.
@@ -48,19 +50,23 @@ def narrow(model: AcousticModel, hidden_dim: int) -> dict[str, Tensor]:
     }
     for stack in (encoder.recurrent, *own.values()):
         _check(stack, hidden_dim, where)
+    _check_first(encoder.recurrent, hidden_dim, where)
     state = {name: value.detach() for name, value in model.state_dict().items()}
     outputs = ["output.weight"] + [f"heads.{name}.output.weight" for name in model.heads]
     shared = [name for name in outputs if f"{name.removesuffix('output.weight')}layer." not in own]
     layers = _layers(encoder.recurrent, "encoder.recurrent.")
     branches = {prefix: _layers(stack, prefix)[0] for prefix, stack in own.items()}
-    for number, layer in enumerate(layers):
-        is_last = number + 1 == len(layers)
-        readers = shared if is_last else layers[number + 1].inputs
-        if number + 2 == len(layers):
-            readers = [*readers, *(name for branch in branches.values() for name in branch.inputs)]
-        layer.narrow(state, readers, hidden_dim)
-    for prefix, branch in branches.items():
-        branch.narrow(state, [f"{prefix.removesuffix('layer.')}output.weight"], hidden_dim)
+    readers = [*(layer.inputs for layer in layers[1:]), shared]
+    if len(layers) > 1:
+        readers[-2] = [*readers[-2], *(name for branch in branches.values() for name in branch.inputs)]
+    groups = [_Group([layer], names) for layer, names in zip(layers, readers, strict=True)]
+    groups += [
+        _Group([branch], [f"{prefix.removesuffix('layer.')}output.weight"]) for prefix, branch in branches.items()
+    ]
+    if encoder.recurrent.residual:
+        groups = [_Group([*layers, *branches.values()], [name for group in groups for name in group.readers])]
+    for group in groups:
+        group.narrow(state, hidden_dim)
     return {name: value.clone() for name, value in state.items()}
 
 
@@ -80,23 +86,41 @@ class _Layer:
     def inputs(self) -> list[str]:
         return [f"{cell}{_INPUT}" for cell in self.cells]
 
-    def narrow(self, state: dict[str, Tensor], readers: Iterable[str], hidden_dim: int) -> None:
-        """Removes units from its weights and from the columns of the matrices that read its output."""
-        readers, columns, first = list(readers), [], 0
-        for cell in self.cells:
-            width = state[cell + _RECURRENT].size(1)
+
+@dataclass(frozen=True)
+class _Group:
+    """Layers that keep the same units: one, or all that residual connections add to one another.
+
+    Attributes:
+        layers: the layers.
+        readers: the matrices that read their outputs.
+    """
+
+    layers: Sequence[_Layer]
+    readers: Sequence[str]
+
+    def narrow(self, state: dict[str, Tensor], hidden_dim: int) -> None:
+        """Removes units from the weights of the layers and from the columns of the readers."""
+        kept, columns, first = [], [], 0
+        for cells in zip(*(layer.cells for layer in self.layers), strict=True):  # of one direction
+            width = state[cells[0] + _RECURRENT].size(1)
             places = first + torch.arange(width)
-            norms = _squared_norms(state, cell) + sum(state[name][:, places].square().sum(0) for name in readers)
-            kept = norms.sort(descending=True, stable=True).indices[:hidden_dim].sort().values
-            _keep(state, cell, kept)
-            columns.append(places[kept])
+            norms = torch.stack(
+                [_squared_norms(state, cell) for cell in cells]
+                + [state[name][:, places].square().sum(0) for name in self.readers]
+            ).sum(0)
+            kept.append(norms.sort(descending=True, stable=True).indices[:hidden_dim].sort().values)
+            columns.append(places[kept[-1]])
             first += width
         joined = torch.cat(columns)
-        for name in readers:
+        for layer in self.layers:
+            for cell, units in zip(layer.cells, kept, strict=True):
+                _keep(state, cell, units)
+            for name in (f"{layer.norm}weight", f"{layer.norm}bias"):
+                if name in state:
+                    state[name] = state[name][joined]
+        for name in self.readers:
             state[name] = state[name][:, joined]
-        for name in (f"{self.norm}weight", f"{self.norm}bias"):
-            if name in state:
-                state[name] = state[name][joined]
 
 
 def _layers(stack: RecurrentStack, prefix: str) -> list[_Layer]:
@@ -110,8 +134,6 @@ def _layers(stack: RecurrentStack, prefix: str) -> list[_Layer]:
 
 
 def _check(stack: RecurrentStack, hidden_dim: int, where: str) -> None:
-    if stack.residual:
-        raise ConfigError(where, "adds layers to one another unit by unit", "narrow a stack without residual=true")
     for layer in stack.layers:
         for cell in (module for module in layer.children() if isinstance(module, nn.Module)):
             kind = CELLS[type(cell)]
@@ -121,6 +143,17 @@ def _check(stack: RecurrentStack, hidden_dim: int, where: str) -> None:
             width = cell.get_parameter(_RECURRENT).size(1)
             if not 0 < hidden_dim <= width:
                 raise ConfigError(where, f"has {width} hidden units, not {hidden_dim}", f"keep 1 to {width} of them")
+
+
+def _check_first(stack: RecurrentStack, hidden_dim: int, where: str) -> None:
+    """Refuses what would make a residual connection around the first layer, where there was none."""
+    first = stack.layers[0]
+    assert isinstance(first, RecurrentLayer)
+    num_read, width = (first.ahead.get_parameter(name).size(1) for name in (_INPUT, _RECURRENT))
+    output_dim = first.output_dim // width * hidden_dim
+    if stack.residual and num_read == output_dim != first.output_dim:
+        found = f"would add the {num_read} values that it reads to what its first layer makes of them"
+        raise ConfigError(where, found, "keep one hidden unit more or less")
 
 
 def _by_gate(state: Mapping[str, Tensor], name: str, width: int) -> Tensor:

@@ -43,7 +43,9 @@ def test_weights_are_tuned_on_dev_and_kept(
     assert found["error_rate"] <= min(rates[0.0, 0.0], found["greedy_error_rate"])
     assert printed.err.count("of words\n") == len(rates) + 1  # and greedy
     how = {name: found[name] for name in ("method", "evaluations", "seed") if name in found}
-    assert how == ({"method": "evolution", "evaluations": 30, "seed": 1} if EVOLUTION[0] in search else {"method": "walk"})
+    assert how == (
+        {"method": "evolution", "evaluations": 30, "seed": 1} if EVOLUTION[0] in search else {"method": "walk"}
+    )
     assert len(rates) == how.get("evaluations", len(rates))
     assert decode.main([*common, "--settings", str(settings)]) == 0
     hyps = read_hypotheses(checkpoint.with_name("dev_tuned.jsonl"))

@@ -49,9 +49,9 @@ def heard(network: AcousticModel) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "lstm_no_forget", "lstm_coupled", "lstm_peephole"])
-@pytest.mark.parametrize("bidirectional", [True, False])
-def test_units_that_do_nothing_are_not_missed(cell: Any, bidirectional: bool) -> None:
-    sizes = {"cell": cell, "bidirectional": bidirectional, "num_layers": 3}
+@pytest.mark.parametrize(("bidirectional", "residual"), [(True, False), (False, False), (True, True)])
+def test_units_that_do_nothing_are_not_missed(cell: Any, bidirectional: bool, residual: bool) -> None:
+    sizes = {"cell": cell, "bidirectional": bidirectional, "residual": residual, "num_layers": 3}
     heads = {"char": HeadSize(6), "own": HeadSize(4, own_layer=True)}
     wide, small = model(heads=heads, **sizes), model(NARROW, heads=heads, **sizes)
     silence(wide, [0, 4, 5, 9, 11])
@@ -83,6 +83,16 @@ def test_norms_lose_the_same_units() -> None:
     assert torch.equal(state[read], kept.flatten(0, 1))
 
 
+def test_layers_that_are_added_to_one_another_lose_the_same_units() -> None:
+    wide = model(num_layers=3, bidirectional=False, residual=True)
+    for number, unit in enumerate((3, 8, 10)):
+        wide.get_parameter(f"encoder.recurrent.layers.{number}.ahead.bias_ih_l0").data[unit] = 50.0
+    state = narrow(wide, 3)
+    assert torch.equal(state["output.weight"], wide.state_dict()["output.weight"][:, [3, 8, 10]])
+    biases = [state[f"encoder.recurrent.layers.{number}.ahead.bias_ih_l0"][:3] for number in range(3)]
+    assert [int(bias.argmax()) for bias in biases] == [0, 1, 2]
+
+
 def test_all_units_stay_where_they_are() -> None:
     wide = model()
     assert all(torch.equal(value, wide.state_dict()[name]) for name, value in narrow(wide, WIDE).items())
@@ -95,8 +105,8 @@ def test_it_has_no_more_units_than_it_has(hidden_dim: int) -> None:
 
 
 def test_other_networks_are_refused() -> None:
-    with pytest.raises(ConfigError, match="adds layers to one another unit by unit"):
-        narrow(model(residual=True), NARROW)
+    with pytest.raises(ConfigError, match="would add the 8 values that it reads to what its first layer makes of them"):
+        narrow(model(residual=True), 4)
     with pytest.raises(ConfigError, match="units of lstm_projected cannot be removed one by one; narrow one of gru,"):
         narrow(model(cell="lstm_projected"), NARROW)
     frontend = FrontEnd(num_mels=8)
@@ -107,7 +117,7 @@ def test_other_networks_are_refused() -> None:
 def test_heads_share_the_units_that_they_read() -> None:
     heads = {"char": HeadSize(6)}
     wide = model(heads=heads, num_layers=1, bidirectional=False)
-    wide.heads["char"].output.weight.data[0, 10] = 50.0  # type: ignore[union-attr]
+    wide.get_parameter("heads.char.output.weight").data[0, 10] = 50.0
     state = narrow(wide, 1)
     assert float(state["heads.char.output.weight"][0, 0]) == 50.0
     assert torch.equal(state["output.weight"], wide.output.weight[:, [10]])
