@@ -113,8 +113,8 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="S", help="of the steps of evolution (default: 0)")
 
 
-def _search_of(arguments: argparse.Namespace) -> Search:
-    """Returns the method that the options name.
+def _search_of(arguments: argparse.Namespace) -> tuple[Search, dict[str, object]]:
+    """Returns the method that the options name, and how it is written down beside what it found.
 
     Raises:
         UsageError: they contradict each other.
@@ -126,26 +126,18 @@ def _search_of(arguments: argparse.Namespace) -> Search:
             if getattr(arguments, name) is not None:
                 found = "a walk ends by itself, and draws nothing"
                 raise UsageError(f"--{name}", found, "leave it out, or give --method evolution")
-        return Grid.search
-    if arguments.seed is None:
-        arguments.seed = 0
-    if not 0 <= arguments.seed < 2**63:
-        raise UsageError("--seed", f"{arguments.seed} is out of range", "give 0 or more, below 2^63")
+        return Grid.search, {"method": "walk"}
+    number, seed = arguments.evaluations or _EVALUATIONS, arguments.seed or 0
+    if not 0 <= seed < 2**63:
+        raise UsageError("--seed", f"{seed} is out of range", "give 0 or more, below 2^63")
     from asr.tuning.evolution import Evolution
 
-    arguments.evaluations = arguments.evaluations or _EVALUATIONS
-    return Evolution(arguments.evaluations, arguments.seed).search
-
-
-def _how(arguments: argparse.Namespace) -> dict[str, object]:
-    """Returns how weights were searched for, as it is written beside them."""
-    given = {name: getattr(arguments, name) for name in ("evaluations", "seed")}
-    return {"method": arguments.method, **{name: value for name, value in given.items() if value is not None}}
+    return Evolution(number, seed).search, {"method": "evolution", "evaluations": number, "seed": seed}
 
 
 def _tune_decoding(arguments: argparse.Namespace) -> str:
     """Tunes a search and returns the line to print."""
-    search, settings = _search_of(arguments), search_settings(arguments)
+    (search, how), settings = _search_of(arguments), search_settings(arguments)
     _check_decoding(arguments, settings)
     from asr.corpora.manifests import read_cuts
     from asr.corpora.targets import target_text
@@ -176,7 +168,7 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
         text_policy=f"{rule.policy.name} ({rule.policy.hash})",
         error_rate=best.outcome.counts.rate,
         greedy_error_rate=None if greedy is None else greedy.rate,
-        **_how(arguments),
+        **how,
         tried=best.tried,
     )
     return f"{chosen.weights}: {best.outcome.to_text(rule.unit)}; written to {arguments.out}"
@@ -199,7 +191,7 @@ def _check_decoding(arguments: argparse.Namespace, settings: DecoderSettings) ->
 def _tune_rescoring(arguments: argparse.Namespace) -> str:
     """Tunes rescoring and returns the line to print."""
     check_lists(arguments)
-    search = _search_of(arguments)
+    search, how = _search_of(arguments)
     from asr.corpora.manifests import read_cuts
     from asr.corpora.targets import target_text
     from asr.scoring.rules import PolicyRule
@@ -227,7 +219,7 @@ def _tune_rescoring(arguments: argparse.Namespace) -> str:
         text_policy=f"{rule.policy.name} ({rule.policy.hash})",
         error_rate=best.outcome.counts.rate,
         oracle_error_rate=best.outcome.oracle.rate,
-        **_how(arguments),
+        **how,
         tried=best.tried,
     )
     return f"{scored.source.name(best.weights)}: {best.outcome.to_text(rule.unit)}; written to {arguments.out}"
