@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from asr.cli.train import main
@@ -188,3 +189,8 @@ def before(
 
     monkeypatch.setattr(owner, name, called)
     return monkeypatch
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    """Returns the weights in a checkpoint."""
+    return torch.load(path, weights_only=True)["state_dict"]

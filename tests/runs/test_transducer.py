@@ -14,7 +14,7 @@ from asr.cli.train import main
 from asr.scoring.hypotheses import read_hypotheses
 from asr.training.transducer_module import TransducerModule
 from tests.conftest import TinyCorpus
-from tests.helpers.training import SMALL, before, losses, scalars
+from tests.helpers.training import SMALL, before, losses, scalars, weights
 
 SIZES = {"embedding_dim": 8, "hidden_dim": 12, "num_layers": 1, "joint_dim": 16}
 TRANSDUCER = [*SMALL, "objective=transducer", *(f"model.transducer.{name}={value}" for name, value in SIZES.items())]
@@ -43,10 +43,6 @@ def parts(tiny_corpus: TinyCorpus, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(autouse=True)
 def in_its_folder(tiny_corpus: TinyCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_corpus.root)
-
-
-def weights(path: Path) -> dict[str, torch.Tensor]:
-    return torch.load(path, weights_only=True)["state_dict"]
 
 
 def test_it_begins_with_the_weights_of_both_and_learns(parts: Path) -> None:
