@@ -41,7 +41,7 @@ class Wishes:
         recordings: folder or list of recordings with transcripts.
         hotwords: words and phrases that are expected; None for none.
         texts: text files, one sentence a line, for the n-gram model.
-        pronounce: pronounces words that a lexicon of phones lacks; None for none.
+        pronounce: pronounces words that a lexicon of phones lacks; None for the model in the file, if it has one.
         seed: of the drawing of what is held out.
     """
 
@@ -146,10 +146,11 @@ class _Work:
         hotwords = self.wishes.hotwords
         assert hotwords is not None
         phrases = find_phrases(hotwords, self.file.first.tokens, self.file.first.policy)
-        if hotwords.pronounce is not None and self.file.first.tokens.unit == "phone":
+        pronounce = hotwords.pronounce or self._pronounce
+        if pronounce is not None and self.file.first.tokens.unit == "phone":
             known = frozenset(self._lexicon.entries)
             lacking = {word for phrase in phrases for word in phrase.words if word not in known}
-            spoken = hotwords.pronounce(sorted(lacking))
+            spoken = pronounce(sorted(lacking))
             hotwords = replace(hotwords, pronounce=Pronounced(dict(spoken.entries)))
         return replace(changes, hotwords=hotwords), f"{len(phrases)}, score {hotwords.score:g} per letter"
 
@@ -160,7 +161,7 @@ class _Work:
         outer, inner = ([each.text.split() for each in part] for part in (self.division.outer, self.division.inner))
         texts = list(SentenceReader(self.wishes.texts, self.rule.policy))
         try:
-            mixed = mix_in(self.file.parts, outer, inner, texts, self.wishes.pronounce)
+            mixed = mix_in(self.file.parts, outer, inner, texts, self._pronounce)
         except DataError as error:
             raise _NotTriedError(f"{error.where}: {error.found}") from None
         told = f"weight {mixed.weight:.3f}, perplexity {mixed.before:.1f} to {mixed.after:.1f}"
@@ -192,6 +193,10 @@ class _Work:
         return replace(changes, weights=tuple(each.weights for each in learned)), about
 
     @property
+    def _pronounce(self) -> Pronounce | None:
+        return self.wishes.pronounce or self.file.pronounce
+
+    @property
     def _models(self) -> list[AcousticModel]:
         return [each.head(MAIN).model for each in self.file.acoustic]
 
@@ -205,9 +210,9 @@ class _Work:
         """Returns the recordings with their token ids."""
         tokens, found = self.file.first.tokens, _Examples([], [], [])
         lexicon = self._lexicon if tokens.unit == "phone" else None
-        if lexicon is not None and self.wishes.pronounce is not None:
+        if lexicon is not None and self._pronounce is not None:
             words = {word for each in self.division.own for word in each.text.split()} - lexicon.entries.keys()
-            lexicon = Lexicon({**lexicon.entries, **self.wishes.pronounce(sorted(words)).entries})
+            lexicon = Lexicon({**lexicon.entries, **self._pronounce(sorted(words)).entries})
         for part, examples in ((self.division.outer, found.outer), (self.division.inner, found.inner)):
             for each in part:
                 try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,26 +54,36 @@ class LoadedPronouncer(LoadedModel):
     def lexicon(self, words: Iterable[str], beam_size: int = 8, nbest: int = 1) -> Lexicon:
         """Returns the pronunciations of words, most likely first; words without one are left out.
 
+        Letters with accents that the model does not know are read without them.
+
         Args:
-            words: in upper case; one with a letter unknown to the model has no pronunciation.
+            words: in upper case; one with another letter unknown to the model has no pronunciation.
             beam_size: pronunciations kept in the search.
             nbest: most pronunciations of a word.
         """
         decoder = PrefixBeamDecoder(self.phones, frame_seconds=1.0, beam_size=beam_size, nbest=nbest)
-        known = [word for word in words if self._can_spell(word)]
+        spelled = [(word, letters) for word in words if (letters := self._spell(word))]
         entries: dict[str, tuple[Pronunciation, ...]] = {}
-        for begin in range(0, len(known), _BATCH_SIZE):
-            batch = known[begin : begin + _BATCH_SIZE]
-            found = decoder(*self.network(*pad_letters(batch, self.letters)))
+        for begin in range(0, len(spelled), _BATCH_SIZE):
+            batch = spelled[begin : begin + _BATCH_SIZE]
+            found = decoder(*self.network(*pad_letters([letters for _, letters in batch], self.letters)))
             spoken = (tuple(tuple(each.text.split()) for each in hypotheses if each.text) for hypotheses in found)
-            entries |= {word: several for word, several in zip(batch, spoken, strict=True) if several}
+            entries |= {word: several for (word, _), several in zip(batch, spoken, strict=True) if several}
         return Lexicon(entries)
 
-    def _can_spell(self, word: str) -> bool:
-        try:
-            return bool(self.letters.encode(word))
-        except DataError:
-            return False
+    def _spell(self, word: str) -> str:
+        """Returns a word in letters of the table, without accents if need be; empty if they cannot write it."""
+        for letters in (word, _without_accents(word)):
+            try:
+                if self.letters.encode(letters):
+                    return letters
+            except DataError:
+                continue
+        return ""
+
+
+def _without_accents(word: str) -> str:
+    return "".join(letter for letter in unicodedata.normalize("NFD", word) if not unicodedata.combining(letter))
 
 
 def _build(stored: StoredModel) -> LoadedPronouncer:

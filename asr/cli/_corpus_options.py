@@ -28,10 +28,9 @@ def add_lexicon(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--g2p",
-        type=Path,
         metavar="F",
-        help="checkpoint of asr train --config-name g2p, to pronounce words that are in no lexicon, which OUT/g2p.dict "
-        "then lists",
+        help="of asr train --config-name g2p, or a model file, to pronounce words that are in no lexicon, which "
+        "OUT/g2p.dict then lists",
     )
     parser.add_argument(
         "--oov",
@@ -54,7 +53,7 @@ def add_phones(
         if getattr(arguments, "g2p", None):
             raise UsageError("--g2p", "there is no --lexicon to complete", "give the one that the model was trained on")
         return
-    from asr.checkpoints.pronunciation import load_pronouncer
+    from asr.checkpoints.model_file.pronouncer import open_pronouncer
     from asr.corpora.pronunciations import pronounce, write_oov
     from asr.text.lexicon import Lexicon, read_lexicon, write_lexicon
 
@@ -67,7 +66,7 @@ def add_phones(
         f"{found.words.total()} running words are not in it, listed in {path}"
     )
     if arguments.g2p:
-        pronounced = load_pronouncer(arguments.g2p).lexicon(sorted(found.oov))
+        pronounced = open_pronouncer(arguments.g2p).lexicon(sorted(found.oov))
         write_lexicon(pronounced, arguments.out / "g2p.dict")
         log(f"{len(pronounced)} of them are pronounced by {arguments.g2p}, listed in {arguments.out / 'g2p.dict'}")
         found = pronounce(splits, Lexicon({**pronounced.entries, **lexicon.entries}), policy)

@@ -23,7 +23,8 @@ def add_hotwords(parser: ArgumentParser) -> None:
         metavar="S",
         help=f"natural-log score per letter of a phrase (default: {HOTWORD_SCORE:g})",
     )
-    hot.add_argument("--g2p", metavar="FILE", help="from asr train --config-name g2p: pronounces words without lexicon")
+    g2p_help = "pronounces words without lexicon: of asr train --config-name g2p, or a model file (default: --model)"
+    hot.add_argument("--g2p", metavar="FILE", help=g2p_help)
 
 
 def read_hotwords(arguments: Namespace) -> Hotwords | None:
@@ -38,7 +39,7 @@ def read_hotwords(arguments: Namespace) -> Hotwords | None:
         raise ConfigError(option("hotword_score"), f"{score:g} is below 0", "give 0 or more")
     hotwords = Hotwords.read(arguments.hotwords, score)
     if arguments.g2p:
-        from asr.checkpoints.pronunciation import load_pronouncer
+        from asr.checkpoints.model_file.pronouncer import open_pronouncer
 
-        hotwords = replace(hotwords, pronounce=load_pronouncer(arguments.g2p).lexicon)
+        hotwords = replace(hotwords, pronounce=open_pronouncer(arguments.g2p).lexicon)
     return hotwords

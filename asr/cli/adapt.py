@@ -68,9 +68,9 @@ def _read_words(arguments: argparse.Namespace) -> tuple[Hotwords | None, Pronoun
     hotwords = read_hotwords(arguments)
     if not g2p:
         return hotwords, None
-    from asr.checkpoints.pronunciation import load_pronouncer
+    from asr.checkpoints.model_file.pronouncer import open_pronouncer
 
-    pronounce = load_pronouncer(g2p).lexicon
+    pronounce = open_pronouncer(g2p).lexicon
     return hotwords and replace(hotwords, pronounce=pronounce), pronounce
 
 

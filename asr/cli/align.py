@@ -13,6 +13,7 @@ from asr.cli._model_options import add_models, choose_model
 from asr.cli.command import command, log, make_parser, option, parse, print_log, print_result, progress, warn
 from asr.errors import AsrError, ConfigError, UsageError
 from asr.machine import num_processes
+from asr.text.lexicon import describe_pronounced
 from asr.transcription.alignment_formats import ALIGNMENT_FORMATS
 from asr.transcription.outputs import OutputFolder
 from asr.transcription.pairs import Pair, find_pairs, with_names
@@ -30,7 +31,8 @@ _EXAMPLES = """  asr align talk.wav talk.txt > talk.TextGrid
   asr align --checkpoint phones.ckpt --lexicon cmudict.dict --texts list.tsv --out-dir aligned recordings/
 
 Words that are not said and speech that is not in the text are found: json has their status, TextGrid and eaf the tier
-"unmatched", ctm comments. Exit status 1 means that some files failed; the last line on stderr says how many."""
+"unmatched", ctm comments. Words without a pronunciation get one from their letters where the model file or --g2p can.
+Exit status 1 means that some files failed; the last line on stderr says how many."""
 
 
 @command
@@ -75,6 +77,8 @@ def _align(
                 tally.num_failed += 1
                 warn(f"asr align: {error}")
                 continue
+            if alignment.pronounced:
+                log(f"asr align: {pair.where}: {describe_pronounced(alignment.pronounced)}")
             _write(replace(alignment, name=str(pair.recording.name)), folders, arguments)
             tally.add(alignment)
         bar.outcome, bar.has_failed = tally.outcome, tally.num_failed > 0
@@ -98,6 +102,8 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--texts", metavar="PATH", help="folder of x.txt for x.wav, or list of AUDIO, tab, TEXT")
     lexicon_help = "pronunciations, if tokens are phones; those in --model count where these have none"
     parser.add_argument("--lexicon", nargs="+", default=[], metavar="FILE", help=lexicon_help)
+    g2p_help = "pronounces words that these lack: of asr train --config-name g2p, or a model file (default: --model)"
+    parser.add_argument("--g2p", metavar="FILE", help=g2p_help)
     parser.add_argument("--silence", default="", metavar="TOKEN", help="phone that may come between words, such as sil")
     forms = list(ALIGNMENT_FORMATS)
     parser.add_argument("--format", nargs="+", choices=forms, default=forms[:1], help=f"default: {forms[0]}")
@@ -114,7 +120,7 @@ def _load(arguments: Namespace) -> Aligner:
 
     settings = AlignerSettings.load(arguments.settings) if arguments.settings else None
     load = Aligner.from_file if arguments.model else partial(Aligner.from_checkpoint, head=arguments.head)
-    options = {"device": arguments.device, "num_workers": num_processes()}
+    options = {"g2p": arguments.g2p, "device": arguments.device, "num_workers": num_processes()}
     try:
         return load(arguments.model or arguments.checkpoint, arguments.lexicon, arguments.silence, settings, **options)
     except ConfigError as error:

@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         raise UsageError(
             f"--out {ENGLISH}", "is the name of the model in the box", f"name a file, such as {ENGLISH}.asr"
         )
-    inputs = [*arguments.checkpoint, arguments.settings, arguments.scores, *arguments.rescore_settings]
+    inputs = [*arguments.checkpoint, arguments.settings, arguments.scores, arguments.g2p, *arguments.rescore_settings]
     models = [each.model for each in rescoring]
     refuse_to_overwrite([*inputs, *models, settings.lm, *settings.lexicon], arguments.out)
     from asr.checkpoints.model_file.card import make_card
@@ -51,7 +51,15 @@ def main(argv: list[str] | None = None) -> int:
     is_portable = arguments.backend == "onnx"
     pruning = Pruning(arguments.hidden_dim, arguments.sparsity)
     recipe = Recipe(
-        arguments.checkpoint, settings, rescoring, arguments.precision, card, is_portable, confidence, pruning
+        arguments.checkpoint,
+        settings,
+        rescoring,
+        arguments.precision,
+        card,
+        is_portable,
+        confidence,
+        pruning,
+        arguments.g2p,
     )
     for checkpoint in export_model(recipe, arguments.out):
         log(f"{checkpoint}: its attention decoder is left out, because model files are read by CTC alone")
@@ -71,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rescore", action="append", default=[], metavar="FILE", help="their model (default: the one they name)"
     )
+    g2p_help = (
+        "of asr train --config-name g2p: pronounces words that the lexicon lacks: hot words, new ones, texts to align"
+    )
+    parser.add_argument("--g2p", metavar="FILE", help=g2p_help)
     add_confidence(parser)
     forms = ["float32", "float16", "int8"]
     parser.add_argument("--precision", choices=forms, default=forms[0], help="of the weights (default: float32)")

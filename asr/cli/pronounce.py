@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.box.english import ENGLISH
 from asr.cli.command import command, log, make_parser, parse, warn
 from asr.errors import UsageError
 from asr.text.policy import POLICIES, get_policy
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAMED = 5
 _EXAMPLES = """\
+  asr pronounce --words names.txt --out names.dict                                 # by the model in the box
   asr train --config-name g2p corpus=cmudict lexicon=[cmudict.dict]
   asr pronounce --checkpoint exp/cmudict/g2p/seed0/best.ckpt --words names.txt --out names.dict
   asr pronounce --checkpoint best.ckpt --cuts data/librispeech/train-clean-5_cuts.jsonl.gz --words 3gram.npz \\
@@ -30,7 +32,8 @@ the new ones: asr prepare and asr decode need only the lexicon that is written."
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     parser = make_parser("pronounce", __doc__ or "", _EXAMPLES)
-    parser.add_argument("--checkpoint", required=True, type=Path, metavar="F", help="from asr train --config-name g2p")
+    model_help = f"of asr train --config-name g2p, or a model file (default: {ENGLISH}, the model in the box)"
+    parser.add_argument("--checkpoint", default=ENGLISH, metavar="F", help=model_help)
     parser.add_argument("--words", nargs="+", type=Path, default=[], metavar="F", help="words, one a line, or n-grams")
     parser.add_argument("--cuts", nargs="+", type=Path, default=[], metavar="F", help="cuts whose words are pronounced")
     parser.add_argument("--lexicon", nargs="+", type=Path, default=[], metavar="F", help="known words, to be copied")
@@ -40,10 +43,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", required=True, type=Path, metavar="F", help="lexicon to write, WORD PHONE PHONE")
     arguments = parse(parser, argv)
     _check(arguments)
-    from asr.checkpoints.pronunciation import load_pronouncer
+    from asr.checkpoints.model_file.pronouncer import open_pronouncer
     from asr.text.lexicon import Lexicon, read_lexicon, write_lexicon
 
-    model = load_pronouncer(arguments.checkpoint)
+    model = open_pronouncer(arguments.checkpoint)
     known = read_lexicon(*arguments.lexicon, case="upper").entries if arguments.lexicon else {}
     words = {word.upper() for word in _words(arguments, get_policy(arguments.policy))}
     missing = sorted(words - known.keys())

@@ -18,7 +18,7 @@ from asr.decoding.lexicon.trie import LexiconTrie
 from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.decoding.lexicon.word_scorer import WordScorer
 from asr.decoding.ngram_scorer import NGramScorer, bigram_table
-from asr.decoding.phrases import Phrase, find_phrases, find_spellings
+from asr.decoding.phrases import Phrase, find_phrases, find_spellings, given_pronunciations
 from asr.decoding.prefix_beam import PrefixBeamDecoder
 from asr.decoding.settings import HYPS_PER_STATE, DecoderSettings
 from asr.decoding.token_scorer import TokenScorer
@@ -27,7 +27,7 @@ from asr.lm.ngram import NGramModel
 from asr.lm.storage import load_ngram
 from asr.lm.vocabulary import SPECIAL, read_words
 from asr.text.hotwords import Hotwords
-from asr.text.lexicon import read_lexicon
+from asr.text.lexicon import Pronunciation, describe_pronounced, read_lexicon
 from asr.text.policy import TextPolicy
 from asr.text.tokens import TokenTable
 
@@ -45,6 +45,7 @@ class Coverage:
         without_spelling: words that the tokens cannot spell.
         num_unknown: words that the language model does not know and that share ``<unk>``.
         not_one_word: entries of each file that are not one word under the text policy, where there are any.
+        pronounced: hot words that a pronunciation model pronounces, and how.
     """
 
     num_words: int
@@ -52,6 +53,7 @@ class Coverage:
     without_spelling: tuple[str, ...] = ()
     num_unknown: int = 0
     not_one_word: Mapping[str, int] = field(default_factory=dict)
+    pronounced: Mapping[str, Pronunciation] = field(default_factory=dict)
 
     def problems(self) -> Iterator[str]:
         """Yields a line for each kind of entry that cannot be searched."""
@@ -66,6 +68,8 @@ class Coverage:
         yield f"lexicon: {self.num_words} words, {self.num_spellings} spellings"
         if self.num_unknown:
             yield f"{lm}: {self.num_unknown} of {self.num_words} words are not in it and share <unk>"
+        if self.pronounced:
+            yield f"hot words: {describe_pronounced(self.pronounced)}"
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,7 @@ class DecoderParts:
             return replace(self, phrases=phrases)
         spelled = find_spellings(phrases, hotwords, self.trie.words, self.tokens)
         trie = with_spellings(self.trie, self.tokens, spelled)
+        pronounced = spelled.keys() - given_pronunciations(phrases).keys() if self.tokens.unit == "phone" else ()
         hot = {word for phrase in phrases for word in phrase.words}
         if trie is self.trie and (self.lm is None or hot <= self.lm.vocabulary.ids.keys()):
             return replace(self, phrases=phrases)
@@ -151,6 +156,7 @@ class DecoderParts:
             num_words=len(trie.words),
             without_spelling=tuple(word for word in self.coverage.without_spelling if word not in spelled),
             num_unknown=0 if words is None else words.num_unknown,
+            pronounced={word: tuple(self.tokens.decode(spelled[word][0]).split()) for word in sorted(pronounced)},
         )
         return replace(self, trie=trie, words=words, coverage=coverage, phrases=phrases)
 

@@ -88,7 +88,7 @@ def find_spellings(
     sources = {word: each.source for each in phrases for word in each.words}
     if tokens.unit != "phone":
         return {word: [tuple(tokens.encode(word))] for word in sources if word not in known}
-    spoken = _given(phrases)
+    spoken = given_pronunciations(phrases)
     lacking = [word for word in sources if word not in known and word not in spoken]
     said = hotwords.pronounce(lacking) if hotwords.pronounce and lacking else Lexicon({})
     for word in lacking:
@@ -100,8 +100,8 @@ def find_spellings(
     return {word: [_ids(word, phones, sources[word], tokens) for phones in each] for word, each in spoken.items()}
 
 
-def _given(phrases: Iterable[Phrase]) -> dict[str, list[Pronunciation]]:
-    """Returns the pronunciations of a list."""
+def given_pronunciations(phrases: Iterable[Phrase]) -> dict[str, list[Pronunciation]]:
+    """Returns the pronunciations that a list gives, by word."""
     spoken: dict[str, list[Pronunciation]] = {}
     for phrase in phrases:
         for several in phrase.source.pronunciations:

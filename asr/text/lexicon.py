@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -25,6 +25,7 @@ _COMMENT = re.compile(r"(?:^|\s)#.*|^;;;.*")
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]-))(?:[eE][-+]?[0-9]+)?")
 _WHOLE = re.compile(r"[0-9]+")
 _COLUMNS = (1, 4)  # numbers after a word: its probability; with it three of silences, as MFA and Kaldi write them
+_NAMED = 8  # words that a line names
 _FORM = "write lines such as: HELLO HH AH0 L OW1"
 
 
@@ -80,6 +81,18 @@ def read_lexicon(*paths: str | Path, case: Case = "keep", keep_stress: bool = Tr
             raise DataError(path, "holds no words", _FORM)
         entries = {**lexicon.entries, **entries}
     return Lexicon(entries)
+
+
+def describe_pronounced(spoken: Mapping[str, Pronunciation]) -> str:
+    """Returns what is said about words that a pronunciation model has pronounced; of many, the first.
+
+    Example:
+        >>> describe_pronounced({"ZOE": ("Z", "OW", "IY")})
+        '1 words have a pronunciation from their letters: ZOE (Z OW IY)'
+    """
+    named = [f"{word} ({' '.join(phones)})" for word, phones in islice(spoken.items(), _NAMED)]
+    more = ", …" if len(spoken) > _NAMED else ""
+    return f"{len(spoken)} words have a pronunciation from their letters: {', '.join(named)}{more}"
 
 
 def write_lexicon(lexicon: Lexicon, path: str | Path) -> None:

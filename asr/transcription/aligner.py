@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from asr.checkpoints.acoustic import load_checkpoint
 from asr.decoding.forced.boundaries import BoundaryRule
 from asr.decoding.forced.graph import LogProbs, WrittenWord
 from asr.decoding.forced.search import ForcedAlignment, TokenPlace, align_words
-from asr.decoding.forced.spelling import check_lexicon, separator_of, spell
+from asr.decoding.forced.spelling import check_lexicon, lacking_words, separator_of, spell
 from asr.decoding.forced.viterbi import Penalties
 from asr.decoding.hypothesis import Span
 from asr.decoding.lexicon.growing import pronunciations
@@ -26,6 +26,7 @@ from asr.models.acoustic import AcousticModel
 from asr.models.averaged import AveragedModel, average
 from asr.models.devices import move
 from asr.records import Record
+from asr.text.hotwords import Pronounce
 from asr.text.lexicon import Lexicon, read_lexicon
 from asr.text.policy import TextPolicy, get_policy
 from asr.text.tokens import BLANK, TokenTable
@@ -93,6 +94,7 @@ class Aligner:
         settings: AlignerSettings | None = None,
         device: str | torch.device = "cpu",
         num_workers: int = 1,
+        pronounce: Pronounce | None = None,
     ) -> None:
         """Moves the model to its device.
 
@@ -105,12 +107,13 @@ class Aligner:
             settings: penalties and rules; the defaults if None.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches computed at the same time.
+            pronounce: pronounces words that the lexicon lacks; None to refuse them.
 
         Raises:
             ConfigError: the device cannot be used, there is no such token, or a lexicon is missing or forbidden.
         """
         self.model: AcousticModel | AveragedModel = model.eval()
-        self.tokens, self.lexicon = tokens, lexicon
+        self.tokens, self.lexicon, self.pronounce = tokens, lexicon, pronounce
         self.policy = get_policy(_WORDS_OF_PHONES) if tokens.unit == "phone" else policy
         self.settings, self.num_workers = settings or AlignerSettings(), num_workers
         if silence and tokens.ids.get(silence, BLANK) == BLANK:
@@ -128,6 +131,7 @@ class Aligner:
         settings: AlignerSettings | None = None,
         *,
         head: str | None = None,
+        g2p: str | Path | None = None,
         device: str | torch.device = "cpu",
         num_workers: int = 1,
     ) -> Aligner:
@@ -139,6 +143,7 @@ class Aligner:
             silence: token that is treated like blank; empty for none.
             settings: penalties and rules; the defaults if None.
             head: head of the model, such as "char" beside phones; None for the main one.
+            g2p: model that pronounces words that the lexicon lacks, a checkpoint or in a model file; None for none.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches computed at the same time.
 
@@ -148,8 +153,9 @@ class Aligner:
             DataError: a lexicon cannot be read.
         """
         loaded = load_checkpoint(path).head(head or MAIN)
-        entries = _read_lexicon(lexicon, loaded.tokens)
-        return cls(loaded.model, loaded.tokens, loaded.policy, entries, silence, settings, device, num_workers)
+        entries, pronounce = _read_lexicon(lexicon, loaded.tokens), _pronounce_by(g2p)
+        model, tokens, policy = loaded.model, loaded.tokens, loaded.policy
+        return cls(model, tokens, policy, entries, silence, settings, device, num_workers, pronounce)
 
     @classmethod
     def from_file(
@@ -159,6 +165,7 @@ class Aligner:
         silence: str = "",
         settings: AlignerSettings | None = None,
         *,
+        g2p: str | Path | None = None,
         device: str | torch.device = "cpu",
         num_workers: int = 1,
     ) -> Aligner:
@@ -169,6 +176,7 @@ class Aligner:
             lexicon: files of pronunciations, which take precedence over those of the model file.
             silence: token that is treated like blank; empty for that of the model file, if it has one.
             settings: penalties and rules; the defaults if None.
+            g2p: as for :meth:`from_checkpoint`; None for the model in the file, if it has one.
             device: "cpu", "cuda" or "cuda:N".
             num_workers: batches computed at the same time.
 
@@ -185,7 +193,8 @@ class Aligner:
             own = Lexicon(pronunciations(file.parts.trie, tokens))
             entries = own if entries is None else Lexicon({**own.entries, **entries.entries})
         model, policy = average([each.model for each in file.acoustic]), file.acoustic[0].policy
-        return cls(model, tokens, policy, entries, silence or file.settings.silence, settings, device, num_workers)
+        silence, pronounce = silence or file.settings.silence, _pronounce_by(g2p) or file.pronounce
+        return cls(model, tokens, policy, entries, silence, settings, device, num_workers, pronounce)
 
     def align(
         self,
@@ -209,8 +218,12 @@ class Aligner:
             DataError: the recording or a word of the text cannot be read, the text is empty or longer than the
                 recording, or none of it is said.
         """
-        words = spell(text, self.tokens, self.policy, self.lexicon, where)
-        return self.match(path, self.read(path, channel=channel, on_progress=on_progress), words, where)
+        lines = list(text)
+        pronounced = self._pronounced(lines, where)
+        lexicon = self.lexicon if self.lexicon is None else Lexicon({**self.lexicon.entries, **pronounced.entries})
+        words = spell(lines, self.tokens, self.policy, lexicon, where)
+        alignment = self.match(path, self.read(path, channel=channel, on_progress=on_progress), words, where)
+        return replace(alignment, pronounced={word: several[0] for word, several in pronounced.entries.items()})
 
     def read(
         self, path: str | Path, *, channel: int | None = None, on_progress: Callable[[Seconds], None] | None = None
@@ -243,6 +256,12 @@ class Aligner:
             raise DataError(where, found_none, "check that the two belong together")
         return self._timed(Path(path), [word.text for word in words], found, heard)
 
+    def _pronounced(self, lines: Sequence[str], where: str) -> Lexicon:
+        """Returns the pronunciations of words that the lexicon lacks, by the pronunciation model."""
+        if self.lexicon is None or self.pronounce is None:
+            return Lexicon({})
+        return self.pronounce(lacking_words(lines, self.tokens, self.policy, self.lexicon, where))
+
     def _timed(self, path: Path, words: Sequence[str], found: ForcedAlignment, heard: Posteriors) -> Alignment:
         """Converts an alignment in frames to seconds."""
         said = (*found.words, *found.unwritten)
@@ -272,6 +291,15 @@ class Aligner:
 
 def _posterior(log_probs: LogProbs, place: TokenPlace) -> float:
     return float(np.exp(log_probs[place.first : place.last + 1, place.token].max()))
+
+
+def _pronounce_by(g2p: str | Path | None) -> Pronounce | None:
+    """Returns what pronounces words by the model in a file; None if there is no file."""
+    if g2p is None:
+        return None
+    from asr.checkpoints.model_file.pronouncer import open_pronouncer
+
+    return open_pronouncer(g2p).lexicon
 
 
 def _read_lexicon(paths: Sequence[str | Path], tokens: TokenTable) -> Lexicon | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
 from asr.audio.rates import Seconds
 from asr.decoding.hypothesis import Span
+from asr.text.lexicon import Pronunciation
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Alignment:
         untranscribed: speech that is not in the text, as the model recognises it, in order of time.
         score: natural-log score of the whole.
         name: name of the recording in tables; if empty, the file's name without suffix.
+        pronounced: words that no lexicon has, and the phones that a pronunciation model gave them.
     """
 
     path: Path
@@ -62,6 +64,7 @@ class Alignment:
     untranscribed: tuple[Span, ...]
     score: float
     name: str = ""
+    pronounced: Mapping[str, Pronunciation] = field(default_factory=dict)
 
     @property
     def spoken(self) -> list[Span]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -44,7 +45,11 @@ def open_engine(
         parts = file.parts
     else:
         parts = DecoderParts.read(settings, file.first.tokens, file.first.policy, file.first.model.frame_seconds)
-    parts = parts.with_hotwords(file.hotwords_of(settings) if hotwords is None else hotwords, file.first.policy)
+    if hotwords is None:
+        hotwords = file.hotwords_of(settings)
+    elif hotwords.pronounce is None:
+        hotwords = replace(hotwords, pronounce=file.pronounce)
+    parts = parts.with_hotwords(hotwords, file.first.policy)
     decoder = parts.decoder(settings)
     if file.portable:
         return SearchEngine([each.model for each in file.portable], decoder, rescorers), num_workers, parts.coverage

@@ -18,7 +18,8 @@
 # --experiment   file of conf/experiment/librispeech, such as mini_gpu for a GPU; of several, trained one after another, the last
 #                one decodes (without it mini, mini_restart and mini_crf, each of which begins from the one before)
 # --device       cuda to decode and rescore on a GPU; training takes one where there is one
-# --box          model file to write: network in 8 bits, dictionary and n-gram, pruned to --lm-megabytes, tuned on all of dev
+# --box          model file to write: network and pronunciation model in 8 bits, dictionary, n-gram pruned to --lm-megabytes, tuned
+#                on all of dev
 # Stages, for --stage N and --stop-stage N: 1 pronunciation model, 2 corpus, 3 tokens, 4 features, 5 training, 6 n-gram,
 # 7 recurrent language model, 8 decoding, 9 words by letters, 10 words by phones, 11 rescoring, 12 scores; with
 # --box 13 smaller n-gram, 14 its error rates, 15 weights and model file. Writes data/librispeech and exp/librispeech in the
@@ -136,7 +137,7 @@ fi
 
 if stage 15 "box: weights of all of $dev, and $box"; then
   "${tune[@]}" "${by_phones[@]}" --out "$exp/box.json"
-  asr export --checkpoint "$exp/last.ckpt" --settings "$exp/box.json" \
+  asr export --checkpoint "$exp/last.ckpt" --settings "$exp/box.json" --g2p "$g2p" \
     --precision int8 --scores "${name}_scores.json" --description "read English, from five hours of LibriSpeech" \
     --licence "CC BY 4.0; dictionary: BSD" --card trained_on="LibriSpeech, train-clean-5" \
     --card attribution="LibriSpeech: V. Panayotov, G. Chen, D. Povey, S. Khudanpur, ICASSP 2015; CMUdict: Carnegie Mellon University" \

@@ -226,7 +226,7 @@ def test_malice_of_members_that_are_not_as_declared(whole: Path) -> None:
 def test_a_newer_schema(whole: Path) -> None:
     newer = with_manifest(whole, lambda manifest: manifest.update(schema=SCHEMA + 1, more={}))
     assert refused(newer) == (
-        "is of schema 2, and this version reads schemas up to 1; "
+        "is of schema 3, and this version reads schemas up to 2; "
         "install a newer version, or export it again with this one"
     )
 

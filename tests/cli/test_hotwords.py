@@ -101,7 +101,17 @@ def test_a_model_file_of_phones_has_hot_words_pronounced(
     remedy = "give it after a second tab, or a pronunciation model (--g2p)"
     assert f"{names}:1: HABBAH is not in the lexicon, and has no pronunciation; {remedy}\n" in capsys.readouterr().err
     g2p = save_pronouncer(tmp_path / "g2p.ckpt", letters="ABH", phones="AH B")
-    assert "HABBAH" in " ".join(said(capsys, *arguments, "--g2p", g2p)).split()
+    favoured = said(capsys, *arguments, "--g2p", g2p)
+    assert "HABBAH" in " ".join(favoured).split()
+    assert export.main([*parts, "--g2p", str(g2p), "--out", str(tmp_path / "a.asr"), "--quiet"]) == 0
+    assert transcribe.main([*map(str, arguments), "--device", "cpu"]) == 0
+    out, err = capsys.readouterr()
+    assert out.split() == " ".join(favoured).split()
+    assert "hot words: 1 words have a pronunciation from their letters: HABBAH (" in err
+    names.write_text("Habbax\n", encoding="utf-8")
+    assert transcribe.main(list(map(str, arguments))) == 1
+    line = f"{names}:1: HABBAX is not in the lexicon, and has no pronunciation; give it after a second tab\n"
+    assert line in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -22,7 +23,7 @@ from asr.decoding.forced.boundaries import BoundaryRule
 from asr.decoding.forced.viterbi import Penalties
 from asr.decoding.settings import DecoderSettings
 from asr.errors import ConfigError, DataError
-from asr.text.lexicon import parse_lexicon
+from asr.text.lexicon import Lexicon, parse_lexicon
 from asr.text.tokens import TokenTable
 from asr.transcription.aligner import Aligner, AlignerSettings
 from asr.transcription.alignment_formats import ALIGNMENT_FORMATS, ALIGNMENT_SCHEMA
@@ -84,6 +85,23 @@ def test_phones_by_the_pronunciation_that_is_heard_and_silence_as_blank(tmp_path
     found = aligner(PHONES, lexicon=lexicon, silence="SIL").align(path, ["aba ba"])
     assert spans(found.spoken) == [("aba", 0.0, 0.6), ("ba", 0.8, 1.2)]
     assert [token.text for token in found.words[0].tokens] == ["AH", "B", "AH"]
+
+
+def test_words_that_the_lexicon_lacks_are_pronounced_and_named(tmp_path: Path) -> None:
+    lexicon, asked = parse_lexicon(["ABA AH B AH"]), []
+
+    def pronounce(words: Iterable[str]) -> Lexicon:
+        asked.append(list(words))
+        return Lexicon({"BA": (("B", "AH"), ("B",))})
+
+    ah, b = (PHONES.ids[phone] for phone in ("AH", "B"))
+    path = record(tmp_path / "a.wav", ah, b, ah, 0.4, b, ah)
+    found = aligner(PHONES, lexicon=lexicon, pronounce=pronounce).align(path, ["aba", "- Ba!"])
+    assert spans(found.spoken) == [("aba -", 0.0, 0.6), ("Ba!", 1.0, 1.4)]
+    assert asked == [["BA"]]
+    assert found.pronounced == {"BA": ("B", "AH")}
+    with pytest.raises(DataError, match=r"1 words have no pronunciation in the model's phones: BABA; write them"):
+        aligner(PHONES, lexicon=lexicon, pronounce=pronounce).align(path, ["aba baba"])
 
 
 def test_a_model_file_of_phones_has_its_pronunciations_and_its_silence(tmp_path: Path) -> None:

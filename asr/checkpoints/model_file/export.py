@@ -17,6 +17,7 @@ from asr.checkpoints.model_file.lexicon import write_lexicon
 from asr.checkpoints.model_file.members import Written
 from asr.checkpoints.model_file.networks import write_network
 from asr.checkpoints.model_file.ngram import write_ngram
+from asr.checkpoints.model_file.pronouncer import PART, write_pronouncer
 from asr.checkpoints.pruned import WHOLE, Pruning
 from asr.checkpoints.reading import StoredModel, read_model
 from asr.checkpoints.rescoring import own_head, rescoring_model
@@ -39,6 +40,7 @@ class Recipe:
         is_portable: whether acoustic models are written as ONNX, to run without torch.
         confidence: how the best hypothesis is chosen at last, and how sure its words are; None for the first.
         pruning: how the acoustic models are made smaller.
+        g2p: checkpoint of a model that pronounces words without a lexicon; None for none.
     """
 
     checkpoints: Sequence[str]
@@ -49,6 +51,7 @@ class Recipe:
     is_portable: bool = False
     confidence: ConfidenceSettings | None = None
     pruning: Pruning = WHOLE
+    g2p: str | None = None
 
 
 def export_model(recipe: Recipe, path: str | Path) -> list[str]:
@@ -87,6 +90,8 @@ def export_model(recipe: Recipe, path: str | Path) -> list[str]:
         ],
         "decoder": asdict(_without_folders(recipe.settings)),
     }
+    if recipe.g2p is not None:
+        manifest[PART] = write_pronouncer(recipe.g2p, tokens, recipe.precision, written)
     if recipe.confidence is not None:
         manifest["confidence"] = asdict(recipe.confidence)
     if parts.lm is not None:

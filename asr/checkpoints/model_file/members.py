@@ -18,7 +18,7 @@ from asr.errors import CheckpointError, DataError
 from asr.files import written_whole
 from asr.records import Record, parse_json
 
-SCHEMA = 1
+SCHEMA = 2
 """Increased when earlier versions can no longer read the files."""
 _FORMAT = "carousel model file"
 _NOT_ONE = "give a model file that asr export wrote"

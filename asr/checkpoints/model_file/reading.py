@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,9 +23,15 @@ from asr.text.hotwords import Hotwords
 if TYPE_CHECKING:
     from asr.checkpoints.acoustic import Loaded
     from asr.checkpoints.model_file.search import Rescoring
+    from asr.checkpoints.pronunciation import LoadedPronouncer
     from asr.decoding.parts import DecoderParts
+    from asr.text.hotwords import Pronounce
+    from asr.text.lexicon import Lexicon
 
-_OF_SEARCH = ("ngram", "lexicon", "rescoring_")
+_PRONUNCIATION = "pronunciation"
+_OF_WORDS = (f"{_PRONUNCIATION}/",)
+"""Beginnings of the members that are read where a word has no pronunciation."""
+_OF_SEARCH = ("ngram", "lexicon", "rescoring_", *_OF_WORDS)
 """Beginnings of the members that only searches read."""
 
 
@@ -91,10 +97,28 @@ class ModelFile:
             from asr.checkpoints.model_file.search import read_rescoring
         return read_rescoring(self.members, self.acoustic, self.sample_rate)
 
+    @cached_property
+    def pronouncer(self) -> LoadedPronouncer | None:
+        """The model that pronounces words that the lexicon lacks, None if there is none; errors as for ``parts``."""
+        if not self.members.manifest.has(_PRONUNCIATION):
+            return None
+        with needing_torch(self.path):
+            from asr.checkpoints.model_file.pronouncer import read_pronouncer
+        return read_pronouncer(self.members)
+
+    @property
+    def pronounce(self) -> Pronounce | None:
+        """Pronounces words that the lexicon lacks, None if nothing does; the model is read when it is first called."""
+        return self._pronounce if self.members.manifest.has(_PRONUNCIATION) else None
+
+    def _pronounce(self, words: Iterable[str]) -> Lexicon:
+        assert self.pronouncer is not None
+        return self.pronouncer.lexicon(words)
+
     def complete(self) -> None:
         """Reads what searches use, and refuses members that belong to nothing; errors are those of ``parts``."""
         _ = self.rescoring, self.parts
-        self.members.finish()
+        self.members.finish(_OF_WORDS if self.members.manifest.has(_PRONUNCIATION) else ())
 
     def has_files_of(self, settings: DecoderSettings) -> bool:
         """Returns whether settings name the lexicon and the language model in the file."""
@@ -209,6 +233,8 @@ def _describe_search(manifest: Record) -> list[Row]:
         if not all(type(count) is int for count in counts):
             raise manifest.record("ngram").error("num_ngrams", "a list of whole numbers")
         rows.append(("n-grams", f"{', '.join(f'{count:,}' for count in counts)} of orders 1 to {len(counts)}"))
+    if manifest.has(_PRONUNCIATION):
+        rows.append(("other words", "are pronounced from their letters, by a model of their own"))
     return rows
 
 

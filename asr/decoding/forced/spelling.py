@@ -35,25 +35,32 @@ def spell(
     check_lexicon(tokens, lexicon)
     words: list[WrittenWord] = []
     unknown: dict[str, None] = {}
-    for number, line in enumerate(lines, start=1):
-        for form, word in _forms(line, policy, f"{where}:{number}"):
-            if not word:
-                words[-1:] = [WrittenWord(f"{each.text} {form}", each.spellings) for each in words[-1:]]
-                continue
-            if lexicon is None:
-                words.append(WrittenWord(form, (_letters(word, tokens, f"{where}:{number}: {form}"),)))
-                continue
-            spellings = _spoken(word, lexicon, tokens)
-            words.append(WrittenWord(form, spellings))
-            if not spellings:
-                unknown[word] = None
+    for place, form, word in _forms(lines, policy, where):
+        if not word:
+            words[-1:] = [WrittenWord(f"{each.text} {form}", each.spellings) for each in words[-1:]]
+            continue
+        if lexicon is None:
+            words.append(WrittenWord(form, (_letters(word, tokens, f"{place}: {form}"),)))
+            continue
+        spellings = _spoken(word, lexicon, tokens)
+        words.append(WrittenWord(form, spellings))
+        if not spellings:
+            unknown[word] = None
     if unknown:
         named = ", ".join(list(unknown)[:_NAMED]) + (", …" if len(unknown) > _NAMED else "")
         found = f"{len(unknown)} words have no pronunciation in the model's phones: {named}"
-        raise DataError(where, found, "add them to the lexicon; asr pronounce writes pronunciations")
+        raise DataError(where, found, "write them as they are said, or add them to the lexicon")
     if not words:
         raise DataError(where, "holds no words", "write what is said")
     return words
+
+
+def lacking_words(
+    lines: Iterable[str], tokens: TokenTable, policy: TextPolicy, lexicon: Lexicon, where: str
+) -> list[str]:
+    """Returns the words of a text that have no pronunciation in the model's phones, each once; see :func:`spell`."""
+    words = dict.fromkeys(word for _, _, word in _forms(lines, policy, where) if word)
+    return [word for word in words if not _spoken(word, lexicon, tokens)]
 
 
 def check_lexicon(tokens: TokenTable, lexicon: Lexicon | None) -> None:
@@ -72,14 +79,16 @@ def separator_of(tokens: TokenTable) -> int | None:
     return tokens.ids[SPACE_TOKEN] if tokens.unit == "char" else None
 
 
-def _forms(line: str, policy: TextPolicy, where: str) -> Iterator[tuple[str, str]]:
-    """Yields each word as written and under the policy, under which it may be empty."""
-    for form in line.split():
-        words = policy.apply(form, where).split()
-        if len(words) < 2:
-            yield form, "".join(words)
-        else:
-            yield from zip(words, words, strict=True)
+def _forms(lines: Iterable[str], policy: TextPolicy, where: str) -> Iterator[tuple[str, str, str]]:
+    """Yields the line of each word, the word as written, and under the policy, under which it may be empty."""
+    for number, line in enumerate(lines, start=1):
+        place = f"{where}:{number}"
+        for form in line.split():
+            words = policy.apply(form, place).split()
+            if len(words) < 2:
+                yield place, form, "".join(words)
+            else:
+                yield from ((place, word, word) for word in words)
 
 
 def _letters(word: str, tokens: TokenTable, where: str) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asr.decoding.forced.spelling import separator_of, spell
+from asr.decoding.forced.spelling import lacking_words, separator_of, spell
 from asr.errors import ConfigError, DataError
 from asr.text.lexicon import parse_lexicon
 from asr.text.policy import get_policy
@@ -47,7 +47,8 @@ def test_phones_come_from_the_lexicon_all_pronunciations() -> None:
     lexicon = parse_lexicon(["AB AH B", "AB(2) K B", "AB(3) Q B", "KA K AH"])
     found = spell(["ab, ka"], PHONES, POLICY, lexicon, "x.txt")
     assert [(word.text, word.spellings) for word in found] == [("ab,", ((1, 2), (3, 2))), ("ka", ((3, 1),))]
-    with pytest.raises(DataError, match=r"x.txt: 2 words have no pronunciation in the model's phones: KU, X; add them"):
+    assert lacking_words(["ku ab", "x ku"], PHONES, POLICY, lexicon, "x.txt") == ["KU", "X"]
+    with pytest.raises(DataError, match=r"x.txt: 2 words have no pronunciation in the model's phones: KU, X; write"):
         spell(["ku ab", "x ku"], PHONES, POLICY, lexicon, "x.txt")
 
 

@@ -1,0 +1,72 @@
+"""The pronunciation model of a model file, which says how words are spoken that its lexicon lacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from asr.box.english import model_path
+from asr.checkpoints.model_file.arrays import Precision
+from asr.checkpoints.model_file.members import Members, Written, is_model_file
+from asr.checkpoints.model_file.networks import read_network, write_network
+from asr.checkpoints.pronunciation import PRONUNCIATION, LoadedPronouncer, load_pronouncer
+from asr.checkpoints.reading import read_model
+from asr.errors import CheckpointError, ConfigError
+from asr.text.tokens import TokenTable
+
+PART = "pronunciation"
+"""Its name in the manifest, and the folder of its members."""
+
+
+def write_pronouncer(path: str, tokens: TokenTable, precision: Precision, written: Written) -> dict[str, Any]:
+    """Writes the pronunciation model of a checkpoint and returns its entry in the manifest.
+
+    Args:
+        path: the checkpoint.
+        tokens: the table of the acoustic models.
+        precision: precision of its matrices.
+        written: the members.
+
+    Raises:
+        ConfigError: the tokens are not phones, or it has phones that are none of them.
+        CheckpointError: the checkpoint cannot be read.
+    """
+    if tokens.unit != "phone":
+        raise ConfigError("g2p", f"pronounces words, and the model writes {tokens.unit}", "leave it out")
+    stored = read_model(path, PRONUNCIATION.incomplete, PRONUNCIATION.remedy)
+    loaded = PRONUNCIATION.load_stored(stored)
+    strange = sorted(set(loaded.phones.tokens[1:]) - set(tokens.tokens))
+    if strange:
+        found = f"has {len(strange)} phones that are none of the acoustic model's, such as {strange[0]}"
+        raise ConfigError(path, found, "give one that was trained on pronunciations in the same phones")
+    return write_network(stored, loaded.network, precision, PART, written)
+
+
+def read_pronouncer(members: Members) -> LoadedPronouncer:
+    """Builds the pronunciation model of a file that has one.
+
+    Raises:
+        AsrError: it is damaged, or a model of another kind.
+    """
+    loaded = read_network(members, members.manifest.record(PART), PART)
+    if not isinstance(loaded, LoadedPronouncer):
+        raise members.foreign("its pronunciation model is of another kind")
+    return loaded
+
+
+def open_pronouncer(path: str | Path) -> LoadedPronouncer:
+    """Reads the pronunciation model of a checkpoint, or of a model file that has one.
+
+    Args:
+        path: the file, or "english" for the model in the box.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or has none.
+        DataError: the manifest of a model file cannot be read.
+    """
+    if not is_model_file(path):
+        return load_pronouncer(path)
+    members = Members(model_path(path))
+    if not members.manifest.has(PART):
+        raise CheckpointError(path, "has no pronunciation model", "make it with: asr export --g2p")
+    return read_pronouncer(members)
