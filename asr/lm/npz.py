@@ -24,6 +24,7 @@ _ARRAYS: dict[str, npt.DTypeLike] = {
     "backoffs": np.float64,
     "backoff_states": np.int32,
 }
+_INDICES = ("arc_offsets", "arc_labels", "arc_next_states", "backoff_states")
 _REMEDY = "make it with: asr lm convert"
 
 _MOST_RATIO = 100  # of unpacked to packed bytes; models reach 10, archives that are made to fill memory 1000
@@ -133,15 +134,15 @@ def _is_whole(vocabulary_size: int, num_ngrams: tuple[int, ...], arrays: dict[st
     lengths = (num_states + 1, num_arcs, num_arcs, num_arcs, num_states, num_states)
     if any(len(arrays[name]) != length for name, length in zip(_ARRAYS, lengths, strict=True)):
         return False
-    sizes = {"arc_labels": vocabulary_size, "arc_next_states": num_states, "backoff_states": num_states}
-    if any(int(arrays[name].min()) < 0 or int(arrays[name].max()) >= size for name, size in sizes.items()):
+    sizes = (num_arcs + 1, vocabulary_size, num_states, num_states)
+    offsets, labels, _, backoff_states = indices = [arrays[name] for name in _INDICES]
+    if any(int(values.min()) < 0 or int(values.max()) >= size for values, size in zip(indices, sizes, strict=True)):
         return False
-    offsets, backoff_states = arrays["arc_offsets"], arrays["backoff_states"]
-    counts = np.diff(offsets)
-    if offsets[0] != 0 or offsets[1] != vocabulary_size or offsets[-1] != num_arcs or (counts < 0).any():
+    if offsets[0] != 0 or offsets[1] != vocabulary_size or offsets[-1] != num_arcs or (np.diff(offsets) < 0).any():
         return False
-    keys = np.repeat(np.arange(num_states), counts) * vocabulary_size + arrays["arc_labels"]
-    if (np.diff(keys) <= 0).any():
+    is_first = np.zeros(num_arcs + 1, dtype=bool)  # of its state, which the labels ascend within
+    is_first[offsets] = True
+    if not (is_first[1:-1] | (labels[1:] > labels[:-1])).all():
         return False
     states = backoff_states
     for _ in range(len(num_ngrams) - 2):

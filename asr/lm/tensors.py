@@ -33,7 +33,7 @@ class NGramTensors(nn.Module):
     backoff_states: torch.Tensor
 
     def __init__(self, model: NGramModel, dtype: torch.dtype = torch.float32) -> None:
-        """Copies the arrays of a model."""
+        """Takes the arrays of a model; those of the right type are shared with it."""
         super().__init__()
         self.vocabulary_size = len(model.vocabulary)
         self.order = model.order
@@ -41,10 +41,14 @@ class NGramTensors(nn.Module):
         widths = np.diff(model.arc_offsets)[1:]
         self._most_arcs = int(widths.max(initial=0))  # of a state other than the empty context
         for name in ("arc_offsets", "arc_labels", "arc_next_states", "arc_keys", "backoff_states"):
-            self.register_buffer(name, torch.from_numpy(getattr(model, name).astype(np.int64)), persistent=False)
+            values = getattr(model, name).astype(np.int64, copy=False)
+            self.register_buffer(name, torch.from_numpy(values), persistent=False)
         for name in ("arc_log_probs", "backoffs"):
-            values = torch.tensor(getattr(model, name), dtype=dtype)
-            self.register_buffer(name, values, persistent=False)
+            self.register_buffer(name, torch.from_numpy(getattr(model, name)).to(dtype), persistent=False)
+
+    def unigrams(self, labels: torch.Tensor) -> torch.Tensor:
+        """Returns the natural-log probabilities of words without their contexts, shape as the labels."""
+        return self.arc_log_probs[labels]  # the empty context comes first, and has an arc for each word
 
     def scores(self, states: torch.Tensor) -> torch.Tensor:
         """Returns the natural-log probabilities, shape (B, V), of all words after states, shape (B,); for small V."""

@@ -40,7 +40,7 @@ class Vocabulary:
         if len(self.ids) != len(self.words):
             doubled = next(word for place, word in enumerate(self.words) if self.ids[word] != place)
             raise DataError("vocabulary", f"{doubled!r} occurs in it twice", "leave one out")
-        if not all(self.words) or len(" ".join(self.words).split(" ")) != len(self.words):
+        if not all(self.words) or " ".join(self.words).count(" ") != len(self.words) - 1:
             raise DataError("vocabulary", "holds an empty word or one with a blank", "leave it out")
 
     @classmethod
@@ -60,7 +60,7 @@ class Vocabulary:
     @cached_property
     def ids(self) -> Mapping[str, int]:
         """The id of each word."""
-        return {word: word_id for word_id, word in enumerate(self.words)}
+        return dict(zip(self.words, range(len(self.words)), strict=True))
 
     def encode(self, sentence: Sequence[str]) -> npt.NDArray[np.int32]:
         """Returns the ids of words, shape (L,); that of ``<unk>`` for words that are not in the vocabulary.

@@ -35,6 +35,8 @@ def changed(array, place, value):
 def test_arrays_that_do_not_belong_together(tmp_path, make_text):
     model, path = estimate(make_text(0), 3), tmp_path / "m.npz"
     last = model.num_states - 1
+    around = model.arc_offsets.copy()
+    around[2:5] = 2**62, -(2**63), -(2**62)  # each is above the one before it, in 64 bits
     for changes in (
         {"arc_labels": model.arc_labels[1:]},
         {"arc_labels": model.arc_labels + 1},
@@ -46,6 +48,7 @@ def test_arrays_that_do_not_belong_together(tmp_path, make_text):
         {"arc_next_states": model.arc_next_states - 1},
         {"arc_offsets": model.arc_offsets[::-1]},
         {"arc_offsets": changed(model.arc_offsets, 2, 10**15)},
+        {"arc_offsets": around},
         {"num_ngrams": np.array([3, 4])},
         {"num_ngrams": np.array([], dtype=np.int64)},
         {"num_ngrams": np.array([*model.num_ngrams[:2], -1])},

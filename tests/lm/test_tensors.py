@@ -24,6 +24,8 @@ def test_equal_the_model_on_random_models(tmp_path, make_arpa, seed, order):
     np.testing.assert_allclose(looked_up.numpy(), log_probs, atol=1e-12)
     np.testing.assert_array_equal(after.numpy(), next_states)
     assert tensors.start_state == model.start_state
+    ids = torch.from_numpy(labels)
+    assert torch.equal(tensors.unigrams(ids), tensors.lookup(torch.zeros_like(ids), ids)[0])
 
 
 def test_single_precision_and_shapes(make_text):

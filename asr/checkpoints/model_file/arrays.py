@@ -91,7 +91,9 @@ class ArrayReader:
             raise form.error("width", "1 to 8")
         values = self._planes(name, count, width)
         if form.flag("signed"):
-            values = np.where(values & 1, -(values >> 1) - 1, values >> 1)
+            flips = -(values & 1)
+            values >>= 1
+            values ^= flips
         return values
 
     def scores(self, name: str, count: int) -> Floats:
@@ -124,11 +126,10 @@ class ArrayReader:
 
     def _planes(self, name: str, count: int, width: int) -> Ints:
         content = self._members.read(f"{self._part}/{name}", count * width)
-        planes = np.frombuffer(content, np.uint8).reshape(width, count)
-        values: Ints = planes[0].astype(np.int64)
-        for place in range(1, width):
-            values |= planes[place].astype(np.int64) << 8 * place
-        return values
+        columns = np.zeros((count, 8), dtype=np.uint8)
+        for place, plane in enumerate(np.frombuffer(content, np.uint8).reshape(width, count)):
+            columns[:, place] = plane
+        return columns.reshape(-1).view("<i8").astype(np.int64, copy=False)
 
 
 def _book(values: npt.NDArray[Any]) -> Floats:

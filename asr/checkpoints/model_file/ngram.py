@@ -76,16 +76,18 @@ def read_ngram(members: Members, found: Record) -> NGramModel:
     acts = np.unpackbits(arrays.whole("acting", -(-num_states // 8)).astype(np.uint8))[:num_states].astype(bool)
     if not num_ngrams or num_ngrams[0] != len(vocabulary) or not _are_below(labels, min(len(vocabulary), num_arcs)):
         raise members.foreign("the n-grams are of other words")
-    shorter = arrays.whole("backoff_states", num_states) + _likely_shorter(num_ngrams, labels, acts)
-    after = arrays.whole("arc_next_states", num_arcs) + _likely_next(num_arcs, acts, shorter)
+    shorter = arrays.whole("backoff_states", num_states)
+    shorter += _likely_shorter(num_ngrams, labels, acts)
+    after = arrays.whole("arc_next_states", num_arcs)
+    after += _likely_next(num_arcs, acts, shorter)
     if not _are_below(shorter, num_states) or not _are_below(after, num_states):
         raise members.foreign("the n-grams lead to others that are not there")
     values = {
         "arc_offsets": np.concatenate([[0], np.cumsum(counts)]),
         "arc_labels": labels.astype(np.int32),
-        "arc_log_probs": np.concatenate(log_probs).astype(np.float64),
+        "arc_log_probs": np.concatenate(log_probs, dtype=np.float64),
         "arc_next_states": after.astype(np.int32),
-        "backoffs": np.concatenate(backoffs).astype(np.float64),
+        "backoffs": np.concatenate(backoffs, dtype=np.float64),
         "backoff_states": shorter.astype(np.int32),
     }
     return model_of(members.path, AGAIN, vocabulary, num_ngrams, values)

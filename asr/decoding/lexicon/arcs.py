@@ -106,7 +106,7 @@ class WeightedTrie:
             lm_weight=scores.lm_weight,
             weights=weights,
             pair_weights=pair_weights,
-            cell_weights=pair_weights[trie.pair_table.long()],
+            cell_weights=pair_weights.index_select(0, trie.pair_table),
             ahead=ahead,
             hashes=hashes,
             word_hashes=words,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from itertools import repeat
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -44,16 +46,18 @@ class WordNGram(nn.Module):
         """Finds the words in the model."""
         super().__init__()
         ids = model.vocabulary.ids
-        labels = [ids.get(word, UNKNOWN) for word in words]
-        self.num_words, self.num_unknown, self.highest = len(words), labels.count(UNKNOWN), 0.0
-        if self.num_unknown == len(labels):
+        labels = np.array([*map(ids.get, words, repeat(UNKNOWN)), UNKNOWN], dtype=np.int64)
+        lacking = np.flatnonzero(labels[:-1] == UNKNOWN)
+        self.num_words, self.num_unknown, self.highest = len(words), len(lacking), 0.0
+        if self.num_unknown == len(words):
             found = f"knows none of the {len(words)} words of the lexicon, such as {words[0]!r}"
             raise DataError("language model", found, "train it on words, in the same case")
         self.ngram = NGramTensors(model)
-        self.register_buffer("labels", torch.tensor([*labels, UNKNOWN]), persistent=False)
-        sharing = [label == UNKNOWN and word not in expected for word, label in zip(words, labels, strict=True)]
-        self._is_shared = sum(sharing) > 1
-        shares = torch.tensor([*sharing, False]) * -math.log(max(1, sum(sharing)))
+        self.register_buffer("labels", torch.from_numpy(labels), persistent=False)
+        sharing = [place for place in lacking.tolist() if words[place] not in expected]
+        self._is_shared = len(sharing) > 1
+        shares = torch.zeros(len(labels))
+        shares[sharing] = -math.log(max(1, len(sharing)))
         self.register_buffer("shares", shares, persistent=False)
 
     @property
@@ -63,7 +67,7 @@ class WordNGram(nn.Module):
 
     def unigrams(self) -> Tensor:
         """Returns the natural-log probability of each word without its context, shape (W+1,)."""
-        return self.lookup(torch.zeros_like(self.labels), torch.arange(len(self.labels), device=self.labels.device))[0]
+        return self.ngram.unigrams(self.labels) + self.shares
 
     def look_ahead(self, trie: LexiconTrie) -> Tensor:
         """Returns the best unigram of the words that may still come in each state of a trie, shape (S,)."""

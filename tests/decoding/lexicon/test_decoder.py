@@ -147,7 +147,9 @@ def test_words_that_the_model_lacks_share_the_probability_of_an_unknown_one() ->
     assert found[0][1:4] == pytest.approx([whole - math.log(3)] * 3, abs=1e-5)
     assert found[0][4:] == pytest.approx([whole] * 2, abs=1e-5)
     assert found[1][1:] == pytest.approx([whole] * 5, abs=1e-5), "one word alone has all of it"
-    assert WordNGram(lm, words, {"hot"}).num_unknown == 4
+    scorer = WordNGram(lm, words, {"hot"})
+    assert scorer.num_unknown == 4
+    assert torch.equal(scorer.unigrams(), scorer.lookup(torch.zeros_like(first), torch.arange(6))[0])
 
 
 def test_recombination_finds_the_best_hypothesis_with_a_smaller_beam() -> None:
