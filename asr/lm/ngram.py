@@ -106,7 +106,8 @@ class NGramModel:
     @cached_property
     def arc_keys(self) -> Ids:
         """State times V plus label of each arc, ascending, shape (A,): the search keys of arcs."""
-        return self.arc_contexts * len(self.vocabulary) + self.arc_labels
+        starts = np.arange(self.num_states) * len(self.vocabulary)
+        return np.repeat(starts, np.diff(self.arc_offsets)) + self.arc_labels
 
     def lookup(self, states: npt.NDArray[Any], labels: npt.NDArray[Any]) -> tuple[LogProbs, Ids]:
         """Returns the natural-log probabilities of words, and the states after them.

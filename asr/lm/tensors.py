@@ -41,8 +41,7 @@ class NGramTensors(nn.Module):
         widths = np.diff(model.arc_offsets)[1:]
         self._most_arcs = int(widths.max(initial=0))  # of a state other than the empty context
         for name in ("arc_offsets", "arc_labels", "arc_next_states", "arc_keys", "backoff_states"):
-            values = getattr(model, name).astype(np.int64, copy=False)
-            self.register_buffer(name, torch.from_numpy(values), persistent=False)
+            self.register_buffer(name, torch.from_numpy(getattr(model, name)), persistent=False)
         for name in ("arc_log_probs", "backoffs"):
             self.register_buffer(name, torch.from_numpy(getattr(model, name)).to(dtype), persistent=False)
 
@@ -55,7 +54,7 @@ class NGramTensors(nn.Module):
         chain, weights = [states], [torch.zeros_like(states, dtype=self.backoffs.dtype)]
         for _ in range(self.order - 1):
             weights.append(weights[-1] + self.backoffs[chain[-1]])
-            chain.append(self.backoff_states[chain[-1]])
+            chain.append(self.backoff_states[chain[-1]].long())
         result = weights[-1][:, None] + self.arc_log_probs[: self.vocabulary_size]  # (B, V): the empty context
         result = nn.functional.pad(result, (0, 1))  # column V collects what is not an arc
         places = torch.arange(self._most_arcs, device=states.device)
@@ -63,7 +62,7 @@ class NGramTensors(nn.Module):
             arcs = self.arc_offsets[state][:, None] + places  # (B, most arcs)
             is_arc = (arcs < self.arc_offsets[state + 1][:, None]) & (state > 0)[:, None]
             arcs = torch.where(is_arc, arcs, 0)
-            labels = torch.where(is_arc, self.arc_labels[arcs], self.vocabulary_size)
+            labels = torch.where(is_arc, self.arc_labels[arcs].long(), self.vocabulary_size)
             result.scatter_(1, labels, self.arc_log_probs[arcs] + weight[:, None])
         return result[:, : self.vocabulary_size]
 
@@ -84,5 +83,5 @@ class NGramTensors(nn.Module):
             arcs = torch.where(found, places, arcs)
             is_open = is_open & ~found
             log_probs = log_probs + torch.where(is_open, self.backoffs[states], 0.0)
-            states = self.backoff_states[states]
-        return log_probs + self.arc_log_probs[arcs], self.arc_next_states[arcs]
+            states = self.backoff_states[states].long()
+        return log_probs + self.arc_log_probs[arcs], self.arc_next_states[arcs].long()
