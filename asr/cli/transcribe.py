@@ -165,9 +165,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--batch-seconds",
         type=above_zero,
-        default=160.0,
+        default=80.0,
         metavar="S",
-        help="seconds of audio recognised together; more is faster on a GPU but needs memory (default: 160)",
+        help="seconds of audio recognised together; more is faster on a GPU but needs memory (default: 80)",
     )
     return parser
 
