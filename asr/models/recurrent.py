@@ -255,7 +255,7 @@ class RecurrentStack(nn.Module):
 
     def outputs(self, frames: Tensor, lengths: Tensor, num_layers: int | None = None) -> list[Tensor]:
         """Returns the outputs of the first ``num_layers`` layers, or of all: the last of all is :meth:`forward`'s."""
-        if self.bptt_frames and torch.is_grad_enabled():
+        if self.bptt_frames and self.training and torch.is_grad_enabled():
             return self._truncated(frames, num_layers)
         index, valid = reversal_index(lengths, frames.size(1)), valid_frames(lengths, frames.size(1))
         outputs = []

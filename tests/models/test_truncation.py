@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
@@ -90,6 +91,20 @@ def test_gradients_end_where_a_chunk_begins_and_padding_leaks_into_nothing() -> 
     padded = frames.detach().clone()
     padded[1, 17:] = 9.0
     assert torch.equal(stack(padded, LENGTHS)[1, :17], stack(frames, LENGTHS)[1, :17])
+
+
+def test_gradients_are_whole_outside_training_also_of_weights_that_are_put_in_for_a_call() -> None:
+    stack = RecurrentStack(6, 8, 2, bidirectional=False, bptt_frames=5).eval()
+    frames, scale = torch.randn(3, 23, 6), torch.tensor(1.5, requires_grad=True)
+    weights = {name: weight.detach() for name, weight in stack.named_parameters()}
+
+    def gradient(bptt_frames: int) -> Tensor:
+        stack.bptt_frames = bptt_frames
+        scaled = weights | {"layers.0.ahead.weight_hh_l0": weights["layers.0.ahead.weight_hh_l0"] * scale}
+        output = functional_call(stack, scaled, (frames, LENGTHS))
+        return torch.autograd.grad(output.square().sum(), scale)[0]
+
+    assert torch.equal(gradient(5), gradient(0))
 
 
 @pytest.mark.parametrize("cell", ["lstm", "lstm_peephole"])
