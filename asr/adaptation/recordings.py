@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -66,12 +67,16 @@ def read_recordings(path: str | Path, rule: PolicyRule, sample_rate: int) -> lis
         sample_rate: of the model, in Hz.
 
     Raises:
-        DataError: there are fewer than five, one has no transcript, is longer than a minute, or cannot be read.
+        DataError: there are fewer than five, two have the same id, one has no transcript, is longer than a minute, or
+            cannot be read.
     """
     cuts = sorted((cut for split in prepare(path).values() for cut in split), key=lambda cut: cut.id)
     if len(cuts) < LEAST_RECORDINGS:
         found = f"holds {len(cuts)} recordings with transcripts, and a fifth of them is held out"
         raise DataError(path, found, f"give {LEAST_RECORDINGS} or more; a few minutes are better")
+    doubled = next((one.id for one, other in pairwise(cuts) if one.id == other.id), None)
+    if doubled is not None:
+        raise DataError(path, f"utterance id {doubled} occurs twice", "give each recording an id of its own")
     spoken = []
     for cut in cuts:
         if cut.duration > _LONGEST:

@@ -45,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
         raise UsageError(f"--out {ENGLISH}", found, f"name a file, such as {ENGLISH}-mine.asr")
     if arguments.seed < 0:
         raise UsageError("--seed", f"{arguments.seed}", "give 0 or more")
-    refuse_to_overwrite([arguments.model, arguments.recordings, arguments.hotwords, *arguments.text], arguments.out)
+    inputs = [arguments.model, arguments.recordings, arguments.hotwords, arguments.g2p, *arguments.text]
+    refuse_to_overwrite(inputs, arguments.out)
     print_log("asr adapt: ")
     hotwords, pronounce = _read_words(arguments)
     from asr.adaptation.adapting import Wishes, adapt, adapted_card

@@ -36,7 +36,8 @@ def main(argv: list[str] | None = None) -> int:
         raise UsageError(
             f"--out {ENGLISH}", "is the name of the model in the box", f"name a file, such as {ENGLISH}.asr"
         )
-    inputs = [*arguments.checkpoint, arguments.settings, arguments.scores, arguments.g2p, *arguments.rescore_settings]
+    named = [arguments.settings, arguments.confidence, arguments.scores, arguments.g2p]
+    inputs = [*arguments.checkpoint, *named, *arguments.rescore_settings]
     models = [each.model for each in rescoring]
     refuse_to_overwrite([*inputs, *models, settings.lm, *settings.lexicon], arguments.out)
     from asr.checkpoints.model_file.card import make_card

@@ -139,7 +139,7 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
     """Tunes a search and returns the line to print."""
     (search, how), settings = _search_of(arguments), search_settings(arguments)
     _check_decoding(arguments, settings)
-    from asr.corpora.manifests import read_cuts
+    from asr.corpora.manifests import read_all_cuts
     from asr.corpora.targets import target_text
     from asr.data.posteriors import posteriors
     from asr.tuning.dev import Dev
@@ -155,7 +155,7 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
         source = Posteriors(batches, parts, settings, arguments.tuning_beam_size)
         return Dev(source, {cut.id: target_text(cut, target) for cut in cuts}, rule, has_greedy)
 
-    cuts = [cut for file in arguments.cuts for cut in read_cuts(file)]
+    cuts = read_all_cuts(arguments.cuts)
     if arguments.crosswise:
         return _write_crosswise(dev_of, search, cuts, arguments.cuts[0], arguments.crosswise)
     best = dev_of(cuts).tune(_logged(rule), search)

@@ -51,6 +51,22 @@ def read_cuts(path: str | Path) -> CutSet:
     return CutSet.from_cuts(cuts.values())
 
 
+def read_all_cuts(paths: Iterable[str | Path]) -> list[Cut]:
+    """Returns the cuts of several files, one file after the other, in memory.
+
+    Raises:
+        DataError: as for :func:`read_cuts`, or an id occurs in two of them.
+    """
+    found: dict[str, tuple[Cut, str | Path]] = {}
+    for path in paths:
+        for cut in read_cuts(path):
+            if cut.id in found:
+                where = found[cut.id][1]
+                raise DataError(path, f"utterance id {cut.id} is in {where} too", "give files without common ids")
+            found[cut.id] = cut, path
+    return [cut for cut, _ in found.values()]
+
+
 def write_cuts(cuts: CutSet | Iterable[Cut], path: str | Path) -> None:
     """Writes cuts as ``.jsonl.gz``, whole or not at all; equal cuts give equal bytes.
 

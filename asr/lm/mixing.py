@@ -86,7 +86,7 @@ def find_weights(models: Sequence[SentenceModel], sentences: Sequence[Sequence[s
     log_probs = np.stack([_predictions(model, sentences) for model in models])
     is_known = np.isfinite(log_probs).any(axis=0)
     num_words = sum(map(len, sentences))
-    if not sentences or is_known.sum() <= len(sentences):
+    if is_known.sum() <= len(sentences):
         raise DataError("dev text", f"none of its {num_words:,} words is known to a model", "give text like the speech")
     known = log_probs[:, is_known]
     probs = np.exp(known)
@@ -107,7 +107,7 @@ def _predictions(model: SentenceModel, sentences: Sequence[Sequence[str]]) -> Lo
     encoded = [model.vocabulary.encode(sentence) for sentence in sentences]
     for ids, log_probs in zip(encoded, found := model.word_log_probs(encoded), strict=True):
         log_probs[:-1][ids == UNKNOWN] = -np.inf
-    return np.concatenate(found)
+    return np.concatenate([np.empty(0), *found])
 
 
 def _union(vocabulary: Vocabulary, models: Sequence[NGramModel]) -> NGramTree:

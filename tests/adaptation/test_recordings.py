@@ -55,6 +55,14 @@ def test_unfit_recordings_are_one_line(
         read_recordings(write(tmp_path, make_audio, texts, seconds), RULE, 8000)
 
 
+def test_recordings_of_the_same_id_are_refused(tmp_path: Path, make_audio: Callable[..., Path]) -> None:
+    write(tmp_path, make_audio, ["a"] * 6)
+    rows = [f"{number % 5},{number}.wav,a,{'train' if number else 'dev'}\n" for number in range(6)]
+    (tmp_path / "list.csv").write_text("id,audio,text,split\n" + "".join(rows), encoding="utf-8")
+    with pytest.raises(DataError, match=r"list\.csv: utterance id 0 occurs twice; give each recording an id of its own"):
+        read_recordings(tmp_path / "list.csv", RULE, 8000)
+
+
 def test_a_recording_without_a_text_is_named(tmp_path: Path, make_audio: Callable[..., Path]) -> None:
     write(tmp_path, make_audio, ["a"] * 5)
     (tmp_path / "2.txt").unlink()

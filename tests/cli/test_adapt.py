@@ -102,6 +102,7 @@ def test_where_nothing_is_wrong_nothing_is_adapted(
     [
         (["--model", "a.ckpt"], 1, "a.ckpt: is a checkpoint, not a model file; make one of it with: asr export"),
         (["--out", "a.asr"], 2, "--out a.asr: is what the command reads, and would be overwritten"),
+        (["--g2p", "g.ckpt", "--out", "g.ckpt"], 2, "--out g.ckpt: is what the command reads, and would be overwritten"),
         (["--out", "english"], 2, "--out english: is the name of the model in the box; name a file"),
         (["--seed", "-1"], 2, "--seed: -1; give 0 or more"),
         (["--recordings", "nowhere"], 1, "nowhere: no such file or folder"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from asr.cli import align, export, info, transcribe
-from asr.decoding.settings import DecoderSettings, RescoringSettings
+from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from tests.checkpoints.model_files import save_acoustic, save_language_model, save_word_settings
 
 Captured = pytest.CaptureFixture[str]
@@ -20,6 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export")
     save_word_settings(folder).save(folder / "3gram.json")
     RescoringSettings(0.4, 0.1, -2.0, save_language_model(folder / "lm.ckpt")).save(folder / "lstm.json")
+    ConfidenceSettings(2, 0.5, 0.1, 1.0, 0.5).save(folder / "sure.json")
     save_acoustic(folder / "a.ckpt")
     return folder
 
@@ -142,13 +143,13 @@ def test_what_cannot_be_is_one_line(
     assert not (folder / "c.asr").exists()
 
 
-@pytest.mark.parametrize("name", ["a.ckpt", "3gram.json", "3gram.npz", "lstm.json", "lm.ckpt", "link.ckpt"])
+@pytest.mark.parametrize("name", ["a.ckpt", "3gram.json", "3gram.npz", "lstm.json", "lm.ckpt", "sure.json", "link.ckpt"])
 def test_no_ingredient_is_overwritten(folder: Path, capsys: Captured, name: str) -> None:
     if name == "link.ckpt":
         (folder / name).symlink_to("a.ckpt")
     before = (folder / name).read_bytes()
-    told = ["--settings", folder / "3gram.json", "--rescore-settings", folder / "lstm.json", "--out", folder / name]
-    assert run(folder, *told) == 2
+    told = ["--settings", folder / "3gram.json", "--rescore-settings", folder / "lstm.json"]
+    assert run(folder, *told, "--confidence", folder / "sure.json", "--out", folder / name) == 2
     found = "is what the command reads, and would be overwritten; name another file"
     assert capsys.readouterr().err == f"asr export: --out {folder / name}: {found}\n"
     assert (folder / name).read_bytes() == before

@@ -54,6 +54,17 @@ def test_weights_are_tuned_on_dev_and_kept(
     assert counts.rate == found["error_rate"]
 
 
+def test_utterances_that_are_in_two_files_are_refused(
+    checkpoint: Path, tiny_corpus: TinyCorpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dev = str(tiny_corpus.data / "dev_cuts.jsonl.gz")
+    common = ["--checkpoint", str(checkpoint), "--beam-size", "2", "--workers", "0", "--out", str(tmp_path / "t.json")]
+    assert main(["decode", *common, "--cuts", dev, dev]) == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"asr tune: {dev}: utterance id ")
+    assert errors.endswith(f" is in {dev} too; give files without common ids\n")
+
+
 @pytest.mark.parametrize("method", [[], EVOLUTION])
 def test_each_half_of_the_speakers_is_decoded_with_the_weights_of_the_other(
     checkpoint: Path,

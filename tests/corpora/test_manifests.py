@@ -8,7 +8,7 @@ from lhotse.audio.backend import LibsndfileBackend, get_current_audio_backend
 from lhotse.serialization import open_best
 
 from asr.corpora.listing import Listed, make_splits
-from asr.corpora.manifests import read_cuts, write_cuts
+from asr.corpora.manifests import read_all_cuts, read_cuts, write_cuts
 from asr.errors import DataError
 
 
@@ -81,6 +81,14 @@ def test_doubled_ids_are_refused(tmp_path, cuts):
     write_cuts([*cuts, cuts[1]], tmp_path / "a.jsonl.gz")
     with pytest.raises(DataError, match=r"a\.jsonl\.gz:4: utterance id ü1 occurs twice"):
         read_cuts(tmp_path / "a.jsonl.gz")
+
+
+def test_ids_of_several_files_are_refused_where_they_are_the_same(tmp_path, cuts):
+    for name, part in (("a", cuts[:2]), ("b", cuts[2:]), ("c", cuts[1:])):
+        write_cuts(part, tmp_path / f"{name}.jsonl.gz")
+    assert read_all_cuts([tmp_path / "b.jsonl.gz", tmp_path / "a.jsonl.gz"]) == [cuts[2], cuts[0], cuts[1]]
+    with pytest.raises(DataError, match=r"c\.jsonl\.gz: utterance id ü1 is in .*a\.jsonl\.gz too; give files without"):
+        read_all_cuts([tmp_path / "a.jsonl.gz", tmp_path / "c.jsonl.gz"])
 
 
 def test_lhotse_opens_files_and_nothing_else(tmp_path):

@@ -66,3 +66,5 @@ def test_words_that_none_knows_are_left_out(models):
     assert find_weights(models, [["a", "qq", "b"]]).num_unknown == 1
     with pytest.raises(DataError, match="dev text: none of its 1 words is known to a model; give text like the speech"):
         find_weights(models, [["qq"]])
+    with pytest.raises(DataError, match="dev text: none of its 0 words is known to a model"):
+        find_weights(models, [])

@@ -135,7 +135,7 @@ def gates_section(shown: Shown, checkpoint: str) -> Markup:
     """
     directions = shown.inside.directions
     if not directions:
-        told = f"{checkpoint} has no units with a carousel: its encoder is not of the LSTM family."
+        told = f"{checkpoint} has no gates to show: its encoder is not of the LSTM family, or reads chunk by chunk."
         return section("gates", "What the carousel remembers", tag("p", told))
     lead = f"Input, forget and output gates and cell states of {checkpoint} over {shown.scored.utterance_id}, computed "
     lead += "frame by frame by the equations of its cells on their trained weights. A unit remembers as long as its "
