@@ -7,6 +7,8 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
+from asr.errors import ConfigError
+
 
 class ExponentialMovingAverage(WeightAveraging):
     """Averages the weights after each step, with a decay that grows to its final value.
@@ -18,9 +20,14 @@ class ExponentialMovingAverage(WeightAveraging):
 
     Args:
         decay: share of the old average kept at each step; values nearer to 1 average over more steps.
+
+    Raises:
+        ConfigError: the decay is not from 0 to below 1.
     """
 
     def __init__(self, decay: float) -> None:
+        if not 0 <= decay < 1:
+            raise ConfigError("weight averaging", f"decay is {decay}", "take one from 0 to below 1, such as 0.999")
         self._decay = decay
         super().__init__(use_buffers=False, multi_avg_fn=self._average)
 

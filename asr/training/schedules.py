@@ -8,6 +8,10 @@ from abc import ABC, abstractmethod
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from asr.errors import ConfigError
+
+_WHERE = "model.schedule"
+
 
 class Schedule(ABC):
     """Scales the optimiser's learning rate by a factor that depends on the step."""
@@ -44,12 +48,18 @@ class OneCycle(Schedule):
         start: share of the peak at the first step.
         end: share of the peak at the last step.
 
+    Raises:
+        ConfigError: a share is not in 0..1.
+
     Example:
         >>> [round(OneCycle(warmup_fraction=0.5).factor(step, 4), 3) for step in range(5)]
         [0.04, 0.52, 1.0, 0.5, 0.0]
     """
 
     def __init__(self, warmup_fraction: float = 0.25, start: float = 0.04, end: float = 1e-4) -> None:
+        if not all(0 <= share <= 1 for share in (warmup_fraction, start, end)):
+            found = f"warmup_fraction is {warmup_fraction}, start {start}, end {end}"
+            raise ConfigError(_WHERE, found, "give shares in 0..1")
         self.warmup_fraction, self.start, self.end = warmup_fraction, start, end
 
     def factor(self, step: int, total_steps: int) -> float:
@@ -67,9 +77,14 @@ class WarmupInverseSquareRoot(Schedule):
 
     Args:
         warmup_steps: steps before the peak.
+
+    Raises:
+        ConfigError: there are none.
     """
 
     def __init__(self, warmup_steps: int) -> None:
+        if warmup_steps < 1:
+            raise ConfigError(_WHERE, f"warmup_steps is {warmup_steps}", "give 1 or more, or take another schedule")
         self.warmup_steps = warmup_steps
 
     def factor(self, step: int, total_steps: int) -> float:

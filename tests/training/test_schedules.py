@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from asr.errors import ConfigError
 from asr.training.schedules import Constant, OneCycle, Schedule, WarmupInverseSquareRoot
 
 
@@ -32,3 +33,11 @@ def test_warmup_then_inverse_square_root() -> None:
 
 def test_constant() -> None:
     assert set(rates(Constant(), 5)) == {2.0}
+
+
+def test_settings_that_are_no_schedule_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"model\.schedule: warmup_steps is 0; give 1 or more, or take another"):
+        WarmupInverseSquareRoot(0)
+    for shares in ({"warmup_fraction": -0.1}, {"start": 1.5}, {"end": float("nan")}):
+        with pytest.raises(ConfigError, match=r"model\.schedule: warmup_fraction is .*; give shares in 0\.\.1"):
+            OneCycle(**shares)
