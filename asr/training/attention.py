@@ -18,7 +18,7 @@ from asr.models.attention_decoder import AttentionDecoder, AttentionSizes
 from asr.models.lengths import valid_frames
 from asr.text.tokens import BLANK, TokenTable
 from asr.text.writing import MAIN
-from asr.training.dev_errors import DevErrors
+from asr.training.dev_errors import AcousticErrors
 from asr.training.losses import StepLoss
 from asr.training.transducer_module import padded_targets
 
@@ -122,7 +122,7 @@ def cross_entropies(
     return losses.view(num_views, -1).mean(dim=0)
 
 
-class AttentionErrors(DevErrors):
+class AttentionErrors(AcousticErrors):
     """The loss of an attention decoder, and the errors of greedy decoding with it alone, on a dev set.
 
     Args:
@@ -135,14 +135,7 @@ class AttentionErrors(DevErrors):
         self.head, self._tokens = head, tokens
 
     def count(self, model: AcousticModel, encoded: Mapping[str, list[Tensor]], lengths: Tensor, batch: Batch) -> None:
-        """Counts the errors on a batch.
-
-        Args:
-            model: the model.
-            encoded: the frames that each head reads, as :meth:`AcousticModel.encode_heads` returns them.
-            lengths: encoder frames of each utterance, shape (B,).
-            batch: the batch with the targets of all heads.
-        """
+        """Counts the errors on a batch; see :class:`AcousticErrors`."""
         assert model.attention is not None
         frames, of_head = encoded[self.head][-1], batch.of_head(self.head)
         output = model.output_of(self.head)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from asr.data.batch import Batch
 from asr.decoding.hypothesis import Hypothesis
+from asr.models.acoustic import AcousticModel
 from asr.scoring.counts import ErrorCounts, Unit, count_errors
 from asr.text.tokens import TokenTable
 from asr.text.writing import MAIN
@@ -58,3 +60,18 @@ class DevErrors:
         yield f"val/{self.prefix}loss", self._loss_and_tokens
         for unit, counts in self._counts.items():
             yield f"val/{self.prefix}{_RATES[unit]}", self._loss_and_tokens.new_tensor([counts.errors, counts.num_ref])
+
+
+class AcousticErrors(DevErrors, ABC):
+    """The loss and the errors of what reads the encoded frames of an acoustic model on a dev set."""
+
+    @abstractmethod
+    def count(self, model: AcousticModel, encoded: Mapping[str, list[Tensor]], lengths: Tensor, batch: Batch) -> None:
+        """Counts the errors of greedy decoding on a batch.
+
+        Args:
+            model: the model.
+            encoded: the frames that each head reads, as :meth:`AcousticModel.encode_heads` returns them.
+            lengths: encoder frames of each utterance, shape (B,).
+            batch: the batch with the targets of all heads.
+        """

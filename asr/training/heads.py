@@ -15,7 +15,7 @@ from asr.models.acoustic import AcousticModel
 from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
 from asr.text.writing import MAIN, Writing
-from asr.training.dev_errors import DevErrors
+from asr.training.dev_errors import AcousticErrors
 from asr.training.losses import CTCObjective
 
 
@@ -66,10 +66,10 @@ def loss_weights(heads: Mapping[str, HeadSettings]) -> dict[str, float]:
     return {MAIN: rest, **weights}
 
 
-class HeadErrors(DevErrors):
+class HeadErrors(AcousticErrors):
     """The loss and the errors of one head of an acoustic model on a dev set.
 
-    Args besides those of :class:`DevErrors`:
+    Args besides those of :class:`AcousticErrors`:
         frame_seconds: seconds from one frame of its outputs to the next.
         objective: what it is trained by, and whose loss is counted.
     """
@@ -79,14 +79,7 @@ class HeadErrors(DevErrors):
         self._name, self._decoder, self._objective = name, GreedyDecoder(tokens, frame_seconds), objective
 
     def count(self, model: AcousticModel, encoded: Mapping[str, list[Tensor]], lengths: Tensor, batch: Batch) -> None:
-        """Counts the errors of greedy decoding on a batch.
-
-        Args:
-            model: the model.
-            encoded: the frames that each head reads, as :meth:`AcousticModel.encode_heads` returns them.
-            lengths: encoder frames of each utterance, shape (B,).
-            batch: the batch with the targets of all heads.
-        """
+        """Counts the errors on a batch; see :class:`AcousticErrors`."""
         of_head = batch.of_head(self._name)
         (log_probs,) = model.classify_layers(self._name, encoded[self._name])
         losses = self._objective.utterance_losses(log_probs, lengths, of_head)

@@ -20,6 +20,7 @@ from asr.text.policy import get_policy
 from asr.text.tokens import BLANK, TokenTable
 from asr.text.writing import MAIN, Writing
 from asr.training.attention import NAME, AttentionErrors, AttentionSettings, recorded
+from asr.training.dev_errors import AcousticErrors
 from asr.training.fine_tuning import ALL_ALIKE, FineTuning
 from asr.training.heads import HeadErrors, HeadSettings, loss_weights
 from asr.training.losses import CTCObjective, StepLoss
@@ -57,7 +58,7 @@ class CTCModule(SpeechModule):
 
     kind = ACOUSTIC
     model: AcousticModel
-    _errors: dict[str, HeadErrors | AttentionErrors]
+    _errors: dict[str, AcousticErrors]
 
     def __init__(
         self,

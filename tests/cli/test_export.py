@@ -143,7 +143,9 @@ def test_what_cannot_be_is_one_line(
     assert not (folder / "c.asr").exists()
 
 
-@pytest.mark.parametrize("name", ["a.ckpt", "3gram.json", "3gram.npz", "lstm.json", "lm.ckpt", "sure.json", "link.ckpt"])
+@pytest.mark.parametrize(
+    "name", ["a.ckpt", "3gram.json", "3gram.npz", "lstm.json", "lm.ckpt", "sure.json", "link.ckpt"]
+)
 def test_no_ingredient_is_overwritten(folder: Path, capsys: Captured, name: str) -> None:
     if name == "link.ckpt":
         (folder / name).symlink_to("a.ckpt")

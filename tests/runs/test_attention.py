@@ -16,6 +16,8 @@ from asr.training.module import CTCModule
 from tests.conftest import TinyCorpus
 from tests.helpers.training import SMALL, before, losses, scalars, weights
 
+pytestmark = pytest.mark.usefixtures("in_its_folder")
+
 SIZES = {"embedding_dim": 8, "hidden_dim": 12, "attention_dim": 8, "location_channels": 2, "location_width": 5}
 ATTENTION = [*SMALL, "objective=attention", *(f"model.attention.{name}={value}" for name, value in SIZES.items())]
 CUTS = "data/tiny/dev_cuts.jsonl.gz"
@@ -32,11 +34,6 @@ def parts(tiny_corpus: TinyCorpus, tmp_path_factory: pytest.TempPathFactory) -> 
         source = f"init_from={folder}/ctc/last.ckpt"
         assert main([*ATTENTION, source, f"exp_dir={folder / 'attention'}"]) == 0
     return folder
-
-
-@pytest.fixture(autouse=True)
-def in_its_folder(tiny_corpus: TinyCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tiny_corpus.root)
 
 
 def test_it_begins_with_the_weights_of_ctc_and_learns_with_it(parts: Path) -> None:

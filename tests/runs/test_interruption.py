@@ -19,13 +19,10 @@ from asr.training.module import CTCModule
 from tests.conftest import TinyCorpus
 from tests.helpers.training import SMALL, before, losses, start
 
+pytestmark = pytest.mark.usefixtures("in_its_folder")
+
 SETTINGS = [*SMALL, "--quiet", "data.batch_seconds=4.0", "model.encoder.init_args.dropout=0.2", "data.num_workers=1"]
 STEPS = 12  # of an epoch
-
-
-@pytest.fixture(autouse=True)
-def in_its_folder(tiny_corpus: TinyCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tiny_corpus.root)
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,11 @@ from asr.cli.train import main
 from asr.files import part_of, written_whole
 from asr.locking import leftovers
 from asr.runs.checkpoint_io import AtomicCheckpointIO
-from tests.conftest import TinyCorpus
 from tests.helpers.training import SMALL, before
 
+pytestmark = pytest.mark.usefixtures("in_its_folder")
+
 SETTINGS = [*SMALL, "--quiet", "data.batch_seconds=4.0"]
-
-
-@pytest.fixture(autouse=True)
-def in_its_folder(tiny_corpus: TinyCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tiny_corpus.root)
 
 
 def test_a_second_training_is_refused_and_a_killed_one_blocks_nothing(

@@ -23,8 +23,9 @@ from asr.errors import ConfigError
 from asr.runs.ranks import num_forked, with_devices
 from asr.training.module import CTCModule
 from asr.training.stepping import SteppedModule
-from tests.conftest import TinyCorpus
 from tests.helpers.training import LANGUAGE, LETTERS, SENTENCES, SMALL, SOUNDS, losses, scalars, spell
+
+pytestmark = pytest.mark.usefixtures("in_its_folder")
 
 SPEECH = [
     *SMALL,
@@ -40,11 +41,6 @@ SPEECH = [
 ]
 QUIETER = "model.optimizer.init_args.lr=0.001"
 TUNED = ["data.rehearsal.cuts=[data/tiny/dev_cuts.jsonl.gz]", "model.plan.rate_decay=0.5"]
-
-
-@pytest.fixture(autouse=True)
-def in_its_folder(tiny_corpus: TinyCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tiny_corpus.root)
 
 
 def distance(*exp_dirs: Path) -> tuple[float, float]:

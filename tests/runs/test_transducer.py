@@ -16,6 +16,8 @@ from asr.training.transducer_module import TransducerModule
 from tests.conftest import TinyCorpus
 from tests.helpers.training import SMALL, before, losses, scalars, weights
 
+pytestmark = pytest.mark.usefixtures("in_its_folder")
+
 SIZES = {"embedding_dim": 8, "hidden_dim": 12, "num_layers": 1, "joint_dim": 16}
 TRANSDUCER = [*SMALL, "objective=transducer", *(f"model.transducer.{name}={value}" for name, value in SIZES.items())]
 PHONES = [
@@ -38,11 +40,6 @@ def parts(tiny_corpus: TinyCorpus, tmp_path_factory: pytest.TempPathFactory) -> 
         sources = [f"init_from={folder}/ctc/last.ckpt", f"init_prediction_from={folder}/lm/last.ckpt"]
         assert main([*TRANSDUCER, *sources, f"exp_dir={folder / 'transducer'}"]) == 0
     return folder
-
-
-@pytest.fixture(autouse=True)
-def in_its_folder(tiny_corpus: TinyCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tiny_corpus.root)
 
 
 def test_it_begins_with_the_weights_of_both_and_learns(parts: Path) -> None:

@@ -31,9 +31,8 @@ BOTH = [
 
 
 @pytest.fixture(autouse=True)
-def in_its_folder(tiny_corpus: TinyCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
+def _sounds(in_its_folder: None, tiny_corpus: TinyCorpus) -> None:
     """Adds the sounds of the letters to the tiny corpus."""
-    monkeypatch.chdir(tiny_corpus.root)
     folder = tiny_corpus.root / "sounds"
     if folder.exists():
         return

@@ -123,7 +123,7 @@ def test_words_have_no_heat_map(tmp_path: Path) -> None:
 
 def test_units_without_a_carousel_show_no_gates(tmp_path: Path) -> None:
     _, page = write(tmp_path, cell="gru")
-    assert "best.ckpt has no gates to show: its encoder is not of the LSTM family, or reads chunk by chunk." in page.text
+    assert "has no gates to show: its encoder is not of the LSTM family, or reads chunk by chunk." in page.text
 
 
 def test_without_cuts_it_says_how_to_get_the_rest(tmp_path: Path) -> None:
