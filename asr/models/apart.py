@@ -16,7 +16,7 @@ def check_separable(encoder: nn.Module) -> None:
     """Refuses encoders whose directions cannot be kept apart.
 
     Raises:
-        ConfigError: it is no :class:`RecurrentEncoder`, or one with convolutional units.
+        ConfigError: it is no :class:`RecurrentEncoder`, or one with convolutional units, or gradients are to be cut in it.
     """
     where = "model.encoder"
     if not isinstance(encoder, RecurrentEncoder):
@@ -24,6 +24,9 @@ def check_separable(encoder: nn.Module) -> None:
         raise ConfigError(where, found, "take RecurrentEncoder, such as model=lstm")
     if any(_layer(encoder.recurrent, number).num_bins > 1 for number in range(len(encoder.recurrent.layers))):
         raise ConfigError(where, "conv_lstm mixes both directions in each bin", "take another cell, such as lstm")
+    if encoder.recurrent.bptt_frames:
+        found = f"bptt_frames is {encoder.recurrent.bptt_frames}, and directions apart are trained on whole utterances"
+        raise ConfigError(where, found, "set it to 0")
 
 
 @torch.no_grad()

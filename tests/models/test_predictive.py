@@ -233,6 +233,11 @@ def make_wide(width: int) -> RecurrentEncoder:
             ("apc", 3, 20),
             "conv_lstm mixes both directions in each bin; take another cell",
         ),
+        (
+            lambda: RecurrentEncoder(8, 4, 1, bidirectional=False, bptt_frames=9),
+            ("apc", 3, 20),
+            "bptt_frames is 9, and directions apart are trained on whole utterances; set it to 0",
+        ),
         (lambda: make_wide(8), ("apc", 0, 20), "model.ahead: is 0; give 1 or more feature frames"),
         (lambda: make_wide(8), ("autoencoder", 3, 1), "model.window: is 1; give 2 or more encoder frames"),
     ],
