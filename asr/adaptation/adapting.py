@@ -26,7 +26,6 @@ from asr.scoring.counts import ErrorCounts
 from asr.scoring.rules import PolicyRule
 from asr.text.hotwords import Hotwords, Pronounce
 from asr.text.lexicon import Lexicon
-from asr.text.writing import MAIN
 from asr.tuning.sources import rule_of
 
 _MOST_NAMED = 3
@@ -198,7 +197,7 @@ class _Work:
 
     @property
     def _models(self) -> list[AcousticModel]:
-        return [each.head(MAIN).model for each in self.file.acoustic]
+        return [each.model for each in self.file.acoustic]  # with heads that read the same units, and rescore
 
     @property
     def _lexicon(self) -> Lexicon:

@@ -16,7 +16,7 @@ def check_separable(encoder: nn.Module) -> None:
     """Refuses encoders whose directions cannot be kept apart.
 
     Raises:
-        ConfigError: it is no :class:`RecurrentEncoder`, or one with convolutional units, or gradients are to be cut in it.
+        ConfigError: it is no :class:`RecurrentEncoder`, has convolutional units, or cuts gradients.
     """
     where = "model.encoder"
     if not isinstance(encoder, RecurrentEncoder):

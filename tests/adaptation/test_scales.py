@@ -8,7 +8,7 @@ from asr.adaptation.scales import learn_scales
 from asr.adaptation.targets import find_target
 from asr.errors import DataError
 from asr.features.frontend import FrontEnd
-from asr.models.acoustic import AcousticModel
+from asr.models.acoustic import AcousticModel, HeadSize
 from asr.models.encoder import RecurrentEncoder
 from asr.scoring.rules import PolicyRule
 from asr.text.lexicon import Lexicon
@@ -48,6 +48,18 @@ def test_scales_lower_the_loss_of_what_they_are_learnt_from_and_change_nothing_e
     assert all(torch.equal(again.weights[name], weight) for name, weight in learned.weights.items())
 
 
+def test_heads_that_read_scaled_units_read_them_scaled() -> None:
+    encoder = RecurrentEncoder(20, hidden_dim=12, num_layers=2, time_stride=2)
+    heads = {"char": HeadSize(4), "own": HeadSize(4, own_layer=True)}
+    model = AcousticModel(FrontEnd(num_mels=20, cmvn="utterance"), encoder, len(LETTERS), heads).eval()
+    examples = [(each, (1, 2)) for each in (say("AB", number) for number in range(3))]
+    learned = learn_scales(model, examples[:2], examples[2:])
+    assert learned.num_scales == 48
+    own = {name for name in learned.weights if name.startswith("heads.")}
+    cells = {f"heads.own.layer.layers.0.{direction}.weight_ih_l0" for direction in ("ahead", "back")}
+    assert own == {"heads.char.output.weight", *cells}
+
+
 def test_of_several_pronunciations_the_one_that_is_heard_is_learnt() -> None:
     model, lexicon = make(len(PHONES)), Lexicon({"A": (("AA",), ("K", "B")), "B": (("B",),)})
     spoken = say("A B", 0)
@@ -64,7 +76,7 @@ def test_of_several_pronunciations_the_one_that_is_heard_is_learnt() -> None:
     [
         (LETTERS, None, "AC", r"u0: .*'C'.*"),
         (LETTERS, None, "AB" * 30, r"u0: 30 frames, and 60 tokens need 60; check that the transcript .*"),
-        (PHONES, Lexicon({"A": (("AA",),)}), "A B", r"u0: 1 words have no pronunciation .*: B; add them .*"),
+        (PHONES, Lexicon({"A": (("AA",),)}), "A B", r"u0: 1 words have no pronunciation .*: B; write them .*"),
         (PHONES, Lexicon({"A": (("AA",),)}), "A " * 40, r"u0: text has 40 tokens and the recording 30 frames; .*"),
     ],
 )
