@@ -14,6 +14,7 @@ from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.rules import PolicyRule
 from asr.scoring.significance import matched_pairs
 from asr.transcription.recognizer import BATCH_SECONDS, Recognizer
+from asr.tuning.dev import percent
 
 
 @dataclass(frozen=True)
@@ -104,15 +105,11 @@ def to_table(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _row(outcome: Outcome) -> tuple[str, str, str, str, str, str, str]:
-    before = _percent(total(outcome.before).rate)
+    before = percent(total(outcome.before))
     if outcome.after is None:
         return outcome.part, before, "", "", "", "not tried", outcome.about
     interval, p_value = outcome.difference, outcome.p_value
     shown = "one recording" if interval is None else f"{100 * interval[0]:+.2f} to {100 * interval[1]:+.2f}"
     kept = "kept" if outcome.is_kept else "left out"
-    after = _percent(total(outcome.after).rate)
+    after = percent(total(outcome.after))
     return outcome.part, before, after, shown, "" if p_value is None else f"{p_value:.3f}", kept, outcome.about
-
-
-def _percent(rate: float) -> str:
-    return f"{100 * rate:.2f} %"

@@ -74,7 +74,7 @@ def tune_confidence(arguments: Namespace) -> str:
             log(f"{name}: {each.line()}")
         write_hypotheses(arguments.crosswise, ((name, crossed[name]) for name in texts))
         return str(arguments.crosswise)
-    tuned = dev_of(list(texts)).tune(_logged(rule))
+    tuned = dev_of(list(texts)).tune(log_trials(rule))
     _save(tuned, measured, rule, arguments)
     lines = [f"{name}: {each.to_text()}" for name, each in measured.items()]
     return "\n\n".join([*lines, f"{_chosen(tuned, rule)}; written to {arguments.out}"])
@@ -138,7 +138,8 @@ def _chosen(tuned: TunedConfidence, rule: PolicyRule) -> str:
     return f"hypotheses with the fewest expected errors, {chosen} ({first} by the highest scores)"
 
 
-def _logged(rule: PolicyRule) -> Callable[[str, float], None]:
+def log_trials(rule: PolicyRule) -> Callable[[str, float], None]:
+    """Returns a function that logs the name of what was tried and its error rate, for any tuning."""
     return lambda name, rate: log(f"{name}: {100 * rate:.2f} % of {rule.unit}s")
 
 

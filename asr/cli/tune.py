@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Literal
 
-from asr.cli._confidence_options import add_confidence_tuning, tune_confidence
+from asr.cli._confidence_options import add_confidence_tuning, log_trials, tune_confidence
 from asr.cli._rescoring_options import add_lists, check_lists, score_lists
 from asr.cli._search_options import add_inputs, add_search, load_model, search_settings
 from asr.cli.command import add_action, command, log, make_parser, parse, whole_number
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from lhotse.cut import Cut
 
-    from asr.scoring.rules import PolicyRule
     from asr.tuning.dev import Dev
     from asr.tuning.search import Search
 
@@ -158,7 +157,7 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
     cuts = read_all_cuts(arguments.cuts)
     if arguments.crosswise:
         return _write_crosswise(dev_of, search, cuts, arguments.cuts[0], arguments.crosswise)
-    best = dev_of(cuts).tune(_logged(rule), search)
+    best = dev_of(cuts).tune(log_trials(rule), search)
     greedy = best.outcome.greedy
     chosen = settings.weighted(best.weights)
     chosen.save(
@@ -208,7 +207,7 @@ def _tune_rescoring(arguments: argparse.Namespace) -> str:
     cuts = list(read_cuts(arguments.cuts))
     if arguments.crosswise:
         return _write_crosswise(dev_of, search, cuts, arguments.cuts, arguments.crosswise)
-    best = dev_of(cuts).tune(_logged(rule), search)
+    best = dev_of(cuts).tune(log_trials(rule), search)
     assert best.weights is not None
     assert best.outcome.oracle is not None
     weight, word_score = best.weights
@@ -236,7 +235,7 @@ def _write_crosswise(
     parted = halve({cut.id: str(cut.supervisions[0].speaker) for cut in cuts}, where)
     here, there = (dev_of([by_id[name] for name in names]) for names in parted)
     unit, halves = here.rule.unit, []
-    for half in crosswise((here, there), _logged(here.rule), search):
+    for half in crosswise((here, there), log_trials(here.rule), search):
         named, own = here.source.name(half.tuned.weights), percent(half.tuned.outcome.counts)
         others = f"{len(half.lists)} others ({percent(half.counts)})"
         log(f"{named} from {half.num_tuned_on} utterances ({own} of {unit}s), for {others}")
@@ -245,10 +244,6 @@ def _write_crosswise(
     lists = {**halves[0].lists, **halves[1].lists}
     write_hypotheses(out, ((cut.id, lists[cut.id]) for cut in cuts))
     return out
-
-
-def _logged(rule: PolicyRule) -> Callable[[str, float], None]:
-    return lambda name, rate: log(f"{name}: {100 * rate:.2f} % of {rule.unit}s")
 
 
 if __name__ == "__main__":

@@ -75,6 +75,10 @@ class Hypothesis:
         return cls(record.text("text"), tokens, words, record.number("score"), record.number("confidence"))
 
 
+NOTHING = Hypothesis(text="", tokens=(), words=(), score=0.0, confidence=1.0)
+"""The reading of what has no frames."""
+
+
 def hypothesis_of(
     token_ids: list[int],
     first: list[int],

@@ -47,7 +47,7 @@ def draw_history(history: History, path: str | Path, title: str = "") -> None:
     )
     blanks.set_ylim(0, 100)
     for panel in figure.axes:
-        _dress(panel)
+        dress(panel)
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     with written_whole(path) as beside:
@@ -101,7 +101,8 @@ def _set_log_scale(panel: Axes) -> None:
     panel.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _dress(panel: Axes) -> None:
+def dress(panel: Axes) -> None:
+    """Gives a panel its grid, takes away the frame, and adds a legend where something is labelled."""
     panel.grid(color="#e3e3e3", linewidth=0.6)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.files import written_whole
+from asr.reports.curves import dress
 from asr.scoring.reliability import Reliability
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _draw_curve(panel: Axes, measured: Mapping[str, Reliability]) -> None:
     panel.set_ylabel("share of words that are right")
     panel.set_xlim(0, 1)
     panel.set_ylim(0, 1.02)
-    _dress(panel)
+    dress(panel)
     panel.legend(frameon=False, loc="upper left")
 
 
@@ -61,10 +62,4 @@ def _draw_counts(panel: Axes, measured: Mapping[str, Reliability]) -> None:
     panel.set_yscale("symlog", linthresh=1)
     panel.set_xlabel("confidence")
     panel.set_ylabel("words")
-    _dress(panel)
-
-
-def _dress(panel: Axes) -> None:
-    panel.grid(color="#e3e3e3", linewidth=0.6)
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
+    dress(panel)

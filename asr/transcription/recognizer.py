@@ -15,7 +15,7 @@ from asr.audio.rates import Seconds
 from asr.audio.resampling import Waveform
 from asr.audio.waveforms import stream
 from asr.box.english import ENGLISH
-from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.hypothesis import NOTHING, Hypothesis
 from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.dependencies import needing_torch
 from asr.errors import AsrError, ConfigError, DataError
@@ -39,7 +39,6 @@ BATCH_SECONDS: Seconds = 80.0  # four chunks of maximal length: a CPU gains noth
 _POOLED_BATCHES = 4  # at least so many are filled before chunks are sorted by length
 _FIRST_SHARE = 16  # the first pool is smaller by this factor, so that the first transcripts come soon
 _BLOCK_SECONDS: Seconds = 10.0
-_NOTHING = Hypothesis(text="", tokens=(), words=(), score=0.0, confidence=1.0)
 
 
 class Engine(Protocol):
@@ -269,7 +268,7 @@ class Recognizer:
         lengths = self.engine.num_frames([len(waveform) for waveform in waveforms])
         voiced = [np.asarray(waveform) for waveform, length in zip(waveforms, lengths, strict=True) if length]
         found = iter(self.engine.recognize(voiced) if voiced else [])
-        return [next(found) if length else _NOTHING for length in lengths]
+        return [next(found) if length else NOTHING for length in lengths]
 
     def check_exact(self) -> None:
         """Refuses models that cannot hear a whole recording at once.
@@ -326,7 +325,7 @@ class Recognizer:
         heard = [(chunk.log_probs, chunk.waveform) for chunk in chunks if chunk.log_probs is not None]
         spoken = [each for each in heard if len(each[0])]
         found = iter(self.engine.decode(*map(list, zip(*spoken, strict=True))) if spoken else [])
-        return [next(found) if len(rows) else _NOTHING for rows, _ in heard]
+        return [next(found) if len(rows) else NOTHING for rows, _ in heard]
 
     def _recognize_batch(self, batch: Sequence[Task]) -> Seconds:
         """Assigns the hypotheses of a batch to their recordings, and returns its seconds of new audio."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from asr.audio.rates import Seconds
 from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GreedyDecoder
-from asr.decoding.hypothesis import Hypothesis, Span
+from asr.decoding.hypothesis import NOTHING, Hypothesis, Span
 from asr.text.tokens import BLANK, TokenTable
 from asr.transcription.heard import find_pause
 
@@ -23,7 +23,6 @@ PAUSE: Seconds = 0.5
 LONGEST: Seconds = 16.0
 """Seconds without such a pause after which words are final, as chunks of recordings are no longer."""
 _SHORTEST: Seconds = 5.0  # of what is final then
-_NOTHING = Hypothesis(text="", tokens=(), words=(), score=0.0, confidence=1.0)
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ class WordStream:
 
     def _decode(self, rows: Tensor) -> Hypothesis:
         if not len(rows):
-            return _NOTHING
+            return NOTHING
         found = self._decoder(rows.unsqueeze(0), torch.tensor([len(rows)]))[0][0]
         return found.shift(self._place * self._frame_seconds)
 
