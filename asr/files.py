@@ -9,6 +9,7 @@ import os
 import secrets
 import shlex
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
@@ -233,6 +234,19 @@ def open_written(path: str | Path) -> Iterator[BinaryIO]:
             return
         with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as compressed:
             yield cast(BinaryIO, compressed)
+
+
+def temporary_folder() -> Path:
+    """Returns the folder that the system has for temporary files, such as ``$TMPDIR``.
+
+    Raises:
+        DataError: there is none that can be written to, as where the disk is full.
+    """
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        found = "no folder for temporary files can be written to"
+        raise DataError("TMPDIR", found, "make room, or set it to a folder on another disk") from None
 
 
 def disk_error(error: Exception) -> AsrError | None:

@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 
@@ -12,7 +13,16 @@ import pytest
 
 from asr import encodings
 from asr.errors import DataError, printable
-from asr.files import fitting, numbered_lines, open_lines, open_text, open_written, part_of, written_whole
+from asr.files import (
+    fitting,
+    numbered_lines,
+    open_lines,
+    open_text,
+    open_written,
+    part_of,
+    temporary_folder,
+    written_whole,
+)
 from asr.locking import leftovers, locked
 
 
@@ -279,3 +289,12 @@ def test_a_lock_says_where_a_file_system_knows_none(tmp_path, monkeypatch, caplo
     assert "x.lock: cannot be locked (No locks available): take care that nothing else writes there" in caplog.text
     with pytest.raises(DataError, match=r"x\.lock/y: cannot be written"), locked(tmp_path / "x.lock" / "y", "a", "b"):
         pass
+
+
+def test_where_no_temporary_file_can_be_written_one_line_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    with pytest.raises(DataError, match="TMPDIR: no folder for temporary files can be written to; make room, or set"):
+        temporary_folder()
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path)])
+    assert temporary_folder() == tmp_path

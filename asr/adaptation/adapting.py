@@ -19,6 +19,7 @@ from asr.checkpoints.model_file.reading import ModelFile, load_model_file
 from asr.decoding.lexicon.growing import pronunciations
 from asr.decoding.phrases import find_phrases
 from asr.errors import CheckpointError, ConfigError, DataError
+from asr.files import temporary_folder
 from asr.lm.sentences import SentenceReader
 from asr.models.acoustic import AcousticModel
 from asr.scoring.bootstrap import LEVEL
@@ -108,7 +109,7 @@ def adapt(wishes: Wishes, out: str | Path, card_of: Callable[[Card, Adapted], Ca
     spoken = read_recordings(wishes.recordings, rule, file.sample_rate)
     division = divide(spoken, wishes.seed)
     work = _Work(file, wishes, rule, division)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=temporary_folder()) as folder:
         kept, outcomes = _try_parts(work, Path(folder) / "tried.asr")
     adapted = Adapted(tuple(outcomes), _scope(division, file.sample_rate, wishes.seed))
     if adapted.has_gained:

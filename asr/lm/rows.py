@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.errors import DataError
+from asr.files import temporary_folder
 
 Words = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
@@ -66,7 +67,7 @@ class RowsOnDisk:
 
     def __init__(self, order: int, folder: Path | None) -> None:
         self._order, self._length = order, 0
-        self._where = folder or Path(tempfile.gettempdir())
+        self._where = folder or temporary_folder()
         try:
             self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
         except OSError as error:

@@ -19,6 +19,7 @@ from asr.audio.rates import Seconds, samples_to_seconds
 from asr.audio.resampling import Waveform
 from asr.errors import DataError
 from asr.features.piecewise import PiecewiseFeatures, static_by_piece
+from asr.files import temporary_folder
 from asr.models.acoustic import AcousticModel
 from asr.models.piecewise import PIECE, log_probs_by_piece
 from asr.text.tokens import TokenTable
@@ -38,11 +39,15 @@ class SpilledRows:
     Args:
         width: of a row, D.
         device: where rows are returned.
+
+    Raises:
+        DataError: there is no such folder that can be written to.
     """
 
     def __init__(self, width: int, device: torch.device | str = "cpu") -> None:
         self.width, self._device = width, device
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as the object
+        self._folder = temporary_folder()
+        self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - lives as long as the object
         weakref.finalize(self, self._file.close)
 
     def read(self, first: int, last: int) -> Tensor:
@@ -72,7 +77,7 @@ class SpilledRows:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
             found = f"has no room for the activations of this recording ({error.strerror})"
-            raise DataError(tempfile.gettempdir(), found, "set TMPDIR to a folder on a larger disk") from None
+            raise DataError(self._folder, found, "set TMPDIR to a folder on a larger disk") from None
 
 
 def _bytes(values: NDArray[np.float32]) -> memoryview:

@@ -23,6 +23,7 @@ from asr.checkpoints.reading import StoredModel
 from asr.dependencies import DependencyError
 from asr.errors import AsrError, ConfigError
 from asr.features.frontend import FrontEnd
+from asr.files import temporary_folder
 from asr.models.acoustic import AcousticModel
 from asr.models.cells.cell import RecurrentCell
 from asr.models.cells.gated import VanillaGRU, VanillaRNN
@@ -197,7 +198,7 @@ def _quantised(content: bytes) -> bytes:
 
     logging.disable(logging.WARNING)  # onnxruntime recommends a step that recurrent networks do not need
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
             whole, small = Path(folder, "whole.onnx"), Path(folder, "small.onnx")
             whole.write_bytes(content)
             quantize_dynamic(whole, small, weight_type=QuantType.QInt8, op_types_to_quantize=["LSTM", "MatMul", "Gemm"])
