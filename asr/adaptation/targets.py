@@ -34,8 +34,11 @@ def find_target(
     Raises:
         DataError: a word cannot be spelled in the tokens, or the recording is too short for its transcript.
     """
+    waveforms, lengths = padded([spoken])
+    if not int(model.frontend.frame_lengths(lengths)):
+        raise DataError(spoken.id, "is shorter than a frame", _MEND)
     with torch.inference_mode():
-        log_probs = model(*padded([spoken]))[0][0]  # (N, V)
+        log_probs = model(waveforms, lengths)[0][0]  # (N, V)
     if lexicon is None:
         found = tuple(tokens.encode(spoken.text, where=spoken.id))
     else:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from lhotse.cut import Cut
 from torch import Tensor
+from torch.nn import functional as F
 
 from asr.data.batch import Batch
 from asr.data.dataset import SpeechDataset
@@ -96,8 +97,9 @@ def read_with(
 
     def read(batch: Batch) -> tuple[list[str], T]:
         batch = batch.to(device)
+        lacking = max(0, model.frontend.hop_length - batch.inputs.size(1))  # samples of a frame, which need not count
         with torch.inference_mode():
-            return batch.utterance_ids, search(*model(batch.inputs, batch.lengths))
+            return batch.utterance_ids, search(*model(F.pad(batch.inputs, (0, lacking)), batch.lengths))
 
     return _side_by_side(read, iter(Loader(dataset, plan, num_workers, pin_memory=False)), num_threads)
 

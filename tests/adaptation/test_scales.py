@@ -85,6 +85,11 @@ def test_what_cannot_be_learnt_is_one_line(tokens: TokenTable, lexicon: Lexicon,
         find_target(make(len(tokens)), say(text, 0), tokens, RULE, lexicon)
 
 
+def test_a_recording_without_a_frame_is_one_line() -> None:
+    with pytest.raises(DataError, match="u0: is shorter than a frame; check that the transcript is of this recording"):
+        find_target(make(len(LETTERS)), say("A", 0, seconds=0.003), LETTERS, RULE, None)
+
+
 def test_padding_does_not_change_what_is_learnt_from() -> None:
     waveforms, lengths = padded([say("A", 0), say("A", 1, 0.3)])
     assert lengths.tolist() == [9600, 4800]
