@@ -17,7 +17,7 @@ def estimate_statistics(frontend: FrontEnd, dataset: SpeechDataset, max_utteranc
     """Returns statistics of the complete features of utterances evenly spread over a set, with ``num_frames``.
 
     Args:
-        frontend: whose features, deltas included, are measured before normalisation.
+        frontend: whose features, deltas included, are measured before normalisation, in training with dither.
         dataset: the training set.
         max_utterances: most utterances that are read.
     """
@@ -29,6 +29,6 @@ def estimate_statistics(frontend: FrontEnd, dataset: SpeechDataset, max_utteranc
         batch = dataset[PlannedBatch(tuple(chosen[first : first + BATCH_SIZE]), speed=1.0, epoch=0)]
         static, lengths = batch.inputs, batch.lengths
         if batch.kind == "waveforms":
-            static, lengths = frontend.static(static, lengths)
+            static, lengths = frontend.static(static, lengths, batch.seeds)
         statistics.update(frontend.add_deltas(static, lengths), lengths)
     return statistics
