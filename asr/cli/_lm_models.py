@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import above_zero, add_action, log
+from asr.cli.command import above_zero, add_action, log, refuse_to_overwrite
 from asr.errors import DataError, UsageError
 from asr.text.policy import POLICIES, get_policy
 
@@ -60,6 +60,7 @@ def _prune(arguments: argparse.Namespace) -> None:
     from asr.lm.storage import check_name, load_ngram, save_ngram
 
     check_name(arguments.out)
+    refuse_to_overwrite([arguments.source], arguments.out)
     pruning = EntropyPruning(load_ngram(arguments.source))
     try:
         if arguments.threshold is not None:
@@ -82,6 +83,7 @@ def _mix(arguments: argparse.Namespace) -> None:
     from asr.lm.storage import check_name, load_ngram, save_ngram
 
     check_name(arguments.out)
+    refuse_to_overwrite(arguments.models, arguments.out)
     if arguments.weights is not None and len(arguments.weights) != len(arguments.models):
         number = f"{len(arguments.weights)} for {len(arguments.models)} models"
         raise UsageError("--weights", number, "give one for each model, or --dev-text")

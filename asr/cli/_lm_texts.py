@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from asr.cli.command import above_zero, add_action, log, warn
+from asr.cli.command import above_zero, add_action, log, refuse_to_overwrite, warn
 from asr.errors import UsageError
 from asr.text.policy import POLICIES, get_policy
 
@@ -80,6 +80,7 @@ def _select(arguments: argparse.Namespace) -> None:
     from asr.lm.selection import score_sentences, selected, train_pair
     from asr.lm.sentences import SentenceReader
 
+    refuse_to_overwrite([*arguments.like, *arguments.text], arguments.out)
     if arguments.keep > 1:
         raise UsageError("--keep", f"{arguments.keep}", "give a share of the words, from 0 to 1")
     if arguments.order < 1:

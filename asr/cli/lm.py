@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli import _lm_models, _lm_texts
-from asr.cli.command import above_zero, add_action, command, log, make_parser, parse, warn
+from asr.cli.command import above_zero, add_action, command, log, make_parser, parse, refuse_to_overwrite, warn
 from asr.errors import UsageError
 from asr.text.policy import POLICIES, get_policy
 
@@ -121,6 +121,7 @@ def _check_train(arguments: argparse.Namespace) -> None:
         raise UsageError("--add-text-words", "there is no --vocab to add to", "leave it out: the text has the words")
     check_prune(arguments.prune, arguments.order)
     check_name(arguments.out)
+    refuse_to_overwrite([*(arguments.text or arguments.cuts), arguments.tokens, arguments.vocab], arguments.out)
 
 
 def _train(arguments: argparse.Namespace) -> None:

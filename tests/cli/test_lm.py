@@ -117,6 +117,24 @@ def test_wrong_usage(text, tmp_path, monkeypatch, capsys, arguments, status, lin
     assert not list(tmp_path.glob("m.*"))
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "--order", 1, "--text", "A", "--vocab", "kept.npz"),
+        ("mix", "other.npz", "kept.npz", "--weights", 1, 1),
+        ("prune", "kept.npz", "--to-ngrams", 9),
+        ("select", "--like", "A", "--text", "kept.npz", "--keep", 0.5),
+    ],
+)
+def test_no_input_is_overwritten(text, tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kept.npz").write_bytes(b"old")
+    found = run(capsys, *(text[0] if argument == "A" else argument for argument in arguments), "--out", "./kept.npz")
+    line = "asr lm: --out kept.npz: is what the command reads, and would be overwritten; name another file\n"
+    assert found == (2, "", line)
+    assert (tmp_path / "kept.npz").read_bytes() == b"old"
+
+
 def test_empty_text(tmp_path, capsys):
     (tmp_path / "empty.txt").write_text("\n\n")
     arguments = ("train", "--order", 2, "--text", tmp_path / "empty.txt", "--out", tmp_path / "m.npz")
