@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.machine import is_first_rank, num_cores, num_processes
+from asr.machine import is_first_rank, num_cores, num_processes, uncollected
 
 
 def write(path: Path, text: str) -> None:
@@ -122,6 +123,43 @@ def test_what_threads_have_freed_is_returned() -> None:
     assert shared == "True"
     assert int(most) > 100
     assert int(left) < 30
+
+
+GARBAGE = """
+import sys
+from asr.machine import end_at_once
+
+class Cycle:
+    def __init__(self):
+        self.me = self
+    def __del__(self):
+        print("searched")
+
+if sys.argv[1:]:
+    end_at_once()
+left = Cycle()
+del left
+print("done")
+"""
+
+
+def test_the_end_of_a_process_need_not_search_for_garbage() -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    found = []
+    for arguments in ([], ["at once"]):
+        command = [sys.executable, "-c", GARBAGE, *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        found.append(done.stdout.split())
+    assert found == [["done", "searched"], ["done"]]
+
+
+def test_garbage_is_searched_for_again_after_loading() -> None:
+    with uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ValueError, match="unreadable"), uncollected():
+        raise ValueError("unreadable")
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("name", ["LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"])

@@ -28,7 +28,7 @@ from asr.cli.command import (
     whole_number,
 )
 from asr.errors import AsrError, ConfigError, UsageError
-from asr.machine import share_heap
+from asr.machine import end_at_once, share_heap, uncollected
 from asr.text.hotwords import HOTWORDS_NOTE
 from asr.transcription.formats import FORMATS, Format, choose_format
 from asr.transcription.inputs import STDIN, Recording, find_recordings, read_list
@@ -68,6 +68,7 @@ Exit status 1 means that some files failed; the last line on stderr says how man
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb."""
     share_heap()
+    end_at_once()
     parser = _parser()
     arguments = parse(parser, argv)
     check_live(parser, arguments)
@@ -214,7 +215,8 @@ def _load(arguments: argparse.Namespace) -> Recognizer:
     choice = Choice(**{field.name: getattr(arguments, field.name) for field in fields(Choice)})
     hotwords = read_hotwords(arguments)
     try:
-        recognizer, settings = open_recognizer(choice, option, hotwords)
+        with uncollected():
+            recognizer, settings = open_recognizer(choice, option, hotwords)
         if arguments.exact:
             recognizer.check_exact()
     except ConfigError as error:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
-from xml.sax.saxutils import escape, quoteattr
 
 from asr.audio.rates import Seconds
 from asr.decoding.hypothesis import Span
@@ -159,6 +158,8 @@ def eaf(tiers: Sequence[Tier], media: Path | None = None) -> str:
 
 
 def _tier_lines(tiers: Sequence[tuple[str, Sequence[tuple[int, int, str]]]], slots: Mapping[int, str]) -> Iterator[str]:
+    from xml.sax.saxutils import escape, quoteattr  # not for other formats: they come with all that speaks HTTP
+
     numbers = count(1)
     for name, intervals in tiers:
         yield f'    <TIER LINGUISTIC_TYPE_REF="{_LINGUISTIC_TYPE}" TIER_ID={quoteattr(_xml(name))}>'
@@ -179,6 +180,8 @@ def _milliseconds(interval: Interval) -> tuple[int, int, str]:
 def _media_lines(media: Path | None) -> list[str]:
     if media is None:
         return []
+    from xml.sax.saxutils import quoteattr
+
     kind = mimetypes.guess_type(media.name)[0] or "unknown"
     where = f"MEDIA_URL={quoteattr(media.absolute().as_uri())} RELATIVE_MEDIA_URL={quoteattr(_xml(f'./{media.name}'))}"
     return [f"        <MEDIA_DESCRIPTOR {where} MIME_TYPE={quoteattr(kind)}/>"]

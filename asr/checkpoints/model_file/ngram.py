@@ -50,12 +50,19 @@ def ngram_size(model: NGramModel, precision: Precision) -> int:
     return written.num_bytes
 
 
-def read_ngram(members: Members, found: Record) -> NGramModel:
-    """Reads what :func:`write_ngram` wrote; the arrays are checked as for any file.
+def read_ngram(members: Members) -> NGramModel | None:
+    """Reads what :func:`write_ngram` wrote, without torch; the arrays are checked as for any file.
+
+    Returns:
+        None if the file has no n-gram model.
 
     Raises:
         AsrError: they do not make a model.
     """
+    return _read(members, members.manifest.record("ngram")) if members.manifest.has("ngram") else None
+
+
+def _read(members: Members, found: Record) -> NGramModel:
     if not all(type(number) is int and 0 <= number < 1 << 40 for number in found.items("num_ngrams")):
         raise found.error("num_ngrams", "a list of whole numbers")
     num_ngrams = tuple(found.items("num_ngrams"))

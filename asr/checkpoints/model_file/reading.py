@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,13 @@ from asr.box.english import model_path
 from asr.checkpoints.model_file.card import Card, describe_card, headline, read_card
 from asr.checkpoints.model_file.hotwords import read_hotwords_entry
 from asr.checkpoints.model_file.members import Members
+from asr.checkpoints.model_file.ngram import read_ngram
 from asr.checkpoints.model_file.portable import LoadedPortable, read_portable
 from asr.checkpoints.rows import Row
 from asr.decoding.settings import ConfidenceSettings, DecoderSettings, RescoringSettings
 from asr.dependencies import DependencyError, needing_torch
 from asr.errors import ConfigError
+from asr.lm.ngram import NGramModel
 from asr.records import Record
 from asr.text.hotwords import Hotwords
 
@@ -47,6 +50,7 @@ class ModelFile:
         portable: the same if they run without torch; one of the two is empty.
         settings: decoder settings; the files that they name are in the model file.
         members: the members that decoder and rescoring are read from on first use.
+        ngram: gives the n-gram model of its decoder; None for a file without one.
         confidence: how the best hypothesis is chosen at last, and how sure its words are; None for the first.
         hotwords: words and phrases that its searches favour; None for none.
     """
@@ -58,6 +62,7 @@ class ModelFile:
     portable: tuple[LoadedPortable, ...]
     settings: DecoderSettings
     members: Members
+    ngram: Callable[[], NGramModel | None]
     confidence: ConfidenceSettings | None
     hotwords: Hotwords | None = None
 
@@ -86,7 +91,7 @@ class ModelFile:
         """
         with needing_torch(self.path):
             from asr.checkpoints.model_file.search import read_parts
-        return read_parts(self.members, self.settings, self.first.tokens, self.first.model.frame_seconds)
+        return read_parts(self.members, self.settings, self.ngram, self.first.tokens, self.first.model.frame_seconds)
 
     @cached_property
     def rescoring(self) -> Rescoring:
@@ -186,14 +191,17 @@ def load_model_file(path: str | Path) -> ModelFile:
     confidence, hotwords = _read_confidence(members, settings), read_hotwords_entry(members)
     if manifest.has("portable"):
         portable = _read_portable(members)
-        file = ModelFile(members.path, card, precision, (), portable, settings, members, confidence, hotwords)
+        later = partial(read_ngram, members)
+        file = ModelFile(members.path, card, precision, (), portable, settings, members, later, confidence, hotwords)
         members.finish(_OF_SEARCH)
         return file
-    with needing_torch(members.path, is_portable=False):
-        from asr.checkpoints.model_file.search import read_acoustic
-    acoustic = read_acoustic(members)
-    file = ModelFile(members.path, card, precision, acoustic, (), settings, members, confidence, hotwords)
-    file.complete()
+    with ThreadPoolExecutor(1) as beside:  # NumPy reads the n-grams while Python imports torch
+        ngram = beside.submit(read_ngram, members).result
+        with needing_torch(members.path, is_portable=False):
+            from asr.checkpoints.model_file.search import read_acoustic
+        acoustic = read_acoustic(members)
+        file = ModelFile(members.path, card, precision, acoustic, (), settings, members, ngram, confidence, hotwords)
+        file.complete()
     return file
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from asr.checkpoints.acoustic import Loaded
 from asr.checkpoints.model_file.lexicon import read_lexicon
 from asr.checkpoints.model_file.members import Members
 from asr.checkpoints.model_file.networks import read_network
-from asr.checkpoints.model_file.ngram import read_ngram
 from asr.checkpoints.rescoring import OwnHead, RescoringModel, rescoring_model
 from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.decoding.parts import Coverage, DecoderParts
 from asr.decoding.settings import DecoderSettings, RescoringSettings
 from asr.errors import ConfigError
+from asr.lm.ngram import NGramModel
 from asr.models.averaged import average
 from asr.text.tokens import TokenTable
 
@@ -66,12 +66,19 @@ def read_rescoring(members: Members, acoustic: Sequence[Loaded], sample_rate: in
     return tuple(found)
 
 
-def read_parts(members: Members, settings: DecoderSettings, tokens: TokenTable, frame_seconds: float) -> DecoderParts:
+def read_parts(
+    members: Members,
+    settings: DecoderSettings,
+    ngram: Callable[[], NGramModel | None],
+    tokens: TokenTable,
+    frame_seconds: float,
+) -> DecoderParts:
     """Returns what the decoder of a file is made of.
 
     Args:
         members: of the file.
         settings: how to decode.
+        ngram: gives its n-gram model.
         tokens: of its acoustic models.
         frame_seconds: seconds from one of their frames to the next.
 
@@ -81,8 +88,7 @@ def read_parts(members: Members, settings: DecoderSettings, tokens: TokenTable, 
     manifest = members.manifest
     if bool(settings.lm) != manifest.has("ngram") or bool(settings.lexicon) != manifest.has("lexicon"):
         raise members.foreign("its decoder lacks what its settings name, or has more")
-    lm = read_ngram(members, manifest.record("ngram")) if settings.lm else None
-    parts = DecoderParts(tokens, frame_seconds, lm)
+    parts = DecoderParts(tokens, frame_seconds, ngram())
     try:
         parts = _with_lexicon(members, settings, parts) if settings.lexicon else parts
         parts.decoder(settings)
