@@ -236,6 +236,7 @@ def test_librispeech_from_the_tokens_to_words_by_phones_and_letters(tmp_path: Pa
     assert "val/char_cer" in done.stderr
     model = load_model_file(tmp_path / "out/mini.asr")
     assert (model.precision, list(model.acoustic[0].beside)) == ("int8", ["char"])
+    assert model.pronounce is not None
     assert model.card["made_by"].startswith("recipes/librispeech/run.sh --dev dev-tiny --lexicon all.dict")
     assert " --lm-text more.txt --box mini.asr " in model.card["made_by"]
     assert read_headline(tmp_path / "out/mini.asr").endswith(" of words wrong on dev-tiny")

@@ -28,16 +28,16 @@ def write_pronouncer(path: str, tokens: TokenTable, precision: Precision, writte
         written: the members.
 
     Raises:
-        ConfigError: the tokens are not phones, or it has phones that are none of them.
+        ConfigError: the tokens are not phones, or none of its phones is among them.
         CheckpointError: the checkpoint cannot be read.
     """
     if tokens.unit != "phone":
         raise ConfigError("g2p", f"pronounces words, and the model writes {tokens.unit}", "leave it out")
     stored = read_model(path, PRONUNCIATION.incomplete, PRONUNCIATION.remedy)
     loaded = PRONUNCIATION.load_stored(stored)
-    strange = sorted(set(loaded.phones.tokens[1:]) - set(tokens.tokens))
-    if strange:
-        found = f"has {len(strange)} phones that are none of the acoustic model's, such as {strange[0]}"
+    spoken = loaded.phones.tokens[1:]
+    if not set(spoken) & set(tokens.tokens):
+        found = f"pronounces with {spoken[0]} and others, of which the acoustic model has none"
         raise ConfigError(path, found, "give one that was trained on pronunciations in the same phones")
     return write_network(stored, loaded.network, precision, PART, written)
 
