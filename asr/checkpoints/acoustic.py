@@ -115,7 +115,6 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 ACOUSTIC = Kind(
-    title="an acoustic model",
     task=None,
     needed=("frontend", "encoder", "tokens", "text_policy"),
     incomplete="holds no {}, so it is not a whole checkpoint of a model",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -39,18 +39,27 @@ class LoadedModel(ABC):
 Model = TypeVar("Model", bound=LoadedModel, covariant=True)
 
 
+TITLES = {
+    "transducer": "a transducer",
+    "tokens": "an acoustic model",
+    "vocabulary": "a language model",
+    "letters": "a pronunciation model",
+    "method": "a predictive model",
+}
+"""Names of the kinds, with their articles, by the setting that tells each from those after it."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Kind(Generic[Model]):
     """A kind of model.
 
     Attributes:
-        title: name of such a model, with its article.
         task: the ``task`` of configurations that train one; None if they have none.
         needed: settings that its checkpoints have.
         incomplete: error for a file without a model, with the missing part as ``{}``.
         lacking: error for a model that lacks settings, with these as ``{}``.
         remedy: what to do about either.
-        named_by: a setting that no other kind has, or none that comes before it in the list of kinds.
+        named_by: a setting that no other kind has, or none that comes before it in :data:`TITLES`.
         names: called with the settings; returns the tokens, words or letters that name the rows of weights.
         mismatch: error for a checkpoint whose names, ``{there}`` in number, differ from those of the model that is to
             take its weights, ``{here}`` in number, and what to do; None if rows are matched by name.
@@ -59,7 +68,6 @@ class Kind(Generic[Model]):
         optional: settings that its checkpoints may have besides those needed.
     """
 
-    title: str
     task: str | None
     needed: tuple[str, ...]
     incomplete: str
@@ -71,6 +79,11 @@ class Kind(Generic[Model]):
     settings: Callable[[Mapping[str, Any]], dict[str, Any]]
     build: Callable[[StoredModel], Model]
     optional: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Name of such a model, with its article."""
+        return TITLES[self.named_by]
 
     def load(self, path: str | Path) -> Model:
         """Reads a checkpoint and builds its model; runs no code from the file and only classes of a closed list.
@@ -85,9 +98,17 @@ class Kind(Generic[Model]):
         """Builds the model of a checkpoint that has been read; see :meth:`load`."""
         absent = [name for name in self.needed if name not in stored.settings]
         if absent:
-            raise CheckpointError(stored.path, self.lacking.format(", ".join(absent)), self.remedy)
+            raise self._unfit(stored, absent)
         with building_of(stored.path):
             return replace(self.build(stored), training_step=stored.training_step, epoch=stored.epoch)
+
+    def _unfit(self, stored: StoredModel, absent: Sequence[str]) -> CheckpointError:
+        """Returns the error for a checkpoint that lacks settings: another kind of model, or none."""
+        named_by = next((name for name in TITLES if name in stored.settings), self.named_by)
+        if named_by == self.named_by:
+            return CheckpointError(stored.path, self.lacking.format(", ".join(absent)), self.remedy)
+        found = f"holds {TITLES[named_by]}, not {self.title}"
+        return CheckpointError(stored.path, found, f"give a checkpoint of {self.title}")
 
 
 def check_files(name: str, files: Any) -> None:

@@ -90,7 +90,6 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 LANGUAGE = Kind(
-    title="a language model",
     task="language-model",
     needed=("vocabulary", "num_unknown_types", "text_policy", *_SIZES),
     incomplete="is not a whole checkpoint of a model",

@@ -55,7 +55,6 @@ def _build(stored: StoredModel) -> LoadedPredictive:
 
 
 PREDICTIVE = Kind(
-    title="a predictive model",
     task="predictive-model",
     needed=("frontend", "encoder", *_SIZES),
     incomplete="is not a whole checkpoint of a model",

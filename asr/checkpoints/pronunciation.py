@@ -114,7 +114,6 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 PRONUNCIATION = Kind(
-    title="a pronunciation model",
     task="pronunciation-model",
     needed=("letters", "phones", *_SIZES),
     incomplete="is not a whole checkpoint of a model",

@@ -73,7 +73,6 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 TRANSDUCER = Kind(
-    title="a transducer",
     task="transducer",
     needed=("frontend", "encoder", "tokens", "text_policy", "transducer"),
     incomplete="holds no {}, so it is not a whole checkpoint of a model",

@@ -330,5 +330,5 @@ def test_a_model_file_is_known_by_what_is_in_it(folder: Path, tmp_path: Path) ->
 
 
 def test_a_language_model_alone_is_no_acoustic_model(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="its hyper_parameters lack frontend"):
+    with pytest.raises(CheckpointError, match="holds a language model, not an acoustic model; give a checkpoint of"):
         write_model_file(tmp_path, checkpoints=[save_language_model(tmp_path / "lm.ckpt")])

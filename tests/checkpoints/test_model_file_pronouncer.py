@@ -83,7 +83,7 @@ def test_what_cannot_pronounce_is_refused(folder: Path, tmp_path: Path) -> None:
         ConfigError, match=r"strange.ckpt: pronounces with Q and others, of which the acoustic model has none"
     ):
         write_model_file(tmp_path, **phones, g2p=str(strange))
-    with pytest.raises(CheckpointError, match="is no checkpoint of a pronunciation model"):
+    with pytest.raises(CheckpointError, match="holds an acoustic model, not a pronunciation model"):
         write_model_file(tmp_path, **phones, g2p=str(folder / "phones.ckpt"))
 
 

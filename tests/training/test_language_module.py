@@ -135,7 +135,10 @@ def test_files_that_are_no_language_model_are_named(trained: Path, tmp_path: Pat
 
     torch.save({"hyper_parameters": {"tokens": []}, "state_dict": {}}, tmp_path / "other.ckpt")
     for path, message in (
-        (tmp_path / "other.ckpt", "is no checkpoint of a language model: it lacks vocabulary"),
+        (
+            tmp_path / "other.ckpt",
+            "holds an acoustic model, not a language model; give a checkpoint of a language model",
+        ),
         (change("policy.ckpt", text_policy="none-such"), "its model cannot be built"),
         (change("wide.ckpt", hidden_dim=25), r"layers\.weight_ih_l0 has shape \(96, 16\), expected \(100, 16\)"),
         (change("deep.ckpt", vocabulary="A"), "embedding.weight has shape"),

@@ -147,7 +147,10 @@ def test_files_that_are_no_pronunciation_model_are_named(trained: Path, tmp_path
     torch.save({**content, "hyper_parameters": content["hyper_parameters"] | {"hidden_dim": 9}}, tmp_path / "wide.ckpt")
     torch.save({**content, "hyper_parameters": content["hyper_parameters"] | {"phones": {}}}, tmp_path / "mute.ckpt")
     for name, message in (
-        ("other.ckpt", "is no checkpoint of a pronunciation model: it lacks letters, phones"),
+        (
+            "other.ckpt",
+            "holds an acoustic model, not a pronunciation model; give a checkpoint of a pronunciation model",
+        ),
         ("wide.ckpt", "its weights do not fit its model: "),
         ("mute.ckpt", "its model cannot be built"),
         ("nowhere.ckpt", "no such file"),
