@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from asr.configuration.earlier import check_key
-from asr.configuration.menu import conf_dir
+from asr.configuration.menu import conf_dir, groups
 from asr.configuration.saved import first_sentence, read_saved
 from asr.configuration.settings import leaves
 from asr.errors import ConfigError, UsageError
@@ -66,6 +66,9 @@ def compose_config(overrides: list[str], name: str = "train") -> DictConfig:
         misspelt = re.match(r"Could not override '([^']+)'", str(error))
         if misspelt:
             raise ConfigError(misspelt[1], "no such setting", _suggestion(misspelt[1], name)) from error
+        lacking = re.search(r"Could not find '([^'/]+)/([^']+)'", str(error))
+        if lacking:
+            raise _no_choice(*lacking.groups()) from error
         raise ConfigError("configuration", first_sentence(error), "asr train --help lists the choices") from error
 
 
@@ -165,9 +168,16 @@ def changes(saved: dict[str, Any], config: dict[str, Any]) -> list[str]:
 def _suggestion(key: str, name: str) -> str:
     with initialize_config_dir(str(conf_dir().resolve()), version_base="1.3"):
         config = compose(name)
-    known = [path for path, _ in leaves(OmegaConf.to_container(config))]
+    known = [*groups(), *(path for path, _ in leaves(OmegaConf.to_container(config)))]
     close = difflib.get_close_matches(key, known, n=1)
     return f"did you mean {close[0]}?" if close else "asr train --print-config shows all; +KEY=VALUE adds one"
+
+
+def _no_choice(group: str, name: str) -> ConfigError:
+    """Returns the error for a choice that a group does not have, with those that are like it."""
+    close = difflib.get_close_matches(name, groups().get(group, []), n=1)
+    remedy = f"did you mean {group}={close[0]}?" if close else "asr train --help lists the choices"
+    return ConfigError(f"{group}={name}", "there is no such choice", remedy)
 
 
 def expand_sweep(overrides: list[str]) -> list[list[str]]:

@@ -101,7 +101,8 @@ def test_impossible_settings(tmp_path, capsys):
         ("use_energy=1", "--frontend fbank40 use_energy: is 1; give one like False"),
     ):
         assert line in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--frontend", "fbank40", change)
-    assert "frontend/fbank" in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--frontend", "fbank")
+    line = "frontend=fbank: there is no such choice; did you mean frontend=fbank80?"
+    assert line in error_of(capsys, 2, "--cuts", cuts, "--out", out, "--frontend", "fbank")
     assert "--num-mels: is no longer an option of asr features; give --frontend NAME num_mels=VALUE" in error_of(
         capsys, 2, "--cuts", cuts, "--out", out, "--num-mels", 40
     )

@@ -105,3 +105,17 @@ def test_sweeps() -> None:
     ]
     with pytest.raises(UsageError, match="no key has several values"):
         expand_sweep(["seed=0"])
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("experment=an4/blstm", "experment: no such setting; did you mean experiment?"),
+        ("experiment=an4/blst", "experiment=an4/blst: there is no such choice; did you mean experiment=an4/blstm?"),
+        ("model=qqq", "model=qqq: there is no such choice; asr train --help lists the choices"),
+    ],
+)
+def test_misspelt_choices_are_told_with_what_is_like_them(override: str, line: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        compose_config([override])
+    assert str(error.value) == line

@@ -161,7 +161,7 @@ BAD = {
         2,
         "trainer.max_epoch: no such setting; did you mean trainer.max_epochs?",
     ),
-    "misspelt choice": (["model=lstmm"], 2, "Could not find 'model/lstmm'"),
+    "misspelt choice": (["model=lstmm"], 2, "model=lstmm: there is no such choice; did you mean model=lstm?"),
     "wrong type": (["trainer.max_epochs=many"], 2, "trainer.max_epochs: 'many' where int or null is expected"),
     "wrong type in the encoder": (
         ["model.encoder.init_args.hidden_dim=wide"],
