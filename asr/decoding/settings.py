@@ -98,9 +98,7 @@ class DecoderSettings(_Saved):
                 weights = f"{named('lm_weight')}, {named('token_score')}"
                 raise ConfigError(weights, "greedy decoding takes neither", f"give {beam_size} and {lm}")
         self._check_words(named)
-        if self.ctc_weight is not None and not 0 <= self.ctc_weight <= 1:
-            remedy = "give 0 for attention alone, 1 for CTC alone, or a weight between"
-            raise ConfigError(named("ctc_weight"), f"{self.ctc_weight:g}", remedy)
+        self._check_numbers(named)
 
     def check_hotwords(self, named: Callable[[str], str] = str) -> None:
         """Refuses searches that hot words cannot steer, naming fields as :meth:`check` does.
@@ -125,15 +123,29 @@ class DecoderSettings(_Saved):
             raise ConfigError(exact, f"it searches tokens, and {lexicon} has words", "leave one of them out")
 
     def _check_words(self, named: Callable[[str], str]) -> None:
-        given = (self.unknown_score is not None, self.hyps_per_state is not None)
-        if not self.lexicon and any((self.word_score, self.blank_penalty, self.silence, *given)):
-            fields = ("word_score", "blank_penalty", "silence", "unknown_score", "hyps_per_state")
-            found = "there are no words without a lexicon"
-            raise ConfigError(", ".join(map(named, fields)), found, f"give {named('lexicon')}")
+        given = {
+            "word_score": self.word_score,
+            "blank_penalty": self.blank_penalty,
+            "silence": self.silence,
+            "unknown_score": self.unknown_score is not None,
+            "hyps_per_state": self.hyps_per_state is not None,
+        }
+        if not self.lexicon and any(given.values()):
+            fields = ", ".join(named(name) for name, is_given in given.items() if is_given)
+            raise ConfigError(fields, "there are no words without a lexicon", f"give {named('lexicon')}")
         if self.lexicon and self.token_score:
             raise ConfigError(named("token_score"), "a lexicon has words", f"give {named('word_score')}")
         if self.hyps_per_state is not None and self.hyps_per_state < 1:
             raise ConfigError(named("hyps_per_state"), str(self.hyps_per_state), "give 1 or more")
+
+    def _check_numbers(self, named: Callable[[str], str]) -> None:
+        if self.lm_weight < 0:
+            raise ConfigError(named("lm_weight"), f"{self.lm_weight:g}", "give 0 or more")
+        if self.beam_threshold <= 0:
+            raise ConfigError(named("beam_threshold"), f"{self.beam_threshold:g}", "give a number above 0, such as 30")
+        if self.ctc_weight is not None and not 0 <= self.ctc_weight <= 1:
+            remedy = "give 0 for attention alone, 1 for CTC alone, or a weight between"
+            raise ConfigError(named("ctc_weight"), f"{self.ctc_weight:g}", remedy)
 
     def weighted(self, weights: tuple[float, ...] | None) -> DecoderSettings:
         """Returns the settings with other weights.

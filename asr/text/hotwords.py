@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ Pronounce = Callable[[Iterable[str]], Lexicon]
 
 _FORM = "write lines such as: PHRASE, or PHRASE<tab>WEIGHT, or PHRASE<tab>WEIGHT<tab>P R O N"
 _WORD_END = "|"
+_COMMAS = re.compile(r"[,;]\s*[0-9.]+$")
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ def _parse(line: str, where: str) -> HotPhrase:
     text = " ".join(text.split())
     if not text:
         raise DataError(where, "there is no phrase before the first tab", _FORM)
+    if not fields and _COMMAS.search(text):
+        raise DataError(where, f"{text!r} has a comma before its weight, not a tab", _FORM)
     weight = _weight(fields[0], where) if fields and fields[0].strip() else 1.0
     spoken = tuple(_pronunciation(field, text, where) for field in fields[1:] if field.strip())
     return HotPhrase(text, weight, spoken, where)

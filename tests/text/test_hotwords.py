@@ -30,6 +30,7 @@ def test_lines_have_phrases_weights_and_pronunciations(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("\t2", "names:2: there is no phrase before the first tab; write lines such as: PHRASE"),
+        ("Lee,2.5", "names:2: 'Lee,2.5' has a comma before its weight, not a tab; write lines such as: PHRASE"),
         ("Lee\tL IY", "names:2: 'L IY' is no weight, a number from 0; write"),
         ("Lee\t-1", "names:2: '-1' is no weight"),
         ("Lee\tnan", "names:2: 'nan' is no weight"),
