@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO, TextIO, cast
 
 from asr.encodings import DamagedTextError, guess_encoding, utf8_stream
@@ -22,6 +23,7 @@ from asr.errors import AsrError, DataError
 _SAMPLE = 1 << 16  # bytes that an encoding is guessed from
 _SHOWN = 30  # characters
 _LONGEST_NAME = 255  # bytes of a file's name, on nearly all file systems
+_BLOCK = 4096  # bytes that are written to see whether there is room
 PART = ".part"  # prefix of the names of unfinished files
 _LONGEST_ENDING = 20  # bytes after the last dot that count as an ending
 _OF_THE_DISK = frozenset(
@@ -40,9 +42,7 @@ def open_lines(path: str | Path) -> Iterator[BinaryIO]:
             end; this may also be raised while it is read.
     """
     path = Path(path)
-    if "\0" in str(path):
-        raise DataError(str(path).replace("\0", "\\0"), "has a NUL in its name", "correct the path")
-    try:
+    with _reading(path):
         if stat.S_ISFIFO(path.stat().st_mode) and path.parts[1:2] not in (("dev",), ("proc",)):  # <(…) of a shell
             raise DataError(path, "is a pipe that may never end", "save what comes out of it as a file")
         with path.open("rb") as file:
@@ -50,8 +50,34 @@ def open_lines(path: str | Path) -> Iterator[BinaryIO]:
                 raise DamagedTextError("is no whole gzip file")
             with utf8_stream(file) as lines:
                 yield lines
+
+
+def check_readable(path: str | Path, remedy: str = "check the path") -> None:
+    """Checks that a file is there and may be read, before other work; what it holds is found out later.
+
+    Args:
+        path: the file.
+        remedy: what to do if it is not there.
+
+    Raises:
+        DataError: it is missing, a folder, or may not be read.
+    """
+    path = Path(path)
+    with _reading(path, remedy):
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # opening a pipe would wait for its other end
+            path.open("rb").close()
+
+
+@contextmanager
+def _reading(path: Path, remedy: str = "check the path") -> Iterator[None]:
+    """Turns what goes wrong with a file that is opened and read into a :class:`DataError`."""
+    if "\0" in str(path):
+        raise DataError(str(path).replace("\0", "\\0"), "has a NUL in its name", "correct the path")
+    try:
+        yield
     except FileNotFoundError:
-        raise DataError(path, "no such file", "check the path") from None
+        raise DataError(path, "no such file", remedy) from None
     except DamagedTextError as error:
         raise DataError(path, error.found, error.remedy) from None
     except OSError as error:
@@ -193,14 +219,54 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         if beside != path:
             beside.replace(path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(
-            path, f"cannot be written ({reason})", "check the folder, its rights and the room left"
-        ) from error
+        raise _not_written(path, error) from error
     finally:
         if beside != path:
             with suppress(OSError):  # on a read-only file system there is nothing to remove
                 beside.unlink()
+
+
+def check_writable(path: str | Path) -> None:
+    """Checks that a file can be written to a path, before the work whose result it is to hold.
+
+    A block of zeros is written to the folder, or to the one in which missing folders would be made, and is gone at
+    once; no folder is made. Devices and pipes are not touched.
+
+    Raises:
+        DataError: as :func:`written_whole`, as far as it can be known beforehand.
+    """
+    path = Path(path)
+    if _beside(path) == path:
+        return
+    try:
+        _is_there(path)  # raises an error for names that no file can have
+        with TemporaryFile(dir=_nearest(path)) as file:
+            file.write(bytes(_BLOCK))
+            file.flush()
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def _nearest(path: Path) -> Path:
+    """Returns the folder of a path or, where it is missing, the one in which it would be made."""
+    return next(filter(_is_there, path.parents), path.parent)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _not_written(path: Path, error: OSError) -> DataError:
+    """Returns the error for a file that cannot be written."""
+    with suppress(OSError):
+        if not (nearest := _nearest(path)).is_dir():
+            return DataError(path, f"cannot be written ({nearest} is no folder)", "name another place")
+    reason = error.strerror or str(error)
+    return DataError(path, f"cannot be written ({reason})", "check the folder, its rights and the room left")
 
 
 def _beside(path: Path) -> Path:

@@ -14,6 +14,8 @@ import pytest
 from asr import encodings
 from asr.errors import DataError, printable
 from asr.files import (
+    check_readable,
+    check_writable,
     fitting,
     numbered_lines,
     open_lines,
@@ -52,7 +54,7 @@ def test_an_error_leaves_the_old_file(tmp_path):
 def test_what_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(DataError, match=r"file/a.txt: cannot be written \((Not a directory|File exists)\)"),
+        pytest.raises(DataError, match=r"file/a.txt: cannot be written \(.*file is no folder\); name another place"),
         written_whole(tmp_path / "file" / "a.txt"),
     ):
         pass
@@ -66,6 +68,33 @@ def written(path):
     except DataError as error:
         return str(error).removeprefix(f"{printable(str(path))}: ")
     return ""
+
+
+def checked(check, path):
+    """Returns the line of a check that a path does not pass, empty if it passes."""
+    try:
+        check(path)
+    except DataError as error:
+        return str(error).removeprefix(f"{printable(str(path))}: ")
+    return ""
+
+
+def test_places_are_checked_without_a_trace(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    for name in ("a.txt", "b.txt", "new/er/c.txt"):
+        assert checked(check_writable, tmp_path / name) == ""
+    assert checked(check_writable, "/dev/full") == ""  # is found out when it is written to
+    assert checked(check_writable, "/proc/nowhere/a.txt").startswith("cannot be written (")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+def test_inputs_are_checked_without_reading_them(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xff\x00")
+    os.mkfifo(tmp_path / "fifo")  # opening it would wait for ever
+    assert [checked(check_readable, tmp_path / name) for name in ("a.txt", "fifo")] == ["", ""]
+    assert checked(check_readable, tmp_path / "none") == "no such file; check the path"
+    assert checked(check_readable, tmp_path) == "cannot be read (Is a directory); check the path"
+    assert checked(check_readable, "a\0b").endswith("has a NUL in its name; correct the path")
 
 
 def test_a_file_system_that_is_read_only(tmp_path, monkeypatch):
@@ -87,6 +116,7 @@ def test_no_room_leaves_the_old_file_and_nothing_else(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
         found = [written(tmp_path / name) for name in ("a.txt", "b.txt")]
+        found.append(checked(check_writable, tmp_path / "c.txt"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert all(line.startswith("cannot be written (File too large); check the folder") for line in found)
@@ -120,7 +150,7 @@ def test_devices_and_pipes_are_written_to_and_stay_what_they_are(tmp_path):
         ("folder", "is a folder; name a file in it"),
         ("x" * 300, "cannot be written (File name too long); check the folder"),
         ("y" * 300 + "/a", "cannot be written (File name too long); check the folder"),
-        ("a.txt/b", "cannot be written (File exists); check the folder"),
+        ("a.txt/b", "cannot be written ({}/a.txt is no folder); name another place"),
         ("nul\0", "is no path; leave out characters that no path has"),
         ("loop/a", "cannot be written (Too many levels of symbolic links); check the folder"),
     ],
@@ -130,7 +160,8 @@ def test_paths_that_cannot_be_files(tmp_path, name, line):
     (tmp_path / "a.txt").write_text("old")
     (tmp_path / "loop").symlink_to("loop")
     found = written(tmp_path / name)
-    assert found.startswith(line) or (name == "loop/a" and "cannot be written" in found)
+    assert found.startswith(line.format(tmp_path)) or (name == "loop/a" and "cannot be written" in found)
+    assert checked(check_writable, tmp_path / name).startswith(line.format(tmp_path))
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.txt", "folder", "loop"]
 
 

@@ -23,7 +23,7 @@ from asr.corpora.manifests import read_cuts
 from asr.data.dataset import read_waveform
 from asr.scoring.counts import count_errors
 from asr.text.policy import TextPolicy, get_policy
-from asr.transcription.opening import Choice, open_recognizer
+from asr.transcription.opening import Choice, choose
 from asr.transcription.recognizer import Recognizer
 
 
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--exact", action="store_true", help="measure asr transcribe --exact too")
     arguments = parser.parse_args()
     choice = Choice(arguments.model, arguments.checkpoint, settings=arguments.settings)
-    recognizer, _ = open_recognizer(choice)
+    recognizer, _ = choose(choice).open()
     cuts = list(read_cuts(arguments.cuts))
     waveforms = [read_waveform(cut, recognizer.sample_rate) for cut in cuts]
     policy = get_policy(arguments.policy)

@@ -8,14 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from asr.adaptation.language import mix_in
-from asr.adaptation.recordings import Division, Spoken, divide, read_recordings, seconds
+from asr.adaptation.recordings import Division, Spoken, divide, find_recordings, read_recordings, seconds
 from asr.adaptation.scales import learn_scales
 from asr.adaptation.targets import find_target
 from asr.adaptation.trial import Outcome, count_word_errors, total
 from asr.checkpoints.model_file.adapted import Changes, write_adapted
 from asr.checkpoints.model_file.card import Card
 from asr.checkpoints.model_file.hotwords import Pronounced
-from asr.checkpoints.model_file.reading import ModelFile, load_model_file
+from asr.checkpoints.model_file.reading import ModelFile, load_model_file, read_headline
 from asr.decoding.lexicon.growing import pronunciations
 from asr.decoding.phrases import find_phrases
 from asr.errors import CheckpointError, ConfigError, DataError
@@ -101,12 +101,14 @@ def adapt(wishes: Wishes, out: str | Path, card_of: Callable[[Card, Adapted], Ca
     Raises:
         AsrError: a file cannot be read or written, the recordings are unfit, or the model cannot be adapted.
     """
+    read_headline(wishes.model)  # a file of another kind is told before recordings are looked for
+    cuts = find_recordings(wishes.recordings)
     file = _load(wishes)
     rule = rule_of(file.settings, file.first.tokens, file.first.policy)
     if rule.unit != "word":
         found = "writes phones without a lexicon, and words are counted"
         raise CheckpointError(wishes.model, found, "take a model whose decoder has a lexicon")
-    spoken = read_recordings(wishes.recordings, rule, file.sample_rate)
+    spoken = read_recordings(cuts, rule, file.sample_rate)
     division = divide(spoken, wishes.seed)
     work = _Work(file, wishes, rule, division)
     with TemporaryDirectory(dir=temporary_folder()) as folder:

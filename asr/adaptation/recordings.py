@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from asr.corpora.folder import prepare
 from asr.data.dataset import read_waveform
 from asr.errors import DataError
 from asr.scoring.rules import PolicyRule
+
+if TYPE_CHECKING:
+    from lhotse.cut import Cut
 
 LEAST_RECORDINGS = 5
 _SHARE = 5  # one of so many is held out
@@ -58,17 +62,14 @@ class Division:
         return [*self.outer, *self.inner]
 
 
-def read_recordings(path: str | Path, rule: PolicyRule, sample_rate: int) -> list[Spoken]:
-    """Reads recordings with transcripts, in any of the forms of :mod:`asr.corpora.folder`, in the order of their ids.
+def find_recordings(path: str | Path) -> list[Cut]:
+    """Finds recordings with transcripts, in any of the forms of :mod:`asr.corpora.folder`, in the order of their ids.
 
     Args:
         path: a folder or a list.
-        rule: how words are counted.
-        sample_rate: of the model, in Hz.
 
     Raises:
-        DataError: there are fewer than five, two have the same id, one has no transcript, is longer than a minute, or
-            cannot be read.
+        DataError: there are fewer than five, two have the same id, or one is longer than a minute or cannot be read.
     """
     cuts = sorted((cut for split in prepare(path).values() for cut in split), key=lambda cut: cut.id)
     if len(cuts) < LEAST_RECORDINGS:
@@ -77,11 +78,26 @@ def read_recordings(path: str | Path, rule: PolicyRule, sample_rate: int) -> lis
     doubled = next((one.id for one, other in pairwise(cuts) if one.id == other.id), None)
     if doubled is not None:
         raise DataError(path, f"utterance id {doubled} occurs twice", "give each recording an id of its own")
-    spoken = []
     for cut in cuts:
         if cut.duration > _LONGEST:
             found = f"is {cut.duration:.0f} s long, and up to {_LONGEST:.0f} s are heard at once"
             raise DataError(cut.id, found, "cut it into utterances; asr align tells when words are said")
+    return cuts
+
+
+def read_recordings(cuts: Sequence[Cut], rule: PolicyRule, sample_rate: int) -> list[Spoken]:
+    """Reads recordings with transcripts.
+
+    Args:
+        cuts: what :func:`find_recordings` found.
+        rule: how words are counted.
+        sample_rate: of the model, in Hz.
+
+    Raises:
+        DataError: one has no transcript, or cannot be read.
+    """
+    spoken = []
+    for cut in cuts:
         text = rule.apply(cut.supervisions[0].text or "", cut.id)
         if not text.split():
             raise DataError(cut.id, "has no transcript", "write what is said, or leave the recording out")

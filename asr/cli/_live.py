@@ -55,6 +55,9 @@ def check_live(parser: ArgumentParser, arguments: Namespace) -> None:
         raise UsageError("--live", f"{len(arguments.audio)} streams are named", "name one: - for stdin, or a file")
     if arguments.format not in _FORMATS:
         raise UsageError(f"--format {arguments.format}", "cannot be written word by word", "give txt or jsonl")
+    (name,) = arguments.audio
+    if arguments.rate is not None and Path(name).suffix.lower() in AUDIO_SUFFIXES:
+        raise UsageError("--rate", f"{name} says its rate itself", "leave it out")
 
 
 def transcribe_live(recognizer: Recognizer, arguments: Namespace) -> int:
@@ -100,8 +103,6 @@ def _open(arguments: Namespace, sample_rate: int, files: ExitStack) -> Iterable[
             raise UsageError(STDIN, "no samples come from stdin", "pipe 16-bit PCM into the command, or name a file")
         return _resampled(open_pcm(sys.stdin.buffer, STDIN, arguments.rate, channel, _BLOCK_SECONDS), sample_rate)
     if Path(name).suffix.lower() in AUDIO_SUFFIXES:
-        if arguments.rate is not None:
-            raise UsageError("--rate", f"{name} says its rate itself", "leave it out")
         return stream(name, sample_rate, _BLOCK_SECONDS, channel)
     try:
         file = files.enter_context(Path(name).open("rb"))  # noqa: SIM115 - which closes it

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import above_zero, add_action, log, refuse_to_overwrite
+from asr.cli._file_checks import check_inputs, check_out
+from asr.cli.command import above_zero, add_action, log
 from asr.errors import DataError, UsageError
 from asr.text.policy import POLICIES, get_policy
 
@@ -60,7 +61,8 @@ def _prune(arguments: argparse.Namespace) -> None:
     from asr.lm.storage import check_name, load_ngram, save_ngram
 
     check_name(arguments.out)
-    refuse_to_overwrite([arguments.source], arguments.out)
+    check_out([arguments.source], arguments.out)
+    check_inputs(arguments.source)
     pruning = EntropyPruning(load_ngram(arguments.source))
     try:
         if arguments.threshold is not None:
@@ -83,11 +85,13 @@ def _mix(arguments: argparse.Namespace) -> None:
     from asr.lm.storage import check_name, load_ngram, save_ngram
 
     check_name(arguments.out)
-    refuse_to_overwrite(arguments.models, arguments.out)
     if arguments.weights is not None and len(arguments.weights) != len(arguments.models):
         number = f"{len(arguments.weights)} for {len(arguments.models)} models"
         raise UsageError("--weights", number, "give one for each model, or --dev-text")
     policy = None if arguments.policy is None else get_policy(arguments.policy)
+    inputs = [*arguments.models, *(arguments.dev_text or arguments.dev_cuts or ())]
+    check_out(inputs, arguments.out)
+    check_inputs(*inputs)
     models = [load_ngram(path) for path in arguments.models]
     if arguments.weights is not None:
         weights = [weight / sum(arguments.weights) for weight in arguments.weights]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from asr.cli.command import above_zero, add_action, log, refuse_to_overwrite, warn
+from asr.cli._file_checks import check_inputs, check_out
+from asr.cli.command import above_zero, add_action, log, warn
 from asr.errors import UsageError
 from asr.text.policy import POLICIES, get_policy
 
@@ -60,6 +61,8 @@ def _transcripts(arguments: argparse.Namespace) -> None:
     from asr.errors import DataError
     from asr.files import open_written
 
+    check_out(arguments.cuts, arguments.out)
+    check_inputs(*arguments.cuts)
     reader = TranscriptReader(arguments.cuts, None if arguments.policy is None else get_policy(arguments.policy))
     reader.unit = arguments.unit
     with open_written(arguments.out) as file:
@@ -80,12 +83,13 @@ def _select(arguments: argparse.Namespace) -> None:
     from asr.lm.selection import score_sentences, selected, train_pair
     from asr.lm.sentences import SentenceReader
 
-    refuse_to_overwrite([*arguments.like, *arguments.text], arguments.out)
     if arguments.keep > 1:
         raise UsageError("--keep", f"{arguments.keep}", "give a share of the words, from 0 to 1")
     if arguments.order < 1:
         raise UsageError("--order", f"{arguments.order}", "give 1 or more, such as 3")
     policy = None if arguments.policy is None else get_policy(arguments.policy)
+    check_out([*arguments.like, *arguments.text], arguments.out)
+    check_inputs(*arguments.like, *arguments.text)
     like, text = SentenceReader(arguments.like, policy), SentenceReader(arguments.text, policy)
     lengths = np.fromiter((len(words) for words in text), dtype=np.int32)
     if not len(lengths):
@@ -110,6 +114,9 @@ def _overlap(arguments: argparse.Namespace) -> None:
     if arguments.order < 1:
         raise UsageError("--order", f"{arguments.order}", "give 1 or more, such as 7")
     policy = None if arguments.policy is None else get_policy(arguments.policy)
+    inputs = [arguments.against, *(arguments.text or arguments.cuts)]
+    check_out(inputs, arguments.out)
+    check_inputs(*inputs)
     references = read_references(arguments.against, "word")
     utterances = {
         each.utterance_id: (each.text if policy is None else policy.apply(each.text, each.utterance_id)).split()

@@ -18,14 +18,18 @@ def add_models(parser: ArgumentParser) -> None:
     add_head(parser)
 
 
-def choose_model(arguments: Namespace, verb: str) -> None:
-    """Chooses the model in the box where no other is named, and says what it is and how many words it gets wrong.
+def choose_model(arguments: Namespace) -> None:
+    """Chooses the model in the box where no other is named."""
+    if arguments.model is None and arguments.checkpoint is None:
+        arguments.model = ENGLISH
+
+
+def tell_model(arguments: Namespace, verb: str) -> None:
+    """Says of the model in the box what it is and how many words it gets wrong; nothing of others.
 
     Raises:
         CheckpointError: this installation has no model in the box, or it cannot be read.
     """
-    if arguments.model is None and arguments.checkpoint is None:
-        arguments.model = ENGLISH
     if arguments.model == ENGLISH:
         from asr.checkpoints.model_file.reading import read_headline  # and NumPy
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asr.cli._file_checks import check_inputs
 from asr.cli._search_options import add_head
 from asr.cli.command import finite, log
 from asr.errors import DataError, UsageError
@@ -48,6 +49,16 @@ def check_lists(arguments: Namespace) -> None:
         raise UsageError("--head", "a language model has none", "leave it out, or give --checkpoint")
     if arguments.checkpoint and arguments.unknown_score is not None:
         raise UsageError("--unknown-score", "an acoustic model knows no words", "leave it out")
+
+
+def check_lists_there(arguments: Namespace) -> None:
+    """Refuses lists and cuts that are not there.
+
+    Raises:
+        DataError: naming the first one.
+    """
+    check_inputs(arguments.nbest, remedy="make it with: asr decode")
+    check_inputs(arguments.cuts)
 
 
 def score_lists(arguments: Namespace, unknown_score: float | None = None) -> Scored:

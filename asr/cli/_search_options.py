@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from asr.cli.command import above_zero, finite, log, option, warn
+from asr.cli.command import above_zero, finite, log, not_negative, option, warn
 from asr.decoding.settings import CTC_WEIGHT, HYPS_PER_STATE, DecoderSettings
 from asr.errors import UsageError
 from asr.text.writing import MAIN
@@ -30,7 +30,7 @@ def add_inputs(parser: ArgumentParser, cuts: str) -> None:
     parser.add_argument("--cuts", required=True, nargs="+", metavar="FILE", help=cuts)
     seconds = "seconds of padded batches (default: 480)"
     parser.add_argument("--batch-seconds", type=above_zero, default=480.0, metavar="S", help=seconds)
-    parser.add_argument("--workers", type=int, default=1, help="processes that read audio ahead (default: 1)")
+    parser.add_argument("--workers", type=not_negative, default=1, help="processes that read audio ahead (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
 
 

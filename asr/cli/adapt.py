@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from asr.box.english import ENGLISH
+from asr.cli._file_checks import check_inputs, check_out
 from asr.cli._hotword_options import add_hotwords, read_hotwords
-from asr.cli.command import command, log, make_parser, parse, print_log, refuse_to_overwrite
-from asr.errors import UsageError
+from asr.cli.command import command, log, make_parser, parse, print_log
+from asr.errors import DataError, UsageError
 from asr.text.hotwords import HOTWORDS_NOTE, Hotwords, Pronounce
 
 _EXAMPLES = f"""  asr adapt --recordings mine/ --out mine.asr
@@ -45,8 +46,12 @@ def main(argv: list[str] | None = None) -> int:
         raise UsageError(f"--out {ENGLISH}", found, f"name a file, such as {ENGLISH}-mine.asr")
     if arguments.seed < 0:
         raise UsageError("--seed", f"{arguments.seed}", "give 0 or more")
+    if not Path(arguments.recordings).exists():
+        remedy = "give a folder of x.wav beside x.txt, or a list; asr adapt --help says which"
+        raise DataError(arguments.recordings, "no such file or folder", remedy)
+    check_inputs(*arguments.text)
     inputs = [arguments.model, arguments.recordings, arguments.hotwords, arguments.g2p, *arguments.text]
-    refuse_to_overwrite(inputs, arguments.out)
+    check_out(inputs, arguments.out)
     print_log("asr adapt: ")
     hotwords, pronounce = _read_words(arguments)
     from asr.adaptation.adapting import Wishes, adapt, adapted_card

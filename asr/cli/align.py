@@ -9,14 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli._model_options import add_models, choose_model
+from asr.box.english import ENGLISH
+from asr.cli._file_checks import check_folder, check_inputs, tell_failures
+from asr.cli._model_options import add_models, choose_model, tell_model
 from asr.cli.command import command, log, make_parser, option, parse, print_log, print_result, progress, warn
 from asr.errors import AsrError, ConfigError, UsageError
 from asr.machine import num_processes
 from asr.text.lexicon import describe_pronounced
 from asr.transcription.alignment_formats import ALIGNMENT_FORMATS
 from asr.transcription.outputs import OutputFolder
-from asr.transcription.pairs import Pair, find_pairs, with_names
+from asr.transcription.pairs import Pair, find_pairs, unreadable, with_names
 from asr.transcription.survey import estimate_seconds
 from asr.transcription.tally import AlignmentTally
 
@@ -44,6 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     found = find_pairs(arguments.files, arguments.texts)
     if not arguments.out_dir and (len(found.pairs) > 1 or len(arguments.format) > 1):
         raise UsageError("--out-dir", "is missing for several files", "name a folder, which need not exist yet")
+    check_folder("--out-dir", arguments.out_dir)
     if found.num_unused:
         log(f"asr align: {found.num_unused} texts belong to none of the recordings, and are not used")
     print_log("asr align: ")
@@ -52,6 +55,11 @@ def main(argv: list[str] | None = None) -> int:
     todo = _left_to_do(pairs, folders) if arguments.resume else pairs
     if not todo:
         return 0
+    check_inputs(*arguments.lexicon, None if arguments.g2p == ENGLISH else arguments.g2p)
+    for folder in folders:
+        folder.check([pair.recording for pair in todo])
+    if errors := unreadable(todo):
+        return tell_failures("align", errors)
     aligner, tally = _load(arguments), AlignmentTally(len(todo))
     try:
         _align(aligner, todo, tally, folders, arguments)
@@ -115,7 +123,8 @@ def _parser() -> ArgumentParser:
 
 
 def _load(arguments: Namespace) -> Aligner:
-    choose_model(arguments, "align")
+    choose_model(arguments)
+    tell_model(arguments, "align")
     from asr.transcription.aligner import Aligner, AlignerSettings
 
     settings = AlignerSettings.load(arguments.settings) if arguments.settings else None

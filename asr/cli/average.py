@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from asr.cli.command import above_zero, command, log, make_parser, parse, refuse_to_overwrite, warn
+from asr.cli._file_checks import check_out
+from asr.cli.command import above_zero, command, log, make_parser, parse, warn
 from asr.errors import UsageError
 
 _EXAMPLES = """  asr average mini.ckpt an4.ckpt --out both.ckpt
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     weights = arguments.weights or [1.0] * len(paths)
     if len(weights) != len(paths):
         raise UsageError("--weights", f"{len(weights)} for {len(paths)} checkpoints", "give one for each")
-    refuse_to_overwrite(paths, arguments.out)
+    check_out(paths, arguments.out)
     from asr.runs.averaging import average_checkpoints
 
     for line in average_checkpoints(paths, weights, arguments.out):

@@ -10,9 +10,8 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import NoReturn, Protocol, cast
 
 from asr.dependencies import load_error
@@ -118,21 +117,11 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path], named: str) -> None:
-    """Refuses outputs that would overwrite each other or their own input; errors name the options of the inputs."""
-    if len(set(outputs)) < len(outputs):
-        raise UsageError(named, "two have the same name", "run the command once for each, with another --out")
-    for path, output in zip(inputs, outputs, strict=True):
-        if path.resolve() == output.resolve():
-            raise UsageError(path, "would be overwritten", "choose another --out")
-
-
-def refuse_to_overwrite(inputs: Iterable[str | Path | None], out: str | Path) -> None:
-    """Refuses an ``--out`` that is one of the inputs, by whatever path; None and "" are inputs that are not given."""
-    for each in inputs:
-        if each and Path(each).resolve() == Path(out).resolve():
-            found = "is what the command reads, and would be overwritten"
-            raise UsageError(f"--out {out}", found, "name another file")
+def not_negative(text: str) -> int:
+    """Parses an option that is a whole number of 0 or more; argparse names the option of anything else."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
 
 
 def option(field: str) -> str:

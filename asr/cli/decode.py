@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli._confidence_options import add_confidence, read_confidence
+from asr.cli._file_checks import check_inputs, check_out, check_outputs
 from asr.cli._hotword_options import add_hotwords, read_hotwords
 from asr.cli._search_options import (
     add_ctc_weight,
@@ -58,18 +59,27 @@ def main(argv: list[str] | None = None) -> int:
     hotwords = read_hotwords(arguments)
     if hotwords:
         settings.check_hotwords(option)
+    inputs = [settings.lm, *settings.lexicon, *arguments.cuts]
+    check_out([*inputs, arguments.checkpoint, arguments.settings], arguments.out)
+    check_inputs(*inputs)
     from asr.scoring.hypotheses import write_hypotheses
 
     model, decoder, settings = load_search(arguments, settings, hotwords)
     label = arguments.label or (Path(arguments.settings).stem if arguments.settings else settings.label)
     label = f"{arguments.head}_{label}" if arguments.head and not arguments.label else label
-    for cuts in arguments.cuts:
-        split = Path(cuts).name.removesuffix("_cuts.jsonl.gz")
-        out = Path(arguments.out or Path(arguments.checkpoint).with_name(f"{split}_{label}.jsonl"))
+    outs = [_out(cuts, label, arguments) for cuts in arguments.cuts]
+    check_outputs([Path(cuts) for cuts in arguments.cuts], outs, "--cuts")
+    for cuts, out in zip(arguments.cuts, outs, strict=True):
         write_hypotheses(out, _decode(model, decoder, cuts, arguments, confidence))
         log(f"{cuts}: decoded to {out}")
         print(out)
     return 0
+
+
+def _out(cuts: str, label: str, arguments: Namespace) -> Path:
+    """Returns the file for the hypotheses of cuts."""
+    split = Path(cuts).name.removesuffix("_cuts.jsonl.gz")
+    return Path(arguments.out or Path(arguments.checkpoint).with_name(f"{split}_{label}.jsonl"))
 
 
 def _parser() -> ArgumentParser:

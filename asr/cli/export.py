@@ -9,7 +9,8 @@ from pathlib import Path
 
 from asr.box.english import ENGLISH
 from asr.cli._confidence_options import add_confidence, read_confidence
-from asr.cli.command import command, log, make_parser, option, parse, refuse_to_overwrite, whole_number
+from asr.cli._file_checks import check_inputs, check_out
+from asr.cli.command import command, log, make_parser, option, parse, whole_number
 from asr.decoding.settings import DecoderSettings, load_rescoring
 from asr.errors import UsageError
 
@@ -39,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     named = [arguments.settings, arguments.confidence, arguments.scores, arguments.g2p]
     inputs = [*arguments.checkpoint, *named, *arguments.rescore_settings]
     models = [each.model for each in rescoring]
-    refuse_to_overwrite([*inputs, *models, settings.lm, *settings.lexicon], arguments.out)
+    check_out([*inputs, *models, settings.lm, *settings.lexicon], arguments.out)
+    check_inputs(settings.lm, *settings.lexicon, arguments.g2p)
     from asr.checkpoints.model_file.card import make_card
     from asr.checkpoints.model_file.export import Recipe, export_model
     from asr.checkpoints.pruned import Pruning

@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import check_outputs, command, log, make_parser, parse, progress, refuse_moved, whole_number
+from asr.cli._file_checks import check_outputs
+from asr.cli.command import command, log, make_parser, parse, progress, refuse_moved, whole_number
 from asr.configuration.menu import groups
 from asr.machine import num_cores
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli import _lm_models, _lm_texts
-from asr.cli.command import above_zero, add_action, command, log, make_parser, parse, refuse_to_overwrite, warn
+from asr.cli._file_checks import check_inputs, check_out, check_scratch
+from asr.cli.command import above_zero, add_action, command, log, make_parser, parse, warn
 from asr.errors import UsageError
 from asr.text.policy import POLICIES, get_policy
 
@@ -121,7 +122,11 @@ def _check_train(arguments: argparse.Namespace) -> None:
         raise UsageError("--add-text-words", "there is no --vocab to add to", "leave it out: the text has the words")
     check_prune(arguments.prune, arguments.order)
     check_name(arguments.out)
-    refuse_to_overwrite([*(arguments.text or arguments.cuts), arguments.tokens, arguments.vocab], arguments.out)
+    inputs = [*(arguments.text or arguments.cuts), arguments.vocab, arguments.tokens]
+    check_out(inputs, arguments.out)
+    check_inputs(*inputs)
+    if arguments.temporary_folder is not None:
+        check_scratch(arguments.temporary_folder, "--temporary-folder")
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -188,6 +193,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     if arguments.oovs < 0:
         raise UsageError("--oovs", f"{arguments.oovs} words", "give 0 or more")
     policy = None if arguments.policy is None else get_policy(arguments.policy)
+    check_inputs(arguments.model, *(arguments.text or arguments.cuts))
     model, own_policy = load_sentence_model(arguments.model)
     sentences = open_sentences(arguments.text, arguments.cuts, policy or own_policy, None)
     found = measure_perplexity(model, sentences)
@@ -199,6 +205,8 @@ def _convert(arguments: argparse.Namespace) -> None:
     from asr.lm.storage import check_name, load_ngram, save_ngram
 
     check_name(arguments.target)
+    check_out([arguments.source], arguments.target, "TO")
+    check_inputs(arguments.source)
     model = load_ngram(arguments.source)
     save_ngram(model, arguments.target)
     log(f"{arguments.target}: {_lm_models.describe(model)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli._corpus_options import add_lexicon, add_librispeech, add_phones, prepare_librispeech
+from asr.cli._file_checks import check_out
 from asr.cli.command import (
     add_action,
     command,
@@ -54,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         found = f"{arguments.min_duration:g} s is not below {arguments.max_duration:g} s"
         raise UsageError("--min-duration, --max-duration", found, "give seconds, the smaller first")
     policy = None if arguments.policy is None else get_policy(arguments.policy)
+    check_out([], arguments.out / "quarantine.tsv")
 
     problems: list[Problem] = []
     splits = arguments.prepare(arguments, problems)
@@ -126,12 +128,18 @@ def _add_corpus(
     parser.add_argument("--min-duration", type=float, default=0.1, metavar="S", help="seconds at least (0.1)")
     parser.add_argument("--max-duration", type=float, default=60.0, metavar="S", help="longest utterance, seconds (60)")
     parser.add_argument(
-        "--sample-rate", type=int, default=16000, metavar="HZ", help="sample rate of the model to be trained (16000)"
+        "--sample-rate",
+        type=whole_number,
+        default=16000,
+        metavar="HZ",
+        help="sample rate of the model to be trained (16000)",
     )
     parser.add_argument("--strict-rate", action="store_true", help="other sample rates are problems, not resampled")
     on_problem = "if utterances cannot be used: write no cuts (refuse), or go on without them"
     parser.add_argument("--on-problem", choices=["refuse", "leave-out"], default="refuse", help=on_problem)
-    parser.add_argument("--jobs", type=int, default=num_cores(), metavar="N", help="files read at a time (all CPUs)")
+    parser.add_argument(
+        "--jobs", type=whole_number, default=num_cores(), metavar="N", help="files read at a time (all CPUs)"
+    )
     return parser
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.box.english import ENGLISH
+from asr.cli._file_checks import check_inputs, check_out
 from asr.cli.command import command, log, make_parser, parse, warn
 from asr.errors import UsageError
 from asr.text.policy import POLICIES, get_policy
@@ -67,6 +68,9 @@ def _check(arguments: Namespace) -> None:
         raise UsageError("--words, --cuts", "there are no words to pronounce", "give one of them")
     if not 1 <= arguments.nbest <= arguments.beam_size:
         raise UsageError("--nbest", f"{arguments.nbest} with a beam of {arguments.beam_size}", "give 1 to --beam-size")
+    inputs = [*arguments.words, *arguments.cuts, *arguments.lexicon]
+    check_out([*inputs, arguments.checkpoint], arguments.out)
+    check_inputs(*inputs)
 
 
 def _words(arguments: Namespace, policy: TextPolicy) -> Iterator[str]:

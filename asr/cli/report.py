@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.cli._file_checks import check_inputs, check_out
 from asr.cli.command import command, log, make_parser, parse, progress, whole_number
 from asr.errors import UsageError
 
@@ -84,6 +85,10 @@ def _check(arguments: Namespace) -> None:
     for name in ("html", "checkpoint"):
         if getattr(arguments, name) is not None and len(arguments.exp_dirs) > 1:
             raise UsageError(f"--{name}", f"one file for {len(arguments.exp_dirs)} runs", "run it once for each")
+    inputs = [arguments.cuts, arguments.hyps, arguments.checkpoint]
+    check_inputs(*inputs)
+    for name in ("html", "ladder"):
+        check_out(inputs, getattr(arguments, name), f"--{name}")
 
 
 def _write_html(page: Page, arguments: Namespace) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr.cli._confidence_options import add_confidence, read_confidence
-from asr.cli._rescoring_options import add_lists, check_lists, score_lists
+from asr.cli._file_checks import check_out
+from asr.cli._rescoring_options import add_lists, check_lists, check_lists_there, score_lists
 from asr.cli.command import command, finite, log, make_parser, option, parse, refuse_tuning
 from asr.decoding.settings import RescoringSettings
 from asr.errors import UsageError
@@ -37,6 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.checkpoint:
         arguments.head = arguments.head or settings.head or None
     confidence = read_confidence(arguments)
+    check_lists_there(arguments)
+    check_out([arguments.nbest, arguments.cuts, arguments.lm or arguments.checkpoint], arguments.out)
     from asr.scoring.hypotheses import write_hypotheses
 
     source = score_lists(arguments, unknown_score).source

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from asr.cli._file_checks import check_out
 from asr.cli.command import command, log, make_parser, parse, warn
 from asr.errors import UsageError
 
@@ -125,6 +126,7 @@ def _check(arguments: Namespace) -> None:
         raise UsageError("--cuts", f"there are no references for {hyps[0]}", "give the cuts that were decoded")
     if hyps and not (arguments.policy or arguments.protocol):
         raise UsageError("--policy, --protocol", "neither is given", "say how to score, see asr score --help")
+    check_out([*files, arguments.cuts, *(arguments.frequencies or ()), arguments.overlap], arguments.json, "--json")
 
 
 def _check_tables(arguments: Namespace) -> None:

@@ -7,7 +7,8 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.cli.command import check_outputs, command, log, make_parser, parse, progress
+from asr.cli._file_checks import check_outputs
+from asr.cli.command import command, log, make_parser, parse, progress
 from asr.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr.cli._file_checks import check_out
 from asr.cli.command import command, log, make_parser, parse
 from asr.errors import UsageError
 from asr.text.policy import POLICIES, TextPolicy, get_policy
@@ -35,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse(parser, argv)
     unit, policy = arguments.unit, get_policy(arguments.policy)
     _check(unit, arguments.size, policy, arguments.out)
+    check_out(arguments.cuts, arguments.out)
 
     texts = list(_texts(arguments.cuts, unit, policy))
     table = TokenTable.build(texts, unit, arguments.size)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.cli._confidence_options import add_confidence
+from asr.cli._file_checks import check_folder, check_inputs, tell_failures
 from asr.cli._hotword_options import add_hotwords, read_hotwords
 from asr.cli._live import add_live, check_live, transcribe_live
-from asr.cli._model_options import add_models, choose_model
+from asr.cli._model_options import add_models, choose_model, tell_model
 from asr.cli._search_options import log_coverage
 from asr.cli.command import (
     above_zero,
@@ -31,8 +32,8 @@ from asr.errors import AsrError, ConfigError, UsageError
 from asr.machine import end_at_once, share_heap, uncollected
 from asr.text.hotwords import HOTWORDS_NOTE
 from asr.transcription.formats import FORMATS, Format, choose_format
-from asr.transcription.inputs import STDIN, Recording, find_recordings, read_list
-from asr.transcription.opening import Choice, open_recognizer
+from asr.transcription.inputs import STDIN, Recording, find_recordings, read_list, unreadable
+from asr.transcription.opening import Choice, Chosen, choose
 from asr.transcription.outputs import OutputFolder, with_output_names
 from asr.transcription.survey import estimate_seconds
 from asr.transcription.tally import Tally
@@ -74,7 +75,9 @@ def main(argv: list[str] | None = None) -> int:
     check_live(parser, arguments)
     if arguments.live:
         print_log("asr transcribe: ")
-        return transcribe_live(_load(arguments), arguments)
+        chosen = _choose(arguments)
+        check_inputs(*(name for name in arguments.audio if name != STDIN))
+        return transcribe_live(_load(chosen, arguments), arguments)
     recordings = with_output_names(_find(arguments))
     print_log("asr transcribe: ")
     form = _choose_format(arguments, len(recordings))
@@ -82,7 +85,12 @@ def main(argv: list[str] | None = None) -> int:
     todo = _left_to_do(recordings, folder) if arguments.resume else recordings
     if not todo:
         return 0
-    recognizer = _load(arguments)
+    chosen = _choose(arguments)
+    if folder is not None:
+        folder.check(todo)
+    if errors := unreadable(todo):
+        return tell_failures("transcribe", errors)
+    recognizer = _load(chosen, arguments)
     tally = Tally(len(todo), recognizer.sample_rate, arguments.channels == "separate")
     try:
         _transcribe(recognizer, todo, tally, form, folder, arguments)
@@ -200,8 +208,7 @@ def _left_to_do(recordings: Sequence[Recording], folder: OutputFolder | None) ->
 
 
 def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format:
-    if arguments.out_dir and Path(arguments.out_dir).exists() and not Path(arguments.out_dir).is_dir():
-        raise UsageError(f"--out-dir {arguments.out_dir}", "is a file", "name a folder, which need not exist yet")
+    check_folder("--out-dir", arguments.out_dir)
     in_one_file = not arguments.out_dir and num_recordings > 1
     try:
         return choose_format(arguments.format, in_one_file, arguments.channels == "separate")
@@ -210,13 +217,18 @@ def _choose_format(arguments: argparse.Namespace, num_recordings: int) -> Format
         raise UsageError(f"--format {arguments.format}", found, "add --out-dir to write a file for each") from None
 
 
-def _load(arguments: argparse.Namespace) -> Recognizer:
-    choose_model(arguments, "transcribe")
+def _choose(arguments: argparse.Namespace) -> Chosen:
+    """Returns what is chosen, after a look at all that needs no model."""
+    choose_model(arguments)
     choice = Choice(**{field.name: getattr(arguments, field.name) for field in fields(Choice)})
-    hotwords = read_hotwords(arguments)
+    return choose(choice, option, read_hotwords(arguments))
+
+
+def _load(chosen: Chosen, arguments: argparse.Namespace) -> Recognizer:
+    tell_model(arguments, "transcribe")
     try:
         with uncollected():
-            recognizer, settings = open_recognizer(choice, option, hotwords)
+            recognizer, settings = chosen.open()
         if arguments.exact:
             recognizer.check_exact()
     except ConfigError as error:

@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Literal
 
 from asr.cli._confidence_options import add_confidence_tuning, log_trials, tune_confidence
-from asr.cli._rescoring_options import add_lists, check_lists, score_lists
+from asr.cli._file_checks import check_inputs, check_out
+from asr.cli._rescoring_options import add_lists, check_lists, check_lists_there, score_lists
 from asr.cli._search_options import add_inputs, add_search, load_model, search_settings
 from asr.cli.command import add_action, command, log, make_parser, parse, whole_number
 from asr.decoding.settings import DecoderSettings, RescoringSettings
@@ -138,6 +139,9 @@ def _tune_decoding(arguments: argparse.Namespace) -> str:
     """Tunes a search and returns the line to print."""
     (search, how), settings = _search_of(arguments), search_settings(arguments)
     _check_decoding(arguments, settings)
+    inputs = [settings.lm, *settings.lexicon, *arguments.cuts]
+    check_inputs(*inputs)
+    _check_outs([*inputs, arguments.checkpoint], arguments)
     from asr.corpora.manifests import read_all_cuts
     from asr.corpora.targets import target_text
     from asr.data.posteriors import posteriors
@@ -187,10 +191,18 @@ def _check_decoding(arguments: argparse.Namespace, settings: DecoderSettings) ->
         raise UsageError("--crosswise", f"one file for {len(arguments.cuts)} files of cuts", "give one")
 
 
+def _check_outs(inputs: Sequence[str], arguments: argparse.Namespace) -> None:
+    """Refuses an output that is an input or cannot be written."""
+    check_out(inputs, arguments.out)
+    check_out(inputs, arguments.crosswise, "--crosswise")
+
+
 def _tune_rescoring(arguments: argparse.Namespace) -> str:
     """Tunes rescoring and returns the line to print."""
     check_lists(arguments)
     search, how = _search_of(arguments)
+    check_lists_there(arguments)
+    _check_outs([arguments.nbest, arguments.cuts, arguments.lm or arguments.checkpoint], arguments)
     from asr.corpora.manifests import read_cuts
     from asr.corpora.targets import target_text
     from asr.scoring.rules import PolicyRule

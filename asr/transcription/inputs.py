@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asr.audio.folders import files_below
 from asr.audio.kinds import AUDIO_SUFFIXES
-from asr.errors import DataError
+from asr.errors import AsrError, DataError
 from asr.files import numbered_lines
 
 STDIN = "-"
@@ -33,6 +33,10 @@ class Recording:
     name: Path
     stored: bytes | None = None
     where: str = ""
+
+    def failure(self, error: AsrError) -> AsrError:
+        """Returns the reason why it cannot be read, with the line of the list that names it."""
+        return DataError(f"{self.where}: {error.where}", error.found, error.remedy) if self.where else error
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,21 @@ def find_recordings(inputs: Sequence[str | Path | Named], stdin: bytes = b"") ->
         for recording in recordings:
             found.setdefault(real_path(recording.path), recording)
     return Found(list(found.values()), num_named - len(found), left_aside)
+
+
+def unreadable(recordings: Sequence[Recording]) -> list[AsrError]:
+    """Returns why each recording cannot be read, if that is so of all; looks no further than one that opens."""
+    from asr.audio.waveforms import peek  # not before it is needed: it loads NumPy
+
+    errors = []
+    for recording in recordings:
+        try:
+            peek(recording.path, recording.stored)
+        except AsrError as error:
+            errors.append(recording.failure(error))
+        else:
+            return []
+    return errors
 
 
 def _in_folder(folder: Path, left_aside: list[Path]) -> Iterator[Recording]:

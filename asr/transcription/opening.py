@@ -45,10 +45,63 @@ class Choice:
     threads: int | None = None
 
 
-def open_recognizer(
-    choice: Choice, option: Callable[[str], str] = str, hotwords: Hotwords | None = None
-) -> tuple[Recognizer, DecoderSettings]:
-    """Returns a recogniser and the settings that it decodes with.
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """A choice that does not contradict itself, with what its small files hold; the model is not read yet.
+
+    Attributes:
+        choice: the model and its settings.
+        settings: what decodes; None where the model file says it.
+        rescoring: other models and their weights, which are applied in order.
+        confidence: how the best hypothesis is chosen at last; None for the first, or as the model file says.
+        hotwords: words and phrases that are expected.
+        option: names a field in errors, such as "--beam-size" for "beam_size".
+    """
+
+    choice: Choice
+    settings: DecoderSettings | None
+    rescoring: Sequence[RescoringSettings]
+    confidence: ConfidenceSettings | None
+    hotwords: Hotwords | None
+    option: Callable[[str], str]
+
+    def open(self) -> tuple[Recognizer, DecoderSettings]:
+        """Returns the recogniser and the settings that it decodes with.
+
+        Raises:
+            UsageError: the choice contradicts what the model file says.
+            ConfigError: the search takes no hot words.
+            AsrError: a file cannot be read, the device cannot be used, or the settings do not fit the model.
+        """
+        from asr.transcription.recognizer import Recognizer
+
+        choice, settings = self.choice, self.settings
+        if choice.model:
+            return self._open_file(choice.model)
+        assert choice.checkpoint is not None
+        assert settings is not None
+        device, num_workers = _machine(choice, needs_torch=True)
+        parts = settings, self.rescoring, self.confidence
+        load = partial(Recognizer.from_checkpoint, choice.checkpoint, *parts, head=choice.head)
+        return load(hotwords=self.hotwords, device=device, num_workers=num_workers), settings
+
+    def _open_file(self, model: str) -> tuple[Recognizer, DecoderSettings]:
+        from asr.checkpoints.model_file.reading import load_model_file
+        from asr.transcription.recognizer import Recognizer
+
+        file = load_model_file(model)
+        is_rescored = bool(self.rescoring) or file.has_rescoring
+        settings = _settings(self.choice, self.settings or file.settings, is_rescored, self.option)
+        if self.hotwords:
+            settings.check_hotwords(self.option)
+        device, num_workers = _machine(self.choice, needs_torch=not file.portable)
+        parts = settings, self.rescoring or None, self.confidence
+        load = partial(Recognizer.from_file, file, *parts, hotwords=self.hotwords)
+        return load(device=device, num_workers=num_workers), settings
+
+
+def choose(choice: Choice, option: Callable[[str], str] = str, hotwords: Hotwords | None = None) -> Chosen:
+    """Reads the small files of a choice, and refuses what can be refused without the model.
 
     Args:
         choice: the model and its settings.
@@ -58,35 +111,18 @@ def open_recognizer(
     Raises:
         UsageError: parts of the choice contradict each other.
         ConfigError: the search takes no hot words.
-        AsrError: a file cannot be read, the device cannot be used, or the settings do not fit the model.
+        DataError: a file of settings cannot be read.
     """
     if choice.model and choice.head:
         raise UsageError(option("head"), "a model file says itself what it decodes with", "leave it out")
-    is_rescored = bool(choice.rescoring)
-    settings = None if choice.model else _settings(choice, DecoderSettings(), is_rescored, option)
+    settings = DecoderSettings.load(choice.settings) if choice.settings else None
+    if not choice.model:
+        settings = _settings(choice, settings or DecoderSettings(), bool(choice.rescoring), option)
     rescoring = [RescoringSettings.load(file) for file in choice.rescoring]
     confidence = ConfidenceSettings.load(choice.confidence) if choice.confidence else None
     if hotwords and settings:
         settings.check_hotwords(option)
-    from asr.transcription.recognizer import Recognizer
-
-    if choice.model:
-        from asr.checkpoints.model_file.reading import load_model_file
-
-        file = load_model_file(choice.model)
-        settings = _settings(choice, file.settings, is_rescored or file.has_rescoring, option)
-        if hotwords:
-            settings.check_hotwords(option)
-        device, num_workers = _machine(choice, needs_torch=not file.portable)
-        recognizer = Recognizer.from_file(
-            file, settings, rescoring or None, confidence, hotwords=hotwords, device=device, num_workers=num_workers
-        )
-        return recognizer, settings
-    assert choice.checkpoint is not None
-    assert settings is not None
-    device, num_workers = _machine(choice, needs_torch=True)
-    load = partial(Recognizer.from_checkpoint, choice.checkpoint, settings, rescoring, confidence, head=choice.head)
-    return load(hotwords=hotwords, device=device, num_workers=num_workers), settings
+    return Chosen(choice, settings, rescoring, confidence, hotwords, option)
 
 
 def _machine(choice: Choice, needs_torch: bool) -> tuple[str, int]:
@@ -102,8 +138,8 @@ def _machine(choice: Choice, needs_torch: bool) -> tuple[str, int]:
 
 
 def _settings(choice: Choice, own: DecoderSettings, is_rescored: bool, option: Callable[[str], str]) -> DecoderSettings:
-    """Returns the chosen settings or, where nothing is chosen, those of the model itself."""
-    settings = DecoderSettings.load(choice.settings) if choice.settings else own
+    """Returns the settings to decode with: ``own``, those of a file or of the model itself, or those of the choice."""
+    settings = own
     if choice.beam_size is not None:
         is_beam = choice.beam_size > 1
         settings = replace(own, beam_size=choice.beam_size, nbest=1) if is_beam else DecoderSettings()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from unicodedata import normalize
 
-from asr.files import fitting, written_whole
+from asr.files import check_writable, fitting, written_whole
 from asr.locking import leftovers
 from asr.transcription.inputs import Recording, real_path
 
@@ -47,6 +47,14 @@ class OutputFolder:
             for path in leftovers(folder / f"*.{self.suffix}", older_than=_DEAD):
                 path.unlink(missing_ok=True)
         return left
+
+    def check(self, recordings: Sequence[Recording]) -> None:
+        """Checks that the file of the first recording can be written, before it is made.
+
+        Raises:
+            DataError: it cannot be.
+        """
+        check_writable(self.path_of(recordings[0].name))
 
     def write(self, name: str | Path, text: str) -> None:
         """Writes the file of the recording with this name.

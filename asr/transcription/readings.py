@@ -11,7 +11,7 @@ from asr.audio.rates import Seconds, samples_to_seconds
 from asr.audio.resampling import Waveform
 from asr.audio.waveforms import peek
 from asr.decoding.hypothesis import Hypothesis
-from asr.errors import AsrError, DataError
+from asr.errors import AsrError
 from asr.transcription.inputs import Recording
 from asr.transcription.long_audio import Chunk
 from asr.transcription.transcript import Transcript, Voice, join, stitch
@@ -75,8 +75,7 @@ class Reading:
 
     def fail(self, error: AsrError) -> None:
         """Stores the reason why it cannot be transcribed, with the line of the list that names it."""
-        where = self.recording.where
-        self.error = DataError(f"{where}: {error.where}", error.found, error.remedy) if where else error
+        self.error = self.recording.failure(error)
 
     def transcript(self) -> Transcript:
         """Returns the transcript of a recording that is done and has not failed."""

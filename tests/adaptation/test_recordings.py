@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from asr.adaptation.recordings import Spoken, divide, read_recordings
+from asr.adaptation.recordings import Spoken, divide, find_recordings, read_recordings
 from asr.errors import DataError
 from asr.scoring.rules import PolicyRule
 from asr.text.policy import get_policy
@@ -36,7 +36,7 @@ def write(folder: Path, make_audio: Callable[..., Path], texts: list[str], secon
 
 
 def test_recordings_are_read_at_the_rate_of_the_model(tmp_path: Path, make_audio: Callable[..., Path]) -> None:
-    found = read_recordings(write(tmp_path, make_audio, ["Ab, a."] * 5), RULE, 8000)
+    found = read_recordings(find_recordings(write(tmp_path, make_audio, ["Ab, a."] * 5)), RULE, 8000)
     assert [(each.id, each.text, len(each.waveform)) for each in found] == [(str(n), "AB A", 4000) for n in range(5)]
 
 
@@ -52,7 +52,7 @@ def test_unfit_recordings_are_one_line(
     tmp_path: Path, make_audio: Callable[..., Path], texts: list[str], seconds: float, message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
-        read_recordings(write(tmp_path, make_audio, texts, seconds), RULE, 8000)
+        read_recordings(find_recordings(write(tmp_path, make_audio, texts, seconds)), RULE, 8000)
 
 
 def test_recordings_of_the_same_id_are_refused(tmp_path: Path, make_audio: Callable[..., Path]) -> None:
@@ -60,11 +60,11 @@ def test_recordings_of_the_same_id_are_refused(tmp_path: Path, make_audio: Calla
     rows = [f"{number % 5},{number}.wav,a,{'train' if number else 'dev'}\n" for number in range(6)]
     (tmp_path / "list.csv").write_text("id,audio,text,split\n" + "".join(rows), encoding="utf-8")
     with pytest.raises(DataError, match=r"list\.csv: utterance id 0 occurs twice; give each recording an id of its"):
-        read_recordings(tmp_path / "list.csv", RULE, 8000)
+        find_recordings(tmp_path / "list.csv")
 
 
 def test_a_recording_without_a_text_is_named(tmp_path: Path, make_audio: Callable[..., Path]) -> None:
     write(tmp_path, make_audio, ["a"] * 5)
     (tmp_path / "2.txt").unlink()
     with pytest.raises(DataError, match=r"no 2\.txt beside it"):
-        read_recordings(tmp_path, RULE, 8000)
+        find_recordings(tmp_path)

@@ -110,7 +110,7 @@ def test_where_nothing_is_wrong_nothing_is_adapted(refused: Callable[..., tuple[
         (["--recordings", "nowhere"], 1, "nowhere: no such file or folder"),
         (["--hotwords", "none.txt"], 1, "none.txt: no such file"),
         (["--hotword-score", "2"], 2, "--hotword-score: there are no hot words"),
-        (["--g2p", "a.ckpt"], 1, "a.ckpt: is no checkpoint of a pronunciation model"),
+        (["--g2p", "a.ckpt"], 1, "a.ckpt: holds an acoustic model, not a pronunciation model"),
     ],
 )
 def test_what_cannot_be_is_one_line(

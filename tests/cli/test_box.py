@@ -105,7 +105,7 @@ def test_other_names_are_told_of_it(box: Path, audio: str, capsys: Captured) -> 
     for main, arguments, where in (
         (transcribe.main, ["--model", "englisch", audio], "englisch"),
         (transcribe.main, ["--model", "english.asr", audio], "english.asr"),
-        (align.main, ["--model", "englisch", audio, audio], "englisch"),
+        (align.main, ["--model", "englisch", audio, __file__], "englisch"),
         (info.main, ["englisch"], "englisch"),
     ):
         assert main(arguments) == 1

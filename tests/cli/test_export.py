@@ -122,7 +122,7 @@ def test_error_rates_are_on_the_card(folder: Path, capsys: Captured) -> None:
         (["--rescore", "lm.ckpt"], 2, "--rescore: 1 models and 0 settings; give one for each"),
         (["--settings", "gone.json"], 1, "gone.json: is no settings of a decoder (no such file)"),
         (["--scores", "3gram.json"], 1, "3gram.json: is no score file (has no 'split')"),
-        (["--checkpoint", "lm.ckpt"], 1, "lm.ckpt: its hyper_parameters lack frontend"),
+        (["--checkpoint", "lm.ckpt"], 1, "lm.ckpt: holds a language model, not an acoustic model"),
         (["--settings", "3gram.json", "--rescore-settings", "nameless.json"], 2, "--rescore-settings: name no model"),
     ],
 )

@@ -205,7 +205,10 @@ def test_a_checkpoint_of_something_else_gets_one_line(tmp_path, capsys):
         run(capsys, "ppl", "--model", tmp_path / name, tmp_path / "held.txt") for name in ("acoustic.ckpt", "no.ckpt")
     ]
     assert [each[:2] for each in found] == [(1, "")] * 2
-    assert "acoustic.ckpt: is no checkpoint of a language model: it lacks vocabulary" in found[0][2]
+    assert (
+        "acoustic.ckpt: holds an acoustic model, not a language model; give a checkpoint of a language model"
+        in found[0][2]
+    )
     assert "no.ckpt: no such file" in found[1][2]
     assert [each[2].count("\n") for each in found] == [1, 1]
 
@@ -255,7 +258,7 @@ def test_pruning_and_memory_while_training(text, tmp_path, capsys):
     assert "of which 2 orders, n-grams 8, " in err
     assert load_ngram(out).num_ngrams[1] < 9
     status, _, err = run(capsys, *common, "--memory", 1e-9, "--temporary-folder", tmp_path / "no", "--out", out)
-    assert (status, err.splitlines()[-1].split("; ")[1]) == (1, "name a folder with more room: --temporary-folder")
+    assert (status, err.splitlines()[-1].split("; ")[1]) == (1, "make it, or name another: --temporary-folder")
 
 
 def test_sentences_are_selected(text, tmp_path, capsys):

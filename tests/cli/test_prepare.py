@@ -260,7 +260,7 @@ def test_synth_is_made_unless_a_corpus_is_given(mine, tmp_path, capsys, monkeypa
 def test_a_folder_that_cannot_be_written(mine, capsys):
     status, stdout, err = run(capsys, "--quiet", "folder", mine, "--out", mine / "data")
     assert (status, stdout, err.count("\n")) == (1, "", 1)
-    assert "quarantine.tsv: cannot be written (Not a directory); check the folder, its rights and the room left" in err
+    assert f"quarantine.tsv: cannot be written ({mine} is no folder); name another place" in err
 
 
 def test_channels(tmp_path, capsys):

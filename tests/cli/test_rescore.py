@@ -242,7 +242,7 @@ def test_a_second_acoustic_model_brings_its_own_text_to_the_front(
 def test_files_are_transcribed_as_their_lists_are_rescored(
     folder: Path, checkpoint: Path, tiny_corpus: TinyCorpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cuts, nbest, out = str(tiny_corpus.data / "dev_cuts.jsonl.gz"), str(tmp_path / "n.jsonl"), str(tmp_path / "o.jsonl")
+    cuts, nbest = str(tiny_corpus.data / "dev_cuts.jsonl.gz"), str(tmp_path / "n.jsonl")
     DecoderSettings(beam_size=16, token_score=0.5).save(tmp_path / "beam.json")
     RescoringSettings(0.4, 2.0, -1.0, str(folder / "best.ckpt")).save(tmp_path / "lm.json")
     RescoringSettings(3.0, 0.5, 0.0, str(checkpoint.with_name("initial.ckpt"))).save(tmp_path / "ear.json")
@@ -254,7 +254,7 @@ def test_files_are_transcribed_as_their_lists_are_rescored(
     other_models = {"lm": ["--lm", str(folder / "best.ckpt")]}
     other_models["ear"] = ["--checkpoint", str(checkpoint.with_name("initial.ckpt")), "--cuts", cuts]
     for name, other in other_models.items():
-        settings = str(tmp_path / f"{name}.json")
+        settings, out = str(tmp_path / f"{name}.json"), str(tmp_path / f"{name}.jsonl")
         assert main(["--nbest", nbest, *other, "--settings", settings, "--out", out]) == 0
         found.append([each[0].text for each in read_hypotheses(out).values()])
         options += ["--rescoring", settings]

@@ -151,7 +151,7 @@ def test_options_that_contradict_each_other(
 
 def test_files_that_are_not_there(checkpoint: str, tmp_path: Path, capsys: Captured) -> None:
     assert live(checkpoint, tmp_path / "none.raw", "--quiet") == 1
-    assert "none.raw: cannot be read (No such file or directory); name a file of PCM" in capsys.readouterr().err
+    assert "none.raw: no such file; check the path" in capsys.readouterr().err
     assert live(checkpoint, tmp_path, "--quiet") == 1
     assert "cannot be read (Is a directory)" in capsys.readouterr().err
     assert main(["--checkpoint", checkpoint, str(tmp_path / "a.wav"), "--rate", "8000"]) == 2
