@@ -80,14 +80,16 @@ def test_a_checkpoint_runs_nothing(
 
 
 @pytest.mark.parametrize("verb", ["info", "transcribe"])
-def test_a_checkpoint_packed_anew_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str) -> None:
-    path = save_checkpoint(tmp_path / "a.ckpt")
+def test_a_checkpoint_packed_anew_is_named(
+    tmp_path: Path, make_audio: Callable[..., Path], capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    audio, path = str(make_audio(tmp_path / "a.wav")), save_checkpoint(tmp_path / "a.ckpt")
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, member in members.items():
             archive.writestr(name, member)
-    assert (main([str(path)]) if verb == "info" else transcribe.main(["--checkpoint", str(path), str(path)])) == 1
+    assert (main([str(path)]) if verb == "info" else transcribe.main(["--checkpoint", str(path), audio])) == 1
     err = capsys.readouterr().err
     assert err.startswith(f"asr {verb}: {path}: is no checkpoint as torch writes it (a/data.pkl is compressed); take")
     assert err.count("\n") == 1
