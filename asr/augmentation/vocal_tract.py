@@ -37,7 +37,7 @@ class VocalTractPerturbation(Augmentation):
 
     def __init__(self, frontend: FrontEnd, max_factor: float) -> None:
         super().__init__()
-        if max_factor < 1:
+        if not 1 <= max_factor < math.inf:
             raise ConfigError("VocalTractPerturbation, max_factor", f"is {max_factor}", "give 1 or more")
         if frontend.kind != "fbank" or frontend.use_energy:
             found = "the front end computes features other than log-mel energies"

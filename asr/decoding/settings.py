@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,9 +140,9 @@ class DecoderSettings(_Saved):
             raise ConfigError(named("hyps_per_state"), str(self.hyps_per_state), "give 1 or more")
 
     def _check_numbers(self, named: Callable[[str], str]) -> None:
-        if self.lm_weight < 0:
+        if not 0 <= self.lm_weight < math.inf:
             raise ConfigError(named("lm_weight"), f"{self.lm_weight:g}", "give 0 or more")
-        if self.beam_threshold <= 0:
+        if not self.beam_threshold > 0:
             raise ConfigError(named("beam_threshold"), f"{self.beam_threshold:g}", "give a number above 0, such as 30")
         if self.ctc_weight is not None and not 0 <= self.ctc_weight <= 1:
             remedy = "give 0 for attention alone, 1 for CTC alone, or a weight between"

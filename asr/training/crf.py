@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 
 from torch import Tensor
@@ -42,7 +43,7 @@ class CRF:
     """
 
     def __init__(self, order: int = 3, ctc_weight: float = 0.1) -> None:
-        if order < 1 or ctc_weight < 0:
+        if order < 1 or not 0 <= ctc_weight < math.inf:
             found = f"order is {order}, ctc_weight {ctc_weight}"
             raise ConfigError(_WHERE, found, "order is 1 or more, ctc_weight 0 or more")
         self.order, self.ctc_weight = order, ctc_weight

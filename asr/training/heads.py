@@ -60,7 +60,7 @@ def loss_weights(heads: Mapping[str, HeadSettings]) -> dict[str, float]:
     """
     weights = {name: head.weight for name, head in heads.items()}
     rest = 1 - sum(weights.values())
-    if rest <= 0 or any(weight < 0 for weight in weights.values()):
+    if not (rest > 0 and all(weight >= 0 for weight in weights.values())):  # NaN is neither
         found = f"have weights {', '.join(f'{weight:g}' for weight in weights.values())}"
         raise ConfigError("model.heads", found, "give each 0 or more, together less than 1")
     return {MAIN: rest, **weights}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -57,7 +58,7 @@ class Consistency:
     """
 
     def __init__(self, weight: float = 0.2, ramp_fraction: float = 0.1) -> None:
-        if weight < 0 or not 0 <= ramp_fraction <= 1:
+        if not 0 <= weight < math.inf or not 0 <= ramp_fraction <= 1:
             found = f"weight is {weight}, ramp_fraction {ramp_fraction}"
             raise ConfigError("model.objective.consistency", found, "weight is 0 or more, ramp_fraction in 0..1")
         self.weight, self.ramp_fraction = weight, ramp_fraction

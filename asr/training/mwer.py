@@ -38,7 +38,7 @@ class MWER:
     """
 
     def __init__(self, nbest: int = 4, beam_size: int = 8, ctc_weight: float = 0.01) -> None:
-        if not 2 <= nbest <= beam_size or ctc_weight < 0:
+        if not 2 <= nbest <= beam_size or not 0 <= ctc_weight < math.inf:
             found = f"nbest is {nbest}, beam_size {beam_size}, ctc_weight {ctc_weight}"
             remedy = "nbest is 2 or more, beam_size no less than nbest, ctc_weight 0 or more"
             raise ConfigError("model.objective.mwer", found, remedy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -29,7 +31,7 @@ class WeightNoise(Callback):
     """
 
     def __init__(self, std: float, seed: int = 0) -> None:
-        if std < 0:
+        if not 0 <= std < math.inf:
             raise ConfigError("weight noise", f"std is {std}", "it has to be 0 or more")
         self.std, self.seed = std, seed
         self._clean: list[Tensor] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -80,7 +81,7 @@ class Initialisation:
             raise ConfigError(where, "forget_bias and chrono_steps both set the same bias", "leave one of them out")
         if self.chrono_steps and self.chrono_steps < 3:
             raise ConfigError(where, f"chrono_steps is {self.chrono_steps}", "take 3 or more, or 0 for none")
-        if self.init_range < 0:
+        if not 0 <= self.init_range < math.inf:
             raise ConfigError(where, f"init_range is {self.init_range}", "take a positive one, or 0 for none")
         if cell not in KEEP_GATES and (self.chrono_steps or self.forget_bias is not None):
             found = "has no gate that keeps, and takes no forget_bias or chrono_steps"
