@@ -16,7 +16,6 @@ from asr.checkpoints.model_file.adapted import Changes, write_adapted
 from asr.checkpoints.model_file.card import Card
 from asr.checkpoints.model_file.hotwords import Pronounced
 from asr.checkpoints.model_file.reading import ModelFile, load_model_file, read_headline
-from asr.decoding.lexicon.growing import pronunciations
 from asr.decoding.phrases import find_phrases
 from asr.errors import CheckpointError, ConfigError, DataError
 from asr.files import temporary_folder
@@ -148,10 +147,9 @@ class _Work:
         hotwords = self.wishes.hotwords
         assert hotwords is not None
         phrases = find_phrases(hotwords, self.file.first.tokens, self.file.first.policy)
-        pronounce = hotwords.pronounce or self._pronounce
-        if pronounce is not None and self.file.first.tokens.unit == "phone":
-            known = frozenset(self._lexicon.entries)
-            lacking = {word for phrase in phrases for word in phrase.words if word not in known}
+        pronounce, lexicon = hotwords.pronounce or self._pronounce, self.file.lexicon
+        if pronounce is not None and lexicon is not None:
+            lacking = {word for phrase in phrases for word in phrase.words if word not in lexicon}
             spoken = pronounce(sorted(lacking))
             hotwords = replace(hotwords, pronounce=Pronounced(dict(spoken.entries)))
         return replace(changes, hotwords=hotwords), f"{len(phrases)}, score {hotwords.score:g} per letter"
@@ -202,16 +200,12 @@ class _Work:
     def _models(self) -> list[AcousticModel]:
         return [each.model for each in self.file.acoustic]  # with heads that read the same units, and rescore
 
-    @property
-    def _lexicon(self) -> Lexicon:
-        trie = self.file.parts.trie
-        assert trie is not None
-        return Lexicon(pronunciations(trie, self.file.first.tokens))
-
     def _examples(self, model: AcousticModel) -> _Examples:
         """Returns the recordings with their token ids."""
         tokens, found = self.file.first.tokens, _Examples([], [], [])
-        lexicon = self._lexicon if tokens.unit == "phone" else None
+        lexicon = self.file.lexicon
+        if tokens.unit == "phone" and lexicon is None:
+            raise _NotTriedError("the model has no pronunciations")
         if lexicon is not None and self._pronounce is not None:
             words = {word for each in self.division.own for word in each.text.split()} - lexicon.entries.keys()
             lexicon = Lexicon({**lexicon.entries, **self._pronounce(sorted(words)).entries})

@@ -26,7 +26,8 @@ _EXAMPLES = """\
     --lexicon cmudict.dict --policy upper-no-punctuation --out all.dict
 
 Words are converted to upper case, as every verb does with lexicons. Entries of --lexicon are copied unchanged, before
-the new ones: asr prepare and asr decode need only the lexicon that is written."""
+the new ones: asr prepare and asr decode need only the lexicon that is written. Words that a model file has in its
+lexicon are pronounced as there."""
 
 
 @command
@@ -44,12 +45,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", required=True, type=Path, metavar="F", help="lexicon to write, WORD PHONE PHONE")
     arguments = parse(parser, argv)
     _check(arguments)
-    from asr.checkpoints.model_file.pronouncer import open_pronouncer
+    from asr.checkpoints.model_file.pronouncer import open_dictionary
     from asr.text.lexicon import Lexicon, read_lexicon, write_lexicon
 
-    model = open_pronouncer(arguments.checkpoint)
-    known = read_lexicon(*arguments.lexicon, case="upper").entries if arguments.lexicon else {}
+    model, own = open_dictionary(arguments.checkpoint)
+    known = dict(read_lexicon(*arguments.lexicon, case="upper").entries) if arguments.lexicon else {}
     words = {word.upper() for word in _words(arguments, get_policy(arguments.policy))}
+    known |= {word: own.pronunciations(word) for word in sorted(words - known.keys()) if word in own}
     missing = sorted(words - known.keys())
     log(f"{len(words):,} words, {len(missing):,} of them without a pronunciation")
     pronounced = model.lexicon(missing, arguments.beam_size, arguments.nbest)

@@ -19,7 +19,6 @@ from asr.decoding.forced.search import ForcedAlignment, TokenPlace, align_words
 from asr.decoding.forced.spelling import check_lexicon, lacking_words, separator_of, spell
 from asr.decoding.forced.viterbi import Penalties
 from asr.decoding.hypothesis import Span
-from asr.decoding.lexicon.growing import pronunciations
 from asr.errors import ConfigError, DataError
 from asr.files import written_whole
 from asr.models.acoustic import AcousticModel
@@ -189,9 +188,8 @@ class Aligner:
 
         file = load_model_file(path)
         tokens, entries = file.parts.tokens, _read_lexicon(lexicon, file.parts.tokens)
-        if tokens.unit == "phone" and file.parts.trie is not None:
-            own = Lexicon(pronunciations(file.parts.trie, tokens))
-            entries = own if entries is None else Lexicon({**own.entries, **entries.entries})
+        if file.lexicon is not None:
+            entries = file.lexicon if entries is None else Lexicon({**file.lexicon.entries, **entries.entries})
         model, policy = average([each.model for each in file.acoustic]), file.acoustic[0].policy
         silence, pronounce = silence or file.settings.silence, _pronounce_by(g2p) or file.pronounce
         return cls(model, tokens, policy, entries, silence, settings, device, num_workers, pronounce)

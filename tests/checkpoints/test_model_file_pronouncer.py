@@ -46,11 +46,11 @@ def test_the_file_pronounces_as_the_checkpoint_does(folder: Path, tmp_path: Path
 def test_words_are_pronounced_and_aligned_by_the_file(
     folder: Path, tmp_path: Path, make_audio: Any, capsys: Any
 ) -> None:
-    (tmp_path / "words.txt").write_text("Habbah\n", encoding="utf-8")
+    (tmp_path / "words.txt").write_text("Habbah\nba\n", encoding="utf-8")
     asked = ["--words", str(tmp_path / "words.txt"), "--out", str(tmp_path / "words.dict")]
     assert pronounce.main(["--checkpoint", str(folder / "a.asr"), *asked]) == 0
     (phones,) = load_pronouncer(folder / "g2p.ckpt").lexicon(["HABBAH"]).entries["HABBAH"]
-    assert (tmp_path / "words.dict").read_text(encoding="utf-8") == f"HABBAH {' '.join(phones)}\n"
+    assert (tmp_path / "words.dict").read_text(encoding="utf-8") == f"BA B AH\nHABBAH {' '.join(phones)}\n"
     audio, text = str(make_audio(tmp_path / "a.wav", 0, seconds=2.0)), str(tmp_path / "words.txt")
     capsys.readouterr()
     align.main(["--model", str(folder / "without.asr"), audio, text])

@@ -9,9 +9,11 @@ from asr.box.english import model_path
 from asr.checkpoints.model_file.arrays import Precision
 from asr.checkpoints.model_file.members import Members, Written, is_model_file
 from asr.checkpoints.model_file.networks import read_network, write_network
+from asr.checkpoints.model_file.reading import load_model_file
 from asr.checkpoints.pronunciation import PRONUNCIATION, LoadedPronouncer, load_pronouncer
 from asr.checkpoints.reading import read_model
 from asr.errors import CheckpointError, ConfigError
+from asr.text.lexicon import Lexicon
 from asr.text.tokens import TokenTable
 
 PART = "pronunciation"
@@ -64,9 +66,25 @@ def open_pronouncer(path: str | Path) -> LoadedPronouncer:
         CheckpointError: the file is missing, damaged, or has none.
         DataError: the manifest of a model file cannot be read.
     """
+    return read_pronouncer(_members(path)) if is_model_file(path) else load_pronouncer(path)
+
+
+def open_dictionary(path: str | Path) -> tuple[LoadedPronouncer, Lexicon]:
+    """Returns a pronunciation model, and the words whose pronunciations its file has; errors as for that.
+
+    Args:
+        path: as for :func:`open_pronouncer`; checkpoints have no words.
+    """
     if not is_model_file(path):
-        return load_pronouncer(path)
+        return load_pronouncer(path), Lexicon({})
+    _members(path)  # raises before all of it is read
+    file = load_model_file(path)
+    assert file.pronouncer is not None
+    return file.pronouncer, file.lexicon or Lexicon({})
+
+
+def _members(path: str | Path) -> Members:
     members = Members(model_path(path))
     if not members.manifest.has(PART):
         raise CheckpointError(path, "has no pronunciation model", "make it with: asr export --g2p")
-    return read_pronouncer(members)
+    return members

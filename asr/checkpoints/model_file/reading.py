@@ -22,6 +22,7 @@ from asr.errors import ConfigError
 from asr.lm.ngram import NGramModel
 from asr.records import Record
 from asr.text.hotwords import Hotwords
+from asr.text.lexicon import Lexicon
 
 if TYPE_CHECKING:
     from asr.checkpoints.acoustic import Loaded
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from asr.checkpoints.pronunciation import LoadedPronouncer
     from asr.decoding.parts import DecoderParts
     from asr.text.hotwords import Pronounce
-    from asr.text.lexicon import Lexicon
 
 _PRONUNCIATION = "pronunciation"
 _OF_WORDS = (f"{_PRONUNCIATION}/",)
@@ -101,6 +101,15 @@ class ModelFile:
         with needing_torch(self.path):
             from asr.checkpoints.model_file.search import read_rescoring
         return read_rescoring(self.members, self.acoustic, self.sample_rate)
+
+    @cached_property
+    def lexicon(self) -> Lexicon | None:
+        """The pronunciations in the file, None if it has none in phones; errors as for ``parts``."""
+        if self.parts.trie is None or self.parts.tokens.unit != "phone":
+            return None
+        from asr.decoding.lexicon.growing import pronunciations
+
+        return Lexicon(pronunciations(self.parts.trie, self.parts.tokens))
 
     @cached_property
     def pronouncer(self) -> LoadedPronouncer | None:
