@@ -17,7 +17,8 @@ from asr.checkpoints.model_file.lexicon import write_lexicon
 from asr.checkpoints.model_file.members import Written
 from asr.checkpoints.model_file.networks import write_network
 from asr.checkpoints.model_file.ngram import write_ngram
-from asr.checkpoints.model_file.pronouncer import PART, write_pronouncer
+from asr.checkpoints.model_file.pronouncer import write_pronouncer
+from asr.checkpoints.model_file.reading import PRONUNCIATION_PART
 from asr.checkpoints.pruned import WHOLE, Pruning
 from asr.checkpoints.reading import StoredModel, read_model
 from asr.checkpoints.rescoring import own_head, rescoring_model
@@ -91,7 +92,7 @@ def export_model(recipe: Recipe, path: str | Path) -> list[str]:
         "decoder": asdict(_without_folders(recipe.settings)),
     }
     if recipe.g2p is not None:
-        manifest[PART] = write_pronouncer(recipe.g2p, tokens, recipe.precision, written)
+        manifest[PRONUNCIATION_PART] = write_pronouncer(recipe.g2p, tokens, recipe.precision, written)
     if recipe.confidence is not None:
         manifest["confidence"] = asdict(recipe.confidence)
     if parts.lm is not None:

@@ -8,16 +8,14 @@ from typing import Any
 from asr.box.english import model_path
 from asr.checkpoints.model_file.arrays import Precision
 from asr.checkpoints.model_file.members import Members, Written, is_model_file
-from asr.checkpoints.model_file.networks import read_network, write_network
-from asr.checkpoints.model_file.reading import load_model_file
+from asr.checkpoints.model_file.networks import write_network
+from asr.checkpoints.model_file.reading import PRONUNCIATION_PART, load_model_file
+from asr.checkpoints.model_file.search import read_pronouncer
 from asr.checkpoints.pronunciation import PRONUNCIATION, LoadedPronouncer, load_pronouncer
 from asr.checkpoints.reading import read_model
 from asr.errors import CheckpointError, ConfigError
 from asr.text.lexicon import Lexicon
 from asr.text.tokens import TokenTable
-
-PART = "pronunciation"
-"""Its name in the manifest, and the folder of its members."""
 
 
 def write_pronouncer(path: str, tokens: TokenTable, precision: Precision, written: Written) -> dict[str, Any]:
@@ -41,19 +39,7 @@ def write_pronouncer(path: str, tokens: TokenTable, precision: Precision, writte
     if not set(spoken) & set(tokens.tokens):
         found = f"pronounces with {spoken[0]} and others, of which the acoustic model has none"
         raise ConfigError(path, found, "give one that was trained on pronunciations in the same phones")
-    return write_network(stored, loaded.network, precision, PART, written)
-
-
-def read_pronouncer(members: Members) -> LoadedPronouncer:
-    """Builds the pronunciation model of a file that has one.
-
-    Raises:
-        AsrError: it is damaged, or a model of another kind.
-    """
-    loaded = read_network(members, members.manifest.record(PART), PART)
-    if not isinstance(loaded, LoadedPronouncer):
-        raise members.foreign("its pronunciation model is of another kind")
-    return loaded
+    return write_network(stored, loaded.network, precision, PRONUNCIATION_PART, written)
 
 
 def open_pronouncer(path: str | Path) -> LoadedPronouncer:
@@ -66,7 +52,7 @@ def open_pronouncer(path: str | Path) -> LoadedPronouncer:
         CheckpointError: the file is missing, damaged, or has none.
         DataError: the manifest of a model file cannot be read.
     """
-    return read_pronouncer(_members(path)) if is_model_file(path) else load_pronouncer(path)
+    return read_pronouncer(_members(path), PRONUNCIATION_PART) if is_model_file(path) else load_pronouncer(path)
 
 
 def open_dictionary(path: str | Path) -> tuple[LoadedPronouncer, Lexicon]:
@@ -85,6 +71,6 @@ def open_dictionary(path: str | Path) -> tuple[LoadedPronouncer, Lexicon]:
 
 def _members(path: str | Path) -> Members:
     members = Members(model_path(path))
-    if not members.manifest.has(PART):
+    if not members.manifest.has(PRONUNCIATION_PART):
         raise CheckpointError(path, "has no pronunciation model", "make it with: asr export --g2p")
     return members

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from asr.decoding.parts import DecoderParts
     from asr.text.hotwords import Pronounce
 
-_PRONUNCIATION = "pronunciation"
-_OF_WORDS = (f"{_PRONUNCIATION}/",)
+PRONUNCIATION_PART = "pronunciation"
+"""Name of the pronunciation model in the manifest, and the folder of its members."""
+_OF_WORDS = (f"{PRONUNCIATION_PART}/",)
 """Beginnings of the members that are read where a word has no pronunciation."""
 _OF_SEARCH = ("ngram", "lexicon", "rescoring_", *_OF_WORDS)
 """Beginnings of the members that only searches read."""
@@ -114,16 +115,16 @@ class ModelFile:
     @cached_property
     def pronouncer(self) -> LoadedPronouncer | None:
         """The model that pronounces words that the lexicon lacks, None if there is none; errors as for ``parts``."""
-        if not self.members.manifest.has(_PRONUNCIATION):
+        if not self.members.manifest.has(PRONUNCIATION_PART):
             return None
         with needing_torch(self.path):
-            from asr.checkpoints.model_file.pronouncer import read_pronouncer
-        return read_pronouncer(self.members)
+            from asr.checkpoints.model_file.search import read_pronouncer
+        return read_pronouncer(self.members, PRONUNCIATION_PART)
 
     @property
     def pronounce(self) -> Pronounce | None:
         """Pronounces words that the lexicon lacks, None if nothing does; the model is read when it is first called."""
-        return self._pronounce if self.members.manifest.has(_PRONUNCIATION) else None
+        return self._pronounce if self.members.manifest.has(PRONUNCIATION_PART) else None
 
     def _pronounce(self, words: Iterable[str]) -> Lexicon:
         assert self.pronouncer is not None
@@ -132,7 +133,7 @@ class ModelFile:
     def complete(self) -> None:
         """Reads what searches use, and refuses members that belong to nothing; errors are those of ``parts``."""
         _ = self.rescoring, self.parts
-        self.members.finish(_OF_WORDS if self.members.manifest.has(_PRONUNCIATION) else ())
+        self.members.finish(_OF_WORDS if self.members.manifest.has(PRONUNCIATION_PART) else ())
 
     def has_files_of(self, settings: DecoderSettings) -> bool:
         """Returns whether settings name the lexicon and the language model in the file."""
@@ -250,7 +251,7 @@ def _describe_search(manifest: Record) -> list[Row]:
         if not all(type(count) is int for count in counts):
             raise manifest.record("ngram").error("num_ngrams", "a list of whole numbers")
         rows.append(("n-grams", f"{', '.join(f'{count:,}' for count in counts)} of orders 1 to {len(counts)}"))
-    if manifest.has(_PRONUNCIATION):
+    if manifest.has(PRONUNCIATION_PART):
         rows.append(("other words", "are pronounced from their letters, by a model of their own"))
     return rows
 

@@ -8,6 +8,7 @@ from asr.checkpoints.acoustic import Loaded
 from asr.checkpoints.model_file.lexicon import read_lexicon
 from asr.checkpoints.model_file.members import Members
 from asr.checkpoints.model_file.networks import read_network
+from asr.checkpoints.pronunciation import LoadedPronouncer
 from asr.checkpoints.rescoring import OwnHead, RescoringModel, rescoring_model
 from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.decoding.parts import Coverage, DecoderParts
@@ -64,6 +65,22 @@ def read_rescoring(members: Members, acoustic: Sequence[Loaded], sample_rate: in
         except ConfigError as error:
             raise members.foreign(f"{error.where}: {error.found}") from None
     return tuple(found)
+
+
+def read_pronouncer(members: Members, part: str) -> LoadedPronouncer:
+    """Builds the pronunciation model of a file that has one.
+
+    Args:
+        members: of the file.
+        part: its name in the manifest, and the folder of its members.
+
+    Raises:
+        AsrError: it is damaged, or a model of another kind.
+    """
+    loaded = read_network(members, members.manifest.record(part), part)
+    if not isinstance(loaded, LoadedPronouncer):
+        raise members.foreign("its pronunciation model is of another kind")
+    return loaded
 
 
 def read_parts(
