@@ -20,10 +20,10 @@
 # --device       cuda to decode and rescore on a GPU; training takes one where there is one
 # --box          model file to write: network and pronunciation model in 8 bits, dictionary, n-gram pruned to --lm-megabytes, tuned
 #                on all of dev
-# Stages, for --stage N and --stop-stage N: 1 pronunciation model, 2 corpus, 3 tokens, 4 features, 5 training, 6 n-gram,
-# 7 recurrent language model, 8 decoding, 9 words by letters, 10 words by phones, 11 rescoring, 12 scores; with
-# --box 13 smaller n-gram, 14 its error rates, 15 weights and model file. Writes data/librispeech and exp/librispeech in the
-# current folder.
+# Stages, for --stage N and --stop-stage N: 1 pronunciation model, 2 corpus, 3 tokens, 4 features, 5 training, 6 n-gram and
+# pronunciations; with --box 7 smaller n-gram, 8 its error rates, 9 weights and model file; then, for the tables, 10 recurrent
+# language model, 11 decoding, 12 words by letters, 13 words by phones, 14 rescoring, 15 scores. Writes data/librispeech and
+# exp/librispeech in the current folder.
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
@@ -70,43 +70,67 @@ if stage 5 "training"; then
   done
 fi
 
-if stage 6 "n-gram of words"; then
+if stage 6 "n-gram of words, and their pronunciations"; then
   if ((${#lm_text[@]} > 1)); then
     mixed_ngram "$ngram" "$order" "$letters" "$lexicon" "$cuts" "${lm_text[@]}"
   else
     asr lm train --order "$order" "${text[@]}" --vocab "$lexicon" --add-text-words --policy "$letters" --out "$ngram"
   fi
+  asr pronounce --checkpoint "$g2p" --words "$ngram" --lexicon "$lexicon" --out "$data/lexicon.dict"
 fi
 
-if ((${#lm_text[@]})) && stage 7 "recurrent language model"; then
+small=$data/box_${order}gram.npz name=$exp/${dev}_box
+given=${given/ --stage $stage/} given=${given/ --stop-stage $stop_stage/}
+by_phones=(--lexicon "$data/lexicon.dict" --lm "$small" --beam-size 256 --tuning-beam-size 32)
+
+if [[ $box ]] && stage 7 "box: n-gram of $lm_megabytes MB"; then
+  asr lm prune "$ngram" --to-megabytes "$lm_megabytes" --out "$small"
+fi
+
+if [[ $box ]] && stage 8 "box: error rates, each half of $dev with the weights of the other"; then
+  "${tune[@]}" "${by_phones[@]}" --crosswise "$name.jsonl"
+  asr score --cuts "$cuts" --hyps "$name.jsonl" --policy "$letters" --json "${name}_scores.json"
+fi
+
+if [[ $box ]] && stage 9 "box: weights of all of $dev, and $box"; then
+  "${tune[@]}" "${by_phones[@]}" --out "$exp/box.json"
+  asr export --checkpoint "$exp/last.ckpt" --settings "$exp/box.json" --g2p "$g2p" \
+    --precision int8 --scores "${name}_scores.json" --description "read English, from five hours of LibriSpeech" \
+    --licence "CC BY 4.0; dictionary: BSD" --card trained_on="LibriSpeech, train-clean-5" \
+    --card attribution="LibriSpeech: V. Panayotov, G. Chen, D. Povey, S. Khudanpur, ICASSP 2015; CMUdict: Carnegie Mellon University" \
+    --card measured="each half of $dev with weights tuned on the other, before rounding to 8 bits; the file has the weights of both" \
+    --card made_by="recipes/librispeech/run.sh$given" --out "$box"
+  (($(wc -c <"$box") <= 25000000)) || die "$box: has more than 25 MB; give a smaller --lm-megabytes, from --stage 7 on"
+fi
+
+if ((${#lm_text[@]})) && stage 10 "recurrent language model"; then
   learnt=$(texts_to_learn "$data/selected.txt.gz" "$letters" "${lm_text[@]}")
   asr train --config-name lm corpus=librispeech "text=[$learnt]" model.text_policy="$letters" seed="$seed" ckpt_path=last
 fi
 
-if stage 8 "decoding"; then
+if stage 11 "decoding"; then
   asr decode "${model[@]}" --head phone --cuts "$cuts" "${test[@]}"
   asr decode "${model[@]}" --head char --cuts "$cuts" "${test[@]}"
 fi
 
-if stage 9 "words by letters"; then
+if stage 12 "words by letters"; then
   "${tune[@]}" --head char --beam-size 64 --crosswise "$exp/${dev}_char_beam64.jsonl"
   "${tune[@]}" --head char --lexicon "$ngram" "${search[@]}" --crosswise "$exp/${dev}_char_lexicon.jsonl"
   "${tune[@]}" --head char --lexicon "$ngram" --lm "$ngram" "${search[@]}" --crosswise "$exp/${dev}_char_${order}gram.jsonl"
 fi
 
-if stage 10 "words by phones"; then
-  asr pronounce --checkpoint "$g2p" --words "$ngram" --lexicon "$lexicon" --out "$data/lexicon.dict"
+if stage 13 "words by phones"; then
   "${tune[@]}" --lexicon "$data/lexicon.dict" --lm "$ngram" "${search[@]}" --nbest 100 \
     --crosswise "$exp/${dev}_words_${order}gram.jsonl"
 fi
 
-if stage 11 "rescoring by letters, and by the recurrent language model"; then
+if stage 14 "rescoring by letters, and by the recurrent language model"; then
   rescore=(asr tune rescore --device "$device" --cuts "$cuts") both=$exp/${dev}_words_both.jsonl
   "${rescore[@]}" --checkpoint "$exp/last.ckpt" --head char --nbest "$exp/${dev}_words_${order}gram.jsonl" --crosswise "$both"
   [[ ! -e $lstm ]] || "${rescore[@]}" --lm "$lstm" --nbest "$both" --crosswise "$exp/${dev}_words_lstm.jsonl"
 fi
 
-if stage 12 "scores"; then
+if stage 15 "scores"; then
   as_phones=(--unit phone --policy "$phones")
   asr lm overlap "${text[@]}" --against "$cuts" --policy "$letters" --out "$exp/${dev}_overlap.json"
   asr score --cuts "$cuts" --hyps "$exp/${dev}"_{char,words}_*.jsonl --unit word char --policy "$letters" \
@@ -119,29 +143,4 @@ if stage 12 "scores"; then
       --json "$exp/${split}_scores.json"
   fi
   asr report "$exp"
-fi
-
-[[ $box ]] || exit 0
-small=$data/box_${order}gram.npz name=$exp/${dev}_box
-given=${given/ --stage $stage/} given=${given/ --stop-stage $stop_stage/}
-by_phones=(--lexicon "$data/lexicon.dict" --lm "$small" --beam-size 256 --tuning-beam-size 32)
-
-if stage 13 "box: n-gram of $lm_megabytes MB"; then
-  asr lm prune "$ngram" --to-megabytes "$lm_megabytes" --out "$small"
-fi
-
-if stage 14 "box: error rates, each half of $dev with the weights of the other"; then
-  "${tune[@]}" "${by_phones[@]}" --crosswise "$name.jsonl"
-  asr score --cuts "$cuts" --hyps "$name.jsonl" --policy "$letters" --json "${name}_scores.json"
-fi
-
-if stage 15 "box: weights of all of $dev, and $box"; then
-  "${tune[@]}" "${by_phones[@]}" --out "$exp/box.json"
-  asr export --checkpoint "$exp/last.ckpt" --settings "$exp/box.json" --g2p "$g2p" \
-    --precision int8 --scores "${name}_scores.json" --description "read English, from five hours of LibriSpeech" \
-    --licence "CC BY 4.0; dictionary: BSD" --card trained_on="LibriSpeech, train-clean-5" \
-    --card attribution="LibriSpeech: V. Panayotov, G. Chen, D. Povey, S. Khudanpur, ICASSP 2015; CMUdict: Carnegie Mellon University" \
-    --card measured="each half of $dev with weights tuned on the other, before rounding to 8 bits; the file has the weights of both" \
-    --card made_by="recipes/librispeech/run.sh$given" --out "$box"
-  (($(wc -c <"$box") <= 25000000)) || die "$box: has more than 25 MB; give a smaller --lm-megabytes, from --stage 13 on"
 fi

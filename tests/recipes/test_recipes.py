@@ -227,7 +227,7 @@ def test_librispeech_from_the_tokens_to_words_by_phones_and_letters(tmp_path: Pa
     named = {line.split()[1] for line in report.splitlines() if line.startswith(("| dev-tiny", "| aligned"))}
     letters = {f"dev-tiny_char_{name}" for name in ("greedy", "beam64", "lexicon", "3gram")}
     by_phones = {f"dev-tiny_words_{name}" for name in ("3gram", "both", "lstm")}
-    rest = {"dev-tiny_phone_greedy", "aligned_phone_greedy", "aligned_char_greedy"}
+    rest = {"dev-tiny_phone_greedy", "aligned_phone_greedy", "aligned_char_greedy", "dev-tiny_box"}
     assert named == letters | by_phones | rest
     assert "language-model text (books.txt, more.txt) and dev-tiny: unknown: no utterance has 7 words" in report
     for name in ("aligned", "dev-tiny"):
