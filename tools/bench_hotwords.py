@@ -34,7 +34,7 @@ from zlib import crc32
 import torch
 
 from asr.checkpoints.acoustic import load_checkpoint
-from asr.checkpoints.pronunciation import load_pronouncer
+from asr.checkpoints.model_file.pronouncer import open_pronouncer
 from asr.corpora.manifests import read_cuts
 from asr.corpora.targets import target_text
 from asr.data.posteriors import posteriors
@@ -157,7 +157,7 @@ class Bench:
         self.settings = replace(settings, nbest=1)
         frame_seconds = self.loaded.model.frame_seconds
         self.parts = DecoderParts.read(self.settings, self.loaded.tokens, self.loaded.policy, frame_seconds)
-        self.pronounce = load_pronouncer(options.g2p).lexicon if options.g2p else None
+        self.pronounce = open_pronouncer(options.g2p).lexicon if options.g2p else None
         cuts = list(read_cuts(options.cuts))
         refs = {cut.id: self.policy.apply(target_text(cut, "char"), cut.id) for cut in cuts}
         self.hours = sum(cut.duration for cut in cuts) / 3600

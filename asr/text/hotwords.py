@@ -12,7 +12,7 @@ from asr.errors import ConfigError, DataError
 from asr.files import numbered_lines
 from asr.text.lexicon import Lexicon, Pronunciation
 
-HOTWORD_SCORE = 0.5
+HOTWORD_SCORE = 0.25
 """Natural-log score per letter of a hot phrase if none is given."""
 
 HOTWORDS_NOTE = """Hot words: lines of --hotwords are PHRASE, PHRASE<tab>WEIGHT or PHRASE<tab>WEIGHT<tab>P R O N:
