@@ -169,3 +169,44 @@ def test_first_ranks(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert is_first_rank()
     monkeypatch.setenv(name, "1")
     assert not is_first_rank()
+
+
+GROWN = """
+import ctypes
+from asr.machine import bound_caches
+
+bound_caches()
+import torch
+
+class Heap(ctypes.Structure):
+    names = "arena ordblks smblks hblks hblkhd usmblks fsmblks used free top"
+    _fields_ = [(name, ctypes.c_size_t) for name in names.split()]
+
+def used():
+    libc = ctypes.CDLL(None)
+    libc.mallinfo2.restype = Heap
+    return libc.mallinfo2().used >> 10
+
+layer = torch.nn.Linear(64, 64).bfloat16()
+with torch.inference_mode():
+    layer(torch.randn(20, 64).bfloat16())
+    before = used()
+    for length in range(300):
+        layer(torch.randn(30 + length, 64).bfloat16())
+print(used() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks for glibc and its heap")
+def test_operations_on_shapes_that_never_come_again_are_not_kept() -> None:
+    grown = []
+    for settings in ({}, {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024", "LRU_CACHE_CAPACITY": "1024"}):
+        environment = {name: value for name, value in os.environ.items() if "CACHE_CAPACITY" not in name} | settings
+        environment["PYTHONPATH"] = str(Path(__file__).parents[1])
+        done = subprocess.run(
+            [sys.executable, "-c", GROWN], env=environment, capture_output=True, text=True, check=True
+        )
+        grown.append(int(done.stdout))
+    if grown[1] < 10_000:  # KB
+        pytest.skip("this processor multiplies without oneDNN")
+    assert grown[0] < grown[1] / 2, grown

@@ -18,7 +18,7 @@ from asr.dependencies import load_error
 from asr.errors import AsrError, UsageError, printable
 from asr.files import disk_error
 from asr.interruption import Terminated, raised_once
-from asr.machine import use_one_thread
+from asr.machine import bound_caches, use_one_thread
 from asr.progress import Work
 from asr.stdout import guarded
 
@@ -188,13 +188,15 @@ def command(main: Main) -> Main:
     """Turns an :class:`AsrError`, or a library that does not load, into one line on stderr and an exit status.
 
     The status is 0 when all is done, 1 when some work failed, 2 for wrong usage, 130 on Ctrl-C, 143 on SIGTERM. Verbs
-    compute in one thread per process; see :func:`asr.machine.use_one_thread`.
+    compute in one thread per process and keep few compiled operations; see :func:`asr.machine.use_one_thread` and
+    :func:`asr.machine.bound_caches`.
     """
     verb = _verb(main)
 
     @functools.wraps(main)
     def run(argv: list[str] | None = None) -> int:
         use_one_thread()
+        bound_caches()
         try:
             with raised_once(is_program=argv is None):
                 return guarded(lambda: main(argv), lambda message: warn(f"asr {verb}: {message}"))
