@@ -94,8 +94,9 @@ def test_a_verb_that_needs_it_says_so_in_one_line(capsys: pytest.CaptureFixture[
 def test_a_module_that_is_imported_at_the_top_of_a_verb_is_one_line_too(tmp_path: Path) -> None:
     (tmp_path / "numpy.py").write_text(UNLOADABLE)
     (tmp_path / "torch.py").write_text(UNLOADABLE)
+    given = str(tmp_path / "numpy.py")  # a file that is there
     program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['asr', 'decode', '--checkpoint', 'a', "
-    program += "'--cuts', 'b']; from asr.cli.main import main; sys.exit(main())"
+    program += f"'--cuts', {given!r}]; from asr.cli.main import main; sys.exit(main())"
     root = Path(__file__).parents[1]
     found = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
     assert found.returncode == 1, found.stderr

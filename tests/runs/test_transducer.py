@@ -88,7 +88,7 @@ def test_what_cannot_take_it_says_so_in_one_line(parts: Path, capsys: pytest.Cap
         (decode, [*model, "--beam-size", "4", "--lexicon", table], f"--lexicon: {own}"),
         (decode, [*model, "--beam-size", "4", "--token-score", "1"], f"--token-score: {own}"),
         (decode, [*model, "--head", "char"], "--head: the model is a transducer, which has none"),
-        (tune, ["decode", *model, "--beam-size", "4", "--lm", "none.arpa", "--out", f"{parts}/a.json"], held),
+        (tune, ["decode", *model, "--beam-size", "4", "--lm", table, "--out", f"{parts}/a.json"], held),
         (export, ["--checkpoint", path, "--out", f"{parts}/a.asr"], held),
         (align, ["--checkpoint", path, "data/tiny/dev-000.wav", f"{parts}/text.txt"], held),
     ):

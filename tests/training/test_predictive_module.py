@@ -90,7 +90,7 @@ def test_what_is_said_of_the_model(trained: Path, capsys: pytest.CaptureFixture[
     assert "apc ahead=3 window=6" in said
     assert "RecurrentEncoder" in said
     assert "FrontEnd" in said
-    with pytest.raises(CheckpointError, match="lack tokens, text_policy"):
+    with pytest.raises(CheckpointError, match="holds a predictive model, not an acoustic model"):
         load_checkpoint(trained / "best.ckpt")
 
 
