@@ -35,9 +35,7 @@ if TYPE_CHECKING:
     from asr.transcription.exact import OpenBlocks
     from asr.transcription.silences import Levels
 
-BATCH_SECONDS: Seconds = (
-    80.0  # four chunks of maximal length; with eight, beams are a quarter faster and take 0.1 GB more
-)
+BATCH_SECONDS: Seconds = 80.0  # four chunks of maximal length; eight: beams a quarter faster, 0.1 GB more
 _POOLED_BATCHES = 4  # at least so many are filled before chunks are sorted by length
 _FIRST_SHARE = 16  # the first pool is smaller by this factor, so that the first transcripts come soon
 _BLOCK_SECONDS: Seconds = 10.0
