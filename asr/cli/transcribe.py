@@ -176,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         type=above_zero,
         default=80.0,
         metavar="S",
-        help="seconds of audio recognised together; more is faster with a beam or a GPU, and needs memory (default: 80)",
+        help="seconds of audio recognised together; more is faster with a beam or GPU, and needs memory (default: 80)",
     )
     return parser
 
