@@ -125,7 +125,7 @@ def _transcribe(
         try:
             _write(tally.count(transcripts), len(recordings), form, folder)
         except _out_of_memory() as error:
-            found = f"{arguments.batch_seconds:g} is more than this GPU's memory holds"
+            found = f"{arguments.batch_seconds or recognizer.batch_seconds:g} is more than this GPU's memory holds"
             raise UsageError("--batch-seconds", found, "give less") from error
         for line in tally.remarks():
             log(f"asr transcribe: {line}")
@@ -174,9 +174,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--batch-seconds",
         type=above_zero,
-        default=80.0,
         metavar="S",
-        help="seconds of audio recognised together; more is faster with a beam or GPU, and needs memory (default: 80)",
+        help="seconds of audio recognised together, which need memory (default: 160; 80 with a beam over 128)",
     )
     return parser
 

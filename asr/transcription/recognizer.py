@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from asr.transcription.exact import OpenBlocks
     from asr.transcription.silences import Levels
 
-BATCH_SECONDS: Seconds = 80.0  # four chunks of maximal length; eight: beams a quarter faster, 0.1 GB more
+BATCH_SECONDS: Seconds = 160.0  # eight chunks of maximal length; with four a CPU takes a third longer
+_WIDE_BEAM, _WIDE_SECONDS = 128, 80.0  # a wider beam is as fast with half as much, and takes 0.2 GB less
 _POOLED_BATCHES = 4  # at least so many are filled before chunks are sorted by length
 _FIRST_SHARE = 16  # the first pool is smaller by this factor, so that the first transcripts come soon
 _BLOCK_SECONDS: Seconds = 10.0
@@ -197,6 +198,12 @@ class Recognizer:
         """The sample rate in Hz to which recordings are resampled."""
         return self.engine.sample_rate
 
+    @property
+    def batch_seconds(self) -> Seconds:
+        """Seconds of audio that are recognised together unless others are given: fewer where the beam is wide."""
+        decoder = getattr(self.engine, "decoder", None)
+        return _WIDE_SECONDS if getattr(decoder, "beam_size", 1) > _WIDE_BEAM else BATCH_SECONDS
+
     def transcribe_file(self, path: str | Path) -> Transcript:
         """Returns the transcript of a recording.
 
@@ -210,7 +217,7 @@ class Recognizer:
         self,
         paths: Iterable[str | Path | Recording],
         *,
-        batch_seconds: Seconds = BATCH_SECONDS,
+        batch_seconds: Seconds | None = None,
         cutting: Cutting | None = None,
         channel: int | None = None,
         separate: bool = False,
@@ -225,7 +232,8 @@ class Recognizer:
 
         Args:
             paths: audio files of any sample rate and number of channels, or recordings with names.
-            batch_seconds: seconds of audio, including padding, that are recognised together.
+            batch_seconds: seconds of audio, including padding, that are recognised together; None for
+                :attr:`batch_seconds`.
             cutting: how long recordings are cut; the defaults if None.
             channel: channel to read, from 0; None for the mean of all, or the loudest if they cancel out.
             separate: whether each channel is recognised as a speaker of its own: L and R, or 1, 2, and so on.
@@ -240,6 +248,7 @@ class Recognizer:
         if exact:
             self.check_exact()
         pending, pool = deque[Reading](), list[Task]()
+        batch_seconds = batch_seconds or self.batch_seconds
         most = batch_seconds * max(_POOLED_BATCHES, self.num_workers)
         pooled, enough = 0.0, most / _FIRST_SHARE
         for path in paths:

@@ -412,7 +412,7 @@ def test_gpu_memory_that_runs_out_is_one_line(
 
     monkeypatch.setattr(Recognizer, "recognize", full)
     assert transcribe(checkpoint, write(tmp_path / "a.wav")) == 2
-    assert "--batch-seconds: 80 is more than this GPU's memory holds; give less\n" in capsys.readouterr().err
+    assert "--batch-seconds: 160 is more than this GPU's memory holds; give less\n" in capsys.readouterr().err
 
 
 def test_a_whole_run_imports_neither_lightning_nor_lhotse(tmp_path: Path, checkpoint: str) -> None:

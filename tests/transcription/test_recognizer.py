@@ -307,3 +307,12 @@ def test_the_best_device_here_says_what_the_cpu_says(tmp_path: Path) -> None:
             found = recognizer.recognize(samples)
             texts.append([hypothesis.text for hypothesis in found])
     assert texts[:2] == texts[2:]
+
+
+def test_a_wide_beam_recognises_less_at_a_time(tmp_path: Path) -> None:
+    checkpoint = save_checkpoint(tmp_path / "a.ckpt")
+    seconds = {
+        beam: Recognizer.from_checkpoint(checkpoint, DecoderSettings(beam_size=beam)).batch_seconds
+        for beam in (1, 128, 129)
+    }
+    assert seconds == {1: 160.0, 128: 160.0, 129: 80.0}
