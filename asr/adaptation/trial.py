@@ -13,7 +13,7 @@ from asr.scoring.bootstrap import bootstrap_difference
 from asr.scoring.counts import ErrorCounts, count_errors
 from asr.scoring.rules import PolicyRule
 from asr.scoring.significance import matched_pairs
-from asr.transcription.recognizer import BATCH_SECONDS, Recognizer
+from asr.transcription.recognizer import Recognizer
 from asr.tuning.dev import percent
 
 
@@ -79,18 +79,19 @@ def count_word_errors(model: str | Path, spoken: Sequence[Spoken], rule: PolicyR
     """
     recognizer = Recognizer.from_file(model)
     hyps: dict[str, str] = {}
-    for batch in _batches(spoken, recognizer.sample_rate):
+    for batch in _batches(spoken, recognizer):
         found = recognizer.recognize([each.waveform for each in batch])
         hyps |= {each.id: rule.apply(hyp.text, each.id) for each, hyp in zip(batch, found, strict=True)}
     return count_errors([each.text for each in spoken], [hyps[each.id] for each in spoken], rule.unit)
 
 
-def _batches(spoken: Sequence[Spoken], sample_rate: int) -> list[list[Spoken]]:
+def _batches(spoken: Sequence[Spoken], recognizer: Recognizer) -> list[list[Spoken]]:
     """Returns recordings of like length, the padded seconds of each batch within limits."""
     batches: list[list[Spoken]] = []
+    most = recognizer.batch_seconds * recognizer.sample_rate
     for each in sorted(spoken, key=lambda one: len(one.waveform)):
         size = len(batches[-1]) + 1 if batches else 0
-        if not batches or size * len(each.waveform) > BATCH_SECONDS * sample_rate:
+        if not batches or size * len(each.waveform) > most:
             batches.append([])
         batches[-1].append(each)
     return batches

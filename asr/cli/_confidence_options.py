@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from asr.cli._file_checks import check_out
-from asr.cli.command import log
+from asr.cli.command import log, option
 from asr.decoding.settings import ConfidenceSettings
 from asr.errors import DataError
 
@@ -47,8 +47,8 @@ def add_confidence_tuning(parser: ArgumentParser) -> None:
 
 def tune_confidence(arguments: Namespace) -> str:
     """Tunes confidences and returns what to print."""
-    for named in ("--out", "--crosswise", "--figure"):
-        check_out([arguments.nbest, arguments.cuts], getattr(arguments, named[2:]), named)
+    for name in ("out", "crosswise", "figure"):
+        check_out([arguments.nbest, arguments.cuts], getattr(arguments, name), option(name))
     from asr.scoring.hypotheses import read_hypotheses, write_hypotheses
     from asr.scoring.references import read_references
     from asr.scoring.rules import PolicyRule

@@ -17,8 +17,9 @@ from asr.errors import AsrError, ConfigError, UsageError
 from asr.machine import num_processes
 from asr.text.lexicon import describe_pronounced
 from asr.transcription.alignment_formats import ALIGNMENT_FORMATS
+from asr.transcription.inputs import unreadable
 from asr.transcription.outputs import OutputFolder
-from asr.transcription.pairs import Pair, find_pairs, unreadable, with_names
+from asr.transcription.pairs import Pair, find_pairs, with_names
 from asr.transcription.survey import estimate_seconds
 from asr.transcription.tally import AlignmentTally
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from asr.audio.folders import files_below
 from asr.audio.kinds import AUDIO_SUFFIXES
@@ -33,6 +34,19 @@ class Recording:
     name: Path
     stored: bytes | None = None
     where: str = ""
+
+    def check(self) -> None:
+        """Looks whether it opens.
+
+        Raises:
+            AsrError: the reason why not, as :meth:`failure` tells it.
+        """
+        from asr.audio.waveforms import peek  # not before it is needed: it loads NumPy
+
+        try:
+            peek(self.path, self.stored)
+        except AsrError as error:
+            raise self.failure(error) from None
 
     def failure(self, error: AsrError) -> AsrError:
         """Returns the reason why it cannot be read, with the line of the list that names it."""
@@ -136,16 +150,21 @@ def find_recordings(inputs: Sequence[str | Path | Named], stdin: bytes = b"") ->
     return Found(list(found.values()), num_named - len(found), left_aside)
 
 
-def unreadable(recordings: Sequence[Recording]) -> list[AsrError]:
-    """Returns why each recording cannot be read, if that is so of all; looks no further than one that opens."""
-    from asr.audio.waveforms import peek  # not before it is needed: it loads NumPy
+class Input(Protocol):
+    """What can be looked at before it is read."""
 
+    def check(self) -> None:
+        """Raises an :class:`AsrError` if it cannot be read."""
+
+
+def unreadable(inputs: Iterable[Input]) -> list[AsrError]:
+    """Returns why each input cannot be read, if that is so of all; looks no further than one that can."""
     errors = []
-    for recording in recordings:
+    for each in inputs:
         try:
-            peek(recording.path, recording.stored)
+            each.check()
         except AsrError as error:
-            errors.append(recording.failure(error))
+            errors.append(error)
         else:
             return []
     return errors

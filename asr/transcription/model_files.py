@@ -25,9 +25,8 @@ def open_engine(
     confidence: ConfidenceSettings | None,
     hotwords: Hotwords | None,
     device: str | torch.device,
-    num_workers: int,
-) -> tuple[TorchEngine | SearchEngine, int, Coverage | None]:
-    """Returns engine, ``num_workers`` and coverage; see :meth:`asr.transcription.recognizer.Recognizer.from_file`."""
+) -> tuple[TorchEngine | SearchEngine, Coverage | None]:
+    """Returns engine and coverage; see :meth:`asr.transcription.recognizer.Recognizer.from_file`."""
     settings = settings or file.settings
     settings.check()
     if rescoring is not None:
@@ -52,8 +51,8 @@ def open_engine(
     parts = parts.with_hotwords(hotwords, file.first.policy)
     decoder = parts.decoder(settings)
     if file.portable:
-        return SearchEngine([each.model for each in file.portable], decoder, rescorers), num_workers, parts.coverage
+        return SearchEngine([each.model for each in file.portable], decoder, rescorers), parts.coverage
     own = () if rescoring is not None else file.rescoring
     needs_heads = any(isinstance(model, OwnHead) for _, model in own)
     model = average([each.model if needs_heads else each.head(MAIN).model for each in file.acoustic])
-    return TorchEngine(model, parts.tokens, decoder, device, rescorers), num_workers, parts.coverage
+    return TorchEngine(model, parts.tokens, decoder, device, rescorers), parts.coverage

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from asr.errors import AsrError, DataError, UsageError
+from asr.errors import DataError, UsageError
 from asr.files import numbered_lines
 from asr.transcription.inputs import Recording, find_recordings
 from asr.transcription.outputs import with_output_names
@@ -27,6 +27,15 @@ class Pair:
     recording: Recording
     where: str
     text: str | None = None
+
+    def check(self) -> None:
+        """Looks whether text and recording open.
+
+        Raises:
+            AsrError: one does not.
+        """
+        self.lines()
+        self.recording.check()
 
     def lines(self) -> list[str]:
         """Returns the lines of the text.
@@ -56,22 +65,6 @@ def with_names(pairs: Sequence[Pair]) -> list[Pair]:
     """Returns pairs whose recordings have the names that :func:`asr.transcription.outputs.output_names` finds."""
     recordings = with_output_names([pair.recording for pair in pairs])
     return [replace(pair, recording=recording) for pair, recording in zip(pairs, recordings, strict=True)]
-
-
-def unreadable(pairs: Sequence[Pair]) -> list[AsrError]:
-    """Returns why each pair cannot be read, if that is so of all; looks no further than one whose files open."""
-    from asr.audio.waveforms import peek  # not before it is needed: it loads NumPy
-
-    errors = []
-    for pair in pairs:
-        try:
-            pair.lines()
-            peek(pair.recording.path)
-        except AsrError as error:
-            errors.append(error)
-        else:
-            return []
-    return errors
 
 
 def find_pairs(files: Sequence[str], texts: str | None) -> Pairs:

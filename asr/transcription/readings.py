@@ -41,6 +41,13 @@ class Reading:
     is_read: bool = False
     error: AsrError | None = None
 
+    @classmethod
+    def of(cls, path: str | Path | Recording) -> Reading:
+        """Returns the reading of a file, whose name in tables is the file's, or of a recording that has one."""
+        if isinstance(path, Recording):
+            return cls(path, str(path.name))
+        return cls(Recording(Path(path), Path(Path(path).name)))
+
     @property
     def path(self) -> Path:
         """The file, as named or found."""

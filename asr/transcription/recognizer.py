@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from asr.transcription.exact import OpenBlocks
     from asr.transcription.silences import Levels
 
-BATCH_SECONDS: Seconds = 160.0  # eight chunks of maximal length; with four a CPU takes a third longer
+_BATCH_SECONDS: Seconds = 160.0  # eight chunks of maximal length; with four a CPU takes a third longer
 _WIDE_BEAM, _WIDE_SECONDS = 128, 80.0  # a wider beam is as fast with half as much, and takes 0.2 GB less
 _POOLED_BATCHES = 4  # at least so many are filled before chunks are sorted by length
 _FIRST_SHARE = 16  # the first pool is smaller by this factor, so that the first transcripts come soon
@@ -81,10 +81,12 @@ class Recognizer:
             (``torch.set_num_threads(1)``), is faster than one batch in many threads, which wait for each other in
             every layer and stall when another program takes one of their cores.
         coverage: coverage of the decoder's lexicon.
+        beam_size: of the decoder; 1 for greedy.
 
     Attributes:
         engine: a model and a decoder.
         coverage: how much of the decoder's lexicon can be searched; None without a lexicon.
+        batch_seconds: seconds of audio that are recognised together unless others are given.
 
     Example::
 
@@ -93,8 +95,11 @@ class Recognizer:
             print(transcript.path, transcript.text)
     """
 
-    def __init__(self, engine: Engine, num_workers: int = 1, coverage: Coverage | None = None) -> None:
+    def __init__(
+        self, engine: Engine, num_workers: int = 1, coverage: Coverage | None = None, beam_size: int = 1
+    ) -> None:
         self.engine, self.num_workers, self.coverage = engine, num_workers, coverage
+        self.batch_seconds = _WIDE_SECONDS if beam_size > _WIDE_BEAM else _BATCH_SECONDS
 
     @classmethod
     def from_checkpoint(
@@ -141,7 +146,7 @@ class Recognizer:
         rescorers += [chooser(confidence)] if confidence else []
         model = loaded.model if needs_heads else loaded.head(MAIN).model
         engine = TorchEngine(model, loaded.tokens, decoder, device, rescorers)
-        return cls(engine, num_workers, parts.coverage)
+        return cls(engine, num_workers, parts.coverage, settings.beam_size)
 
     @classmethod
     def from_file(
@@ -191,18 +196,13 @@ class Recognizer:
         with needing_torch(file.path):
             from asr.transcription.model_files import open_engine
 
-        return cls(*open_engine(file, settings, rescoring, confidence, hotwords, device, num_workers))
+        engine, coverage = open_engine(file, settings, rescoring, confidence, hotwords, device)
+        return cls(engine, num_workers, coverage, wanted.beam_size)
 
     @property
     def sample_rate(self) -> int:
         """The sample rate in Hz to which recordings are resampled."""
         return self.engine.sample_rate
-
-    @property
-    def batch_seconds(self) -> Seconds:
-        """Seconds of audio that are recognised together unless others are given: fewer where the beam is wide."""
-        decoder = getattr(self.engine, "decoder", None)
-        return _WIDE_SECONDS if getattr(decoder, "beam_size", 1) > _WIDE_BEAM else BATCH_SECONDS
 
     def transcribe_file(self, path: str | Path) -> Transcript:
         """Returns the transcript of a recording.
@@ -252,7 +252,7 @@ class Recognizer:
         most = batch_seconds * max(_POOLED_BATCHES, self.num_workers)
         pooled, enough = 0.0, most / _FIRST_SHARE
         for path in paths:
-            pending.append(reading := _reading(path))
+            pending.append(reading := Reading.of(path))
             for task in self._read(reading, cutting, channel, separate, exact, on_progress):
                 pool.append(task)
                 pooled += task.seconds
@@ -348,9 +348,3 @@ class Recognizer:
         for task, hypothesis in zip(batch, found, strict=True):
             task.channel.hypotheses[task.place] = hypothesis.shift(task.chunk.start)
         return sum(task.new_seconds for task in batch)
-
-
-def _reading(path: str | Path | Recording) -> Reading:
-    if isinstance(path, Recording):
-        return Reading(path, str(path.name))
-    return Reading(Recording(Path(path), Path(Path(path).name)))
