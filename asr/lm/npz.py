@@ -147,7 +147,7 @@ def _is_whole(vocabulary_size: int, num_ngrams: tuple[int, ...], arrays: dict[st
     states = backoff_states
     for _ in range(len(num_ngrams) - 2):
         states = backoff_states[states]
-    return not states.any() and bool((backoff_states[1:] < np.arange(1, num_states)).all())
+    return not states.any() and bool((backoff_states[1:] < np.arange(1, num_states, dtype=np.int32)).all())
 
 
 def _has_probabilities(arrays: dict[str, npt.NDArray[Any]]) -> bool:

@@ -164,7 +164,10 @@ def test_fields_of_the_card_that_are_none(folder: Path, capsys: Captured, field:
     assert "argument --card: " in capsys.readouterr().err
 
 
-def test_options_that_do_not_go_together_with_a_model(folder: Path, model: str, capsys: Captured) -> None:
+def test_options_that_do_not_go_together_with_a_model(
+    folder: Path, model: str, make_audio: Callable[..., Path], capsys: Captured
+) -> None:
+    audio = make_audio(folder / "said.wav", 5, seconds=2.0)
     for arguments, status, found in (
         (["--model", model, "--beam-size", "1", "--nbest", "2"], 2, "--rescoring: one hypothesis leaves no choice"),
         (["--model", str(folder / "a.ckpt")], 1, "is a checkpoint, not a model file; make one of it with: asr export"),
@@ -175,7 +178,7 @@ def test_options_that_do_not_go_together_with_a_model(folder: Path, model: str, 
             "is a model file, not a checkpoint; give it to asr transcribe or",
         ),
     ):
-        assert transcribe.main([*arguments, str(folder / "0.wav")]) == status
+        assert transcribe.main([*arguments, str(audio)]) == status
         err = capsys.readouterr().err
         assert found in err
         assert err.count("\n") == 1

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from asr.checkpoints.model_file.members import Members, Written
 from asr.records import Record
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer[Any]]
 Floats = npt.NDArray[np.float32]
 Precision = Literal["float32", "float16", "int8"]
 
@@ -80,7 +80,7 @@ class ArrayReader:
         self._members, self._part, self._forms = members, part, forms
 
     def whole(self, name: str, count: int) -> Ints:
-        """Returns integers, shape (count,).
+        """Returns integers, shape (count,): int32 up to three bytes, which takes a third of the time, else int64.
 
         Raises:
             AsrError: there are more or fewer.
@@ -89,7 +89,11 @@ class ArrayReader:
         width = form.whole("width", 1)
         if width > 8:
             raise form.error("width", "1 to 8")
-        values = self._planes(name, count, width)
+        *lower, highest = self._planes(name, count, width)
+        values: Ints = highest.astype(np.int32 if width < 4 else np.int64)
+        for plane in reversed(lower):
+            values <<= 8
+            values |= plane
         if form.flag("signed"):
             flips = -(values & 1)
             values >>= 1
@@ -106,15 +110,16 @@ class ArrayReader:
         if form.has("book"):
             size = form.whole("book", 1)
             book = np.frombuffer(self._members.read(f"{self._part}/{name}_book", 4 * size), "<f4").astype(np.float32)
-            places = self._planes(name, count, 1)
+            places = self._planes(name, count, 1)[0]
             if int(places.max(initial=0)) >= size:
                 raise self._members.foreign(f"{self._part}/{name} has numbers outside of its book")
-            return book[places]
+            found: Floats = book[places]
+            return found
         width = form.whole("float", 2)
         if width not in (2, 4):
             raise form.error("float", "2 or 4")
-        bits = self._planes(name, count, width).astype(f"<u{width}")
-        return bits.view(f"<f{width}").astype(np.float32)
+        bits = np.ascontiguousarray(self._planes(name, count, width).T)
+        return bits.reshape(-1).view(f"<f{width}").astype(np.float32)
 
     def text(self, name: str) -> str:
         """Returns a text.
@@ -124,12 +129,9 @@ class ArrayReader:
         """
         return self._members.text(f"{self._part}/{name}")
 
-    def _planes(self, name: str, count: int, width: int) -> Ints:
-        content = self._members.read(f"{self._part}/{name}", count * width)
-        columns = np.zeros((count, 8), dtype=np.uint8)
-        for place, plane in enumerate(np.frombuffer(content, np.uint8).reshape(width, count)):
-            columns[:, place] = plane
-        return columns.reshape(-1).view("<i8").astype(np.int64, copy=False)
+    def _planes(self, name: str, count: int, width: int) -> npt.NDArray[np.uint8]:
+        """Returns the bytes of numbers, the lowest first, shape (width, count)."""
+        return np.frombuffer(self._members.read(f"{self._part}/{name}", count * width), np.uint8).reshape(width, count)
 
 
 def _book(values: npt.NDArray[Any]) -> Floats:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 
 from asr.checkpoints.model_file.arrays import ArrayReader, ArrayWriter, Ints, Precision
 from asr.checkpoints.model_file.members import AGAIN, Members, Written
-from asr.errors import AsrError
-from asr.lm.ngram import NGramModel
+from asr.errors import AsrError, CheckpointError
+from asr.lm.ngram import LogProbs, NGramModel
 from asr.lm.npz import model_of
 from asr.lm.vocabulary import Vocabulary
 from asr.records import Record
@@ -63,41 +65,51 @@ def read_ngram(members: Members) -> NGramModel | None:
 
 
 def _read(members: Members, found: Record) -> NGramModel:
-    if not all(type(number) is int and 0 <= number < 1 << 40 for number in found.items("num_ngrams")):
-        raise found.error("num_ngrams", "a list of whole numbers")
     num_ngrams = tuple(found.items("num_ngrams"))
+    if not num_ngrams or not all(type(number) is int and 0 <= number < 1 << 40 for number in num_ngrams):
+        raise found.error("num_ngrams", "whole numbers, one for each order")
     num_arcs, num_states = sum(num_ngrams), 1 + sum(num_ngrams[:-1])
     arrays = ArrayReader(members, _PART, found.record("arrays"))
-    try:
-        vocabulary = Vocabulary(tuple(arrays.text("words").split("\n")))
-    except AsrError as error:
-        raise members.foreign(error.found) from None
-    counts, labels = arrays.whole("arc_counts", num_states), np.cumsum(arrays.whole("arc_labels", num_arcs))
-    spans = _spans(num_ngrams)
-    log_probs = [
-        arrays.scores(f"arc_log_probs_{order}", arcs.stop - arcs.start) for order, (arcs, _) in enumerate(spans, 1)
-    ]
-    backoffs = [
-        arrays.scores(f"backoffs_{order}", states.stop - states.start) for order, (_, states) in enumerate(spans, 1)
-    ]
+    with ThreadPoolExecutor(1) as beside:
+        scores = beside.submit(_read_scores, arrays, num_ngrams)
+        vocabulary = _read_vocabulary(members, arrays)
+        counts, labels = arrays.whole("arc_counts", num_states), np.cumsum(arrays.whole("arc_labels", num_arcs))
+        shorter, after = arrays.whole("backoff_states", num_states), arrays.whole("arc_next_states", num_arcs)
+        log_probs, backoffs = scores.result()
     acts = np.unpackbits(arrays.whole("acting", -(-num_states // 8)).astype(np.uint8))[:num_states].astype(bool)
-    if not num_ngrams or num_ngrams[0] != len(vocabulary) or not _are_below(labels, min(len(vocabulary), num_arcs)):
+    if num_ngrams[0] != len(vocabulary) or not _are_below(labels, min(len(vocabulary), num_arcs)):
         raise members.foreign("the n-grams are of other words")
-    shorter = arrays.whole("backoff_states", num_states)
-    shorter += _likely_shorter(num_ngrams, labels, acts)
-    after = arrays.whole("arc_next_states", num_arcs)
-    after += _likely_next(num_arcs, acts, shorter)
+    labels = labels.astype(np.int32)
+    shorter = shorter + _likely_shorter(num_ngrams, labels, acts)
+    after = after + _likely_next(num_arcs, acts, shorter)
     if not _are_below(shorter, num_states) or not _are_below(after, num_states):
         raise members.foreign("the n-grams lead to others that are not there")
     values = {
         "arc_offsets": np.concatenate([[0], np.cumsum(counts)]),
-        "arc_labels": labels.astype(np.int32),
-        "arc_log_probs": np.concatenate(log_probs, dtype=np.float64),
+        "arc_labels": labels,
+        "arc_log_probs": log_probs,
         "arc_next_states": after.astype(np.int32),
-        "backoffs": np.concatenate(backoffs, dtype=np.float64),
+        "backoffs": backoffs,
         "backoff_states": shorter.astype(np.int32),
     }
     return model_of(members.path, AGAIN, vocabulary, num_ngrams, values)
+
+
+def _read_vocabulary(members: Members, arrays: ArrayReader) -> Vocabulary:
+    try:
+        return Vocabulary(tuple(arrays.text("words").split("\n")))
+    except CheckpointError:
+        raise
+    except AsrError as error:
+        raise members.foreign(error.found) from None
+
+
+def _read_scores(arrays: ArrayReader, num_ngrams: tuple[int, ...]) -> tuple[LogProbs, LogProbs]:
+    """Returns the log probabilities of all n-grams, and the back-off weights of all contexts."""
+    spans = list(enumerate(_spans(num_ngrams), start=1))
+    log_probs = [arrays.scores(f"arc_log_probs_{order}", arcs.stop - arcs.start) for order, (arcs, _) in spans]
+    backoffs = [arrays.scores(f"backoffs_{order}", states.stop - states.start) for order, (_, states) in spans]
+    return np.concatenate(log_probs, dtype=np.float64), np.concatenate(backoffs, dtype=np.float64)
 
 
 def _spans(num_ngrams: tuple[int, ...]) -> list[tuple[slice, slice]]:
@@ -112,7 +124,7 @@ def _spans(num_ngrams: tuple[int, ...]) -> list[tuple[slice, slice]]:
 
 def _likely_shorter(num_ngrams: tuple[int, ...], labels: Ints, acts: Mask) -> Ints:
     """Returns the likely backoff states: for contexts of two words, the state of the last if it acts, else 0."""
-    likely = np.zeros(1 + sum(num_ngrams[:-1]), dtype=np.int64)
+    likely = np.zeros(1 + sum(num_ngrams[:-1]), dtype=labels.dtype)
     if len(num_ngrams) > 2:
         first, last = num_ngrams[0], num_ngrams[0] + num_ngrams[1]
         states = labels[first:last] + 1
@@ -122,8 +134,8 @@ def _likely_shorter(num_ngrams: tuple[int, ...], labels: Ints, acts: Mask) -> In
 
 def _likely_next(num_arcs: int, acts: Mask, shorter: Ints) -> Ints:
     """Returns the likely states after arcs: of their own n-grams or the backoffs of these; 0 for the highest order."""
-    likely = np.zeros(num_arcs, dtype=np.int64)
-    states = np.arange(1, len(acts))
+    likely = np.zeros(num_arcs, dtype=shorter.dtype)
+    states = np.arange(1, len(acts), dtype=shorter.dtype)
     likely[: len(states)] = np.where(acts[1:], states, shorter[1:])
     return likely
 

@@ -10,6 +10,7 @@ from asr.checkpoints.model_file.members import Members
 from asr.checkpoints.model_file.networks import read_network
 from asr.checkpoints.pronunciation import LoadedPronouncer
 from asr.checkpoints.rescoring import OwnHead, RescoringModel, rescoring_model
+from asr.decoding.lexicon.trie import LexiconTrie
 from asr.decoding.lexicon.word_ngram import WordNGram
 from asr.decoding.parts import Coverage, DecoderParts
 from asr.decoding.settings import DecoderSettings, RescoringSettings
@@ -105,19 +106,24 @@ def read_parts(
     manifest = members.manifest
     if bool(settings.lm) != manifest.has("ngram") or bool(settings.lexicon) != manifest.has("lexicon"):
         raise members.foreign("its decoder lacks what its settings name, or has more")
-    parts = DecoderParts(tokens, frame_seconds, ngram())
     try:
-        parts = _with_lexicon(members, settings, parts) if settings.lexicon else parts
+        trie = _read_trie(members, settings, tokens) if settings.lexicon else None  # the n-gram takes longer
+        parts = DecoderParts(tokens, frame_seconds, ngram())
+        parts = parts if trie is None else _with_lexicon(members, trie, parts)
         parts.decoder(settings)
     except ConfigError as error:
         raise members.foreign(f"{error.where}: {error.found}") from None
     return parts
 
 
-def _with_lexicon(members: Members, settings: DecoderSettings, parts: DecoderParts) -> DecoderParts:
+def _read_trie(members: Members, settings: DecoderSettings, tokens: TokenTable) -> LexiconTrie:
     found = members.manifest.record("lexicon")
-    trie = read_lexicon(members, found, parts.tokens, settings.silence, settings.unknown_score is not None)
+    return read_lexicon(members, found, tokens, settings.silence, settings.unknown_score is not None)
+
+
+def _with_lexicon(members: Members, trie: LexiconTrie, parts: DecoderParts) -> DecoderParts:
     words = None if parts.lm is None else WordNGram(parts.lm, trie.words)
     num_unknown = 0 if words is None else words.num_unknown
-    coverage = Coverage(len(trie.words), found.whole("num_spellings"), num_unknown=num_unknown)
+    num_spellings = members.manifest.record("lexicon").whole("num_spellings")
+    coverage = Coverage(len(trie.words), num_spellings, num_unknown=num_unknown)
     return DecoderParts(parts.tokens, parts.frame_seconds, parts.lm, trie, words, coverage)
