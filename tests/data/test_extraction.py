@@ -121,9 +121,10 @@ def test_an_error_in_a_process_stops_all_of_them_and_keeps_what_is_done(tmp_path
     cuts = make_cuts(tmp_path, seconds=[0.2] * 60)
     (tmp_path / "20.wav").write_text("no audio")
     extraction = Extraction(cuts, FrontEnd(), tmp_path / "features")
+    others = set(multiprocessing.active_children())  # of tests before this one
     with pytest.raises(DataError, match=r"20.wav: is a text file, not audio"):
         list(extraction.run(2))
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= others
     left = Extraction(cuts, FrontEnd(), tmp_path / "features")
     assert 1 <= left.num_missing < 60
 
