@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from asr.checkpoints.model_file.arrays import ArrayReader, ArrayWriter, Ints, Precision
 from asr.checkpoints.model_file.members import AGAIN, Members, Written
-from asr.errors import AsrError, CheckpointError
+from asr.errors import DataError
 from asr.lm.ngram import LogProbs, NGramModel
 from asr.lm.npz import model_of
 from asr.lm.vocabulary import Vocabulary
@@ -80,7 +80,7 @@ def _read(members: Members, found: Record) -> NGramModel:
     if num_ngrams[0] != len(vocabulary) or not _are_below(labels, min(len(vocabulary), num_arcs)):
         raise members.foreign("the n-grams are of other words")
     labels = labels.astype(np.int32)
-    shorter = shorter + _likely_shorter(num_ngrams, labels, acts)
+    shorter = shorter + _likely_shorter(num_ngrams, labels, acts)  # not in place: one of them may be int64
     after = after + _likely_next(num_arcs, acts, shorter)
     if not _are_below(shorter, num_states) or not _are_below(after, num_states):
         raise members.foreign("the n-grams lead to others that are not there")
@@ -96,11 +96,10 @@ def _read(members: Members, found: Record) -> NGramModel:
 
 
 def _read_vocabulary(members: Members, arrays: ArrayReader) -> Vocabulary:
+    words = arrays.text("words").split("\n")
     try:
-        return Vocabulary(tuple(arrays.text("words").split("\n")))
-    except CheckpointError:
-        raise
-    except AsrError as error:
+        return Vocabulary(tuple(words))
+    except DataError as error:
         raise members.foreign(error.found) from None
 
 

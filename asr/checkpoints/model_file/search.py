@@ -107,7 +107,8 @@ def read_parts(
     if bool(settings.lm) != manifest.has("ngram") or bool(settings.lexicon) != manifest.has("lexicon"):
         raise members.foreign("its decoder lacks what its settings name, or has more")
     try:
-        trie = _read_trie(members, settings, tokens) if settings.lexicon else None  # the n-gram takes longer
+        # The lexicon comes first: another thread may still be reading the n-gram.
+        trie = _read_trie(members, settings, tokens) if settings.lexicon else None
         parts = DecoderParts(tokens, frame_seconds, ngram())
         parts = parts if trie is None else _with_lexicon(members, trie, parts)
         parts.decoder(settings)
