@@ -18,7 +18,6 @@ from asr.text.tokens import BLANK
 _RATE = 0.03
 _MOST_EPOCHS = 20
 _PATIENCE = 3  # epochs without a lower loss after which no more are tried
-_PASSES = 2  # where nothing says when to stop
 _BATCH = 4  # recordings
 
 Examples = Sequence[tuple[Spoken, tuple[int, ...]]]
@@ -75,25 +74,6 @@ def learn_scales(model: AcousticModel, outer: Examples, inner: Examples) -> Lear
     with torch.no_grad():
         weights = final.folded() if best else {}
     return Learned(weights, best, sum(each.num_units for each in final.units), losses[0], losses[best])
-
-
-def scale_to(model: AcousticModel, examples: Examples) -> dict[str, Tensor]:
-    """Learns scales as :func:`learn_scales` does, in two passes over all examples, and returns the weights they change.
-
-    Where nothing is known for certain, such as after a first pass of decoding, nothing can say when to stop.
-
-    Args:
-        model: in evaluation mode, on the CPU.
-        examples: what is learned from, at least one.
-
-    Raises:
-        ConfigError: the model has no units that can be scaled.
-    """
-    scales = _Scales(model)
-    for _ in range(_PASSES):
-        scales.learn(examples)
-    with torch.no_grad():
-        return scales.folded()
 
 
 class _Scales:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from asr.cli.command import above_zero, finite, log, not_negative, option, warn
 from asr.decoding.settings import CTC_WEIGHT, HYPS_PER_STATE, DecoderSettings
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from asr.decoding.parts import Coverage, DecoderParts
     from asr.models.acoustic import SpeechModel
     from asr.text.hotwords import Hotwords
-    from asr.text.tokens import TokenTable
 
 LM_WEIGHT = 0.5
 """Weight of a language model if none is given."""
@@ -123,24 +122,13 @@ def load_model(
     return loaded, _read_parts(loaded, arguments, settings, hotwords)
 
 
-class Search(NamedTuple):
-    """What decodes.
+def load_search(
+    arguments: Namespace, settings: DecoderSettings, hotwords: Hotwords | None = None
+) -> tuple[SpeechModel, Decoder, DecoderSettings]:
+    """Loads the acoustic model or the transducer that the options of :func:`add_inputs` name.
 
-    Attributes:
-        model: reads speech, in evaluation mode.
-        decoder: searches what the model returns.
-        settings: of the decoder; where there is an attention decoder, with its weight.
-        tokens: of the model.
-    """
-
-    model: SpeechModel
-    decoder: Decoder
-    settings: DecoderSettings
-    tokens: TokenTable
-
-
-def load_search(arguments: Namespace, settings: DecoderSettings, hotwords: Hotwords | None = None) -> Search:
-    """Loads the acoustic model or the transducer that the options of :func:`add_inputs` name, and its decoder.
+    Returns:
+        The model, its decoder, and the settings that this has: where there is an attention decoder, with its weight.
 
     Raises:
         AsrError: a file cannot be read, the device cannot be used, or the settings do not fit the model.
@@ -157,13 +145,12 @@ def load_search(arguments: Namespace, settings: DecoderSettings, hotwords: Hotwo
         if is_given:
             raise UsageError(option(name), "the model is a transducer, which has none", "leave it out")
     move(loaded.model, arguments.device, "--device")
-    decoder = transducer_decoder(loaded.model, loaded.tokens, settings, option)
-    return Search(loaded.model, decoder, settings, loaded.tokens)
+    return loaded.model, transducer_decoder(loaded.model, loaded.tokens, settings, option), settings
 
 
 def _load_acoustic(
     loaded: Loaded, arguments: Namespace, settings: DecoderSettings, hotwords: Hotwords | None
-) -> Search:
+) -> tuple[SpeechModel, Decoder, DecoderSettings]:
     """Returns what :func:`load_search` does for an acoustic model, which is read by CTC or with its attention, too."""
     from asr.decoding.joint.choice import joint_decoder, resolved
     from asr.models.devices import move
@@ -175,8 +162,7 @@ def _load_acoustic(
     if is_given or not hotwords:
         settings = resolved(settings, model.attention is not None and model.attention_head == MAIN, option, elsewhere)
     if settings.ctc_weight in (None, 1.0):
-        decoder = _read_parts(loaded, arguments, settings, hotwords).decoder(settings)
-        return Search(model, decoder, settings, loaded.tokens)
+        return model, _read_parts(loaded, arguments, settings, hotwords).decoder(settings), settings
     if hotwords:
         found = "a search with an attention decoder takes no hot words"
         raise UsageError(option("hotwords"), found, f"leave them out, or give {option('ctc_weight')} 1 for CTC alone")
@@ -184,7 +170,7 @@ def _load_acoustic(
     if not is_given:
         log(f"searching with CTC and attention, {option('ctc_weight')} {settings.ctc_weight:g}; 1 is CTC alone")
     joint = JointModel(model)
-    return Search(joint, joint_decoder(joint, loaded.tokens, settings), settings, loaded.tokens)
+    return joint, joint_decoder(joint, loaded.tokens, settings), settings
 
 
 def _read_parts(

@@ -10,7 +10,6 @@ from asr.cli._confidence_options import add_confidence, read_confidence
 from asr.cli._file_checks import check_inputs, check_out, check_outputs
 from asr.cli._hotword_options import add_hotwords, read_hotwords
 from asr.cli._search_options import (
-    Search,
     add_ctc_weight,
     add_inputs,
     add_search,
@@ -26,26 +25,21 @@ from asr.text.hotwords import HOTWORDS_NOTE
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from lhotse.cut import Cut
-
-    from asr.adaptation.speakers import Found
+    from asr.decoding.decoder import Decoder
     from asr.decoding.hypothesis import Hypothesis
+    from asr.models.acoustic import SpeechModel
 
 _EXAMPLES = f"""  asr decode --checkpoint exp/an4/blstm/seed0/best.ckpt --cuts data/an4/dev_cuts.jsonl.gz
   asr decode --checkpoint best.ckpt --cuts data/an4/test_cuts.jsonl.gz --beam-size 32 --nbest 10
   asr decode --checkpoint best.ckpt --cuts data/timit/test_cuts.jsonl.gz --settings exact.json
-  asr decode --checkpoint best.ckpt --cuts data/an4/test_cuts.jsonl.gz --first-pass test_greedy.jsonl
   asr decode --checkpoint attention.ckpt --cuts data/an4/test_cuts.jsonl.gz --beam-size 8 --ctc-weight 0.3
 
 Without --out, hypotheses are written to the folder of the checkpoint, as <split>_greedy.jsonl, <split>_beam<size>.jsonl
 or, with --label NAME or --settings NAME.json, <split>_NAME.jsonl; what --head NAME reads, as <split>_NAME_greedy.jsonl
 and so on. asr tune decode finds weights and writes settings. A transducer takes --beam-size and --nbest alone. Where
 there is an attention decoder beside CTC, --beam-size searches with both: <split>_beam<size>_ctc<weight>.jsonl.
-
-With --first-pass, the hidden units of the network are scaled to each speaker who says a minute or more (LHUC), by what
-an earlier decoding of the same cuts found; hypotheses are those of a second one, named <split>_…_adapted.jsonl.
 
 {HOTWORDS_NOTE}"""
 
@@ -65,22 +59,18 @@ def main(argv: list[str] | None = None) -> int:
     hotwords = read_hotwords(arguments)
     if hotwords:
         settings.check_hotwords(option)
-    if arguments.first_pass and (len(arguments.cuts) > 1 or arguments.device != "cpu"):
-        found = "goes with one file of cuts, on the CPU"
-        raise UsageError("--first-pass", found, "decode each file alone, without --device")
-    inputs = [settings.lm, *settings.lexicon, *arguments.cuts, arguments.first_pass]
+    inputs = [settings.lm, *settings.lexicon, *arguments.cuts]
     check_out([*inputs, arguments.checkpoint, arguments.settings], arguments.out)
     check_inputs(*inputs)
     from asr.scoring.hypotheses import write_hypotheses
 
-    search = load_search(arguments, settings, hotwords)
-    label = arguments.label or (Path(arguments.settings).stem if arguments.settings else search.settings.label)
+    model, decoder, settings = load_search(arguments, settings, hotwords)
+    label = arguments.label or (Path(arguments.settings).stem if arguments.settings else settings.label)
     label = f"{arguments.head}_{label}" if arguments.head and not arguments.label else label
-    label = f"{label}_adapted" if arguments.first_pass and not arguments.label else label
     outs = [_out(cuts, label, arguments) for cuts in arguments.cuts]
     check_outputs([Path(cuts) for cuts in arguments.cuts], outs, "--cuts")
     for cuts, out in zip(arguments.cuts, outs, strict=True):
-        write_hypotheses(out, _decode(search, cuts, arguments, confidence))
+        write_hypotheses(out, _decode(model, decoder, cuts, arguments, confidence))
         log(f"{cuts}: decoded to {out}")
         print(out)
     return 0
@@ -103,8 +93,6 @@ def _parser() -> ArgumentParser:
     add_hotwords(parser)
     parser.add_argument("--settings", metavar="FILE", help="decoder and weights that asr tune decode wrote")
     add_confidence(parser)
-    about = "hypotheses of the same cuts: layers are scaled to each speaker by them, and all is decoded once more"
-    parser.add_argument("--first-pass", metavar="FILE", help=about)
     refuse_tuning(parser, "decode", "--tuning-beam-size N")
     return parser
 
@@ -136,7 +124,7 @@ def _for_confidence(settings: DecoderSettings, confidence: ConfidenceSettings) -
 
 
 def _decode(
-    search: Search, file: str, arguments: Namespace, confidence: ConfidenceSettings | None
+    model: SpeechModel, decoder: Decoder, file: str, arguments: Namespace, confidence: ConfidenceSettings | None
 ) -> Iterator[tuple[str, list[Hypothesis]]]:
     """Yields each utterance's id and N-best list, or the hypothesis chosen of it, in the order of the cuts."""
     from asr.corpora.manifests import read_cuts
@@ -144,31 +132,9 @@ def _decode(
     from asr.decoding.word_confidence import choosing
 
     cuts = list(read_cuts(file))
-    decoder = search.decoder if confidence is None else choosing(search.decoder, confidence)
     with progress(sum(cut.duration for cut in cuts), "decoding") as bar:
-
-        def read(cuts: Sequence[Cut]) -> Iterator[tuple[str, list[Hypothesis]]]:
-            return decode_cuts(decoder, search.model, cuts, arguments.batch_seconds, arguments.workers, bar.advance)
-
-        return _by_speaker(search, cuts, arguments.first_pass, read) if arguments.first_pass else read(cuts)
-
-
-def _by_speaker(
-    search: Search, cuts: Sequence[Cut], first_pass: str, read: Callable[[Sequence[Cut]], Found]
-) -> Iterator[tuple[str, list[Hypothesis]]]:
-    """Yields what is read with layers scaled to each speaker, in the order of the cuts."""
-    from asr.adaptation.speakers import LEAST_SPEECH, find_speakers, read_scaled
-    from asr.models.acoustic import AcousticModel
-    from asr.scoring.hypotheses import read_hypotheses
-
-    if not isinstance(search.model, AcousticModel):
-        found = "scales layers by CTC, and this is another search"
-        raise UsageError("--first-pass", found, "give --ctc-weight 1 where there is CTC, or leave it out")
-    speakers = find_speakers(cuts, read_hypotheses(first_pass), search.tokens, first_pass)
-    scaled = sum(speaker.has_enough for speaker in speakers)
-    log(f"layers are scaled to {scaled} of {len(speakers)} speakers, who say {LEAST_SPEECH:.0f} s or more")
-    nbests = dict(read_scaled(search.model, speakers, read))
-    return ((cut.id, nbests[cut.id]) for cut in cuts)
+        search = decoder if confidence is None else choosing(decoder, confidence)
+        return decode_cuts(search, model, cuts, arguments.batch_seconds, arguments.workers, bar.advance)
 
 
 if __name__ == "__main__":

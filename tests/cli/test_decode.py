@@ -194,28 +194,3 @@ def test_files_are_transcribed_as_their_cuts_are_decoded(
         assert ("lexicon: " in printed.err) == (number == 0)
         texts.append(decoded)
     assert texts[0] != texts[1]
-
-
-def test_a_second_pass_with_layers_scaled_to_each_speaker(
-    checkpoint: Path,
-    tiny_corpus: TinyCorpus,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    dev = str(tiny_corpus.data / "dev_cuts.jsonl.gz")
-    common = ["--checkpoint", str(checkpoint), "--cuts", dev, "--workers", "0"]
-    first = tmp_path / "first.jsonl"
-    assert main([*common, "--out", str(first)]) == 0
-    second = [*common, "--first-pass", str(first)]
-    assert main(second) == 0  # nobody says a minute
-    adapted = checkpoint.with_name("dev_greedy_adapted.jsonl")
-    assert adapted.read_bytes() == first.read_bytes()
-    assert "layers are scaled to 0 of 4 speakers, who say 60 s or more" in capsys.readouterr().err
-    monkeypatch.setattr("asr.adaptation.speakers.LEAST_SPEECH", 0.5)
-    assert main([*second, "--label", "scaled"]) == 0
-    scaled = read_hypotheses(checkpoint.with_name("dev_scaled.jsonl"))
-    assert list(scaled) == list(read_hypotheses(first))
-    assert scaled != read_hypotheses(first)
-    assert main([*second, "--cuts", dev, dev]) == 2
-    assert "--first-pass: goes with one file of cuts, on the CPU; decode each file alone" in capsys.readouterr().err
