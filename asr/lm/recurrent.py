@@ -78,4 +78,8 @@ class RecurrentLM(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Returns the scores of all words before the softmax, shape (..., embedding_dim) -> (..., V)."""
-        return F.linear(hidden, self.output.weight, self.output.bias + self._never)
+        return F.linear(hidden, *self.scoring())
+
+    def scoring(self) -> tuple[Tensor, Tensor]:
+        """Returns weight and bias of :meth:`logits`, shapes (V, embedding_dim) and (V,)."""
+        return self.output.weight, self.output.bias + self._never

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
-from torch.nn import functional as F
 
 from asr.checkpoints.language import LANGUAGE
-from asr.data.text import SentenceBatch
+from asr.data.text import SentenceBatch, TextData
+from asr.errors import ConfigError
 from asr.lm.recurrent import RecurrentLM
-from asr.lm.vocabulary import Vocabulary
+from asr.lm.vocabulary import END, Vocabulary
 from asr.text.policy import get_policy
 from asr.training.schedules import Schedule
 from asr.training.stepping import SteppedModule
+from asr.training.word_losses import chances, sampled_cross_entropy, summed_cross_entropy
 
 
 class LanguageModule(SteppedModule):
@@ -31,6 +33,11 @@ class LanguageModule(SteppedModule):
         num_layers: number of layers.
         dropout: share of values dropped before, between and after the layers.
         tie_weights: whether input and output share the weights of the word embedding.
+        num_samples: in training, words that each word is told apart from, drawn at random for each step, on average so
+            many; null takes all words. Validation always does.
+
+    Raises:
+        ConfigError: ``num_samples`` is below 1.
     """
 
     kind = LANGUAGE
@@ -47,26 +54,41 @@ class LanguageModule(SteppedModule):
         tie_weights: bool,
         optimizer: OptimizerCallable,
         schedule: Schedule,
+        num_samples: int | None = None,
         seed: int = 0,
     ) -> None:
+        if num_samples is not None and num_samples < 1:
+            raise ConfigError("model.num_samples", f"{num_samples}", "give 1 or more, or null for all words")
         super().__init__(optimizer, schedule, seed)
         self.save_hyperparameters(logger=False)  # TensorBoard has no use for thousands of words
         self.hparams["text_policy"] = get_policy(text_policy).reference  # this version, even if policies change later
+        self.num_samples = num_samples
         self.words, self.text_policy = Vocabulary.of(vocabulary.split("\n")), text_policy
         self.model = RecurrentLM(len(self.words), embedding_dim, hidden_dim, num_layers, dropout, tie_weights)
 
-    def losses(self, batch: SentenceBatch) -> Tensor:
-        """Returns the loss of each target in nats, shape (M,)."""
+    def on_fit_start(self) -> None:
+        """Counts the words of the training set, by which words are drawn."""
+        if self.num_samples is None:
+            return
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, TextData)
+        counts = np.bincount(data.train_set.word_ids, minlength=len(self.words))
+        counts[END] = len(data.train_set)
+        self.chances = chances(torch.from_numpy(counts), self.num_samples).to(self.device)
+
+    def loss(self, batch: SentenceBatch, is_sampled: bool = False) -> Tensor:
+        """Returns the loss of all targets together in nats, or an estimate by words drawn at random, shape ()."""
         hidden, _ = self.model.read(batch.inputs)
-        logits = self.model.logits(hidden.flatten(0, 1).index_select(0, batch.places))  # (B L, E) -> (M, V)
-        return F.cross_entropy(logits.float(), batch.targets, reduction="none")
+        before = hidden.flatten(0, 1).index_select(0, batch.places)  # (B, L, E) -> (M, E)
+        if is_sampled:
+            return sampled_cross_entropy(before, *self.model.scoring(), batch.targets, self.chances)
+        return summed_cross_entropy(before, *self.model.scoring(), batch.targets)
 
     def training_step(self, batch: SentenceBatch, batch_idx: int) -> Tensor:
         """Returns this rank's share of the step's loss, in nats per word."""
-        losses = self.losses(batch)
-        total = losses.sum()
+        total = self.loss(batch, is_sampled=self.num_samples is not None)
         self.check_later(total[None], ["the sum of its words"])
-        self.sum_up({"loss_step": (total, total.new_tensor(len(losses)))}, batch.share.counts)
+        self.sum_up({"loss_step": (total, total.new_tensor(len(batch.targets)))}, batch.share.counts)
         return batch.share.part(total, batch.share.num_targets)
 
     def on_validation_epoch_start(self) -> None:
@@ -77,8 +99,8 @@ class LanguageModule(SteppedModule):
         """Adds up the losses of a batch."""
         if not batch.share.counts:
             return
-        losses = self.losses(batch).double()
-        self._loss_and_words += torch.stack([losses.sum(), losses.new_tensor(len(losses))])
+        total = self.loss(batch).double()
+        self._loss_and_words += torch.stack([total, total.new_tensor(len(batch.targets))])
 
     def on_validation_epoch_end(self) -> None:
         """Logs the loss and the perplexity over all ranks."""

@@ -147,3 +147,15 @@ def test_files_that_are_no_language_model_are_named(trained: Path, tmp_path: Pat
     ):
         with pytest.raises(CheckpointError, match=message):
             load_language_model(path)
+
+
+def test_words_drawn_at_random_teach_as_all_words_do(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = [*LANGUAGE, f"text=[{text}]", f"exp_dir={tmp_path}"]
+    assert main([*settings, "model.num_samples=6", "trainer.max_epochs=20"]) == 0
+    perplexities = scalars(tmp_path, "val/perplexity")  # over all words
+    assert perplexities[0] > 8.0
+    assert perplexities[-1] < 3.0
+    assert main([*settings, "model.num_samples=0", "overwrite=true"]) != 0
+    assert "model.num_samples: 0; give 1 or more, or null for all words" in capsys.readouterr().err
