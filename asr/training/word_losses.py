@@ -34,12 +34,12 @@ def summed_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: 
 
 
 def chances(counts: Tensor, num_samples: int) -> Tensor:
-    """Returns how likely each word is to be drawn for :func:`sampled_cross_entropy`, shape (V,), at least 1 in 10^9.
+    """Returns how likely each word is to be drawn for :func:`sampled_cross_entropy`, shape (V,).
 
     They rise with the counts, and are 1 for the most frequent words.
 
     Args:
-        counts: how often each word occurs, shape (V,).
+        counts: how often each word occurs, shape (V,); 0 is taken for 1.
         num_samples: words that are drawn at a time on average, above 0; all where there are no more.
 
     Example:
@@ -49,13 +49,13 @@ def chances(counts: Tensor, num_samples: int) -> Tensor:
     chance = torch.ones(len(counts), dtype=torch.float64)
     if num_samples >= len(counts):
         return chance.float()
-    weights = counts.double().clamp(min=1e-9 * float(counts.sum()))
+    weights = counts.double().clamp(min=1.0)
     is_sure = torch.zeros(len(counts), dtype=torch.bool)
     while True:  # at most V times; each makes words sure whose chance would be 1 or more
         share = (num_samples - int(is_sure.sum())) / weights[~is_sure].sum()
         chance = torch.where(is_sure, 1.0, weights * share)
         if not bool(((chance >= 1) & ~is_sure).any()):
-            return chance.clamp(min=1e-9).float()
+            return chance.float()
         is_sure |= chance >= 1
 
 
