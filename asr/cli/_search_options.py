@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from asr.cli.command import above_zero, finite, log, not_negative, option, warn
-from asr.decoding.settings import CTC_WEIGHT, HYPS_PER_STATE, DecoderSettings
+from asr.decoding.settings import CTC_WEIGHT, DecoderSettings
 from asr.errors import UsageError
 from asr.text.writing import MAIN
 
@@ -64,8 +64,7 @@ def add_search(parser: ArgumentParser) -> None:
         "--hyps-per-state",
         type=int,
         metavar="N",
-        help="hypotheses kept of those with the same future: 1 is best for the first hypothesis, more for "
-        f"N-best lists (default: 1; {HYPS_PER_STATE} where --nbest is above 1)",
+        help="hypotheses with the same future that are kept in the beam; N-best lists have others, too (default: 1)",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 _BLANK_FRAME = -1
+_LEAST = 1e-300  # what probabilities are divided by at least
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,8 @@ def align(
         token_lengths: tokens of each sequence, shape (B, K).
         blank: index of blank.
     """
-    labels = torch.full((*token_ids.shape[:2], 2 * token_ids.shape[2] + 1), blank, device=log_probs.device)
-    labels[..., 1::2] = token_ids  # blank, token, blank, token, …, blank: (B, K, 2L+1)
-    # From one token straight to the next, past the blank between them, unless they are the same.
-    may_skip = torch.zeros_like(labels, dtype=torch.bool)
-    may_skip[..., 3::2] = labels[..., 3::2] != labels[..., 1:-2:2]
+    labels, may_skip = _lattice_of(token_ids, blank)
     skip = torch.where(may_skip, 0.0, -math.inf).to(log_probs.dtype)
-
     moves, last_scores = _forward(log_probs, input_lengths, labels, skip)
     ends = torch.stack([2 * token_lengths, 2 * token_lengths - 1])  # last blank or last token: (2, B, K)
     end_scores = last_scores.expand(2, -1, -1, -1).gather(3, (ends + 2)[..., None])[..., 0]
@@ -61,6 +57,65 @@ def align(
     frames = torch.arange(states.shape[2], device=states.device)
     shows_token = (states % 2 == 1) & (frames < input_lengths[:, None, None])
     return Alignment(torch.where(shows_token, states // 2, _BLANK_FRAME), scores)
+
+
+def sum_of_paths(
+    log_probs: torch.Tensor,
+    input_lengths: torch.Tensor,
+    token_ids: torch.Tensor,
+    token_lengths: torch.Tensor,
+    blank: int,
+    separator: int | None = None,
+) -> torch.Tensor:
+    """Returns the natural-log probability of K token sequences for each of B utterances, the sum of all CTC paths.
+
+    Args:
+        log_probs: natural-log posteriors, shape (B, N, V).
+        input_lengths: frames of each utterance, shape (B,).
+        token_ids: sequences without blanks, padded with any valid index, shape (B, K, L).
+        token_lengths: tokens of each sequence, shape (B, K).
+        blank: index of blank.
+        separator: a token that may come before the first one, and again after a blank that follows it, without being
+            another token of the sequence; None for none.
+
+    Returns:
+        Shape (B, K); -inf where the tokens do not fit the frames.
+    """
+    labels, may_skip = _lattice_of(token_ids, blank)
+    batch, num_sequences, num_states = labels.shape
+    flat_labels, skip = labels.flatten(1), may_skip.double()
+    probs = log_probs.double().exp()  # scaled in each frame, which double precision takes without loss
+    again = (labels == separator)[..., :-1].double() if separator is not None else None
+    sums = probs.new_zeros((batch, num_sequences, num_states + 2))
+    sums[..., 2] = 1.0
+    logs = probs.new_zeros((batch, num_sequences))
+    shortest = int(input_lengths.min()) if batch else 0
+    for frame in range(log_probs.shape[1]):
+        arrivals = (sums[..., 2:] + sums[..., 1:-1]).addcmul_(sums[..., :-2], skip)
+        shown = probs[:, frame].gather(1, flat_labels).view(labels.shape)
+        if again is not None:
+            arrivals[..., :-1].addcmul_(sums[..., 3:], again)
+            shown[..., 0] += probs[:, frame, separator, None]
+        arrivals *= shown
+        scale = arrivals.amax(dim=2)
+        if frame >= shortest:
+            active = (frame < input_lengths)[:, None]
+            arrivals = torch.where(active[..., None], arrivals, sums[..., 2:])
+            scale = torch.where(active, scale, 1.0)
+        torch.div(arrivals, scale.clamp(min=_LEAST)[..., None], out=sums[..., 2:])
+        logs += scale.log()
+    ends = torch.stack([2 * token_lengths, 2 * token_lengths - 1])  # last blank or last token: (2, B, K)
+    return logs + sums.expand(2, -1, -1, -1).gather(3, (ends + 2)[..., None])[..., 0].sum(dim=0).log()
+
+
+def _lattice_of(token_ids: torch.Tensor, blank: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns blank, token, blank, token, …, blank of each sequence, and where a path may skip the blank before."""
+    labels = torch.full((*token_ids.shape[:2], 2 * token_ids.shape[2] + 1), blank, device=token_ids.device)
+    labels[..., 1::2] = token_ids  # (B, K, 2L+1)
+    # From one token straight to the next, past the blank between them, unless they are the same.
+    may_skip = torch.zeros_like(labels, dtype=torch.bool)
+    may_skip[..., 3::2] = labels[..., 3::2] != labels[..., 1:-2:2]
+    return labels, may_skip
 
 
 def _forward(

@@ -144,6 +144,21 @@ def merge_blank_frames(log_probs: Tensor, input_lengths: Tensor, blank: int, thr
     return merged, lengths
 
 
+@dataclass(frozen=True)
+class Surplus:
+    """What :func:`best_of_each` left out because there were better ones of its class, best first; shapes (B, J).
+
+    Attributes:
+        places: where they stand among the C scores.
+        winners: where the better one, the last of its class that was kept, stands among the K that were found.
+        margins: how much better that is; inf where there is none left out.
+    """
+
+    places: Tensor
+    winners: Tensor
+    margins: Tensor
+
+
 def best_of_each(
     scores: Tensor, classes: Tensor, count: int, per_class: int = 1, among: int | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -167,6 +182,44 @@ def best_of_each(
         >>> scores.tolist(), places[:, :2].tolist()
         ([[4.0, 2.0, -inf]], [[1, 3]])
     """
+    scores, order, _, _, is_surplus = _by_class(scores, classes, per_class, among)
+    scores, choice = scores.masked_fill_(is_surplus, -math.inf).topk(count, dim=1)
+    return scores, order.gather(1, choice)
+
+
+def best_and_surplus(
+    scores: Tensor, classes: Tensor, count: int, per_class: int, among: int, num_surplus: int
+) -> tuple[Tensor, Tensor, Surplus]:
+    """Returns what :func:`best_of_each` does, and the best ``num_surplus`` of those that it leaves out for better ones.
+
+    Example:
+        >>> found = best_and_surplus(torch.tensor([[1.0, 4.0, 3.0, 2.0]]), torch.tensor([[7, 7, 7, 8]]), 2, 1, 4, 3)
+        >>> found[2].places[:, :2].tolist(), found[2].winners[:, :2].tolist(), found[2].margins.tolist()
+        ([[2, 0]], [[0, 0]], [[1.0, 3.0, inf]])
+    """
+    ranked, order, by_class, surplus_by_class, is_surplus = _by_class(scores, classes, per_class, among)
+    best, choice = ranked.masked_fill(is_surplus, -math.inf).topk(count, dim=1)
+    positions = torch.arange(by_class.shape[1], device=by_class.device).expand_as(by_class)
+    kept = positions.masked_fill(surplus_by_class, 0).cummax(dim=1).values  # the last one before that was kept
+    winners = torch.zeros_like(by_class).scatter_(1, by_class, by_class.gather(1, kept))  # rank -> rank of its winner
+    slots = torch.full_like(by_class, -1).scatter_(1, choice, positions[:, :count])
+    slots = slots.gather(1, winners)
+    is_lost = is_surplus & (slots >= 0) & (ranked > -math.inf)
+    lost, ranks = ranked.masked_fill(~is_lost, -math.inf).topk(min(num_surplus, ranked.shape[1]), dim=1)
+    margins = (ranked.gather(1, winners.gather(1, ranks)) - lost).masked_fill_(lost == -math.inf, math.inf)
+    surplus = Surplus(order.gather(1, ranks), slots.gather(1, ranks).clamp_(min=0), margins)
+    return best, order.gather(1, choice), surplus
+
+
+def _by_class(
+    scores: Tensor, classes: Tensor, per_class: int, among: int | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Ranks scores, and finds those with ``per_class`` better ones of their class.
+
+    Returns:
+        The best scores, their places among the C, their ranks ordered by class and then by rank, which of these are
+        surplus, and which of the ranks are; all (B, among).
+    """
     among = scores.shape[1] if among is None else min(among, scores.shape[1])
     scores, order = scores.topk(among, dim=1)
     # One number sorts by class and then by rank, which stands in the lowest bits of the scrambled class: of a thousand
@@ -177,9 +230,7 @@ def best_of_each(
     is_surplus = torch.zeros_like(keys, dtype=torch.bool)
     is_surplus[:, per_class:] = keys[:, per_class:] >> bits == keys[:, :-per_class] >> bits
     by_class = keys & ((1 << bits) - 1)
-    scores = scores.masked_fill(torch.zeros_like(is_surplus).scatter(1, by_class, is_surplus), -math.inf)
-    scores, choice = scores.topk(count, dim=1)
-    return scores, order.gather(1, choice)
+    return scores, order, by_class, is_surplus, torch.zeros_like(is_surplus).scatter(1, by_class, is_surplus)
 
 
 def walk_back(sources: Sequence[Tensor], added: Sequence[Sequence[Tensor]], slots: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from asr.decoding.lexicon.word_scorer import WordScorer
 from asr.decoding.ngram_scorer import NGramScorer, bigram_table
 from asr.decoding.phrases import Phrase, find_phrases, find_spellings, given_pronunciations
 from asr.decoding.prefix_beam import PrefixBeamDecoder
-from asr.decoding.settings import HYPS_PER_STATE, DecoderSettings
+from asr.decoding.settings import DecoderSettings
 from asr.decoding.token_scorer import TokenScorer
 from asr.errors import ConfigError
 from asr.lm.ngram import NGramModel
@@ -217,7 +217,7 @@ class DecoderParts:
             beam_threshold=settings.beam_threshold,
             blank_threshold=BLANK_THRESHOLD,
             nbest=settings.nbest,
-            hyps_per_state=settings.hyps_per_state or (1 if settings.nbest == 1 else HYPS_PER_STATE),
+            hyps_per_state=settings.hyps_per_state or 1,
         )
 
 

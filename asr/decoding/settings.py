@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 _KIND = "is no settings of a decoder"
 _REMEDY = "make it with: asr tune decode"
 
-HYPS_PER_STATE = 4
-"""Hypotheses kept of those that the rest of an utterance cannot tell apart, for N-best lists."""
 CTC_WEIGHT = 0.3
 """Weight of CTC in a beam search with an attention decoder, if none is given (Watanabe et al. 2017)."""
 NBEST = 100
@@ -51,8 +49,8 @@ class DecoderSettings(_Saved):
         silence: token that may stand between words; empty for none.
         unknown_score: natural-log score added for a word that is not in the lexicon; None for a closed vocabulary.
         beam_threshold: with a lexicon, hypotheses this much (natural log) below the best are dropped.
-        hyps_per_state: with a lexicon, hypotheses kept of those that the rest of an utterance cannot tell apart; None
-            for one where one is asked for, and for :data:`HYPS_PER_STATE` where N-best lists are.
+        hyps_per_state: with a lexicon, hypotheses kept in the beam of those that the rest of an utterance cannot tell
+            apart; None for one.
         ctc_weight: with an attention decoder, weight of CTC beside it: 0 for attention alone, 1 for CTC alone; None
             leaves it to the model, see :func:`asr.decoding.joint.choice.resolved`.
     """

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
 import torch
 import torchaudio
 
-from asr.decoding.alignment import align, least_over_tokens, token_frames
+from asr.decoding.alignment import align, least_over_tokens, sum_of_paths, token_frames
 from tests.decoding.enumeration import best_path, collapse, random_log_probs, sequence_log_probs
 
 
@@ -75,3 +76,34 @@ def test_frames_of_tokens():
     assert last.tolist() == [[[2, 4, 7, -1]]]
     values = torch.tensor([[[0.0, 0.5, 0.25, 0.0, 0.75, 1.0, 0.5, 1.0, 0.0]]])
     assert least_over_tokens(values, index, 4, none=math.inf).tolist() == [[[0.25, 0.75, 0.5, math.inf]]]
+
+
+def test_the_sum_of_all_paths_is_that_of_ctc() -> None:
+    log_probs = random_log_probs(3, 9, 4, seed=0)
+    lengths = torch.tensor([9, 5, 2])
+    token_ids = torch.tensor([[[1, 2, 2], [3, 0, 0]], [[1, 1, 0], [2, 3, 1]], [[1, 1, 0], [0, 0, 0]]])
+    token_lengths = torch.tensor([[3, 1], [2, 3], [2, 0]])
+    found = sum_of_paths(log_probs, lengths, token_ids, token_lengths, blank=0)
+    rows = log_probs.double().repeat_interleave(2, dim=0).transpose(0, 1)
+    flat = token_ids.flatten(0, 1), lengths.repeat_interleave(2), token_lengths.flatten()
+    expected = -torch.nn.functional.ctc_loss(rows, *flat, reduction="none")
+    torch.testing.assert_close(found, expected.view(3, 2))
+    assert found[2, 0] == -torch.inf, "two equal tokens need three frames"
+
+
+def test_a_separator_may_stand_first_and_again_after_a_blank() -> None:
+    log_probs, separator = random_log_probs(1, 5, 4, seed=1), 3
+    token_ids = torch.tensor([[[1, 3, 2], [1, 2, 3]]])
+    found = sum_of_paths(log_probs, torch.tensor([5]), token_ids, torch.tensor([[3, 3]]), 0, separator)
+    expected = [0.0, 0.0]
+    for path in itertools.product(range(4), repeat=5):
+        told: list[int] = []
+        for place, token in enumerate(path):
+            is_repeat = place > 0 and path[place - 1] == token
+            is_again = token == separator and (not told or told[-1] == separator)
+            if token and not is_repeat and not is_again:
+                told.append(token)
+        for number, wanted in enumerate(token_ids[0].tolist()):
+            if told == wanted:
+                expected[number] += math.exp(sum(log_probs[0, place, token].item() for place, token in enumerate(path)))
+    assert found[0].exp().tolist() == pytest.approx(expected, rel=1e-6)

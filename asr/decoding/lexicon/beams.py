@@ -122,7 +122,34 @@ class LexiconBeams:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Prefixes that a frame left out because a better one has the same continuations, and other words; shapes (B, J).
+
+    Attributes:
+        winners: place of the better one in the beams after the frame.
+        sources: place, in the beams before the frame, of the prefix that it is or grew from.
+        token_ids: the token that the frame added to it, or -1.
+        words: the word that this ended, or -1.
+        margins: how much better the other one is, natural log; inf where there is none left out.
+        bonus_margins: the part of this that is of words and look-ahead.
+    """
+
+    winners: Tensor
+    sources: Tensor
+    token_ids: Tensor
+    words: Tensor
+    margins: Tensor
+    bonus_margins: Tensor
+
+
+@dataclass(frozen=True)
 class WordStep(Step):
-    """A step, and the word that each prefix's new token ended, or -1, shape (B, K)."""
+    """A step, and the word that each prefix's new token ended, or -1, shape (B, K).
+
+    Attributes:
+        words: these words.
+        lost: what was recombined, where that is kept.
+    """
 
     words: Tensor
+    lost: Lost | None = None

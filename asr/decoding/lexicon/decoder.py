@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from asr.decoding.alignment import align
+from asr.decoding.alignment import align, sum_of_paths
 from asr.decoding.beams import TokenFrames, check_beam, merge_blank_frames, require
 from asr.decoding.decoder import TokenPaths, check_log_probs, trace
 from asr.decoding.hypothesis import Hypothesis
@@ -18,6 +18,9 @@ from asr.decoding.lexicon.search import LexiconSearch
 from asr.decoding.lexicon.tracing import with_words
 from asr.decoding.lexicon.trie import LexiconTrie
 from asr.text.tokens import BLANK, TokenTable
+
+MOST_LOST = 64
+"""Prefixes of a frame that are remembered, for N-best lists, when better ones take their place."""
 
 
 class LexiconBeamDecoder:
@@ -32,9 +35,11 @@ class LexiconBeamDecoder:
     ``unknown_score``. Of several with the same words (pronunciations, separators at the end) the N-best list has the
     best one. Prefixes whose continuations score alike, whatever comes, are *recombined*: of those with the same last
     token and the same states of trie and language model the best ``hyps_per_state`` stay, which leaves room in the beam
-    for what does differ. With all of them kept the search is exact when no prefix ever leaves the beam: what it looks
-    ahead guides it and does not count. Times come from the best alignment of each hypothesis. If a beam ends without
-    any whole word sequence, its unfinished last word is returned as far as it is spelled, and the score lacks it.
+    for what does differ. N-best lists are made of the others, too: they are remembered with what they lost to, as in a
+    lattice, and scored by all their alignments in the end. With all of them kept the search is exact when no prefix
+    ever leaves the beam: what it looks ahead guides it and does not count. Times come from the best alignment of each
+    hypothesis. If a beam ends without any whole word sequence, its unfinished last word is returned as far as it is
+    spelled, and the score lacks it.
 
     **Source**: the search is that of Graves 2012 and Hannun et al. 2014 as in
     :class:`asr.decoding.prefix_beam.PrefixBeamDecoder`; the trie with its look-ahead ("smearing") and the scores are
@@ -53,7 +58,7 @@ class LexiconBeamDecoder:
         blank_threshold: runs of frames in which blank is likelier than this count as one; 1 searches every frame.
         nbest: hypotheses returned for each utterance, at most ``beam_size``.
         hyps_per_state: prefixes kept of those that nothing to come can tell apart; 1 finds the best hypothesis with
-            the smallest beam, more make the N-best list richer, None keeps all.
+            the smallest beam, None keeps all.
         blank: index of blank.
 
     Raises:
@@ -117,7 +122,8 @@ class LexiconBeamDecoder:
         lengths, order = input_lengths.sort(descending=True, stable=True)
         arcs = self._weighted(log_probs.device)
         frames = TokenFrames.of(log_probs[order].double(), self.blank, self.token_topk)
-        search = LexiconSearch(arcs, self.blank, self.beam_threshold, self.hyps_per_state)
+        num_lost = 0 if self.nbest == 1 or self.hyps_per_state is None else min(self.beam_size, MOST_LOST)
+        search = LexiconSearch(arcs, self.blank, self.beam_threshold, self.hyps_per_state, num_lost)
         beams = LexiconBeams.start(
             len(order),
             self.beam_size,
@@ -139,4 +145,8 @@ class LexiconBeamDecoder:
             beams, step = search.advance(beams, frames, frame)
             steps.append(step)
         beams = LexiconBeams.join([beams.rows(0, active), *reversed(finished)])
-        return best_sequences(beams, steps, arcs, self.nbest).rows(order.argsort())
+        if not num_lost:
+            return best_sequences(beams, steps, arcs, self.nbest).rows(order.argsort())
+        found = best_sequences(beams, steps, arcs, self.nbest + self.nbest // 2).rows(order.argsort())
+        paths = found.token_ids, found.token_lengths, self.blank, arcs.trie.separator
+        return found.best_by(sum_of_paths(log_probs, input_lengths, *paths), self.nbest)

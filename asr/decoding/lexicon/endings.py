@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from asr.decoding.beams import best_of_each, walk_back
 from asr.decoding.lexicon.arcs import WeightedTrie
 from asr.decoding.lexicon.beams import LexiconBeams, WordStep
+from asr.decoding.lexicon.lattice import Ends, Lattice, padded
 from asr.decoding.lexicon.trie import NO_WORD, ROOT
 from asr.errors import DataError
 
@@ -25,6 +27,7 @@ class WordSequences:
         words: the word that each token ended, -1 for none, shape (B, nbest, L).
         last_words: the word that the end of the utterance ended, -1 for none, shape (B, nbest).
         scores: natural-log scores, -inf where there is no sequence, shape (B, nbest).
+        bonuses: the part of the scores that is not of what was heard, where it is known, shape (B, nbest).
     """
 
     token_ids: Tensor
@@ -32,10 +35,32 @@ class WordSequences:
     words: Tensor
     last_words: Tensor
     scores: Tensor
+    bonuses: Tensor | None = None
 
     def rows(self, order: Tensor) -> WordSequences:
         """Returns the utterances in another order."""
-        return WordSequences(*(getattr(self, field.name)[order] for field in fields(self)))
+        return self._each(lambda values: values[order])
+
+    def best_by(self, heard: Tensor, nbest: int) -> WordSequences:
+        """Returns the ``nbest`` sequences that are best by the bonuses and natural-log probabilities of what was heard.
+
+        Args:
+            heard: the probabilities, shape (B, nbest).
+            nbest: how many are kept.
+        """
+        assert self.bonuses is not None
+        scores = torch.where(self.scores > -math.inf, heard + self.bonuses, -math.inf)
+        scores, order = scores.topk(min(nbest, scores.shape[1]), dim=1)
+
+        def reordered(values: Tensor) -> Tensor:
+            places = order if values.dim() == 2 else order[..., None].expand(-1, -1, values.shape[2])
+            return values.gather(1, places)
+
+        return replace(self._each(reordered), scores=scores)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> WordSequences:
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: change(column) for name, column in columns.items() if column is not None})
 
 
 def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTrie, nbest: int) -> WordSequences:
@@ -70,10 +95,14 @@ def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTri
     impossible = (scores[:, 0] == -math.inf).nonzero()[:, 0].tolist()
     if impossible:
         raise DataError("log_probs", f"no path is possible in rows {impossible} of the batch", "check the model")
+    last_words = words.flatten(1).gather(1, choice)
+    if any(step.lost is not None for step in steps):
+        slots = choice // options
+        ends = Ends(scores, scores - beams.masses.total.gather(1, slots), slots, last_words)
+        return _through_lattices(ends, steps, arcs.unknown, nbest)
     is_found = scores > -math.inf
     columns = [[step.token_ids for step in steps], [step.words for step in steps]]
     (token_ids, ends), token_lengths = walk_back([step.sources for step in steps], columns, choice // options)
-    last_words = words.flatten(1).gather(1, choice)
     return WordSequences(
         token_ids=token_ids,
         token_lengths=torch.where(is_found, token_lengths, 0),
@@ -81,6 +110,16 @@ def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTri
         last_words=last_words,
         scores=scores,
     )
+
+
+def _through_lattices(ends: Ends, steps: list[WordStep], unknown: int, nbest: int) -> WordSequences:
+    """Returns the best sequences among those that end in the last beams and those that were recombined."""
+    found = []
+    columns = ends.scores, ends.bonuses, ends.slots, ends.last_words
+    for row, own in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        possible = [end for end in zip(*own, strict=True) if end[0] > -math.inf]
+        found.append(Lattice(steps, row, unknown).best(possible, nbest))
+    return WordSequences(**{name: values.to(ends.slots.device) for name, values in padded(found, nbest).items()})
 
 
 def _ended_words(beams: LexiconBeams, arcs: WeightedTrie) -> tuple[Tensor, Tensor, Tensor]:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from asr.decoding.beams import DEAD, HASH_FACTOR, NOBODY, TokenFrames, best_of_each, locate
+from asr.decoding.beams import (
+    DEAD,
+    HASH_FACTOR,
+    NOBODY,
+    Surplus,
+    TokenFrames,
+    best_and_surplus,
+    best_of_each,
+    locate,
+)
 from asr.decoding.lexicon.arcs import WeightedTrie
-from asr.decoding.lexicon.beams import LexiconBeams, Marks, Masses, WordStep
+from asr.decoding.lexicon.beams import LexiconBeams, Lost, Marks, Masses, WordStep
 from asr.decoding.lexicon.trie import NO_WORD
 
 
@@ -35,8 +44,19 @@ class _Extensions:
 class LexiconSearch:
     """Moves the beams of a batch on by one frame; all merging of equal prefixes happens here."""
 
-    def __init__(self, arcs: WeightedTrie, blank: int, beam_threshold: float, hyps_per_state: int | None) -> None:
-        """Keeps what is the same for all frames; see :class:`asr.decoding.lexicon.decoder.LexiconBeamDecoder`."""
+    def __init__(
+        self, arcs: WeightedTrie, blank: int, beam_threshold: float, hyps_per_state: int | None, num_lost: int = 0
+    ) -> None:
+        """Keeps what is the same for all frames; see :class:`asr.decoding.lexicon.decoder.LexiconBeamDecoder`.
+
+        Args:
+            arcs: the trie with its weights.
+            blank: index of blank.
+            beam_threshold: prefixes so much below the best are dropped.
+            hyps_per_state: prefixes kept of those with the same continuations; None for all.
+            num_lost: most of the others of a frame that steps remember.
+        """
+        self.num_lost = num_lost
         self.arcs, self.blank, self.beam_threshold = arcs, blank, beam_threshold
         self.hyps_per_state = hyps_per_state
         self.highest = 0.0 if arcs.lm is None else arcs.lm_weight * arcs.lm.highest
@@ -69,11 +89,12 @@ class LexiconSearch:
         place = slots * ids.shape[1] + rank.clamp_(max=ids.shape[1] - 1)
         grown = self._extend(beams, ids, best, place=place, is_counted=is_counted, stay=stay)
 
-        scores, choice = self._best(beams, torch.cat([stay, grown.scores], dim=1), grown)
+        scores, choice, surplus = self._best(beams, torch.cat([stay, grown.scores], dim=1), grown)
         is_alive = scores > scores.amax(dim=1, keepdim=True) - self.beam_threshold
         scores = scores.masked_fill_(~is_alive, -math.inf)
         kept = Masses(total=stay_total, ends_blank=stay_blank, ends_token=stay_token, bonus=bonus)
-        return self._choose(beams, kept, grown, scores=scores, choice=choice)
+        after, step = self._choose(beams, kept, grown, scores=scores, choice=choice)
+        return after, step if surplus is None else replace(step, lost=self._lost(beams, grown, surplus, after))
 
     def _extend(
         self, beams: LexiconBeams, ids: Tensor, best: Tensor, place: Tensor, is_counted: Tensor, stay: Tensor
@@ -145,15 +166,15 @@ class LexiconSearch:
         exact[rows, columns] += self.arcs.lm_weight * log_probs.to(exact.dtype)
         return after
 
-    def _best(self, beams: LexiconBeams, scores: Tensor, grown: _Extensions) -> tuple[Tensor, Tensor]:
-        """Returns the K best scores and their places among the beams and their extensions, recombined.
+    def _best(self, beams: LexiconBeams, scores: Tensor, grown: _Extensions) -> tuple[Tensor, Tensor, Surplus | None]:
+        """Returns the K best scores and their places among the beams and their extensions, recombined, and the rest.
 
         Prefixes with the same last token and the same states of trie and language model have the same continuations.
         They are sought among the best 2K, which loses nothing unless more than half of these are dropped.
         """
         beam_size, marks = beams.scores.shape[1], beams.marks
         if self.hyps_per_state is None:
-            return scores.topk(beam_size, dim=1, sorted=False)
+            return *scores.topk(beam_size, dim=1, sorted=False), None
         states = marks.last * HASH_FACTOR + marks.states
         token_ids = grown.token_ids
         if len(self.options) > 1:
@@ -163,7 +184,11 @@ class LexiconSearch:
             states = states * HASH_FACTOR + marks.lm_states
             grown_states = grown_states * HASH_FACTOR + grown.lm_states
         states = torch.cat([states, grown_states], dim=1)
-        return best_of_each(scores, states, beam_size, self.hyps_per_state, among=2 * beam_size)
+        if self.num_lost:
+            return best_and_surplus(
+                scores, states, beam_size, self.hyps_per_state, among=2 * beam_size, num_surplus=self.num_lost
+            )
+        return *best_of_each(scores, states, beam_size, self.hyps_per_state, among=2 * beam_size), None
 
     def _choose(
         self, beams: LexiconBeams, kept: Masses, grown: _Extensions, scores: Tensor, choice: Tensor
@@ -200,6 +225,30 @@ class LexiconSearch:
         is_grown = is_new & is_alive
         step = WordStep(sources, token_ids.masked_fill_(~is_grown, -1), words.masked_fill(~is_grown, NO_WORD))
         return after, step
+
+    def _lost(self, beams: LexiconBeams, grown: _Extensions, surplus: Surplus, after: LexiconBeams) -> Lost:
+        """Returns what was left out for better ones, as far as these are in the beams and have other words."""
+        beam_size, marks = after.scores.shape[1], beams.marks
+        is_new = surplus.places >= beam_size
+        place = (surplus.places - beam_size).clamp_(min=0)
+        extension = place // len(self.options)
+        sources = torch.where(is_new, grown.sources.gather(1, extension), surplus.places)
+        words = torch.where(is_new, grown.words.gather(1, place), NO_WORD)
+        hashes, before = marks.hashes.gather(1, sources), marks.words.gather(1, sources)
+        told = self.arcs.hash_words(hashes, before, ended=words, places=grown.arcs.gather(1, place))
+        is_same = told == after.marks.words.gather(1, surplus.winners)
+        is_dead = after.scores.gather(1, surplus.winners) == -math.inf
+        old_bonus = beams.masses.bonus.gather(1, sources)
+        grown_bonus = grown.scores.gather(1, place) - (grown.stems.gather(1, extension) - old_bonus)
+        bonus = torch.where(is_new, grown_bonus, old_bonus)
+        return Lost(
+            winners=surplus.winners,
+            sources=sources,
+            token_ids=torch.where(is_new, grown.token_ids.gather(1, extension), -1),
+            words=words,
+            margins=surplus.margins.masked_fill(is_same | is_dead, math.inf),
+            bonus_margins=after.masses.bonus.gather(1, surplus.winners) - bonus,
+        )
 
 
 def _places_among(choice: Tensor, wanted: Tensor, count: int) -> Tensor:

@@ -176,6 +176,51 @@ def test_recombination_finds_the_best_hypothesis_with_a_smaller_beam() -> None:
     assert max(shortfalls(recombined)) < 1.1
 
 
+def test_what_is_recombined_is_in_the_lists_with_its_own_score() -> None:
+    tokens, lm = letters(5), estimate([["a", "ab"], ["b", "ab", "c"], ["ca", "ab"], ["ba", "a", "cab"]], 2)
+    trie = LexiconTrie(Spellings.of(lm.vocabulary.words[3:], tokens), tokens)
+    log_probs, lengths = speech_like(30, 40, 5, seed=3).log_softmax(dim=-1), torch.randint(20, 41, (30,))
+
+    def lists(beam_size: int, hyps_per_state: int | None, nbest: int) -> list[list[Hypothesis]]:
+        scores = LexiconScores(WordNGram(lm, trie.words), 0.8)
+        decoder = LexiconBeamDecoder(tokens, 0.1, trie, beam_size, scores, nbest=nbest, hyps_per_state=hyps_per_state)
+        return decoder(log_probs, lengths)
+
+    truth, found, best = lists(2000, None, 30), lists(40, 1, 10), lists(40, 1, 1)
+    num_found = 0
+    for expected, hypotheses, (one,) in zip(truth, found, best, strict=True):
+        scores = {hypothesis.text: hypothesis.score for hypothesis in expected}
+        assert len({hypothesis.text for hypothesis in hypotheses}) == len(hypotheses) == 10
+        assert [each.score for each in hypotheses] == sorted((each.score for each in hypotheses), reverse=True)
+        assert hypotheses[0].score >= one.score - 1e-3
+        for hypothesis in hypotheses:
+            if hypothesis.text in scores:
+                assert hypothesis.score == pytest.approx(scores[hypothesis.text], abs=0.02)
+                assert hypothesis.text == " ".join(word.text for word in hypothesis.words)
+        num_found += len({each.text for each in hypotheses} & {each.text for each in expected[:10]})
+    assert num_found > 0.7 * 300
+
+
+def test_homophones_and_separators_are_scored_as_the_search_scores_them() -> None:
+    log_probs, lengths = random_log_probs(6, 12, 4, seed=5), torch.full((6,), 12)
+    lm = phone_lm(2)
+    for silence in (None, "z"):
+        trie = LexiconTrie(phone_spellings(), PHONES, silence=silence)
+        scores = LexiconScores(WordNGram(lm, trie.words), 0.8, 0.3)
+        lists = [
+            LexiconBeamDecoder(PHONES, 0.1, trie, 300, scores, nbest=20, hyps_per_state=per_state)(log_probs, lengths)
+            for per_state in (None, 1)
+        ]
+        for expected, found in zip(*lists, strict=True):
+            wanted = {hypothesis.text: hypothesis.score for hypothesis in expected}
+            common = [hypothesis for hypothesis in found if hypothesis.text in wanted]
+            assert len(common) >= 10
+            shortfalls = [wanted[each.text] - each.score for each in common]  # by another pronunciation, at times
+            assert -0.05 < min(shortfalls) <= max(shortfalls) < 1.0
+            assert sum(shortfall < 1e-3 for shortfall in shortfalls) > 0.5 * len(common)
+            assert found[0].text == expected[0].text
+
+
 def test_recombination_keeps_the_best_of_each_state() -> None:
     scores = torch.tensor([[5.0, 4.0, 3.0, 2.0, 1.0, -torch.inf]])
     states = torch.tensor([[7, 7, 7, 8, 7, 9]])
