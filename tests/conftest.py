@@ -13,6 +13,7 @@ import hypothesis
 import numpy as np
 import pytest
 import soundfile
+import torch
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 
 # On a busy machine an example may take long, and so may making it up.
@@ -60,7 +61,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if pyfuncitem.get_closest_marker("own_process") is None:
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    process = multiprocessing.get_context("fork").Process(target=pyfuncitem.obj, kwargs=arguments)
+
+    def run() -> None:
+        torch.set_num_threads(1)  # a fork has none of OpenMP's threads, and would wait for them for ever
+        pyfuncitem.obj(**arguments)
+
+    process = multiprocessing.get_context("fork").Process(target=run)
     process.start()
     process.join()
     assert process.exitcode == 0, "see the traceback on stderr"
