@@ -148,5 +148,7 @@ class LexiconBeamDecoder:
         if not num_lost:
             return best_sequences(beams, steps, arcs, self.nbest).rows(order.argsort())
         found = best_sequences(beams, steps, arcs, self.nbest + self.nbest // 2).rows(order.argsort())
+        if found.bonuses is None:  # without frames nothing was recombined
+            return found
         paths = found.token_ids, found.token_lengths, self.blank, arcs.trie.separator
         return found.best_by(sum_of_paths(log_probs, input_lengths, *paths), self.nbest)

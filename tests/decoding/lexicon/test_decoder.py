@@ -201,6 +201,15 @@ def test_what_is_recombined_is_in_the_lists_with_its_own_score() -> None:
     assert num_found > 0.7 * 300
 
 
+@pytest.mark.parametrize("lengths", [[0, 0], [3, 0]])
+def test_lists_of_recordings_without_frames_hold_nothing_said(lengths: list[int]) -> None:
+    trie = LexiconTrie(phone_spellings(), PHONES)
+    decoder = LexiconBeamDecoder(PHONES, 0.1, trie, 8, LexiconScores(), nbest=4)
+    found = decoder(random_log_probs(2, max(lengths), 4, seed=0), torch.tensor(lengths))
+    assert [hypothesis.text for hypothesis in found[1]] == [""]
+    assert len(found[0]) == (4 if lengths[0] else 1)
+
+
 def spoken(hypothesis: Hypothesis) -> list[str]:
     return [span.text for span in hypothesis.tokens]
 
