@@ -46,11 +46,10 @@ def align(
         token_lengths: tokens of each sequence, shape (B, K).
         blank: index of blank.
     """
-    labels, may_skip = _lattice_of(token_ids, blank)
+    labels, may_skip = _states_of(token_ids, blank)
     skip = torch.where(may_skip, 0.0, -math.inf).to(log_probs.dtype)
     moves, last_scores = _forward(log_probs, input_lengths, labels, skip)
-    ends = torch.stack([2 * token_lengths, 2 * token_lengths - 1])  # last blank or last token: (2, B, K)
-    end_scores = last_scores.expand(2, -1, -1, -1).gather(3, (ends + 2)[..., None])[..., 0]
+    ends, end_scores = _at_ends(last_scores, token_lengths)
     scores, choice = end_scores.max(dim=0)
     state = ends.gather(0, choice[None])[0]
     states = walk_back(moves, state)  # (B, K, N)
@@ -72,7 +71,7 @@ def sum_of_paths(
     Args:
         log_probs: natural-log posteriors, shape (B, N, V).
         input_lengths: frames of each utterance, shape (B,).
-        token_ids: sequences without blanks, padded with any valid index, shape (B, K, L).
+        token_ids: as for :func:`align`, shape (B, K, L).
         token_lengths: tokens of each sequence, shape (B, K).
         blank: index of blank.
         separator: a token that may come before the first one, and again after a blank that follows it, without being
@@ -81,7 +80,7 @@ def sum_of_paths(
     Returns:
         Shape (B, K); -inf where the tokens do not fit the frames.
     """
-    labels, may_skip = _lattice_of(token_ids, blank)
+    labels, may_skip = _states_of(token_ids, blank)
     batch, num_sequences, num_states = labels.shape
     flat_labels, skip = labels.flatten(1), may_skip.double()
     probs = log_probs.double().exp()  # scaled in each frame, which double precision takes without loss
@@ -104,11 +103,11 @@ def sum_of_paths(
             scale = torch.where(active, scale, 1.0)
         torch.div(arrivals, scale.clamp(min=_LEAST)[..., None], out=sums[..., 2:])
         logs += scale.log()
-    ends = torch.stack([2 * token_lengths, 2 * token_lengths - 1])  # last blank or last token: (2, B, K)
-    return logs + sums.expand(2, -1, -1, -1).gather(3, (ends + 2)[..., None])[..., 0].sum(dim=0).log()
+    _, end_sums = _at_ends(sums, token_lengths)
+    return logs + end_sums.sum(dim=0).log()
 
 
-def _lattice_of(token_ids: torch.Tensor, blank: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _states_of(token_ids: torch.Tensor, blank: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns blank, token, blank, token, …, blank of each sequence, and where a path may skip the blank before."""
     labels = torch.full((*token_ids.shape[:2], 2 * token_ids.shape[2] + 1), blank, device=token_ids.device)
     labels[..., 1::2] = token_ids  # (B, K, 2L+1)
@@ -116,6 +115,17 @@ def _lattice_of(token_ids: torch.Tensor, blank: int) -> tuple[torch.Tensor, torc
     may_skip = torch.zeros_like(labels, dtype=torch.bool)
     may_skip[..., 3::2] = labels[..., 3::2] != labels[..., 1:-2:2]
     return labels, may_skip
+
+
+def _at_ends(values: torch.Tensor, token_lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the states in which sequences end, their last blank and last token, and the values there, (2, B, K).
+
+    Args:
+        values: of all states, with two impossible ones put in front, shape (B, K, S+2).
+        token_lengths: tokens of each sequence, shape (B, K).
+    """
+    ends = torch.stack([2 * token_lengths, 2 * token_lengths - 1])
+    return ends, values.expand(2, -1, -1, -1).gather(3, (ends + 2)[..., None])[..., 0]
 
 
 def _forward(

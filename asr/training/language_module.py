@@ -70,23 +70,23 @@ class LanguageModule(SteppedModule):
         """Counts the words of the training set, by which words are drawn."""
         if self.num_samples is None:
             return
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        data = getattr(self.trainer, "datamodule", None)
         assert isinstance(data, TextData)
         counts = np.bincount(data.train_set.word_ids, minlength=len(self.words))
         counts[END] = len(data.train_set)
         self.chances = chances(torch.from_numpy(counts), self.num_samples).to(self.device)
 
-    def loss(self, batch: SentenceBatch, is_sampled: bool = False) -> Tensor:
-        """Returns the loss of all targets together in nats, or an estimate by words drawn at random, shape ()."""
+    def loss(self, batch: SentenceBatch) -> Tensor:
+        """Returns the loss of all targets together in nats, in training as ``num_samples`` says, shape ()."""
         hidden, _ = self.model.read(batch.inputs)
         before = hidden.flatten(0, 1).index_select(0, batch.places)  # (B, L, E) -> (M, E)
-        if is_sampled:
+        if self.training and self.num_samples is not None:
             return sampled_cross_entropy(before, *self.model.scoring(), batch.targets, self.chances)
         return summed_cross_entropy(before, *self.model.scoring(), batch.targets)
 
     def training_step(self, batch: SentenceBatch, batch_idx: int) -> Tensor:
         """Returns this rank's share of the step's loss, in nats per word."""
-        total = self.loss(batch, is_sampled=self.num_samples is not None)
+        total = self.loss(batch)
         self.check_later(total[None], ["the sum of its words"])
         self.sum_up({"loss_step": (total, total.new_tensor(len(batch.targets)))}, batch.share.counts)
         return batch.share.part(total, batch.share.num_targets)

@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def waveforms() -> list[Tensor]:
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(1)
     return [0.1 * torch.randn(length, generator=generator) for length in (24000, 16000, 9000)]
 
 
@@ -86,10 +86,7 @@ def test_fewer_bits_give_nearly_the_same(folder: Path, precision: Any, most: flo
     of_checkpoints, of_file = from_checkpoints(folder), Recognizer.from_file(path)
     difference = (log_probs(of_file).exp() - log_probs(of_checkpoints).exp()).abs().max()
     assert 0 < difference < most
-    pairs = zip(texts(of_file), texts(of_checkpoints), strict=True)
-    assert sum(mine == theirs for (mine, _), (theirs, _) in pairs) >= 2, (
-        "of three: nothing was learned, and some nearly tie"
-    )
+    assert [text for text, _ in texts(of_file)] == [text for text, _ in texts(of_checkpoints)]
     exact, rounded = (each.engine.model.state_dict() for each in (of_checkpoints, of_file))
     for name, weight in exact.items():
         if weight.dim() < 2 or weight.numel() < 1024:

@@ -13,9 +13,9 @@ from asr.training.word_losses import chances, sampled_cross_entropy, summed_cros
 M, E, V = 37, 6, 11
 
 
-def make(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def make() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    hidden, weight, bias = (torch.randn(*shape, generator=generator).to(dtype) for shape in ((M, E), (V, E), (V,)))
+    hidden, weight, bias = (torch.randn(*shape, generator=generator) for shape in ((M, E), (V, E), (V,)))
     bias[1] = -math.inf
     targets = torch.randint(2, V, (M,), generator=generator)
     return hidden.requires_grad_(), weight.requires_grad_(), bias.requires_grad_(), targets

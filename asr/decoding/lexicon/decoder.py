@@ -147,7 +147,8 @@ class LexiconBeamDecoder:
         beams = LexiconBeams.join([beams.rows(0, active), *reversed(finished)])
         if not num_lost:
             return best_sequences(beams, steps, arcs, self.nbest).rows(order.argsort())
-        found = best_sequences(beams, steps, arcs, self.nbest + self.nbest // 2).rows(order.argsort())
+        spare = self.nbest // 2  # a sequence may be better than it seemed before all its alignments were counted
+        found = best_sequences(beams, steps, arcs, self.nbest + spare).rows(order.argsort())
         if found.bonuses is None:  # without frames nothing was recombined
             return found
         paths = found.token_ids, found.token_lengths, self.blank, arcs.trie.separator

@@ -91,7 +91,8 @@ def best_sequences(beams: LexiconBeams, steps: list[WordStep], arcs: WeightedTri
     words = torch.cat([cut_words[..., None], words], dim=2)
     hashes = torch.cat([whose[..., None], hashes], dim=2)
     options = scores.shape[2]
-    scores, choice = best_of_each(scores.flatten(1), hashes.flatten(1), nbest)
+    scores, hashes = scores.flatten(1), hashes.flatten(1)
+    scores, choice = best_of_each(scores, hashes, min(nbest, scores.shape[1]))
     impossible = (scores[:, 0] == -math.inf).nonzero()[:, 0].tolist()
     if impossible:
         raise DataError("log_probs", f"no path is possible in rows {impossible} of the batch", "check the model")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from asr.decoding.lexicon.beams import WordStep
+from asr.decoding.lexicon.beams import Lost, WordStep
 from asr.decoding.lexicon.trie import NO_WORD
 
 _TRIES = 4
@@ -73,13 +74,8 @@ class Lattice:
             _stacked([getattr(step, name)[row] for step in steps]) for name in ("sources", "token_ids", "words")
         )
         lost = [step.lost for step in steps if step.lost is not None]
-        self.winners, self.lost_sources, self.lost_token_ids, self.lost_words = (
-            _stacked([getattr(each, name)[row] for each in lost])
-            for name in ("winners", "sources", "token_ids", "words")
-        )
-        self.margins, self.bonus_margins = (
-            torch.stack([getattr(each, name)[row] for each in lost]).cpu().numpy() if lost else np.zeros((0, 0))
-            for name in ("margins", "bonus_margins")
+        self.winners, self.lost_sources, self.lost_token_ids, self.lost_words, self.margins, self.bonus_margins = (
+            _stacked([getattr(each, field.name)[row] for each in lost]) for field in fields(Lost)
         )
         self._rows = self.sources.tolist()
 
@@ -167,8 +163,8 @@ class _Way:
     last_word: int
 
 
-def _stacked(rows: Sequence[Tensor]) -> Ints:
-    stacked: Ints = torch.stack(list(rows)).cpu().numpy() if rows else np.zeros((0, 0), dtype=np.int64)
+def _stacked(rows: Sequence[Tensor]) -> npt.NDArray[Any]:
+    stacked: npt.NDArray[Any] = torch.stack(list(rows)).cpu().numpy() if rows else np.zeros((0, 0), dtype=np.int64)
     return stacked
 
 

@@ -179,7 +179,7 @@ def test_recombination_finds_the_best_hypothesis_with_a_smaller_beam() -> None:
 def test_what_is_recombined_is_in_the_lists_with_its_own_score() -> None:
     tokens, lm = letters(5), estimate([["a", "ab"], ["b", "ab", "c"], ["ca", "ab"], ["ba", "a", "cab"]], 2)
     trie = LexiconTrie(Spellings.of(lm.vocabulary.words[3:], tokens), tokens)
-    log_probs, lengths = speech_like(30, 40, 5, seed=3).log_softmax(dim=-1), torch.randint(20, 41, (30,))
+    log_probs, lengths = speech_like(30, 40, 5, seed=3).log_softmax(dim=-1), torch.arange(41, 11, -1).clamp(max=40)
 
     def lists(beam_size: int, hyps_per_state: int | None, nbest: int) -> list[list[Hypothesis]]:
         scores = LexiconScores(WordNGram(lm, trie.words), 0.8)
@@ -199,6 +199,18 @@ def test_what_is_recombined_is_in_the_lists_with_its_own_score() -> None:
                 assert hypothesis.text == " ".join(word.text for word in hypothesis.words)
         num_found += len({each.text for each in hypotheses} & {each.text for each in expected[:10]})
     assert num_found > 0.7 * 300
+
+
+@pytest.mark.parametrize("hyps_per_state", [None, 1, 2])
+@pytest.mark.parametrize("beam_size", [1, 2, 8])
+def test_a_list_may_be_as_long_as_the_beam(beam_size: int, hyps_per_state: int | None) -> None:
+    trie = LexiconTrie(phone_spellings(), PHONES)
+    decoder = LexiconBeamDecoder(
+        PHONES, 0.1, trie, beam_size, LexiconScores(), nbest=beam_size, hyps_per_state=hyps_per_state
+    )
+    for nbest in decoder(random_log_probs(2, 6, 4, seed=0), torch.tensor([6, 4])):
+        assert 1 <= len(nbest) <= beam_size
+        assert [each.score for each in nbest] == sorted((each.score for each in nbest), reverse=True)
 
 
 @pytest.mark.parametrize("lengths", [[0, 0], [3, 0]])
