@@ -14,7 +14,7 @@ from asr.lm.sentence_models import RecurrentSentenceModel
 from asr.lm.vocabulary import BEGIN, END, SPECIAL, Vocabulary, choose_vocabulary
 
 VOCABULARY = Vocabulary.of(list("ABCD"))
-SENTENCES = [["A"], [], ["B", "C", "?"], ["D"] * 20, ["A", "A"], ["C", "B"]]
+SENTENCES = [["A"], [], ["B", "C", "?"], ["D"] * 20, ["A", "A"], ["C", "B"], ["B", "C", "A", "A"], ["A"], ["D"] * 19]
 
 
 def network() -> RecurrentLM:
@@ -42,7 +42,7 @@ def test_perplexity_is_measured_as_that_of_an_ngram_model() -> None:
     model = RecurrentSentenceModel(network(), VOCABULARY)
     found = measure_perplexity(model, SENTENCES)
     total = sum(float(row.sum()) for row in model.word_log_probs([VOCABULARY.encode(words) for words in SENTENCES]))
-    assert found.with_oovs == pytest.approx(math.exp(-total / (28 + 6)))
+    assert found.with_oovs == pytest.approx(math.exp(-total / (sum(map(len, SENTENCES)) + len(SENTENCES))))
     assert found.num_oovs == 1
 
 
@@ -50,5 +50,7 @@ def test_the_vocabulary_is_chosen_by_count_then_by_name_or_given() -> None:
     text = [["B", "A", "<unk>"], ["C", "A", "B"], ["D", "C", "C"]]
     vocabulary, num_unknown = choose_vocabulary(text, min_count=2)
     assert (vocabulary.words, num_unknown) == ((*SPECIAL, "C", "A", "B"), 1)
+    vocabulary, num_unknown = choose_vocabulary(text, min_count=1, max_words=2)
+    assert (vocabulary.words, num_unknown) == ((*SPECIAL, "C", "A"), 2)
     vocabulary, num_unknown = choose_vocabulary(text, min_count=9, words=["Z", "B"])
     assert (vocabulary.words, num_unknown) == ((*SPECIAL, "Z", "B"), 3)
