@@ -80,12 +80,12 @@ mixed_ngram() {
   asr lm mix "${parts[@]}" --dev-cuts "$cuts" --policy "$policy" --out "$out"
 }
 
-# texts_to_learn OUT POLICY TEXT…: prints the texts that a recurrent language model learns from, separated by commas: the
-# first and, of the others, the tenth that is most like it, which is written to OUT.
+# texts_to_learn OUT SHARE POLICY TEXT…: prints the texts that a recurrent language model learns from, separated by commas:
+# the first and, of the others, the share that is most like it, which is written to OUT.
 texts_to_learn() {
-  local out=$1 policy=$2 first=$3
-  if (($# > 3)); then
-    asr lm select --like "$first" --text "${@:4}" --keep 0.1 --policy "$policy" --out "$out" >&2 || return
+  local out=$1 share=$2 policy=$3 first=$4
+  if (($# > 4)); then
+    asr lm select --like "$first" --text "${@:5}" --keep "$share" --policy "$policy" --out "$out" >&2 || return
     first+=,$out
   fi
   printf '%s\n' "$first"

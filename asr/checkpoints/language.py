@@ -77,13 +77,18 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         DataError: a file cannot be read or violates the text policy.
-        ConfigError: no word is frequent enough, or the text is not a list of files.
+        ConfigError: no word is frequent enough, ``min_count`` or ``max_words`` is not a whole number above 0, or the
+            text is not a list of files.
     """
     model, files, min_count = config["model"], config["data"]["train_text"], config["min_count"]
+    max_words = config.get("max_words")  # configurations of earlier runs have none
+    for name, value in ("min_count", min_count), ("max_words", 1 if max_words is None else max_words):
+        if not isinstance(value, int) or value < 1:
+            raise ConfigError(name, f"{value}", "give a whole number of 1 or more")
     check_files("text", files)
     policy = get_policy(model["text_policy"])
     words = read_words(model["vocabulary"], policy)[0] if model["vocabulary"] else None
-    vocabulary, num_unknown = choose_vocabulary(SentenceReader(files, policy), min_count, words)
+    vocabulary, num_unknown = choose_vocabulary(SentenceReader(files, policy), min_count, words, max_words)
     if len(vocabulary) == len(SPECIAL):
         raise ConfigError("min_count", f"no word comes {min_count} times", "give more text, or 1")
     return {"vocabulary": "\n".join(vocabulary.words[len(SPECIAL) :]), "num_unknown_types": num_unknown}

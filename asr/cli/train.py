@@ -28,6 +28,7 @@ _EXAMPLES = """\
   asr train experiment=timit/blstm objective=transducer init_from=ctc.ckpt init_prediction_from=phone_lm.ckpt name=tuned
   asr train experiment=librispeech/mini_attention      an attention decoder beside CTC
   asr train --config-name lm corpus=librispeech text=[books.txt]         a language model
+  asr train --config-name compact_lm corpus=librispeech text=[books.txt] one of few weights, for much text
   asr train --config-name phone_lm corpus=timit                          one of phones, for a transducer
   asr train --config-name g2p corpus=cmudict lexicon=[cmudict.dict]      letters to phones
   asr train --config-name predictive corpus=librispeech                  an encoder, from speech without transcripts
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="choices and settings, as Hydra takes them")
     source = parser.add_mutually_exclusive_group()
     name = (
-        "compose conf/NAME.yaml instead of conf/train.yaml: lm or phone_lm for a language model, g2p for "
+        "compose conf/NAME.yaml instead of conf/train.yaml: lm, compact_lm or phone_lm for a language model, g2p for "
         "pronunciations, predictive to learn from speech without transcripts"
     )
     source.add_argument("--config-name", default="train", metavar="NAME", help=name)

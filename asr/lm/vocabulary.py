@@ -119,7 +119,10 @@ def read_words(path: str | Path, policy: TextPolicy | None = None) -> tuple[list
 
 
 def choose_vocabulary(
-    sentences: Iterable[Sequence[str]], min_count: int, words: Collection[str] | None = None
+    sentences: Iterable[Sequence[str]],
+    min_count: int,
+    words: Collection[str] | None = None,
+    max_words: int | None = None,
 ) -> tuple[Vocabulary, int]:
     """Returns the vocabulary of a text, the most frequent words first, and how many distinct words it leaves out.
 
@@ -127,6 +130,7 @@ def choose_vocabulary(
         sentences: the words of each, read once and not stored.
         min_count: least number of occurrences of a word; ignored if ``words`` are given.
         words: the vocabulary, if it is already chosen.
+        max_words: greatest number of words, of equally frequent ones the first by name; ignored if ``words`` are given.
 
     Example:
         >>> vocabulary, num_unknown = choose_vocabulary([["b", "a"], ["b", "c"], ["c", "b"]], min_count=2)
@@ -140,5 +144,5 @@ def choose_vocabulary(
         vocabulary = Vocabulary.of(words)
     else:
         by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        vocabulary = Vocabulary.of(word for word, count in by_count if count >= min_count)
+        vocabulary = Vocabulary.of(word for word, count in by_count[:max_words] if count >= min_count)
     return vocabulary, sum(word not in vocabulary.ids for word in counts)

@@ -61,7 +61,7 @@ if stage 5 "n-gram of words"; then
 fi
 
 if ((${#lm_text[@]})) && stage 6 "recurrent language model"; then
-  learnt=$(texts_to_learn "$data/selected.txt.gz" "$policy" "${lm_text[@]}")
+  learnt=$(texts_to_learn "$data/selected.txt.gz" 0.1 "$policy" "${lm_text[@]}")
   asr train --config-name lm corpus=librispeech "text=[$learnt]" model.text_policy="$policy" seed="$seed" ckpt_path=last
 fi
 

@@ -2,7 +2,7 @@
 # LibriSpeech mini: words from five hours of read books, by the phones and by the letters of one network.
 #
 #   recipes/librispeech/run.sh [--corpus-dir DIR] [--dev NAME] --lexicon FILE [--g2p FILE] [--aligned DIR]
-#     [--lm-text FILE]… [--order 3] [--experiment NAME]… [--device cpu] [--seed 0] [--box FILE [--lm-megabytes 15]]
+#     [--lm-text FILE]… [--order 3] [--experiment NAME]… [--device cpu] [--seed 0] [--box FILE [--lm-megabytes 10.9]]
 #     [KEY=VALUE for asr train]
 #
 # Trains on train-clean-5; each half of the dev set's speakers is scored with weights tuned on the other half.
@@ -18,17 +18,17 @@
 # --experiment   file of conf/experiment/librispeech, such as mini_gpu for a GPU; of several, trained one after another, the last
 #                one decodes (without it mini, mini_restart and mini_crf, each of which begins from the one before)
 # --device       cuda to decode and rescore on a GPU; training takes one where there is one
-# --box          model file to write: network and pronunciation model in 8 bits, dictionary, n-gram pruned to --lm-megabytes, tuned
-#                on all of dev
+# --box          model file to write: network, recurrent language model and pronunciation model in 8 bits, dictionary, n-gram
+#                pruned to --lm-megabytes, tuned on all of dev
 # Stages, for --stage N and --stop-stage N: 1 pronunciation model, 2 corpus, 3 tokens, 4 features, 5 training, 6 n-gram and
-# pronunciations; with --box 7 smaller n-gram, 8 its error rates, 9 weights and model file; then, for the tables, 10 recurrent
-# language model, 11 decoding, 12 words by letters, 13 words by phones, 14 rescoring, 15 scores. Writes data/librispeech and
+# pronunciations, 7 recurrent language model; with --box 8 smaller n-gram, 9 its error rates, 10 weights and model file; then, for
+# the tables, 11 decoding, 12 words by letters, 13 words by phones, 14 rescoring, 15 scores. Writes data/librispeech and
 # exp/librispeech in the current folder.
 
 # shellcheck source=recipes/recipe.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../recipe.sh"
 corpus_dir="" dev=dev-clean-2 lexicon="" g2p="" aligned="" lm_text=() order=3 experiment=() device=cpu seed=0
-box="" lm_megabytes=15
+box="" lm_megabytes=10.9
 given=" ${*##*/}" # without folders, for the card
 parse_options "corpus_dir dev lexicon g2p aligned lm_text+ order experiment+ device seed box lm_megabytes" "$@"
 must_exist lexicon g2p aligned lm_text
@@ -37,7 +37,7 @@ must_exist lexicon g2p aligned lm_text
 data=data/librispeech exp=exp/librispeech/${experiment[-1]}/seed$seed letters=upper-no-punctuation phones=arpabet-39
 train=$data/train-clean-5_cuts.jsonl.gz cuts=$data/${dev}_cuts.jsonl.gz
 split=$(basename "$aligned") test=(${aligned:+"$data/aligned/$(basename "$aligned")_cuts.jsonl.gz"})
-ngram=$data/${order}gram.npz lstm=exp/librispeech/lstm_lm/seed$seed/best.ckpt
+ngram=$data/${order}gram.npz lstm=exp/librispeech/compact_lm/seed$seed/best.ckpt
 if ((${#lm_text[@]})); then text=(--text "${lm_text[@]}"); else text=(--cuts "$train"); fi
 model=(--checkpoint "$exp/last.ckpt" --device "$device")
 if [[ $device != cpu ]]; then model+=(--batch-seconds 900); fi # a GPU has room for all of a search at once
@@ -79,33 +79,44 @@ if stage 6 "n-gram of words, and their pronunciations"; then
   asr pronounce --checkpoint "$g2p" --words "$ngram" --lexicon "$lexicon" --out "$data/lexicon.dict"
 fi
 
+if ((${#lm_text[@]})) && stage 7 "recurrent language model"; then
+  learnt=$(texts_to_learn "$data/selected.txt.gz" 0.35 "$letters" "${lm_text[@]}")
+  asr train --config-name compact_lm corpus=librispeech "text=[$learnt]" model.text_policy="$letters" seed="$seed" ckpt_path=last
+fi
+
 small=$data/box_${order}gram.npz name=$exp/${dev}_box
 given=${given/ --stage $stage/} given=${given/ --stop-stage $stop_stage/}
-by_phones=(--lexicon "$data/lexicon.dict" --lm "$small" --beam-size 256 --tuning-beam-size 32)
+by_phones=(--lexicon "$data/lexicon.dict" --lm "$small" --beam-size 256 --tuning-beam-size 32 --nbest 50)
+rescore=(asr tune rescore --device "$device" --cuts "$cuts")
 
-if [[ $box ]] && stage 7 "box: n-gram of $lm_megabytes MB"; then
+if [[ $box ]] && stage 8 "box: n-gram of $lm_megabytes MB"; then
   asr lm prune "$ngram" --to-megabytes "$lm_megabytes" --out "$small"
 fi
 
-if [[ $box ]] && stage 8 "box: error rates, each half of $dev with the weights of the other"; then
+if [[ $box ]] && stage 9 "box: error rates, each half of $dev with the weights of the other"; then
   "${tune[@]}" "${by_phones[@]}" --crosswise "$name.jsonl"
-  asr score --cuts "$cuts" --hyps "$name.jsonl" --policy "$letters" --json "${name}_scores.json"
+  best=$name.jsonl
+  if ((${#lm_text[@]})); then
+    best=${name}_lstm.jsonl
+    "${rescore[@]}" --lm "$lstm" --nbest "$name.jsonl" --crosswise "$best"
+  fi
+  asr score --cuts "$cuts" --hyps "$best" --policy "$letters" --json "${name}_scores.json"
 fi
 
-if [[ $box ]] && stage 9 "box: weights of all of $dev, and $box"; then
+if [[ $box ]] && stage 10 "box: weights of all of $dev, and $box"; then
   "${tune[@]}" "${by_phones[@]}" --out "$exp/box.json"
-  asr export --checkpoint "$exp/last.ckpt" --settings "$exp/box.json" --g2p "$g2p" \
+  second=()
+  if ((${#lm_text[@]})); then
+    "${rescore[@]}" --lm "$lstm" --nbest "$name.jsonl" --out "$exp/box_lstm.json"
+    second=(--rescore-settings "$exp/box_lstm.json")
+  fi
+  asr export --checkpoint "$exp/last.ckpt" --settings "$exp/box.json" "${second[@]}" --g2p "$g2p" \
     --precision int8 --scores "${name}_scores.json" --description "read English, from five hours of LibriSpeech" \
     --licence "CC BY 4.0; dictionary: BSD" --card trained_on="LibriSpeech, train-clean-5" \
     --card attribution="LibriSpeech: V. Panayotov, G. Chen, D. Povey, S. Khudanpur, ICASSP 2015; CMUdict: Carnegie Mellon University" \
     --card measured="each half of $dev with weights tuned on the other, before rounding to 8 bits; the file has the weights of both" \
     --card made_by="recipes/librispeech/run.sh$given" --out "$box"
-  (($(wc -c <"$box") <= 25000000)) || die "$box: has more than 25 MB; give a smaller --lm-megabytes, from --stage 7 on"
-fi
-
-if ((${#lm_text[@]})) && stage 10 "recurrent language model"; then
-  learnt=$(texts_to_learn "$data/selected.txt.gz" "$letters" "${lm_text[@]}")
-  asr train --config-name lm corpus=librispeech "text=[$learnt]" model.text_policy="$letters" seed="$seed" ckpt_path=last
+  (($(wc -c <"$box") <= 25000000)) || die "$box: has more than 25 MB; give a smaller --lm-megabytes, from --stage 8 on"
 fi
 
 if stage 11 "decoding"; then
@@ -125,7 +136,7 @@ if stage 13 "words by phones"; then
 fi
 
 if stage 14 "rescoring by letters, and by the recurrent language model"; then
-  rescore=(asr tune rescore --device "$device" --cuts "$cuts") both=$exp/${dev}_words_both.jsonl
+  both=$exp/${dev}_words_both.jsonl
   "${rescore[@]}" --checkpoint "$exp/last.ckpt" --head char --nbest "$exp/${dev}_words_${order}gram.jsonl" --crosswise "$both"
   [[ ! -e $lstm ]] || "${rescore[@]}" --lm "$lstm" --nbest "$both" --crosswise "$exp/${dev}_words_lstm.jsonl"
 fi

@@ -216,7 +216,7 @@ def test_librispeech_from_the_tokens_to_words_by_phones_and_letters(tmp_path: Pa
     asr(*prepare, "--corpus-dir", ".", "--out", "data/librispeech", cwd=tmp_path)
     prepare = ["prepare", "librispeech", "--policy", "arpabet-39", "--corpus-dir", str(aligned)]
     asr(*prepare, "--alignments", str(aligned), "--out", "data/librispeech/aligned", cwd=tmp_path)
-    (tmp_path / "books.txt").write_text("HIGH LOW\nLOW HIGH LOW\nHIGH HIGH\n" * 20, encoding="utf-8")
+    (tmp_path / "books.txt").write_text("HIGH LOW\nLOW HIGH LOW\nHIGH HIGH\n" * 40, encoding="utf-8")
     (tmp_path / "more.txt").write_text("LOW LOW\nOTHER HIGH LOW\nHIGH\n" * 20, encoding="utf-8")
     small = ("trainer.max_epochs=1", "model.encoder.init_args.hidden_dim=8", "data.batch_seconds=8")
     texts = ("--lm-text", "books.txt", "--lm-text", "more.txt", "--box", "out/mini.asr")
@@ -227,7 +227,7 @@ def test_librispeech_from_the_tokens_to_words_by_phones_and_letters(tmp_path: Pa
     named = {line.split()[1] for line in report.splitlines() if line.startswith(("| dev-tiny", "| aligned"))}
     letters = {f"dev-tiny_char_{name}" for name in ("greedy", "beam64", "lexicon", "3gram")}
     by_phones = {f"dev-tiny_words_{name}" for name in ("3gram", "both", "lstm")}
-    rest = {"dev-tiny_phone_greedy", "aligned_phone_greedy", "aligned_char_greedy", "dev-tiny_box"}
+    rest = {"dev-tiny_phone_greedy", "aligned_phone_greedy", "aligned_char_greedy", "dev-tiny_box_lstm"}
     assert named == letters | by_phones | rest
     assert "language-model text (books.txt, more.txt) and dev-tiny: unknown: no utterance has 7 words" in report
     for name in ("aligned", "dev-tiny"):
@@ -237,6 +237,7 @@ def test_librispeech_from_the_tokens_to_words_by_phones_and_letters(tmp_path: Pa
     model = load_model_file(tmp_path / "out/mini.asr")
     assert (model.precision, list(model.acoustic[0].beside)) == ("int8", ["char"])
     assert model.pronounce is not None
+    assert len(model.rescoring) == 1
     assert model.card["made_by"].startswith("recipes/librispeech/run.sh --dev dev-tiny --lexicon all.dict")
     assert " --lm-text more.txt --box mini.asr " in model.card["made_by"]
     assert read_headline(tmp_path / "out/mini.asr").endswith(" of words wrong on dev-tiny")
