@@ -150,7 +150,7 @@ def _forward(
         if frame >= shortest:
             active = (frame < input_lengths)[:, None, None]
             best, move = torch.where(active, best, scores[..., 2:]), torch.where(active, move, 0)
-        moves.append(move)
+        moves.append(move.to(torch.uint8))  # of K sequences they take more memory than all else
         scores = torch.nn.functional.pad(best, (2, 0), value=-math.inf)
     return moves, scores
 
