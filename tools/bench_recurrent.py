@@ -5,8 +5,8 @@
 A step is a forward and a backward pass with gradients of weights and input, over padded utterances of equal length. All
 layers take turns, round after round, and each median is divided by that of "lstm": torch's own module, one for each
 direction, as in training. Also timed: our own form of LSTM, GRU and RNN, which zoneout and recurrent dropout need;
-and, on a CPU, "lstm" under autocast to bfloat16, in training and with torch's own backward pass, as in evaluation. On
-processors with AMX, training takes another one from 320 units on, with up to 12 utterances.
+and, on a CPU that has bfloat16, "lstm" under autocast to it, in training and with torch's own backward pass, as in
+evaluation. On processors with AMX, training takes another one from 320 units on, with up to 12 utterances.
 Run it on an idle machine; ``--device cuda`` times a GPU, ``--cpu-time`` counts processor time in place of the clock's,
 which is meaningful on a busy machine too (with one thread).
 """
@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from asr.errors import AsrError
 from asr.models.cells.choice import Cell, CellOptions
 from asr.models.recurrent import RecurrentLayer, reversal_index
+from asr.runs.precision import has_half
 
 NUM_BINS = 16
 WARMUP_ROUNDS = 2
@@ -49,7 +50,7 @@ def layers(input_dim: int, hidden_dim: int, on_cpu: bool) -> dict[str, nn.Module
     """Returns a layer of each cell by name, the reference first."""
     plain, noisy = (CellOptions(num_bins=NUM_BINS, zoneout=zoneout) for zoneout in (0.0, 0.1))
     found: dict[str, nn.Module] = {"lstm": RecurrentLayer(input_dim, hidden_dim, "lstm", options=plain)}
-    if on_cpu:
+    if on_cpu and has_half():
         found["lstm, bf16"] = InHalf(RecurrentLayer(input_dim, hidden_dim, "lstm"))
         found["lstm, bf16, torch's"] = InHalf(RecurrentLayer(input_dim, hidden_dim, "lstm")).eval()
     for cell in get_args(Cell):

@@ -2,8 +2,8 @@
 
     python tools/bench_word_losses.py [--words 20000] [--hidden-dim 512] [--samples 2048] [--rounds 5]
 
-Each way takes a step, forward and backward in bfloat16, in turns; printed are medians of processor seconds, of one
-thread, and their ratios to all words at once.
+Each way takes a step, forward and backward in bfloat16 (in float32 on processors without it), in turns; printed are
+medians of processor seconds, of one thread, and their ratios to all words at once.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from asr.lm.recurrent import RecurrentLM
 from asr.machine import keep_memory
+from asr.runs.precision import has_half
 from asr.training.word_losses import chances, sampled_cross_entropy, summed_cross_entropy
 
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -36,7 +37,7 @@ def step_seconds(model: RecurrentLM, loss: Loss, words: Tensor) -> float:
     """Takes a step and returns its processor seconds."""
     model.zero_grad(set_to_none=True)
     begun = time.process_time()
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_half()):
         hidden, _ = model.read(words[:, :-1])
         total = loss(hidden.flatten(0, 1), *model.scoring(), words[:, 1:].flatten())
     total.backward()  # type: ignore[no-untyped-call]

@@ -17,6 +17,7 @@ from asr.data.text import TextData
 from asr.data.unlabelled import UnlabelledData
 from asr.errors import ConfigError
 from asr.runs.allowed import check_values, close_list
+from asr.runs.precision import with_precision
 from asr.training.language_module import LanguageModule
 from asr.training.module import CTCModule
 from asr.training.predictive_module import PredictiveModule
@@ -88,6 +89,7 @@ def _classes_and_arguments(config: dict[str, Any]) -> tuple[type[SteppedModule],
     arguments = {name: dict(config[name]) for name in _ARGUMENTS} | {"seed_everything": config["seed"]}
     module, data = next((pair for pair in _TRAINED if pair[0].kind.task == config.get("task")), _TRAINED[0])
     arguments["model"] |= module.kind.settings(config)
+    arguments["trainer"] = with_precision(arguments["trainer"])
     return module, data, arguments
 
 

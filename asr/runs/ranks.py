@@ -48,8 +48,8 @@ def with_devices(config: dict[str, Any]) -> dict[str, Any]:
     trainer = config["trainer"]
     devices = trainer["devices"]
     if devices == "auto":
-        devices = _started_ranks() or (_num_ranks(config["data"]) if _is_on_cpu(trainer) else 1)
-    elif _is_on_cpu(trainer):
+        devices = _started_ranks() or (_num_ranks(config["data"]) if is_on_cpu(trainer) else 1)
+    elif is_on_cpu(trainer):
         try:
             devices = int(devices)
         except (TypeError, ValueError):
@@ -57,10 +57,17 @@ def with_devices(config: dict[str, Any]) -> dict[str, Any]:
     return config | {"trainer": trainer | {"devices": devices}}
 
 
+def is_on_cpu(trainer: dict[str, Any]) -> bool:
+    """Returns whether the trainer's settings, and the devices of this machine, mean a training on CPU."""
+    if trainer["accelerator"] == "auto":
+        return not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    return bool(trainer["accelerator"] == "cpu")
+
+
 def num_forked(config: dict[str, Any]) -> int:
     """Returns how many ranks :func:`run` has to start: none if one process trains, or if others start the ranks."""
     trainer = config["trainer"]
-    is_ours = _is_on_cpu(trainer) and trainer["strategy"] in ("auto", "ddp") and not _started_ranks()
+    is_ours = is_on_cpu(trainer) and trainer["strategy"] in ("auto", "ddp") and not _started_ranks()
     return trainer["devices"] if is_ours and trainer["devices"] > 1 and sys.platform == "linux" else 0
 
 
@@ -190,12 +197,6 @@ def _run_rank(
         writer.send((time.monotonic(), traceback.format_exc()))
         sys.exit(1)
     sys.exit(0)
-
-
-def _is_on_cpu(trainer: dict[str, Any]) -> bool:
-    if trainer["accelerator"] == "auto":
-        return not (torch.cuda.is_available() or torch.backends.mps.is_available())
-    return bool(trainer["accelerator"] == "cpu")
 
 
 def _started_ranks() -> int:

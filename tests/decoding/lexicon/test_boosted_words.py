@@ -95,7 +95,9 @@ def test_a_batch_gives_what_its_utterances_give(lm: NGramModel | None) -> None:
     log_probs, lengths = random_log_probs(4, 12, 4, seed=1), torch.tensor([12, 3, 9, 1])
     together = decode(log_probs, lengths)
     for row, length, found in zip(log_probs, lengths.tolist(), together, strict=True):
-        assert decode(row[None, :length], torch.tensor([length])) == [found]
+        ((alone,),) = [decode(row[None, :length], torch.tensor([length]))]
+        assert [(each.text, each.words) for each in alone] == [(each.text, each.words) for each in found]
+        assert [each.score for each in alone] == pytest.approx([each.score for each in found])
 
 
 @pytest.mark.parametrize("lm", [None, letter_lm()])
