@@ -144,14 +144,17 @@ def _forward(
     scores[..., 2] = 0.0  # before the first frame stands the first blank, so that frame shows it or the first token
     moves = []
     for frame in range(log_probs.shape[1]):
-        arrivals = torch.stack([scores[..., 2:], scores[..., 1:-1], scores[..., :-2] + skip])
-        best, move = arrivals.max(dim=0)
-        best = best + log_probs[:, frame].gather(1, flat_labels).view(labels.shape)
+        stays, steps, leaps = scores[..., 2:], scores[..., 1:-1], scores[..., :-2] + skip
+        move = (steps > stays).view(torch.uint8)  # of K sequences they take more memory than all else
+        best = torch.maximum(stays, steps)
+        move.masked_fill_(leaps > best, 2)
+        best = torch.maximum(best, leaps)
+        best += log_probs[:, frame].gather(1, flat_labels).view(labels.shape)
         if frame >= shortest:
             active = (frame < input_lengths)[:, None, None]
-            best, move = torch.where(active, best, scores[..., 2:]), torch.where(active, move, 0)
-        moves.append(move.to(torch.uint8))  # of K sequences they take more memory than all else
-        scores = torch.nn.functional.pad(best, (2, 0), value=-math.inf)
+            best, move = torch.where(active, best, stays), torch.where(active, move, 0)
+        moves.append(move)
+        scores[..., 2:] = best
     return moves, scores
 
 
