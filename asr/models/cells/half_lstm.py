@@ -23,7 +23,8 @@ def has_tiles() -> bool:
 
     With AVX512-BF16 alone, torch's own backward pass takes no longer.
     """
-    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    found: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(found.get("amx_bf16"))
 
 
 def takes_half(module: nn.Module, frames: Tensor) -> bool:
