@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from asr.audio.rates import Seconds
 from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GreedyDecoder
 from asr.decoding.hypothesis import NOTHING, Hypothesis, Span
+from asr.decoding.lexicon.decoder import LexiconBeamDecoder
 from asr.text.tokens import BLANK, TokenTable
 from asr.transcription.heard import find_pause
 
@@ -74,10 +75,11 @@ class Delays:
 class WordStream:
     """Decodes posteriors as they come, by any decoder.
 
-    What has come since the last final words is decoded whenever there is more of it. After half a second of blanks all
-    words are final. Greedy decoding never takes back what it has read: its words are final as soon as nothing can be
-    added to them. With other decoders, words are final after 16 seconds without such a pause, up to the longest run of
-    blanks between them. Memory holds no more than those 16 seconds and what came last.
+    What has come since the last final words is decoded whenever there is more of it: a search over words goes on from
+    where it was, other decoders read it again. After half a second of blanks all words are final. Greedy decoding never
+    takes back what it has read: its words are final as soon as nothing can be added to them. With other decoders, words
+    are final after 16 seconds without such a pause, up to the longest run of blanks between them. Memory holds no more
+    than those 16 seconds and what came last.
 
     Args:
         decoder: turns posteriors into hypotheses.
@@ -94,6 +96,7 @@ class WordStream:
         self._is_greedy = isinstance(decoder, GreedyDecoder)
         self.first, self.final = Delays(), Delays()
         self._held = torch.empty(0, len(tokens))
+        self._reading = self._begin()  # of those held
         self._place = 0  # frames before those held
         self._shown: list[str] = []  # words of those held, as they were found last
 
@@ -105,8 +108,9 @@ class WordStream:
             heard: seconds of audio that have come, those included that the frames do not show yet.
         """
         self._held = torch.cat([self._held.to(rows.device), rows])
+        self._reading.push(rows)
         yield from self._settle(self._num_settled(), heard)
-        words = self._decode(self._held).words
+        words = self._found(self._reading).words
         for word, shown in zip_longest(words, self._shown[: len(words)]):
             if shown is None:
                 self.first.add(heard - word.end)
@@ -127,7 +131,7 @@ class WordStream:
         if len(last) == self._frames(PAUSE) and bool((last.argmax(dim=1) == BLANK).all()):
             return len(self._held)
         if self._is_greedy:
-            found = self._decode(self._held)
+            found = self._found(self._reading)
             is_open = bool(found.words) and found.tokens[-1].end <= found.words[-1].end
             settled = found.words[: len(found.words) - is_open]
             if settled:
@@ -139,15 +143,21 @@ class WordStream:
         place = find_pause(self._held, self._tokens, least, len(self._held))
         return least + int(self._held[least:, BLANK].argmax()) if place is None else place
 
-    def _decode(self, rows: Tensor) -> Hypothesis:
-        if not len(rows):
-            return NOTHING
-        found = self._decoder(rows.unsqueeze(0), torch.tensor([len(rows)]))[0][0]
-        return found.shift(self._place * self._frame_seconds)
+    def _begin(self) -> _Reading:
+        return self._decoder.stream() if isinstance(self._decoder, LexiconBeamDecoder) else _Again(self._decoder)
+
+    def _found(self, reading: _Reading) -> Hypothesis:
+        return reading.best().shift(self._place * self._frame_seconds)
 
     def _settle(self, place: int, heard: Seconds) -> Iterator[LiveWord]:
         """Yields the words of the first frames held, which are then dropped, as final ones."""
-        words = self._decode(self._held[:place]).words
+        if not place:
+            return
+        reading = self._reading
+        if place < len(self._held):
+            reading = self._begin()
+            reading.push(self._held[:place])
+        words = self._found(reading).words
         for number, word in enumerate(words):
             if number >= len(self._shown):
                 self.first.add(heard - word.end)
@@ -155,3 +165,37 @@ class WordStream:
             yield LiveWord("final", word, heard - word.end)
         self._shown = self._shown[len(words) :] if place < len(self._held) else []
         self._held, self._place = self._held[place:].clone(), self._place + place
+        self._reading = self._begin()
+        self._reading.push(self._held)
+
+
+class _Reading(Protocol):
+    """Finds the words of posteriors that come piece by piece."""
+
+    def push(self, log_probs: Tensor, /) -> None:
+        """Takes the posteriors of the frames that follow, shape (N, V)."""
+
+    def best(self) -> Hypothesis:
+        """Returns the best hypothesis of all that has come."""
+
+
+class _Again:
+    """Decodes all that has come, once for each piece."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._pieces: list[Tensor] = []
+        self._best: Hypothesis | None = NOTHING
+
+    def push(self, log_probs: Tensor) -> None:
+        """Takes the posteriors of the frames that follow, shape (N, V)."""
+        if len(log_probs):
+            self._pieces.append(log_probs)
+            self._best = None
+
+    def best(self) -> Hypothesis:
+        """Returns the best hypothesis of all that has come."""
+        if self._best is None:
+            rows = torch.cat(self._pieces)
+            self._best = self._decoder(rows.unsqueeze(0), torch.tensor([len(rows)]))[0][0]
+        return self._best

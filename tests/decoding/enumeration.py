@@ -6,8 +6,10 @@ import itertools
 import math
 from collections import defaultdict
 
+import pytest
 import torch
 
+from asr.decoding.hypothesis import Hypothesis
 from asr.text.tokens import TokenTable
 
 Sequence = tuple[int, ...]
@@ -60,3 +62,11 @@ def letters(num_tokens: int) -> TokenTable:
 def phones(num_tokens: int) -> TokenTable:
     """Returns a table of V phones, named by their ids, so that a hypothesis's text shows its tokens."""
     return TokenTable("phone", ("<blank>", *(str(place) for place in range(1, num_tokens))))
+
+
+def assert_same(ones: list[Hypothesis], others: list[Hypothesis]) -> None:
+    """Compares N-best lists: texts and times exactly, scores to rounding."""
+    assert [(h.text, [(t.start, t.end) for t in h.tokens]) for h in ones] == [
+        (h.text, [(t.start, t.end) for t in h.tokens]) for h in others
+    ]
+    assert [(h.score, h.confidence) for h in ones] == [pytest.approx((h.score, h.confidence), rel=1e-6) for h in others]

@@ -16,7 +16,15 @@ from asr.decoding.prefix_beam import PrefixBeamDecoder
 from asr.decoding.prefix_search import Extensions
 from asr.errors import ConfigError, DataError
 from tests.decoding.bigram import Bigram
-from tests.decoding.enumeration import best_path, letters, phones, random_log_probs, sequence_log_probs, speech_like
+from tests.decoding.enumeration import (
+    assert_same,
+    best_path,
+    letters,
+    phones,
+    random_log_probs,
+    sequence_log_probs,
+    speech_like,
+)
 
 WIDE = 200  # more than the 148 sequences of three tokens that five frames can hold
 
@@ -174,14 +182,6 @@ def test_finds_better_than_greedy():
         assert (beam >= greedy - 1e-6).float().mean() > 0.9
         assert beam.mean() >= greedy.mean() - 1e-6
     assert beam.mean() > greedy.mean() + 0.5  # the random ones
-
-
-def assert_same(ones, others) -> None:
-    """Compares N-best lists: texts and times exactly, scores to rounding."""
-    assert [(h.text, [(t.start, t.end) for t in h.tokens]) for h in ones] == [
-        (h.text, [(t.start, t.end) for t in h.tokens]) for h in others
-    ]
-    assert [(h.score, h.confidence) for h in ones] == [pytest.approx((h.score, h.confidence), rel=1e-6) for h in others]
 
 
 @pytest.mark.parametrize("with_lm", [False, True])

@@ -3,6 +3,10 @@ from __future__ import annotations
 import pytest
 
 from asr.decoding.greedy import GreedyDecoder
+from asr.decoding.lexicon.arcs import LexiconScores
+from asr.decoding.lexicon.decoder import LexiconBeamDecoder
+from asr.decoding.lexicon.spellings import Spellings
+from asr.decoding.lexicon.trie import LexiconTrie
 from asr.decoding.prefix_beam import PrefixBeamDecoder
 from asr.transcription.word_stream import LiveWord, WordStream
 from tests.transcription.paths import FRAME, TOKENS, greedy, posteriors
@@ -23,6 +27,11 @@ def read(
     return stream, [*found, *stream.finish(len(rows) * frame + late)]
 
 
+def over_words(frame: float) -> LexiconBeamDecoder:
+    trie = LexiconTrie(Spellings.of(WORDS, TOKENS), TOKENS)
+    return LexiconBeamDecoder(TOKENS, frame, trie, 8, LexiconScores())
+
+
 def final(found: list[LiveWord]) -> list[str]:
     return [each.word.text for each in found if each.kind == "final"]
 
@@ -37,6 +46,8 @@ def test_final_words_are_those_of_the_whole(size: int) -> None:
         assert (one.start, one.end) == pytest.approx((other.start, other.end))
         assert one.confidence == pytest.approx(other.confidence)
     _, found = read(PrefixBeamDecoder(TOKENS, FRAME, beam_size=4), SPOKEN, size)
+    assert final(found) == WORDS
+    _, found = read(over_words(FRAME), SPOKEN, size)
     assert final(found) == WORDS
 
 
@@ -62,6 +73,8 @@ def test_a_beam_holds_words_until_a_pause_and_not_much_longer_than_16_seconds() 
     stream, found = read(decoder, "A.B|C.D...|" * 20, 40, frame=SLOW)  # 22 s without a pause
     assert final(found) == ["AB", "CD"] * 20
     assert stream.final.quantile(1.0) < 20
+    _, found = read(over_words(SLOW), "A.B|C.D...|" * 20, 40, frame=SLOW)
+    assert final(found) == ["AB", "CD"] * 20
     stream, found = read(decoder, "A" * 200, 40, frame=SLOW)  # a single word without an end
     assert set(final(found)) == {"A"}
 

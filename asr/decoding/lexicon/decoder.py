@@ -10,7 +10,7 @@ from torch import Tensor
 from asr.decoding.alignment import align, sum_of_paths
 from asr.decoding.beams import TokenFrames, check_beam, merge_blank_frames, require
 from asr.decoding.decoder import TokenPaths, check_log_probs, trace
-from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.hypothesis import NOTHING, Hypothesis
 from asr.decoding.lexicon.arcs import LexiconScores, WeightedTrie
 from asr.decoding.lexicon.beams import LexiconBeams, WordStep
 from asr.decoding.lexicon.endings import WordSequences, best_sequences
@@ -98,7 +98,13 @@ class LexiconBeamDecoder:
         if not len(log_probs):
             return []
         log_probs = log_probs.float()
-        found = self._search(log_probs, input_lengths)
+        return self._hypotheses(log_probs, input_lengths, self._search(log_probs, input_lengths))
+
+    def stream(self) -> WordsSoFar:
+        """Returns a search of one utterance that comes piece by piece."""
+        return WordsSoFar(self)
+
+    def _hypotheses(self, log_probs: Tensor, input_lengths: Tensor, found: WordSequences) -> list[list[Hypothesis]]:
         alignment = align(log_probs, input_lengths, found.token_ids, found.token_lengths, self.blank)
         paths = TokenPaths(found.token_ids, found.token_lengths, alignment.token_index, found.scores)
         hypotheses = trace(paths, log_probs, self.tokens, self.frame_seconds, self.blank)
@@ -112,25 +118,35 @@ class LexiconBeamDecoder:
             self._arcs = WeightedTrie.of(self.trie, self.scores)
         return self._arcs
 
-    def _search(self, log_probs: Tensor, input_lengths: Tensor) -> WordSequences:
-        """Returns the N best word sequences; sorts utterances by length, so that those that have ended drop out."""
+    def _searched(self, log_probs: Tensor, input_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the posteriors that are searched, and their lengths."""
         if self.blank_threshold < 1:
             log_probs, input_lengths = merge_blank_frames(log_probs, input_lengths, self.blank, self.blank_threshold)
         if self.scores.blank_penalty:
             log_probs = log_probs.clone()
             log_probs[:, :, self.blank] -= self.scores.blank_penalty
-        lengths, order = input_lengths.sort(descending=True, stable=True)
-        arcs = self._weighted(log_probs.device)
-        frames = TokenFrames.of(log_probs[order].double(), self.blank, self.token_topk)
-        num_lost = 0 if self.nbest == 1 or self.hyps_per_state is None else min(self.beam_size, MOST_LOST)
-        search = LexiconSearch(arcs, self.blank, self.beam_threshold, self.hyps_per_state, num_lost)
+        return log_probs, input_lengths
+
+    def _begin(self, batch_size: int, device: torch.device, num_lost: int = 0) -> tuple[LexiconSearch, LexiconBeams]:
+        """Returns a search, and the beams before the first frame."""
+        arcs = self._weighted(device)
         beams = LexiconBeams.start(
-            len(order),
+            batch_size,
             self.beam_size,
             last=self.blank if arcs.trie.separator is None else arcs.trie.separator,
             lm_state=arcs.lm.start_state if arcs.lm else 0,
             like=arcs.weights,
         )
+        return LexiconSearch(arcs, self.blank, self.beam_threshold, self.hyps_per_state, num_lost), beams
+
+    def _search(self, log_probs: Tensor, input_lengths: Tensor) -> WordSequences:
+        """Returns the N best word sequences; sorts utterances by length, so that those that have ended drop out."""
+        log_probs, input_lengths = self._searched(log_probs, input_lengths)
+        lengths, order = input_lengths.sort(descending=True, stable=True)
+        frames = TokenFrames.of(log_probs[order].double(), self.blank, self.token_topk)
+        num_lost = 0 if self.nbest == 1 or self.hyps_per_state is None else min(self.beam_size, MOST_LOST)
+        search, beams = self._begin(len(order), log_probs.device, num_lost)
+        arcs = search.arcs
         frames_left, finished, steps = lengths.tolist(), list[LexiconBeams](), list[WordStep]()
         active = len(order)
         for frame in range(log_probs.shape[1]):
@@ -153,3 +169,58 @@ class LexiconBeamDecoder:
             return found
         paths = found.token_ids, found.token_lengths, self.blank, arcs.trie.separator
         return found.best_by(sum_of_paths(log_probs, input_lengths, *paths), self.nbest)
+
+
+class WordsSoFar:
+    """A search of one utterance that goes on with each piece of posteriors.
+
+    What it finds is what :class:`LexiconBeamDecoder` finds in all pieces at once, but for runs of blanks, which count
+    as one within a piece, and for lists: it keeps one hypothesis.
+
+    Args:
+        decoder: how to search.
+    """
+
+    def __init__(self, decoder: LexiconBeamDecoder) -> None:
+        self._decoder = decoder
+        self._pieces: list[Tensor] = []
+        self._search: LexiconSearch | None = None
+        self._steps: list[WordStep] = []
+
+    def push(self, log_probs: Tensor) -> None:
+        """Goes on with the frames that follow.
+
+        Args:
+            log_probs: their natural-log posteriors, shape (N, V).
+
+        Raises:
+            DataError: they are not numbers.
+        """
+        if not len(log_probs):
+            return
+        decoder, piece = self._decoder, log_probs.float()[None]
+        check_log_probs(piece, _length_of(piece), len(decoder.tokens))
+        if self._search is None:
+            self._search, self._beams = decoder._begin(1, piece.device)
+        self._pieces.append(piece)
+        searched, _ = decoder._searched(piece, _length_of(piece))
+        frames = TokenFrames.of(searched.double(), decoder.blank, decoder.token_topk)
+        for frame in range(searched.shape[1]):
+            self._beams, step = self._search.advance(self._beams, frames, frame)
+            self._steps.append(step)
+
+    def best(self) -> Hypothesis:
+        """Returns the best hypothesis of all that has come.
+
+        Raises:
+            DataError: no path is possible.
+        """
+        if self._search is None:
+            return NOTHING
+        whole = torch.cat(self._pieces, dim=1)
+        found = best_sequences(self._beams, self._steps, self._search.arcs, 1)
+        return self._decoder._hypotheses(whole, _length_of(whole), found)[0][0]
+
+
+def _length_of(log_probs: Tensor) -> Tensor:
+    return torch.tensor([log_probs.shape[1]], device=log_probs.device)

@@ -24,7 +24,7 @@ from asr.text.hotwords import HotPhrase, Hotwords
 from asr.text.lexicon import Lexicon
 from asr.text.policy import get_policy
 from asr.text.tokens import TokenTable
-from tests.decoding.enumeration import letters, random_log_probs, speech_like
+from tests.decoding.enumeration import assert_same, letters, random_log_probs, speech_like
 from tests.decoding.lexicon.truth import Truth
 from tests.decoding.occurrences import paid
 
@@ -95,9 +95,7 @@ def test_a_batch_gives_what_its_utterances_give(lm: NGramModel | None) -> None:
     log_probs, lengths = random_log_probs(4, 12, 4, seed=1), torch.tensor([12, 3, 9, 1])
     together = decode(log_probs, lengths)
     for row, length, found in zip(log_probs, lengths.tolist(), together, strict=True):
-        ((alone,),) = [decode(row[None, :length], torch.tensor([length]))]
-        assert [(each.text, each.words) for each in alone] == [(each.text, each.words) for each in found]
-        assert [each.score for each in alone] == pytest.approx([each.score for each in found])
+        assert_same(decode(row[None, :length], torch.tensor([length]))[0], found)
 
 
 @pytest.mark.parametrize("lm", [None, letter_lm()])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from asr.decoding.beams import best_of_each
-from asr.decoding.hypothesis import Hypothesis
+from asr.decoding.hypothesis import NOTHING, Hypothesis
 from asr.decoding.lexicon.arcs import LexiconScores
 from asr.decoding.lexicon.decoder import LexiconBeamDecoder
 from asr.decoding.lexicon.spellings import Spellings
@@ -15,7 +15,7 @@ from asr.lm.kneser_ney import estimate
 from asr.lm.ngram import NGramModel
 from asr.text.lexicon import Lexicon
 from asr.text.tokens import TokenTable
-from tests.decoding.enumeration import letters, random_log_probs, speech_like
+from tests.decoding.enumeration import assert_same, letters, random_log_probs, speech_like
 from tests.decoding.lexicon.truth import Truth
 
 PHONES = TokenTable("phone", ("<blank>", "x", "y", "z"))
@@ -115,7 +115,36 @@ def test_a_batch_gives_what_its_utterances_give() -> None:
     log_probs, lengths = random_log_probs(4, 12, 4, seed=1), torch.tensor([12, 3, 9, 1])
     together = decoder(log_probs, lengths)
     for row, length, found in zip(log_probs, lengths.tolist(), together, strict=True):
-        assert decoder(row[None, :length], torch.tensor([length])) == [found]
+        assert_same(decoder(row[None, :length], torch.tensor([length]))[0], found)
+
+
+@pytest.mark.parametrize("size", [1, 5, 40])
+@pytest.mark.parametrize("lm", [None, phone_lm()])
+def test_what_comes_in_pieces_is_read_as_the_whole(lm: NGramModel | None, size: int) -> None:
+    trie = LexiconTrie(phone_spellings(), PHONES)
+    scores = LexiconScores(None if lm is None else WordNGram(lm, trie.words), 0.8, 0.3, blank_penalty=0.5)
+    decoder = LexiconBeamDecoder(PHONES, 0.1, trie, 8, scores, beam_threshold=20.0)
+    for log_probs in torch.cat([random_log_probs(3, 40, 4, seed=1), speech_like(3, 40, 4, seed=2)]):
+        reading = decoder.stream()
+        assert reading.best() == NOTHING
+        for first in range(0, len(log_probs), size):
+            reading.push(log_probs[first : first + size])
+            so_far = log_probs[None, : first + size]
+            assert_same([reading.best()], decoder(so_far, torch.tensor([so_far.shape[1]]))[0])
+        reading.push(log_probs[:0])
+        with pytest.raises(DataError, match="not a number"):
+            reading.push(torch.full((1, 4), math.nan))
+
+
+def test_runs_of_blanks_count_as_one_in_each_piece() -> None:
+    tokens = letters(4)
+    trie = LexiconTrie(Spellings.of(["a", "ab", "b"], tokens), tokens)
+    decoder = LexiconBeamDecoder(tokens, 0.1, trie, 20, LexiconScores(), blank_threshold=0.9)
+    log_probs = one_hot([0, 0, 0, 1, 0, 0, 0, 0, 2, 0, 3, 0, 0, 0], 4)
+    reading = decoder.stream()
+    for first in range(0, 14, 5):
+        reading.push(log_probs[0, first : first + 5])
+    assert_same([reading.best()], decoder(log_probs, torch.tensor([14]))[0])
 
 
 def test_what_is_left_of_a_word_at_the_end_is_given() -> None:
