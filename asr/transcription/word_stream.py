@@ -77,9 +77,10 @@ class WordStream:
 
     What has come since the last final words is decoded whenever there is more of it: a search over words goes on from
     where it was, other decoders read it again. After half a second of blanks all words are final. Greedy decoding never
-    takes back what it has read: its words are final as soon as nothing can be added to them. With other decoders, words
-    are final after 16 seconds without such a pause, up to the longest run of blanks between them. Memory holds no more
-    than those 16 seconds and what came last.
+    takes back what it has read: its words are final as soon as nothing can be added to them; those of a search over
+    words as soon as all hypotheses that are kept have them. With other decoders, words are final after 16 seconds
+    without such a pause, up to the longest run of blanks between them. Memory holds no more than those 16 seconds and
+    what came last.
 
     Args:
         decoder: turns posteriors into hypotheses.
@@ -99,6 +100,7 @@ class WordStream:
         self._reading = self._begin()  # of those held
         self._place = 0  # frames before those held
         self._shown: list[str] = []  # words of those held, as they were found last
+        self._num_final = 0  # of them
 
     def advance(self, rows: Tensor, heard: Seconds) -> Iterator[LiveWord]:
         """Yields the words that are final with more posteriors, and then those that are new or have changed.
@@ -110,13 +112,19 @@ class WordStream:
         self._held = torch.cat([self._held.to(rows.device), rows])
         self._reading.push(rows)
         yield from self._settle(self._num_settled(), heard)
-        words = self._found(self._reading).words
-        for word, shown in zip_longest(words, self._shown[: len(words)]):
+        found, num_final = self._found(self._reading), self._reading.num_settled()
+        words = found.words
+        yield from self._final(words[:num_final], heard)
+        for word, shown in zip_longest(words[num_final:], self._shown[num_final : len(words)]):
             if shown is None:
                 self.first.add(heard - word.end)
             if word.text != shown:
                 yield LiveWord("partial", word, heard - word.end)
         self._shown[: len(words)] = [word.text for word in words]
+        if num_final and len(self._held) >= self._frames(LONGEST):
+            begin = words[num_final].start if num_final < len(words) else heard  # of what is not final
+            end = max(token.end for token in found.tokens if token.start < begin)
+            self._drop(round(end / self._frame_seconds) - self._place, num_final)
 
     def finish(self, heard: Seconds) -> Iterator[LiveWord]:
         """Yields the last words as final ones, after so many seconds of audio."""
@@ -136,7 +144,8 @@ class WordStream:
             settled = found.words[: len(found.words) - is_open]
             if settled:
                 return round(settled[-1].end / self._frame_seconds) - self._place
-        return self._place_to_cut() if len(self._held) >= self._frames(LONGEST) else 0
+        is_long = len(self._held) >= self._frames(LONGEST) and not self._num_final
+        return self._place_to_cut() if is_long else 0
 
     def _place_to_cut(self) -> int:
         least = self._frames(_SHORTEST)
@@ -158,13 +167,22 @@ class WordStream:
             reading = self._begin()
             reading.push(self._held[:place])
         words = self._found(reading).words
-        for number, word in enumerate(words):
+        yield from self._final(words, heard)
+        self._drop(place, len(words))
+
+    def _final(self, words: tuple[Span, ...], heard: Seconds) -> Iterator[LiveWord]:
+        """Yields as final those of the first words held that have not been final before."""
+        for number, word in enumerate(words[self._num_final :], self._num_final):
             if number >= len(self._shown):
                 self.first.add(heard - word.end)
             self.final.add(heard - word.end)
             yield LiveWord("final", word, heard - word.end)
-        self._shown = self._shown[len(words) :] if place < len(self._held) else []
-        self._held, self._place = self._held[place:].clone(), self._place + place
+        self._num_final = max(self._num_final, len(words))
+
+    def _drop(self, place: int, num_words: int) -> None:
+        """Goes on after the first frames held, and their words."""
+        self._shown = self._shown[num_words:] if place < len(self._held) else []
+        self._held, self._place, self._num_final = self._held[place:].clone(), self._place + place, 0
         self._reading = self._begin()
         self._reading.push(self._held)
 
@@ -177,6 +195,9 @@ class _Reading(Protocol):
 
     def best(self) -> Hypothesis:
         """Returns the best hypothesis of all that has come."""
+
+    def num_settled(self) -> int:
+        """Returns how many of its first words nothing can change."""
 
 
 class _Again:
@@ -199,3 +220,7 @@ class _Again:
             rows = torch.cat(self._pieces)
             self._best = self._decoder(rows.unsqueeze(0), torch.tensor([len(rows)]))[0][0]
         return self._best
+
+    def num_settled(self) -> int:
+        """Returns 0: what comes may change every word."""
+        return 0

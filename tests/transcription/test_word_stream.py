@@ -79,6 +79,16 @@ def test_a_beam_holds_words_until_a_pause_and_not_much_longer_than_16_seconds() 
     assert set(final(found)) == {"A"}
 
 
+def test_words_that_were_searched_are_final_when_nothing_else_is_kept() -> None:
+    stream, found = read(over_words(SLOW), "A.B|C.D..|" * 40, 4, frame=SLOW)  # 40 s without a pause
+    assert final(found) == ["AB", "CD"] * 40
+    assert stream.final.quantile(1.0) < 3
+    starts = [each.word.start for each in found if each.kind == "final"]
+    assert starts == pytest.approx([start + SLOW * place for start in range(40) for place in (0, 4)])
+    assert len(stream.first) == len(stream.final) == 80
+    assert len(stream._held) == 0
+
+
 def test_memory_holds_what_is_not_final() -> None:
     stream = WordStream(GreedyDecoder(TOKENS, FRAME), TOKENS, FRAME)
     most = 0

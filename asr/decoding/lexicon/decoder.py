@@ -16,7 +16,7 @@ from asr.decoding.lexicon.beams import LexiconBeams, WordStep
 from asr.decoding.lexicon.endings import WordSequences, best_sequences
 from asr.decoding.lexicon.search import LexiconSearch
 from asr.decoding.lexicon.tracing import with_words
-from asr.decoding.lexicon.trie import LexiconTrie
+from asr.decoding.lexicon.trie import NO_WORD, LexiconTrie
 from asr.text.tokens import BLANK, TokenTable
 
 MOST_LOST = 64
@@ -220,6 +220,20 @@ class WordsSoFar:
         whole = torch.cat(self._pieces, dim=1)
         found = best_sequences(self._beams, self._steps, self._search.arcs, 1)
         return self._decoder._hypotheses(whole, _length_of(whole), found)[0][0]
+
+    def num_settled(self) -> int:
+        """Returns how many words at the beginning all hypotheses share that are still kept: nothing can change them."""
+        if self._search is None:
+            return 0
+        slots, place = (self._beams.scores[0] > -math.inf).nonzero()[:, 0], len(self._steps)
+        while place and len(slots) > 1:
+            place -= 1
+            slots = torch.unique(self._steps[place].sources[0, slots])
+        slot, count = int(slots[0]), 0
+        for step in reversed(self._steps[:place]):
+            count += int(step.words[0, slot]) != NO_WORD
+            slot = int(step.sources[0, slot])
+        return count
 
 
 def _length_of(log_probs: Tensor) -> Tensor:

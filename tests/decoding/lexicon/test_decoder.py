@@ -136,6 +136,25 @@ def test_what_comes_in_pieces_is_read_as_the_whole(lm: NGramModel | None, size: 
             reading.push(torch.full((1, 4), math.nan))
 
 
+@pytest.mark.parametrize("lm", [None, phone_lm()])
+def test_words_that_are_settled_stay(lm: NGramModel | None) -> None:
+    trie = LexiconTrie(phone_spellings(), PHONES)
+    scores = LexiconScores(None if lm is None else WordNGram(lm, trie.words), 0.8, 0.3)
+    num_settled = []
+    for log_probs in torch.cat([random_log_probs(4, 60, 4, seed=3, sharpness=4.0), speech_like(4, 60, 4, seed=4)]):
+        reading = LexiconBeamDecoder(PHONES, 0.1, trie, 4, scores).stream()
+        assert reading.num_settled() == 0
+        settled: list[str] = []
+        for piece in log_probs.split(3):
+            reading.push(piece)
+            words = [word.text for word in reading.best().words]
+            assert words[: len(settled)] == settled
+            assert len(settled) <= reading.num_settled() <= len(words)
+            settled = words[: reading.num_settled()]
+        num_settled.append(len(settled))
+    assert max(num_settled) > 4
+
+
 def test_runs_of_blanks_count_as_one_in_each_piece() -> None:
     tokens = letters(4)
     trie = LexiconTrie(Spellings.of(["a", "ab", "b"], tokens), tokens)
