@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -109,7 +109,6 @@ def split_lexicon(
     return train, held_out, num_too_long
 
 
-@runtime_checkable
 class WordLearner(Protocol):
     """What :class:`DictionaryData` asks of the module that trains on them: tables, and the frames of a letter."""
 
@@ -148,8 +147,7 @@ class DictionaryData(PlannedData):
         """Reads the words."""
         if self.held_out_every < 2:
             raise ConfigError("data.held_out_every", f"is {self.held_out_every}", "give 2 or more, such as 50")
-        learner = self.learner
-        assert isinstance(learner, WordLearner)
+        learner = cast(WordLearner, self.learner)
         lexicon = read_lexicon(*self.lexicon, case="upper", keep_stress=self.keep_stress)
         *pairs, num_too_long = split_lexicon(lexicon, self.held_out_every, learner.frames_per_letter)
         self.train_set, self.val_set = (DictionaryDataset(each, learner.letters, learner.phones) for each in pairs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, cast
 
 import numpy as np
 import torch
@@ -36,7 +36,6 @@ logger = logging.getLogger(__name__)
 _UNMIXED, _UNREHEARSED = Mixing(), Rehearsal()
 
 
-@runtime_checkable
 class SpeechLearner(Protocol):
     """What :class:`SpeechData` asks of the module that trains on them.
 
@@ -111,8 +110,7 @@ class SpeechData(PlannedData):
 
     def setup(self, stage: str) -> None:
         """Reads and checks the cuts, and measures the statistics that the front end still lacks."""
-        learner = self.learner
-        assert isinstance(learner, SpeechLearner)
+        learner = cast(SpeechLearner, self.learner)
         self._model, self._writings = learner.model, learner.writings
         self._problems: list[Problem] = []
         self.val_set, _ = self._read("validation", self.val_cuts, [1.0])

@@ -6,7 +6,7 @@ import logging
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -126,7 +126,6 @@ def encode_sentences(
     return kept, held_out
 
 
-@runtime_checkable
 class SentenceLearner(Protocol):
     """What :class:`TextData` asks of the module that trains on them: words, and the name of a text policy."""
 
@@ -167,8 +166,7 @@ class TextData(PlannedData):
         if bool(self.val_text) == (self.held_out_every > 1):
             remedy = "give val_text, or held_out_every of 2 or more, and not both"
             raise ConfigError("data.val_text, data.held_out_every", "both or none choose the validation set", remedy)
-        learner = self.learner
-        assert isinstance(learner, SentenceLearner)
+        learner = cast(SentenceLearner, self.learner)
         self.train_set, self.val_set = self._read(learner, self.train_text, self.held_out_every)
         if self.val_text:
             self.val_set, _ = self._read(learner, self.val_text)

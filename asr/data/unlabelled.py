@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 from lhotse import CutSet
 
@@ -14,7 +14,6 @@ from asr.data.utterances import Utterance, split_copies
 from asr.errors import ConfigError
 
 
-@runtime_checkable
 class Listener(Protocol):
     """What :class:`UnlabelledData` asks of the module that trains on them, besides what :class:`SpeechData` asks.
 
@@ -40,8 +39,7 @@ class UnlabelledData(SpeechData):
 
     def check_utterances(self, cuts: CutSet, speeds: Sequence[float]) -> tuple[list[Utterance], list[Problem]]:
         """Returns the utterances that are long enough, without transcripts, and those that are too short."""
-        learner = self.learner
-        assert isinstance(learner, Listener)
+        learner = cast(Listener, self.learner)
         fastest = max(speeds, default=1.0)
         originals, copies = split_copies(cuts)
         utterances, problems = [], []

@@ -8,7 +8,6 @@ from collections import defaultdict
 import pytest
 import torch
 import torch.nn.functional as F
-from flashlight.lib.text.decoder import CriterionType, LexiconFreeDecoder, LexiconFreeDecoderOptions, ZeroLM
 
 from asr.decoding.beams import merge_blank_frames
 from asr.decoding.greedy import GreedyDecoder
@@ -25,6 +24,8 @@ from tests.decoding.enumeration import (
     sequence_log_probs,
     speech_like,
 )
+
+flashlight = pytest.importorskip("flashlight.lib.text.decoder")  # no wheels for Python 3.13
 
 WIDE = 200  # more than the 148 sequences of three tokens that five frames can hold
 
@@ -200,16 +201,16 @@ def test_batch_of_one_equals_batch_of_many(with_lm):
 
 
 def flashlight_best(log_probs, num_tokens: int, beam_size: int) -> tuple[int, ...]:
-    options = LexiconFreeDecoderOptions(
+    options = flashlight.LexiconFreeDecoderOptions(
         beam_size=beam_size,
         beam_size_token=num_tokens,
         beam_threshold=1e9,
         lm_weight=0.0,
         sil_score=0.0,
         log_add=True,
-        criterion_type=CriterionType.CTC,
+        criterion_type=flashlight.CriterionType.CTC,
     )
-    decoder = LexiconFreeDecoder(options, ZeroLM(), num_tokens, 0, [])
+    decoder = flashlight.LexiconFreeDecoder(options, flashlight.ZeroLM(), num_tokens, 0, [])
     frames = log_probs.float().contiguous()
     path = decoder.decode(frames.data_ptr(), *frames.shape)[0].tokens[1:-1]  # between start and end
     return tuple(token for before, token in zip([0, *path], path, strict=False) if token > 0 and token != before)

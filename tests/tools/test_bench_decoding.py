@@ -17,7 +17,8 @@ from asr.lm.kneser_ney import estimate
 from asr.text.tokens import TokenTable
 from tests.decoding.enumeration import letters, random_log_probs, sequence_log_probs
 from tools.bench_decoding import full_likelihood
-from tools.flashlight_words import FlashlightWords
+
+FlashlightWords = pytest.importorskip("tools.flashlight_words").FlashlightWords  # no wheels for Python 3.13
 
 TOKENS = TokenTable("char", ("<blank>", *"abcdef", "|"))
 LM_WEIGHT, WORD_SCORE, BEAM_SIZE = 0.6, -0.4, 40
