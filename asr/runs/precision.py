@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import torch
-
+from asr.models.cells.half_lstm import capabilities
 from asr.runs.ranks import is_on_cpu
 
 _HALF = frozenset({"16", "16-mixed", "16-true", "bf16", "bf16-mixed", "bf16-true"})
@@ -27,5 +26,5 @@ def with_precision(trainer: dict[str, Any]) -> dict[str, Any]:
 
 def has_half() -> bool:
     """Returns whether this processor computes with bfloat16 fast enough to pay."""
-    found: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    found = capabilities()
     return any(found.get(name) for name in _NEEDED)

@@ -126,7 +126,7 @@ def test_eight_bits_are_small_and_near(tmp_path: Path) -> None:
         sizes.append(path.stat().st_size)
         heard.append(load_model_file(path).portable[0].model.log_probs([noise(1.0).numpy()])[0])
     assert sizes[1] < 0.45 * sizes[0]
-    assert 0 < np.abs(heard[0] - heard[1]).mean() < 0.4  # how much depends on the processor
+    assert 0 < np.abs(heard[0] - heard[1]).max() < 1.5  # 1.13 with AVX2 alone, below 1 with AMX
 
 
 @pytest.mark.parametrize(

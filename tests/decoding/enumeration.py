@@ -66,7 +66,10 @@ def phones(num_tokens: int) -> TokenTable:
 
 def assert_same(ones: list[Hypothesis], others: list[Hypothesis]) -> None:
     """Compares N-best lists: texts and times exactly, scores to rounding."""
-    assert [(h.text, [(t.start, t.end) for t in h.tokens]) for h in ones] == [
-        (h.text, [(t.start, t.end) for t in h.tokens]) for h in others
-    ]
+    assert [_told(h) for h in ones] == [_told(h) for h in others]
     assert [(h.score, h.confidence) for h in ones] == [pytest.approx((h.score, h.confidence), rel=1e-6) for h in others]
+
+
+def _told(hypothesis: Hypothesis) -> tuple[object, ...]:
+    spans = (*hypothesis.tokens, *hypothesis.words)
+    return hypothesis.text, *((span.text, span.start, span.end) for span in spans)

@@ -25,8 +25,6 @@ from tests.decoding.enumeration import (
     speech_like,
 )
 
-flashlight = pytest.importorskip("flashlight.lib.text.decoder")  # no wheels for Python 3.13
-
 WIDE = 200  # more than the 148 sequences of three tokens that five frames can hold
 
 
@@ -201,6 +199,7 @@ def test_batch_of_one_equals_batch_of_many(with_lm):
 
 
 def flashlight_best(log_probs, num_tokens: int, beam_size: int) -> tuple[int, ...]:
+    flashlight = pytest.importorskip("flashlight.lib.text.decoder")  # no wheels for Python 3.13
     options = flashlight.LexiconFreeDecoderOptions(
         beam_size=beam_size,
         beam_size_token=num_tokens,

@@ -18,8 +18,6 @@ from asr.text.tokens import TokenTable
 from tests.decoding.enumeration import letters, random_log_probs, sequence_log_probs
 from tools.bench_decoding import full_likelihood
 
-FlashlightWords = pytest.importorskip("tools.flashlight_words").FlashlightWords  # no wheels for Python 3.13
-
 TOKENS = TokenTable("char", ("<blank>", *"abcdef", "|"))
 LM_WEIGHT, WORD_SCORE, BEAM_SIZE = 0.6, -0.4, 40
 
@@ -57,7 +55,8 @@ def test_first_hypotheses_are_those_of_flashlight_or_better(tmp_path: Path) -> N
     trie = LexiconTrie(spellings, TOKENS)
     scores = LexiconScores(WordNGram(lm, trie.words), LM_WEIGHT, WORD_SCORE)
     ours = LexiconBeamDecoder(TOKENS, 0.04, trie, BEAM_SIZE, scores)
-    theirs = FlashlightWords(TOKENS, spellings, arpa, lm, BEAM_SIZE, LM_WEIGHT, WORD_SCORE)
+    flashlight = pytest.importorskip("tools.flashlight_words")  # no wheels for Python 3.13
+    theirs = flashlight.FlashlightWords(TOKENS, spellings, arpa, lm, BEAM_SIZE, LM_WEIGHT, WORD_SCORE)
 
     emissions = [heard(sentence, seed) for seed, sentence in enumerate(sentences(150, seed=0)[:120])]
     lengths = torch.tensor([len(rows) for rows in emissions])

@@ -23,8 +23,12 @@ def has_tiles() -> bool:
 
     With AVX512-BF16 alone, torch's own backward pass takes no longer.
     """
-    found: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(found.get("amx_bf16"))
+    return capabilities().get("amx_bf16", False)
+
+
+def capabilities() -> dict[str, bool]:
+    """Returns what this processor has, by name; nothing where torch does not tell."""
+    return dict(getattr(torch.cpu, "get_capabilities", dict)())
 
 
 def takes_half(module: nn.Module, frames: Tensor) -> bool:
