@@ -13,6 +13,7 @@ from lightning.fabric.plugins.environments.cluster_environment import ClusterEnv
 from lightning.pytorch import callbacks, loggers, profilers, strategies
 from lightning.pytorch.plugins import environments
 
+from asr.augmentation.band import LimitBand
 from asr.augmentation.noise import AddNoise
 from asr.augmentation.pauses import InsertPauses
 from asr.augmentation.recorded_noise import AddRecordedNoise
@@ -37,7 +38,8 @@ from asr.training.weight_noise import WeightNoise
 
 OWN: tuple[type, ...] = (
     *(*FRONT_ENDS, *ENCODERS),
-    *(SpecAugment, AddNoise, AddRecordedNoise, Reverberate, ReverberateRecorded, VocalTractPerturbation, InsertPauses),
+    *(SpecAugment, AddNoise, AddRecordedNoise, Reverberate, ReverberateRecorded, LimitBand, VocalTractPerturbation),
+    InsertPauses,
     *(
         AttentionSettings,
         CTCObjective,

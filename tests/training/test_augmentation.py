@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from asr.augmentation.base import Step
+from asr.augmentation.base import Stage, Step
 from asr.checkpoints.acoustic import load_checkpoint
 from asr.cli.train import main
 from asr.data.batch import Batch, Share
@@ -71,6 +71,16 @@ def test_waveforms_resound_and_then_get_noise(make_audio: Callable[..., Path], t
     plain, _ = module.eval().features(batch)
     assert torch.equal(plain, module.model.frontend(batch.inputs, *arguments)[0])
     assert not torch.allclose(plain, features, atol=0.1)
+
+
+def test_a_narrow_band_transmits_what_rooms_and_noise_have_become() -> None:
+    module = make_module("augmentation=spec_consistency_rooms")
+    assert module.augments_waveforms
+    assert [type(each).__name__ for each in module.augmentation if each.stage is Stage.WAVEFORMS] == [
+        "Reverberate",
+        "AddNoise",
+        "LimitBand",
+    ]
 
 
 ALWAYS = ["augmentation=pauses", "model.augmentation.pauses.init_args.probability=1.0"]

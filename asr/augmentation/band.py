@@ -1,0 +1,58 @@
+"""Narrow bands: each utterance through a line of its own that lets only low frequencies pass."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from asr.augmentation.base import WaveformAugmentation
+from asr.errors import ConfigError
+from asr.features.frontend import FrontEnd
+from asr.features.random import uniform
+
+_STREAM = 241
+_EDGE = 0.1  # of the cutoff: the width of the band in which what passes falls from all to nothing
+
+
+class LimitBand(WaveformAugmentation):
+    """Removes what is above a cutoff frequency, as telephones, low sample rates and lossy codecs do.
+
+    It acts on what rooms and noise have become of the speech. The level of what passes does not change, and nothing
+    moves in time. Between 0.95 and 1.05 of the cutoff the gain falls as half a period of a cosine.
+
+    Args:
+        frontend: of the model.
+        cutoff_hz: lowest and highest cutoff, drawn uniformly in its logarithm: 3400 is a telephone.
+        probability: share of the utterances that are changed.
+
+    Raises:
+        ConfigError: a setting is invalid, or the highest cutoff is above half the sample rate.
+    """
+
+    turn = 2
+    choice = (_STREAM, 1)
+
+    def __init__(self, frontend: FrontEnd, cutoff_hz: tuple[float, float], probability: float = 1.0) -> None:
+        super().__init__(probability)
+        self.check_range(cutoff_hz=cutoff_hz)
+        highest = frontend.sample_rate / 2
+        if cutoff_hz[0] <= 0 or cutoff_hz[1] > highest:
+            found = f"is {list(cutoff_hz)}"
+            raise ConfigError(
+                "LimitBand, cutoff_hz", found, f"give Hz above 0, up to {highest:g}, half the sample rate"
+            )
+        self.cutoff_hz, self.sample_rate = cutoff_hz, frontend.sample_rate
+
+    def change_all(self, waveforms: Tensor, lengths: Tensor, is_own: Tensor, seeds: Tensor) -> Tensor:
+        """Filters all waveforms, with no delay, by their spectra."""
+        low, high = (math.log(hertz) for hertz in self.cutoff_hz)
+        cutoffs = (low + (high - low) * uniform(seeds, 1, _STREAM)).exp()  # (B, 1)
+        num_samples = waveforms.shape[1]
+        size = 1 << (2 * num_samples - 1).bit_length()  # what rings before the beginning does not come in at the end
+        hertz = torch.linspace(0, self.sample_rate / 2, size // 2 + 1, device=waveforms.device)
+        places = ((hertz / cutoffs - 1) / _EDGE + 0.5).clamp(0, 1)  # (B, F): 0 passes, 1 does not
+        spectrum = torch.fft.rfft(waveforms.masked_fill(~is_own, 0.0), n=size)
+        passed: Tensor = torch.fft.irfft(spectrum * (0.5 + 0.5 * (math.pi * places).cos()), n=size)
+        return passed[:, :num_samples]
