@@ -5,7 +5,7 @@
 
 Each condition has one setting, so that error rates of different models can be compared: a generated room with a
 reverberation time of 0.4 s and 3 dB more direct sound than reverberation; white noise, pink noise or babble at 15 dB;
-both; and nothing above 3.4 kHz. Rooms and noise are drawn by the ids of the utterances.
+both; and nothing above 3.4 kHz but white noise at -60 dB. Rooms and noise are drawn by the ids of the utterances.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def conditions(frontend: FrontEnd) -> dict[str, Sequence[Augmentation]]:
         "room": [room],
         "noise": [noise],
         "room_noise": [room, noise],
-        "telephone": [LimitBand(frontend, (3400, 3400))],
+        "telephone": [LimitBand(frontend, (3400, 3400), (-60, -60))],
     }
 
 

@@ -12,6 +12,8 @@ from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
 from asr.features.random import utterance_seed
 
+QUIET = (-200.0, -200.0)  # no floor
+
 
 def seeds(count: int, epoch: int = 0) -> Tensor:
     return torch.tensor([utterance_seed(0, epoch, str(row)) for row in range(count)])
@@ -29,21 +31,32 @@ def levels(waveforms: Tensor) -> Tensor:
 
 def test_low_frequencies_pass_as_they_are_and_high_ones_do_not() -> None:
     heard = tones([200.0, 2000.0, 3200.0, 3600.0, 5000.0, 7500.0])
-    passed, lengths = LimitBand(FrontEnd(), (3400.0, 3400.0))(heard, torch.full((6,), 8000), seeds(6))
+    passed, lengths = LimitBand(FrontEnd(), (3400.0, 3400.0), QUIET)(heard, torch.full((6,), 8000), seeds(6))
     assert lengths.tolist() == [8000] * 6
     assert torch.allclose(passed[:3, 1000:-1000], heard[:3, 1000:-1000], atol=1e-4), "neither delay nor gain"
     assert (levels(passed)[3:] < -60).all()
 
 
 def test_the_cutoff_is_half_as_loud_and_cutoffs_fill_their_range() -> None:
-    at_cutoff = LimitBand(FrontEnd(), (4000.0, 4000.0))(tones([4000.0]), torch.tensor([8000]), seeds(1))[0]
+    at_cutoff = LimitBand(FrontEnd(), (4000.0, 4000.0), QUIET)(tones([4000.0]), torch.tensor([8000]), seeds(1))[0]
     assert levels(at_cutoff).item() == pytest.approx(-6.02, abs=0.1)
     noise = torch.randn(300, 2000, generator=torch.Generator().manual_seed(0))
-    passed, _ = LimitBand(FrontEnd(), (2000.0, 8000.0))(noise, torch.full((300,), 2000), seeds(300))
+    passed, _ = LimitBand(FrontEnd(), (2000.0, 8000.0), QUIET)(noise, torch.full((300,), 2000), seeds(300))
     octaves = 1 + (passed.square().mean(1) / noise.square().mean(1)).log2() + 1  # above 2 kHz: the share that passes
     assert octaves.min() < 0.2
     assert octaves.max() > 1.8
     assert octaves.mean().item() == pytest.approx(1.0, abs=0.1), "uniform in the logarithm"
+
+
+def test_the_floor_is_as_loud_as_drawn_and_white() -> None:
+    heard = tones([500.0] * 200)
+    passed, _ = LimitBand(FrontEnd(), (3000.0, 3000.0), (-60.0, -30.0))(heard, torch.full((200,), 8000), seeds(200))
+    spectra = torch.fft.rfft(passed[:, 1000:7400]).abs().square()  # 200 periods away from the ends; 2.5 Hz apart
+    floors = 10 * (spectra[:, 2000:].mean(1) * 3200 / spectra.sum(1)).log10()
+    assert floors.min() < -58.5
+    assert floors.max() > -31.5
+    assert floors.mean().item() == pytest.approx(-45.0, abs=2.0)
+    assert (10 * (spectra[:, 400:1100].mean(1) / spectra[:, 2000:].mean(1)).log10()).abs().mean() < 0.5
 
 
 def test_neither_the_batch_nor_padding_matters() -> None:
@@ -88,19 +101,23 @@ def test_no_question_is_put_to_the_gpu(device: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cutoff_hz", "probability", "line"),
+    ("cutoff_hz", "floor_db", "probability", "line"),
     [
-        ((5000.0, 3000.0), 1.0, "LimitBand, cutoff_hz: is [5000.0, 3000.0]; give the lowest"),
+        ((5000.0, 3000.0), QUIET, 1.0, "LimitBand, cutoff_hz: is [5000.0, 3000.0]; give the lowest"),
         (
             (0.0, 3000.0),
+            QUIET,
             1.0,
             "LimitBand, cutoff_hz: is [0.0, 3000.0]; give Hz above 0, up to 8000, half the sample rate",
         ),
-        ((3000.0, 9000.0), 1.0, "LimitBand, cutoff_hz: is [3000.0, 9000.0]; give Hz above 0, up to 8000"),
-        ((3000.0, 5000.0), 1.5, "LimitBand, probability: is 1.5; give a number in 0..1"),
+        ((3000.0, 9000.0), QUIET, 1.0, "LimitBand, cutoff_hz: is [3000.0, 9000.0]; give Hz above 0, up to 8000"),
+        ((3000.0, 5000.0), (-40.0, -90.0), 1.0, "LimitBand, floor_db: is [-40.0, -90.0]; give the lowest"),
+        ((3000.0, 5000.0), QUIET, 1.5, "LimitBand, probability: is 1.5; give a number in 0..1"),
     ],
 )
-def test_impossible_settings(cutoff_hz: tuple[float, float], probability: float, line: str) -> None:
+def test_impossible_settings(
+    cutoff_hz: tuple[float, float], floor_db: tuple[float, float], probability: float, line: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
-        LimitBand(FrontEnd(), cutoff_hz, probability)
+        LimitBand(FrontEnd(), cutoff_hz, floor_db, probability)
     assert line in str(caught.value)
