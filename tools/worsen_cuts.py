@@ -16,7 +16,7 @@ from pathlib import Path
 
 import soundfile
 import torch
-from lhotse import Recording
+from lhotse import AudioSource, Recording
 from lhotse.cut import Cut, MonoCut
 from lhotse.utils import fastcopy
 from torch import Tensor
@@ -56,10 +56,12 @@ def written(cuts: Sequence[Cut], steps: Sequence[Augmentation], folder: Path, sa
     folder.mkdir(parents=True, exist_ok=True)
     for cut in cuts:
         path = folder / f"{cut.id}.flac"
-        soundfile.write(path, worsened(read_waveform(cut, sample_rate), steps, cut.id).numpy(), sample_rate)
-        recording = Recording.from_file(path, recording_id=cut.id)
+        samples = worsened(read_waveform(cut, sample_rate), steps, cut.id)
+        soundfile.write(path, samples.numpy(), sample_rate)
+        seconds = len(samples) / sample_rate
+        recording = Recording(cut.id, [AudioSource("file", [0], str(path))], sample_rate, len(samples), seconds)
         said = [fastcopy(each, recording_id=cut.id, channel=0) for each in cut.supervisions]
-        yield MonoCut(cut.id, 0.0, recording.duration, 0, said, recording=recording, custom=cut.custom)
+        yield MonoCut(cut.id, 0.0, seconds, 0, said, recording=recording, custom=cut.custom)
 
 
 def main() -> None:
