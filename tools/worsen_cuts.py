@@ -53,9 +53,9 @@ def worsened(waveform: Tensor, steps: Sequence[Augmentation], name: str) -> Tens
 
 def written(cuts: Sequence[Cut], steps: Sequence[Augmentation], folder: Path, sample_rate: int) -> Iterator[Cut]:
     """Writes the recordings of cuts in a condition and yields cuts of them."""
-    folder.mkdir(parents=True, exist_ok=True)
     for cut in cuts:
         path = folder / f"{cut.id}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
         samples = worsened(read_waveform(cut, sample_rate), steps, cut.id)
         soundfile.write(path, samples.numpy(), sample_rate)
         seconds = len(samples) / sample_rate
@@ -73,10 +73,9 @@ def main() -> None:
     frontend = FrontEnd()
     cuts = list(read_cuts(arguments.cuts))
     for name, steps in conditions(frontend).items():
-        write_cuts(
-            written(cuts, steps, arguments.out / name, frontend.sample_rate), arguments.out / f"{name}_cuts.jsonl.gz"
-        )
-        print(arguments.out / f"{name}_cuts.jsonl.gz", flush=True)
+        path = arguments.out / f"{name}_cuts.jsonl.gz"
+        write_cuts(written(cuts, steps, arguments.out / name, frontend.sample_rate), path)
+        print(path, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,17 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from asr.augmentation.base import WaveformAugmentation, energies
+from asr.augmentation.reverb import convolve
 from asr.errors import ConfigError
 from asr.features.frontend import FrontEnd
 from asr.features.random import normal, uniform
 
 _STREAM, _FLOOR_STREAM = 241, 242
 _EDGE = 0.1  # of the cutoff: the width of the band in which what passes falls from all to nothing
+_REACH = 512  # taps of the filter to each side of a sample
 
 
 class LimitBand(WaveformAugmentation):
@@ -55,17 +58,20 @@ class LimitBand(WaveformAugmentation):
         self.cutoff_hz, self.floor_db, self.sample_rate = cutoff_hz, floor_db, frontend.sample_rate
 
     def change_all(self, waveforms: Tensor, lengths: Tensor, is_own: Tensor, seeds: Tensor) -> Tensor:
-        """Filters all waveforms, with no delay, by their spectra."""
+        """Filters all waveforms, with no delay."""
         draws = uniform(seeds, 2, _STREAM)
         (low, high), (quiet, loud) = (math.log(hertz) for hertz in self.cutoff_hz), self.floor_db
         cutoffs = (low + (high - low) * draws[:, :1]).exp()  # (B, 1)
-        num_samples = waveforms.shape[1]
-        size = 1 << (2 * num_samples - 1).bit_length()  # what rings before the beginning does not come in at the end
-        hertz = torch.linspace(0, self.sample_rate / 2, size // 2 + 1, device=waveforms.device)
-        places = ((hertz / cutoffs - 1) / _EDGE + 0.5).clamp(0, 1)  # (B, F): 0 passes, 1 does not
-        spectrum = torch.fft.rfft(waveforms.masked_fill(~is_own, 0.0), n=size)
-        whole: Tensor = torch.fft.irfft(spectrum * (0.5 + 0.5 * (math.pi * places).cos()), n=size)
-        passed = whole[:, :num_samples]
+        own, num_samples = waveforms.masked_fill(~is_own, 0.0), waveforms.shape[1]
+        passed = convolve(F.pad(own, (0, _REACH)), self.filters(cutoffs))[:, _REACH:]
         power = energies(passed, is_own) / lengths.clamp(min=1)
         floor = (power * 10.0 ** ((quiet + (loud - quiet) * draws[:, 1]) / 10)).sqrt()
         return passed + floor.unsqueeze(1) * normal(seeds, num_samples, _FLOOR_STREAM)
+
+    def filters(self, cutoffs: Tensor) -> Tensor:
+        """Returns the taps of a filter for each cutoff in Hz, symmetric about the middle one: (B, 1) -> (B, R)."""
+        hertz = torch.linspace(0, self.sample_rate / 2, 2 * _REACH + 1, device=cutoffs.device)
+        places = ((hertz / cutoffs - 1) / _EDGE + 0.5).clamp(0, 1)  # (B, F): 0 passes, 1 does not
+        taps: Tensor = torch.fft.irfft(0.5 + 0.5 * (math.pi * places).cos(), n=4 * _REACH)
+        window = torch.hann_window(2 * _REACH + 1, periodic=False, device=cutoffs.device)
+        return window * taps.roll(_REACH, dims=1)[:, : 2 * _REACH + 1]

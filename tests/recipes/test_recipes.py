@@ -157,6 +157,10 @@ def test_timit_from_beginning_to_end(tmp_path: Path) -> None:
     assert rows[2:] == ["blstm"]
     assert "39-merged" in table
     assert (tmp_path / "exp/timit/blstm/seed0/bigram.json").exists()
+    both = ("--rungs", "blstm graves_1x250", "--stage", "3", "--stop-stage", "3")  # the first one is trained already
+    done = run("timit/run.sh", *both, *small, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "exp/timit/graves_1x250/seed0/best.ckpt").exists()
 
 
 def make_librispeech(root: Path, subset: str, speakers: list[str], seconds: float = 1.0) -> None:
